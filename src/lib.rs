@@ -1,0 +1,9 @@
+//! Sidegate: a reverse-proxy auth sidecar.
+//!
+//! It stands in front of an application that knows nothing of authentication, signs people in under `/auth`, checks the
+//! token of every request that passes, and tells the application who is calling, in headers it can trust.
+//!
+//! `ARCHITECTURE.md` says where things are and what must never be broken.
+
+pub mod clock;
+pub mod secret;

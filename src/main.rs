@@ -1,0 +1,3 @@
+//! The `sidegate` command.
+
+fn main() {}

@@ -1,0 +1,60 @@
+//! Values that must not be seen: they print as `[redacted]` and are overwritten when dropped.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A password, token, or URL that may carry a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Wraps `value`; from here on it can only be read by asking for it by name.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(Zeroizing::new(value.into()))
+    }
+
+    /// The value itself. A call to this is the place to look at in a review.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// A symmetric key of 256 bits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key32(Zeroizing<[u8; 32]>);
+
+impl Key32 {
+    /// Wraps `bytes`.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The key's bytes.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Key32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show_in_debug_output() {
+        let shown = format!("{:?} {:?}", Secret::new("hunter2"), Key32::new([7; 32]));
+        assert_eq!(shown, "[redacted] [redacted]");
+    }
+}

@@ -1,0 +1,487 @@
+//! Every reason for which a proxied request is refused, in one enum.
+//!
+//! `code()` is the word in the response body, the metric label and the log field, so an operator who reads one can search
+//! for it in the other two. The client gets the word; the log gets the cause; neither gets the token.
+
+use std::{fmt::Write as _, time::Duration};
+
+use http::StatusCode;
+
+/// A refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// The request could be read in two ways, or breaks a limit on its form.
+    Unreadable(Unreadable),
+    /// No route matches; there is no default.
+    RouteNotFound,
+    /// The route needs a token and there is none.
+    CredentialsMissing,
+    /// A credential is there but its form is wrong: another scheme, an empty token, bytes that no token has.
+    CredentialsMalformed,
+    /// Two credentials of one kind: which one counts would be a guess.
+    CredentialsAmbiguous,
+    /// The token did not pass verification.
+    Token(TokenFault),
+    /// The token, its session, or all tokens of its user were revoked.
+    Revoked,
+    /// Roles or permissions changed after the token was issued: the client should refresh.
+    TokenOutdated,
+    /// The in-memory view of revocations is too old and the route does not accept that.
+    RevocationUnknown,
+    /// A rate limit is used up.
+    RateLimited(LimitState),
+    /// The limit could not be asked and the limit says `on_store_error: deny`.
+    LimitUnknown,
+    /// The policy of the route does not let this caller pass.
+    PolicyDenied,
+    /// The policy would let this caller pass after a (fresh) second factor (RFC 9470).
+    StepUpRequired {
+        /// How old the authentication may be, if the policy says so.
+        max_age: Option<Duration>,
+    },
+    /// The body is larger than the route allows.
+    BodyTooLarge,
+    /// No server of the upstream could be reached.
+    UpstreamUnreachable,
+    /// The upstream did not answer in time.
+    UpstreamTimeout,
+    /// All servers of the upstream fail their health checks.
+    UpstreamUnhealthy,
+    /// The upstream's answer broke off or was not HTTP.
+    UpstreamBroken,
+    /// A defect of ours; the log has the cause.
+    Internal,
+}
+
+/// What made a request unreadable. Each is a difference that two HTTP parsers could have over the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// The request target does not begin with `/`.
+    TargetNotAbsolute,
+    /// A `.` or `..` segment, plain or encoded.
+    DotSegment,
+    /// A backslash, plain or encoded: some servers take it for `/`.
+    Backslash,
+    /// An encoded `/`: some servers decode it before they route.
+    EncodedSlash,
+    /// An encoded `%`: a second decoding would make a new path.
+    EncodedPercent,
+    /// `//`: some servers merge it.
+    DoubleSlash,
+    /// `;`: some servers cut parameters off the segment.
+    Semicolon,
+    /// A control byte or NUL, plain or encoded, or a raw `#`.
+    ControlByte,
+    /// A `%` without two hexadecimal digits, or escapes that are not UTF-8.
+    BadEscape,
+    /// No `Host`, or more than one reading of it.
+    Host,
+    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`.
+    Framing,
+    /// The header block is larger than the limit.
+    HeaderTooLarge,
+    /// More header fields than the limit.
+    TooManyHeaders,
+    /// A method that proxies treat specially (`CONNECT`, `TRACE`).
+    Method,
+}
+
+/// Why a token was not verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFault {
+    /// Over 8 KiB; not even split at its dots.
+    TooLarge,
+    /// Not three base64url parts with JSON objects inside, or a header that asks for what we do not do (`crit`, `b64`, `jku` …).
+    Malformed,
+    /// An issuer that is not configured.
+    WrongIssuer,
+    /// No published key has this `kid`.
+    UnknownKey,
+    /// The token names an algorithm other than its key's.
+    WrongAlgorithm,
+    /// The signature is not by that key.
+    BadSignature,
+    /// A required claim is missing or has the wrong type.
+    BadClaims,
+    /// Another kind of token (`typ`).
+    WrongType,
+    /// `exp` has passed.
+    Expired,
+    /// `nbf` or `iat` lies in the future.
+    NotYetValid,
+    /// None of the audiences is ours.
+    WrongAudience,
+}
+
+/// Where a caller stands in a limit; becomes `RateLimit` and `Retry-After`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitState {
+    /// The limit's name in the configuration.
+    pub policy: std::sync::Arc<str>,
+    /// How many requests the window holds.
+    pub limit: u32,
+    /// The window.
+    pub window: Duration,
+    /// How many are left.
+    pub remaining: u32,
+    /// Until there is room again.
+    pub reset: Duration,
+}
+
+impl Denial {
+    /// The stable word: in the body, the metric and the log.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreadable(what) => what.code(),
+            Self::RouteNotFound => "route_not_found",
+            Self::CredentialsMissing => "credentials_missing",
+            Self::CredentialsMalformed => "credentials_malformed",
+            Self::CredentialsAmbiguous => "credentials_ambiguous",
+            Self::Token(fault) => fault.code(),
+            Self::Revoked => "revoked",
+            Self::TokenOutdated => "token_outdated",
+            Self::RevocationUnknown => "revocation_unknown",
+            Self::RateLimited(_) => "rate_limited",
+            Self::LimitUnknown => "limit_unknown",
+            Self::PolicyDenied => "policy_denied",
+            Self::StepUpRequired { .. } => "step_up_required",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::UpstreamUnhealthy => "upstream_unhealthy",
+            Self::UpstreamBroken => "upstream_broken",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Unreadable(Unreadable::HeaderTooLarge | Unreadable::TooManyHeaders) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::Unreadable(Unreadable::Method) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unreadable(_) | Self::CredentialsAmbiguous => StatusCode::BAD_REQUEST,
+            Self::RouteNotFound => StatusCode::NOT_FOUND,
+            Self::CredentialsMissing
+            | Self::CredentialsMalformed
+            | Self::Token(_)
+            | Self::Revoked
+            | Self::TokenOutdated
+            | Self::StepUpRequired { .. } => StatusCode::UNAUTHORIZED,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::PolicyDenied => StatusCode::FORBIDDEN,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RevocationUnknown | Self::LimitUnknown | Self::UpstreamUnhealthy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamUnreachable | Self::UpstreamBroken => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// One sentence for the person who reads the answer. It never holds anything the caller sent.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Self::Unreadable(what) => what.title(),
+            Self::RouteNotFound => "No route matches this host and path.",
+            Self::CredentialsMissing => "This route needs an access token.",
+            Self::CredentialsMalformed => "The credential is not a bearer token.",
+            Self::CredentialsAmbiguous => "The request carries more than one credential of a kind.",
+            Self::Token(fault) => fault.title(),
+            Self::Revoked => "The session has ended; sign in again.",
+            Self::TokenOutdated => "The rights of this account changed; refresh the token.",
+            Self::RevocationUnknown => "It cannot be told right now whether this token is still valid.",
+            Self::RateLimited(_) => "Too many requests.",
+            Self::LimitUnknown => "The rate limit cannot be checked right now.",
+            Self::PolicyDenied => "You may not do this.",
+            Self::StepUpRequired { .. } => "This needs a recent sign-in with a second factor.",
+            Self::BodyTooLarge => "The request body is larger than this route accepts.",
+            Self::UpstreamUnreachable => "The application cannot be reached.",
+            Self::UpstreamTimeout => "The application did not answer in time.",
+            Self::UpstreamUnhealthy => "The application is not healthy.",
+            Self::UpstreamBroken => "The application's answer broke off.",
+            Self::Internal => "Something went wrong on our side.",
+        }
+    }
+
+    /// The challenge for `WWW-Authenticate`, where the answer needs one (RFC 6750 section 3, RFC 9470 section 3).
+    /// Without any credential the error attribute is left out, as RFC 6750 section 3.1 asks.
+    pub fn challenge(&self) -> Option<String> {
+        let error = match self {
+            Self::CredentialsMissing => return Some(r#"Bearer realm="sidegate""#.to_owned()),
+            Self::CredentialsMalformed | Self::CredentialsAmbiguous => "invalid_request",
+            Self::Token(_) | Self::Revoked | Self::TokenOutdated => "invalid_token",
+            Self::PolicyDenied => "insufficient_scope",
+            Self::StepUpRequired { max_age } => {
+                let mut challenge =
+                    r#"Bearer realm="sidegate", error="insufficient_user_authentication", acr_values="mfa""#.to_owned();
+                if let Some(age) = max_age {
+                    write!(challenge, ", max_age={}", age.as_secs()).expect("a String takes any text");
+                }
+                return Some(challenge);
+            }
+            _ => return None,
+        };
+        Some(format!(
+            r#"Bearer realm="sidegate", error="{error}", error_description="{}""#,
+            self.code()
+        ))
+    }
+
+    /// How long the client should wait, where waiting helps.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited(state) => Some(state.reset),
+            Self::RevocationUnknown | Self::LimitUnknown | Self::UpstreamUnhealthy => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// The `result` label of `sidegate_auth_decisions_total`.
+    pub fn result(&self) -> &'static str {
+        match self.status().as_u16() {
+            401 => "challenge",
+            500.. => "error",
+            _ => "deny",
+        }
+    }
+
+    /// One of every variant, for the tables in tests, documentation and pre-created metrics.
+    pub fn all() -> Vec<Self> {
+        let state = LimitState {
+            policy: "per-user".into(),
+            limit: 10,
+            window: Duration::from_secs(60),
+            remaining: 0,
+            reset: Duration::from_secs(7),
+        };
+        let mut all: Vec<Self> = Unreadable::ALL.into_iter().map(Self::Unreadable).collect();
+        all.extend(TokenFault::ALL.into_iter().map(Self::Token));
+        all.extend([
+            Self::RouteNotFound,
+            Self::CredentialsMissing,
+            Self::CredentialsMalformed,
+            Self::CredentialsAmbiguous,
+            Self::Revoked,
+            Self::TokenOutdated,
+            Self::RevocationUnknown,
+            Self::RateLimited(state),
+            Self::LimitUnknown,
+            Self::PolicyDenied,
+            Self::StepUpRequired {
+                max_age: Some(Duration::from_secs(900)),
+            },
+            Self::BodyTooLarge,
+            Self::UpstreamUnreachable,
+            Self::UpstreamTimeout,
+            Self::UpstreamUnhealthy,
+            Self::UpstreamBroken,
+            Self::Internal,
+        ]);
+        all
+    }
+}
+
+impl Unreadable {
+    /// Every variant.
+    pub const ALL: [Self; 14] = [
+        Self::TargetNotAbsolute,
+        Self::DotSegment,
+        Self::Backslash,
+        Self::EncodedSlash,
+        Self::EncodedPercent,
+        Self::DoubleSlash,
+        Self::Semicolon,
+        Self::ControlByte,
+        Self::BadEscape,
+        Self::Host,
+        Self::Framing,
+        Self::HeaderTooLarge,
+        Self::TooManyHeaders,
+        Self::Method,
+    ];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::TargetNotAbsolute => "target_not_absolute",
+            Self::DotSegment => "path_dot_segment",
+            Self::Backslash => "path_backslash",
+            Self::EncodedSlash => "path_encoded_slash",
+            Self::EncodedPercent => "path_encoded_percent",
+            Self::DoubleSlash => "path_double_slash",
+            Self::Semicolon => "path_semicolon",
+            Self::ControlByte => "path_control_byte",
+            Self::BadEscape => "path_bad_escape",
+            Self::Host => "host_invalid",
+            Self::Framing => "framing_invalid",
+            Self::HeaderTooLarge => "header_too_large",
+            Self::TooManyHeaders => "too_many_headers",
+            Self::Method => "method_not_allowed",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::TargetNotAbsolute => "The request target must begin with a slash.",
+            Self::DotSegment => "The path holds a dot segment.",
+            Self::Backslash => "The path holds a backslash.",
+            Self::EncodedSlash => "The path holds an encoded slash.",
+            Self::EncodedPercent => "The path holds an encoded percent sign.",
+            Self::DoubleSlash => "The path holds an empty segment.",
+            Self::Semicolon => "The path holds a semicolon.",
+            Self::ControlByte => "The path holds a byte that no path may hold.",
+            Self::BadEscape => "The path holds a percent escape that is not valid.",
+            Self::Host => "The request needs one valid Host.",
+            Self::Framing => "The length of the body is stated in an ambiguous way.",
+            Self::HeaderTooLarge => "The header block is too large.",
+            Self::TooManyHeaders => "The request has too many header fields.",
+            Self::Method => "This method is not proxied.",
+        }
+    }
+
+    /// The `reason` label of `sidegate_requests_rejected_total`.
+    pub fn rejection(self) -> &'static str {
+        match self {
+            Self::HeaderTooLarge | Self::TooManyHeaders => "header_too_large",
+            Self::Framing => "smuggling",
+            Self::Host => "host_unknown",
+            _ => "bad_request",
+        }
+    }
+}
+
+impl TokenFault {
+    /// Every variant.
+    pub const ALL: [Self; 11] = [
+        Self::TooLarge,
+        Self::Malformed,
+        Self::WrongIssuer,
+        Self::UnknownKey,
+        Self::WrongAlgorithm,
+        Self::BadSignature,
+        Self::BadClaims,
+        Self::WrongType,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::WrongAudience,
+    ];
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "token_too_large",
+            Self::Malformed => "token_malformed",
+            Self::WrongIssuer => "token_wrong_issuer",
+            Self::UnknownKey => "token_unknown_key",
+            Self::WrongAlgorithm => "token_wrong_algorithm",
+            Self::BadSignature => "token_bad_signature",
+            Self::BadClaims => "token_bad_claims",
+            Self::WrongType => "token_wrong_type",
+            Self::Expired => "token_expired",
+            Self::NotYetValid => "token_not_yet_valid",
+            Self::WrongAudience => "token_wrong_audience",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::TooLarge => "The access token is too large.",
+            Self::Malformed => "The access token is malformed.",
+            Self::WrongIssuer => "The access token is by an issuer that is not trusted here.",
+            Self::UnknownKey | Self::BadSignature => "The access token's signature cannot be verified.",
+            Self::WrongAlgorithm => "The access token is signed with an algorithm that is not accepted.",
+            Self::BadClaims => "The access token lacks a claim.",
+            Self::WrongType => "This is not an access token.",
+            Self::Expired => "The access token has expired.",
+            Self::NotYetValid => "The access token is not valid yet.",
+            Self::WrongAudience => "The access token is for somebody else.",
+        }
+    }
+}
+
+impl From<Unreadable> for Denial {
+    fn from(what: Unreadable) -> Self {
+        Self::Unreadable(what)
+    }
+}
+
+impl From<TokenFault> for Denial {
+    fn from(fault: TokenFault) -> Self {
+        Self::Token(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// A new variant lands in the wildcard-free match below and so cannot be forgotten in `all()`.
+    fn kind(denial: &Denial) -> usize {
+        match denial {
+            Denial::Unreadable(_) => 0,
+            Denial::RouteNotFound => 1,
+            Denial::CredentialsMissing => 2,
+            Denial::CredentialsMalformed => 3,
+            Denial::CredentialsAmbiguous => 4,
+            Denial::Token(_) => 5,
+            Denial::Revoked => 6,
+            Denial::TokenOutdated => 7,
+            Denial::RevocationUnknown => 8,
+            Denial::RateLimited(_) => 9,
+            Denial::LimitUnknown => 10,
+            Denial::PolicyDenied => 11,
+            Denial::StepUpRequired { .. } => 12,
+            Denial::BodyTooLarge => 13,
+            Denial::UpstreamUnreachable => 14,
+            Denial::UpstreamTimeout => 15,
+            Denial::UpstreamUnhealthy => 16,
+            Denial::UpstreamBroken => 17,
+            Denial::Internal => 18,
+        }
+    }
+
+    #[test]
+    fn every_denial_has_its_own_code_and_is_listed() {
+        let all = Denial::all();
+        let codes: HashSet<_> = all.iter().map(Denial::code).collect();
+        assert_eq!(codes.len(), all.len(), "two denials share a code");
+        let kinds: HashSet<_> = all.iter().map(kind).collect();
+        assert_eq!(kinds.len(), 19, "Denial::all() misses a variant");
+    }
+
+    #[test]
+    fn every_401_carries_a_challenge_and_every_429_a_wait() {
+        for denial in Denial::all() {
+            if denial.status() == StatusCode::UNAUTHORIZED {
+                assert!(
+                    denial.challenge().is_some_and(|c| c.starts_with("Bearer ")),
+                    "{}",
+                    denial.code()
+                );
+            }
+            if denial.status() == StatusCode::TOO_MANY_REQUESTS {
+                assert!(denial.retry_after().is_some(), "{}", denial.code());
+            }
+        }
+    }
+
+    #[test]
+    fn a_denial_is_never_a_success() {
+        for denial in Denial::all() {
+            assert!(
+                denial.status().is_client_error() || denial.status().is_server_error(),
+                "{}",
+                denial.code()
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_token_is_challenged_without_an_error_word() {
+        assert_eq!(
+            Denial::CredentialsMissing.challenge().unwrap(),
+            r#"Bearer realm="sidegate""#
+        );
+    }
+}

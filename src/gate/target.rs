@@ -1,0 +1,253 @@
+//! One reading of the request target: the bytes judged are the bytes forwarded.
+//!
+//! We never rewrite a path into the form we understood. What an upstream might read differently is refused, because every
+//! clean-up is a second opinion, and the gap between two opinions is where a protected path is served as a public one.
+
+use std::borrow::Cow;
+
+use super::denial::Unreadable;
+
+/// A target that has one reading, apart from what a route may tolerate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The path with its escapes decoded: what routes match. An encoded slash stays `%2F`, so it never separates segments.
+    path: Cow<'a, str>,
+    /// Spellings that only some routes tolerate.
+    unusual: Unusual,
+    /// How a lenient upstream would read the same bytes, when that differs.
+    lenient: Option<String>,
+}
+
+/// Spellings which some applications need and others misread. Refused unless the route allows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unusual {
+    /// `%2F`.
+    pub encoded_slash: bool,
+    /// `;` or `%3B`.
+    pub semicolon: bool,
+    /// `//`.
+    pub double_slash: bool,
+}
+
+impl<'a> Target<'a> {
+    /// Reads the raw bytes that will be forwarded: path and query as they stand in the request line.
+    ///
+    /// # Errors
+    /// Names the first thing an upstream could read in another way.
+    pub fn read(raw: &'a [u8]) -> Result<Self, Unreadable> {
+        if raw.first() != Some(&b'/') {
+            return Err(Unreadable::TargetNotAbsolute);
+        }
+        let (path, query) = match raw.iter().position(|&b| b == b'?') {
+            Some(at) => (&raw[..at], &raw[at + 1..]),
+            None => (raw, &raw[..0]),
+        };
+        if query.iter().any(|&b| b <= b' ' || b == b'#' || b >= 0x7f) {
+            return Err(Unreadable::ControlByte);
+        }
+        let plain = std::str::from_utf8(path).map_err(|_| Unreadable::ControlByte)?;
+        let mut unusual = Unusual::default();
+        let mut escaped = false;
+        let mut previous = 0;
+        for &byte in path {
+            match byte {
+                0..=b' ' | 0x7f.. | b'#' => return Err(Unreadable::ControlByte),
+                b'\\' => return Err(Unreadable::Backslash),
+                b';' => unusual.semicolon = true,
+                b'%' => escaped = true,
+                b'/' if previous == b'/' => unusual.double_slash = true,
+                _ => {}
+            }
+            previous = byte;
+        }
+        let path = if escaped {
+            Cow::Owned(decode(path, &mut unusual)?)
+        } else {
+            Cow::Borrowed(plain)
+        };
+        let lenient = (unusual != Unusual::default()).then(|| lenient(&path));
+        // Dot segments are looked for in the lenient reading too: `/a/..;/b` and `/a%2F..%2Fb` climb on lenient servers.
+        if [Some(path.as_ref()), lenient.as_deref()]
+            .into_iter()
+            .flatten()
+            .any(has_dot_segment)
+        {
+            return Err(Unreadable::DotSegment);
+        }
+        Ok(Self { path, unusual, lenient })
+    }
+
+    /// The path for matching.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How an upstream that merges slashes, cuts parameters and decodes `%2F` reads the path, when that differs.
+    pub fn lenient_path(&self) -> Option<&str> {
+        self.lenient.as_deref()
+    }
+
+    /// The first unusual spelling that `tolerated` does not cover.
+    pub fn beyond(&self, tolerated: Unusual) -> Option<Unreadable> {
+        if self.unusual.encoded_slash && !tolerated.encoded_slash {
+            Some(Unreadable::EncodedSlash)
+        } else if self.unusual.semicolon && !tolerated.semicolon {
+            Some(Unreadable::Semicolon)
+        } else if self.unusual.double_slash && !tolerated.double_slash {
+            Some(Unreadable::DoubleSlash)
+        } else {
+            None
+        }
+    }
+}
+
+fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let (high, low) = match tail {
+            [high, low, ..] => (*high, *low),
+            _ => return Err(Unreadable::BadEscape),
+        };
+        let (Some(high), Some(low)) = ((high as char).to_digit(16), (low as char).to_digit(16)) else {
+            return Err(Unreadable::BadEscape);
+        };
+        rest = &tail[2..];
+        let decoded = u8::try_from(high * 16 + low).expect("two hexadecimal digits fit a byte");
+        match decoded {
+            b'/' => {
+                unusual.encoded_slash = true;
+                out.extend_from_slice(b"%2F");
+            }
+            b'%' => return Err(Unreadable::EncodedPercent),
+            b'.' => return Err(Unreadable::DotSegment),
+            b'\\' => return Err(Unreadable::Backslash),
+            0..=0x1f | 0x7f => return Err(Unreadable::ControlByte),
+            b';' => {
+                unusual.semicolon = true;
+                out.push(b';');
+            }
+            other => out.push(other),
+        }
+    }
+    // Overlong and surrogate encodings of `/` and `.` are not UTF-8 and end here.
+    String::from_utf8(out).map_err(|_| Unreadable::BadEscape)
+}
+
+/// `/a//b;x=1/c%2Fd` → `/a/b/c/d`.
+fn lenient(path: &str) -> String {
+    let slashes = path.replace("%2F", "/");
+    let mut out = String::with_capacity(slashes.len());
+    for segment in slashes.split('/') {
+        let bare = segment.split(';').next().unwrap_or_default();
+        if !bare.is_empty() {
+            out.push('/');
+            out.push_str(bare);
+        }
+    }
+    if out.is_empty() || slashes.ends_with('/') {
+        out.push('/');
+    }
+    out
+}
+
+fn has_dot_segment(path: &str) -> bool {
+    path.split('/').any(|segment| matches!(segment, "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(raw: &str) -> Unreadable {
+        Target::read(raw.as_bytes()).unwrap_err()
+    }
+
+    fn beyond(raw: &str) -> Option<Unreadable> {
+        Target::read(raw.as_bytes()).unwrap().beyond(Unusual::default())
+    }
+
+    #[test]
+    fn a_target_without_a_leading_slash_is_refused() {
+        for raw in [
+            "",
+            "admin",
+            "\\admin",
+            "?/admin",
+            ":80/admin",
+            "@other.test/",
+            "http://a/b",
+            "*",
+        ] {
+            assert_eq!(refusal(raw), Unreadable::TargetNotAbsolute, "{raw}");
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_refused_in_every_spelling() {
+        for raw in [
+            "/.",
+            "/..",
+            "/a/../b",
+            "/a/./b",
+            "/%2e%2e/b",
+            "/a/.%2E/b",
+            "/..;/b",
+            "/..;x/b",
+            "/a%2f..%2fb",
+            "/a/..;x=1",
+            "/a/..%3Bx",
+        ] {
+            assert_eq!(refusal(raw), Unreadable::DotSegment, "{raw}");
+        }
+    }
+
+    #[test]
+    fn dots_that_are_part_of_a_name_pass() {
+        for raw in ["/.well-known/x", "/a.b", "/a..b", "/...", "/a/..b/c"] {
+            assert_eq!(beyond(raw), None, "{raw}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_servers_read_differently_are_refused() {
+        assert_eq!(refusal("/a\\b"), Unreadable::Backslash);
+        assert_eq!(refusal("/a%5cb"), Unreadable::Backslash);
+        assert_eq!(refusal("/a%00"), Unreadable::ControlByte);
+        assert_eq!(refusal("/a%0d%0a"), Unreadable::ControlByte);
+        assert_eq!(refusal("/a#b"), Unreadable::ControlByte);
+        assert_eq!(refusal("/a?b#c"), Unreadable::ControlByte);
+        assert_eq!(refusal("/a%252e"), Unreadable::EncodedPercent);
+        for raw in ["/%", "/%2", "/%zz", "/%c0%af", "/%c0%ae%c0%ae/x", "/%ff", "/%ed%a0%80"] {
+            assert_eq!(refusal(raw), Unreadable::BadEscape, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_a_route_may_tolerate_is_named() {
+        assert_eq!(beyond("/a%2fb"), Some(Unreadable::EncodedSlash));
+        assert_eq!(beyond("/a;v=1"), Some(Unreadable::Semicolon));
+        assert_eq!(beyond("/a%3Bv"), Some(Unreadable::Semicolon));
+        assert_eq!(beyond("//a"), Some(Unreadable::DoubleSlash));
+        assert_eq!(beyond("/a?x=//;%2f"), None, "the query is not judged");
+    }
+
+    #[test]
+    fn the_lenient_reading_is_what_a_careless_server_would_serve() {
+        let read = |raw: &'static str| Target::read(raw.as_bytes()).unwrap().lenient.unwrap();
+        assert_eq!(read("//admin"), "/admin");
+        assert_eq!(read("/a;x/b"), "/a/b");
+        assert_eq!(read("/a%2Fb/"), "/a/b/");
+        assert_eq!(read("//"), "/");
+    }
+
+    #[test]
+    fn escapes_are_decoded_for_matching() {
+        assert_eq!(Target::read(b"/%61dmin/%C3%A9?q=%2e").unwrap().path(), "/admin/é");
+    }
+}

@@ -7,4 +7,5 @@
 
 pub mod clock;
 pub mod gate;
+pub mod keys;
 pub mod secret;

@@ -1,0 +1,198 @@
+//! Keys: what signs our tokens, what verifies everyone's, and how a private key is kept.
+//!
+//! The algorithm always belongs to the key. A token may say which key it was signed with (`kid`), never how it is to be
+//! checked: that is what keeps "alg: none" and an RSA public key used as an HMAC secret out of the house.
+
+pub mod jwk;
+pub mod provider;
+pub mod random;
+pub mod seal;
+mod set;
+mod signing;
+mod verifying;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use tokio::sync::Notify;
+
+pub use jwk::JwkError;
+pub use set::KeySet;
+pub use signing::{KeyError, SigningKey};
+pub use verifying::VerifyingKey;
+
+/// The signature algorithms we sign and verify with (RFC 7518 section 3.1, RFC 8037).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    #[default]
+    Es256,
+    /// Ed25519.
+    EdDsa,
+    /// RSA PKCS#1 v1.5 with SHA-256, 2048 to 8192 bits.
+    Rs256,
+}
+
+impl Algorithm {
+    /// All of them, in the order in which an error lists them.
+    pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
+
+    /// The name as it stands in a JOSE header.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    const fn of_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is none of [`Algorithm::ALL`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an algorithm we sign or verify with: expected ES256, EdDSA or RS256")]
+pub struct UnknownAlgorithm(String);
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    /// Exact, as RFC 7515 section 4.1.1 asks: JOSE names are case-sensitive.
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        Self::ALL
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+            .ok_or_else(|| UnknownAlgorithm(name.to_owned()))
+    }
+}
+
+/// The keys in force, shared by the whole process and replaced whole.
+///
+/// A request takes one [`KeySet`] and keeps it; whoever learns of new keys swaps the set. On a verifier there is no
+/// signer.
+#[derive(Default)]
+pub struct Keys {
+    set: ArcSwap<KeySet>,
+    own: ArcSwapOption<Own>,
+    wanted: Notify,
+}
+
+/// The issuer's own half: the key that signs, and the document that publishes those which verify.
+struct Own {
+    signer: Arc<SigningKey>,
+    jwks: Arc<str>,
+}
+
+impl Keys {
+    /// Starts with keys that never change, such as those written in the configuration.
+    pub fn new(set: KeySet) -> Self {
+        Self {
+            set: ArcSwap::from_pointee(set),
+            ..Self::default()
+        }
+    }
+
+    /// The keys that verify, as of now.
+    pub fn current(&self) -> Guard<Arc<KeySet>> {
+        self.set.load()
+    }
+
+    /// The key that signs our tokens; none on a verifier, or before the issuer has loaded its keys.
+    pub fn signer(&self) -> Option<Arc<SigningKey>> {
+        self.own.load().as_ref().map(|own| Arc::clone(&own.signer))
+    }
+
+    /// Our published keys as a JWK set document (RFC 7517 section 5).
+    pub fn jwks(&self) -> Option<Arc<str>> {
+        self.own.load().as_ref().map(|own| Arc::clone(&own.jwks))
+    }
+
+    /// Replaces the verifying keys of one issuer and leaves the others as they are.
+    pub fn replace(&self, issuer: &str, keys: &[Arc<VerifyingKey>]) {
+        self.set.rcu(|set| set.with(issuer, keys.iter().cloned()));
+    }
+
+    /// Installs the issuer's own keys: `signer` signs, all of `published` verify.
+    ///
+    /// The verifying half goes first, so that no token is ever signed by a key which this process would refuse.
+    pub fn install_own(&self, issuer: &str, signer: Arc<SigningKey>, published: &[Arc<VerifyingKey>]) {
+        self.replace(issuer, published);
+        let jwks = jwk::document(published.iter().map(AsRef::as_ref)).into();
+        self.own.store(Some(Arc::new(Own { signer, jwks })));
+    }
+
+    /// Says that a token named a key we do not have; whoever reloads keys may look again, with a cool-down of its own.
+    pub fn want_reload(&self) {
+        self.wanted.notify_one();
+    }
+
+    /// Waits until someone asked for a reload.
+    pub async fn reload_wanted(&self) {
+        self.wanted.notified().await;
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("set", &self.set.load())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_algorithm_is_read_by_its_exact_jose_name() {
+        assert_eq!("ES256".parse(), Ok(Algorithm::Es256));
+        for near_miss in ["es256", "none", "HS256", "ES256 ", ""] {
+            assert!(near_miss.parse::<Algorithm>().is_err(), "{near_miss}");
+        }
+    }
+
+    #[test]
+    fn installing_own_keys_makes_them_sign_verify_and_appear_in_the_document() {
+        provider::install();
+        let keys = Keys::default();
+        assert!(keys.signer().is_none());
+
+        let signer = Arc::new(SigningKey::generate(Algorithm::Es256).unwrap());
+        keys.install_own(
+            "https://gw.test",
+            Arc::clone(&signer),
+            &[Arc::clone(signer.verifying_key())],
+        );
+
+        assert_eq!(keys.signer().unwrap().kid(), signer.kid());
+        assert!(keys.current().find("https://gw.test", Some(signer.kid())).is_some());
+        assert!(keys.jwks().unwrap().contains(signer.kid()));
+    }
+
+    #[test]
+    fn replacing_one_issuers_keys_leaves_the_others() {
+        provider::install();
+        let keys = Keys::default();
+        let [ours, theirs] = [(); 2].map(|()| SigningKey::generate(Algorithm::EdDsa).unwrap());
+        keys.replace("ours", &[Arc::clone(ours.verifying_key())]);
+        keys.replace("theirs", &[Arc::clone(theirs.verifying_key())]);
+        keys.replace("theirs", &[]);
+        assert!(keys.current().find("ours", Some(ours.kid())).is_some());
+        assert!(keys.current().find("theirs", Some(theirs.kid())).is_none());
+    }
+}

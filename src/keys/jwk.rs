@@ -1,0 +1,313 @@
+//! Public keys as JSON (RFC 7517, 7518, 8037) and their thumbprints (RFC 7638).
+//!
+//! A reader that is too kind is dangerous here: a symmetric "key" makes its publisher's secret public, a private one
+//! should never have been sent, and a short RSA modulus can be factored. Each is refused by name.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use serde_json::{Map, Value, json};
+
+use super::{Algorithm, VerifyingKey};
+
+/// Why a JWK is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JwkError {
+    /// Not a JSON object.
+    #[error("a JWK is a JSON object")]
+    NotAnObject,
+    /// A member is absent, or no string.
+    #[error("the member `{0}` is missing or no string")]
+    Missing(&'static str),
+    /// A member is no base64url, or no value of this kind of key.
+    #[error("the member `{0}` is malformed")]
+    Malformed(&'static str),
+    /// It holds a private or secret part.
+    #[error("the member `{0}` is private: only public keys belong here")]
+    Private(&'static str),
+    /// A key type or curve that we do not verify with.
+    #[error("{0} keys are not supported: expected EC with P-256, OKP with Ed25519, or RSA")]
+    Unsupported(String),
+    /// `alg` is another than the key's own.
+    #[error("the key is for {0}, which we do not verify with it: expected {1}")]
+    Algorithm(String, Algorithm),
+    /// `use` or `key_ops` say that it does not verify signatures.
+    #[error("the key is not for verifying signatures")]
+    NotForVerifying,
+    /// An RSA modulus that is too short to be safe or too long to be sane.
+    #[error("an RSA key of {0} bits is refused: expected 2048 to 8192")]
+    RsaSize(usize),
+}
+
+/// The public part of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Public {
+    /// P-256: the uncompressed point, 65 bytes.
+    Ec { point: Vec<u8> },
+    /// Ed25519: 32 bytes.
+    Ed { x: Vec<u8> },
+    /// Modulus and exponent, big-endian without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+}
+
+/// RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1.
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// Reads a key and the name it bears.
+pub(super) fn read(jwk: &Value) -> Result<(Public, Option<String>), JwkError> {
+    let members = jwk.as_object().ok_or(JwkError::NotAnObject)?;
+    if let Some(private) = PRIVATE_MEMBERS.into_iter().find(|name| members.contains_key(*name)) {
+        return Err(JwkError::Private(private));
+    }
+    if members.get("use").is_some_and(|usage| usage != "sig") {
+        return Err(JwkError::NotForVerifying);
+    }
+    if let Some(operations) = members.get("key_ops")
+        && !operations
+            .as_array()
+            .is_some_and(|operations| operations.iter().any(|op| op == "verify"))
+    {
+        return Err(JwkError::NotForVerifying);
+    }
+    let kid = match members.get("kid") {
+        None => None,
+        Some(Value::String(kid)) if !kid.is_empty() => Some(kid.clone()),
+        Some(_) => return Err(JwkError::Malformed("kid")),
+    };
+
+    let (public, algorithm) = match text(members, "kty")? {
+        "EC" => (ec(members)?, Algorithm::Es256),
+        "OKP" => (ed(members)?, Algorithm::EdDsa),
+        "RSA" => (rsa(members)?, Algorithm::Rs256),
+        other => return Err(JwkError::Unsupported(other.to_owned())),
+    };
+    match members.get("alg") {
+        None => {}
+        // RFC 9864 renames EdDSA on this curve to Ed25519; publishers use either.
+        Some(Value::String(alg)) if alg == algorithm.name() || (algorithm == Algorithm::EdDsa && alg == "Ed25519") => {}
+        Some(Value::String(alg)) => return Err(JwkError::Algorithm(alg.clone(), algorithm)),
+        Some(_) => return Err(JwkError::Malformed("alg")),
+    }
+    Ok((public, kid))
+}
+
+/// Writes a key for publication.
+pub(super) fn write(public: &Public, kid: &str) -> Value {
+    let mut jwk = required(public);
+    let algorithm = match public {
+        Public::Ec { .. } => Algorithm::Es256,
+        Public::Ed { .. } => Algorithm::EdDsa,
+        Public::Rsa { .. } => Algorithm::Rs256,
+    };
+    jwk["use"] = "sig".into();
+    jwk["alg"] = algorithm.name().into();
+    jwk["kid"] = kid.into();
+    jwk
+}
+
+/// A JWK set (RFC 7517 section 5) of `keys`, as text.
+pub fn document<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
+    json!({ "keys": keys.map(VerifyingKey::to_jwk).collect::<Vec<_>>() }).to_string()
+}
+
+/// The RFC 7638 thumbprint with SHA-256, base64url.
+pub(super) fn thumbprint(public: &Public) -> String {
+    // Section 3: required members only, in lexicographic order, without white space. `serde_json` maps are sorted, and
+    // the test below holds it to the RFC's own example.
+    let canonical = required(public).to_string();
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()))
+}
+
+fn required(public: &Public) -> Value {
+    match public {
+        Public::Ec { point } => {
+            let (x, y) = point[1..].split_at(32);
+            json!({ "crv": "P-256", "kty": "EC", "x": encode(x), "y": encode(y) })
+        }
+        Public::Ed { x } => json!({ "crv": "Ed25519", "kty": "OKP", "x": encode(x) }),
+        Public::Rsa { n, e } => json!({ "e": encode(e), "kty": "RSA", "n": encode(n) }),
+    }
+}
+
+fn ec(members: &Map<String, Value>) -> Result<Public, JwkError> {
+    let curve = text(members, "crv")?;
+    if curve != "P-256" {
+        return Err(JwkError::Unsupported(format!("EC {curve}")));
+    }
+    // Section 6.2.1.2: each coordinate in full length, leading zeros included. Whether the point is on the curve is
+    // checked by ring at each verification.
+    let (x, y) = (bytes(members, "x")?, bytes(members, "y")?);
+    for (name, coordinate) in [("x", &x), ("y", &y)] {
+        if coordinate.len() != 32 {
+            return Err(JwkError::Malformed(name));
+        }
+    }
+    let mut point = vec![4];
+    point.extend(x);
+    point.extend(y);
+    Ok(Public::Ec { point })
+}
+
+fn ed(members: &Map<String, Value>) -> Result<Public, JwkError> {
+    let curve = text(members, "crv")?;
+    if curve != "Ed25519" {
+        return Err(JwkError::Unsupported(format!("OKP {curve}")));
+    }
+    let x = bytes(members, "x")?;
+    if x.len() == 32 {
+        Ok(Public::Ed { x })
+    } else {
+        Err(JwkError::Malformed("x"))
+    }
+}
+
+fn rsa(members: &Map<String, Value>) -> Result<Public, JwkError> {
+    let n = without_leading_zeros(bytes(members, "n")?);
+    let e = without_leading_zeros(bytes(members, "e")?);
+    let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
+    if !(2048..=8192).contains(&bits) {
+        return Err(JwkError::RsaSize(bits));
+    }
+    // Odd and at least 3, and no longer than ring takes: an exponent of 1 would make every message its own signature.
+    let odd = e.last().is_some_and(|last| last & 1 == 1);
+    if !odd || e == [1] || e.len() > 4 {
+        return Err(JwkError::Malformed("e"));
+    }
+    Ok(Public::Rsa { n, e })
+}
+
+fn without_leading_zeros(bytes: Vec<u8>) -> Vec<u8> {
+    bytes.into_iter().skip_while(|byte| *byte == 0).collect()
+}
+
+fn text<'a>(members: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, JwkError> {
+    members.get(name).and_then(Value::as_str).ok_or(JwkError::Missing(name))
+}
+
+fn bytes(members: &Map<String, Value>, name: &'static str) -> Result<Vec<u8>, JwkError> {
+    URL_SAFE_NO_PAD
+        .decode(text(members, name)?)
+        .map_err(|_| JwkError::Malformed(name))
+}
+
+fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{SigningKey, provider};
+
+    fn refused(jwk: &Value) -> JwkError {
+        VerifyingKey::from_jwk(jwk).unwrap_err()
+    }
+
+    fn ec_jwk() -> Value {
+        provider::install();
+        SigningKey::generate(Algorithm::Es256).unwrap().verifying_key().to_jwk()
+    }
+
+    #[test]
+    fn a_published_key_is_read_as_the_same_key() {
+        provider::install();
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let key = SigningKey::generate(algorithm).unwrap();
+            let read = VerifyingKey::from_jwk(&key.verifying_key().to_jwk()).unwrap();
+            assert_eq!((read.kid(), read.algorithm()), (key.kid(), algorithm));
+            let token = key.sign("at+jwt", &json!({})).unwrap();
+            let (input, signature) = token.rsplit_once('.').unwrap();
+            assert!(read.verify(input.as_bytes(), signature));
+        }
+    }
+
+    #[test]
+    fn the_thumbprint_is_that_of_the_rfc_example() {
+        // RFC 7638 section 3.1.
+        let jwk = json!({
+            "kty": "RSA",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+            "e": "AQAB",
+            "alg": "RS256",
+        });
+        let key = VerifyingKey::from_jwk(&jwk).unwrap();
+        assert_eq!(key.kid(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    #[test]
+    fn the_keys_own_name_is_kept() {
+        let mut jwk = ec_jwk();
+        jwk["kid"] = "2026-11".into();
+        assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap().kid(), "2026-11");
+        jwk["kid"] = 7.into();
+        assert_eq!(refused(&jwk), JwkError::Malformed("kid"));
+    }
+
+    #[test]
+    fn private_and_symmetric_keys_are_refused() {
+        let mut jwk = ec_jwk();
+        jwk["d"] = "AAAA".into();
+        assert_eq!(refused(&jwk), JwkError::Private("d"));
+        assert_eq!(refused(&json!({"kty": "oct", "k": "c2VjcmV0"})), JwkError::Private("k"));
+        assert_eq!(refused(&json!({"kty": "oct"})), JwkError::Unsupported("oct".into()));
+    }
+
+    #[test]
+    fn a_key_for_something_else_is_refused() {
+        for (member, value) in [
+            ("use", json!("enc")),
+            ("key_ops", json!(["encrypt"])),
+            ("key_ops", json!("verify")),
+        ] {
+            let mut jwk = ec_jwk();
+            jwk[member] = value;
+            assert_eq!(refused(&jwk), JwkError::NotForVerifying);
+        }
+        let mut jwk = ec_jwk();
+        jwk["alg"] = "ES384".into();
+        assert_eq!(refused(&jwk), JwkError::Algorithm("ES384".into(), Algorithm::Es256));
+    }
+
+    #[test]
+    fn malformed_keys_are_refused_by_the_member_that_is_wrong() {
+        let cases = [
+            (json!([]), JwkError::NotAnObject),
+            (json!({}), JwkError::Missing("kty")),
+            (
+                json!({"kty": "EC", "crv": "P-384", "x": "", "y": ""}),
+                JwkError::Unsupported("EC P-384".into()),
+            ),
+            (
+                json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}),
+                JwkError::Malformed("x"),
+            ),
+            (json!({"kty": "OKP", "crv": "Ed25519"}), JwkError::Missing("x")),
+            (
+                json!({"kty": "EC", "crv": "P-256", "x": "AA==", "y": "AA"}),
+                JwkError::Malformed("x"),
+            ),
+        ];
+        for (jwk, error) in cases {
+            assert_eq!(refused(&jwk), error, "{jwk}");
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_needs_2048_to_8192_bits_and_an_odd_exponent() {
+        let rsa = |bits: usize, e: &[u8]| {
+            let mut n = vec![0xff; bits / 8];
+            if !bits.is_multiple_of(8) {
+                n.insert(0, (1 << (bits % 8)) - 1);
+            }
+            json!({"kty": "RSA", "n": encode(&n), "e": encode(e)})
+        };
+        assert!(VerifyingKey::from_jwk(&rsa(2048, &[1, 0, 1])).is_ok());
+        assert!(VerifyingKey::from_jwk(&rsa(8192, &[3])).is_ok());
+        assert_eq!(refused(&rsa(2047, &[1, 0, 1])), JwkError::RsaSize(2047));
+        assert_eq!(refused(&rsa(8193, &[1, 0, 1])), JwkError::RsaSize(8193));
+        assert_eq!(refused(&rsa(0, &[1, 0, 1])), JwkError::RsaSize(0));
+        for e in [&[][..], &[1], &[2], &[0, 1], &[1; 5]] {
+            assert_eq!(refused(&rsa(2048, e)), JwkError::Malformed("e"), "{e:?}");
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A private key that signs our tokens.
+
+use std::sync::Arc;
+
+use jsonwebtoken::{EncodingKey, Header};
+use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use serde::Serialize;
+
+use super::jwk::Public;
+use super::{Algorithm, VerifyingKey, provider};
+
+/// A private key, its algorithm, and its public half. Its name is its RFC 7638 thumbprint, so that the same key has the
+/// same name on every instance and in every database.
+pub struct SigningKey {
+    algorithm: Algorithm,
+    encoding: EncodingKey,
+    verifying: Arc<VerifyingKey>,
+}
+
+/// Why a key could not be made, read or used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// ring signs with RSA but does not make RSA keys.
+    #[error(
+        "an RS256 key cannot be generated here: make one with `openssl genpkey -algorithm RSA -pkeyopt \
+         rsa_keygen_bits:3072 -out key.pem` and bring it in with `sidegate keys import key.pem`"
+    )]
+    RsaCannotBeGenerated,
+    /// The text is no private key in PEM.
+    #[error("this is not an unencrypted private key in PEM for {0} (PKCS#8; for RSA also PKCS#1)")]
+    NotAPem(Algorithm),
+    /// The bytes are no usable private key of that kind.
+    #[error("this is not a usable private key for {0}: RSA keys need 2048 to 4096 bits, EC keys the curve P-256")]
+    Unusable(Algorithm),
+    /// A signature or its claims could not be made.
+    #[error("signing failed: {0}")]
+    Signing(String),
+}
+
+impl SigningKey {
+    /// Makes a new key.
+    ///
+    /// # Errors
+    /// For RS256, which has to be imported.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
+        let random = SystemRandom::new();
+        let pkcs8 = match algorithm {
+            Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
+            Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
+            Algorithm::Rs256 => return Err(KeyError::RsaCannotBeGenerated),
+        };
+        let pkcs8 = pkcs8.map_err(|_| KeyError::Unusable(algorithm))?;
+        Self::from_der(algorithm, pkcs8.as_ref())
+    }
+
+    /// Reads an unencrypted PEM file.
+    ///
+    /// # Errors
+    /// When the text is no PEM of a private key for `algorithm`.
+    pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
+        let read = match algorithm {
+            Algorithm::Es256 => EncodingKey::from_ec_pem(pem.as_bytes()),
+            Algorithm::EdDsa => EncodingKey::from_ed_pem(pem.as_bytes()),
+            Algorithm::Rs256 => EncodingKey::from_rsa_pem(pem.as_bytes()),
+        };
+        let encoding = read.map_err(|_| KeyError::NotAPem(algorithm))?;
+        Self::new(algorithm, encoding)
+    }
+
+    /// Reads what [`Self::to_der`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are no usable key for `algorithm`.
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        let encoding = match algorithm {
+            Algorithm::Es256 => EncodingKey::from_ec_der(der),
+            Algorithm::EdDsa => EncodingKey::from_ed_der(der),
+            Algorithm::Rs256 => EncodingKey::from_rsa_der(der),
+        };
+        Self::new(algorithm, encoding)
+    }
+
+    fn new(algorithm: Algorithm, encoding: EncodingKey) -> Result<Self, KeyError> {
+        let public = public_half(algorithm, encoding.as_bytes()).map_err(|_| KeyError::Unusable(algorithm))?;
+        Ok(Self {
+            algorithm,
+            encoding,
+            verifying: Arc::new(VerifyingKey::new(public, None)),
+        })
+    }
+
+    /// The private key itself (PKCS#8; PKCS#1 for RSA). It leaves the process only sealed.
+    pub fn to_der(&self) -> &[u8] {
+        self.encoding.as_bytes()
+    }
+
+    /// The key's name, which goes into each token's header.
+    pub fn kid(&self) -> &str {
+        self.verifying.kid()
+    }
+
+    /// The algorithm it signs with.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Its public half.
+    pub const fn verifying_key(&self) -> &Arc<VerifyingKey> {
+        &self.verifying
+    }
+
+    /// Signs `claims` as a JWT whose header says `typ`, for instance `at+jwt` (RFC 9068 section 2.1).
+    ///
+    /// # Errors
+    /// When the claims are no JSON, or the system has no randomness for the signature.
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
+        let mut header = Header::new(self.algorithm.of_jsonwebtoken());
+        header.typ = Some(typ.to_owned());
+        header.kid = Some(self.kid().to_owned());
+        jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|e| KeyError::Signing(e.to_string()))
+    }
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} [private]", self.algorithm, self.kid())
+    }
+}
+
+fn public_half(algorithm: Algorithm, der: &[u8]) -> jsonwebtoken::errors::Result<Public> {
+    Ok(match algorithm {
+        Algorithm::Es256 => Public::Ec {
+            point: provider::ec_pair(der)?.public_key().as_ref().to_vec(),
+        },
+        Algorithm::EdDsa => Public::Ed {
+            x: provider::ed_pair(der)?.public_key().as_ref().to_vec(),
+        },
+        Algorithm::Rs256 => {
+            let PublicKeyComponents { n, e } = PublicKeyComponents::from(provider::rsa_pair(der)?.public());
+            Public::Rsa { n, e }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(token: &str) -> (&str, &str) {
+        token.rsplit_once('.').unwrap()
+    }
+
+    #[test]
+    fn what_a_key_signs_its_public_half_verifies_and_no_other_does() {
+        provider::install();
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let [key, other] = [(); 2].map(|()| SigningKey::generate(algorithm).unwrap());
+            let token = key.sign("at+jwt", &serde_json::json!({"sub": "alice"})).unwrap();
+            let (input, signature) = parts(&token);
+            assert!(key.verifying_key().verify(input.as_bytes(), signature));
+            assert!(!other.verifying_key().verify(input.as_bytes(), signature));
+            assert!(
+                !key.verifying_key()
+                    .verify(input.replace('.', "..").as_bytes(), signature)
+            );
+            assert!(!key.verifying_key().verify(input.as_bytes(), &signature[1..]));
+            assert!(!key.verifying_key().verify(input.as_bytes(), ""));
+            assert!(!key.verifying_key().verify(input.as_bytes(), "not base64!"));
+        }
+    }
+
+    #[test]
+    fn the_header_names_the_key_the_algorithm_and_the_kind_of_token() {
+        provider::install();
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let header = jsonwebtoken::decode_header(key.sign("at+jwt", &serde_json::json!({})).unwrap()).unwrap();
+        assert_eq!(header.kid.as_deref(), Some(key.kid()));
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+        assert_eq!(header.alg, jsonwebtoken::Algorithm::ES256);
+    }
+
+    #[test]
+    fn a_key_keeps_its_name_when_it_is_written_and_read_again() {
+        provider::install();
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let key = SigningKey::generate(algorithm).unwrap();
+            let again = SigningKey::from_der(algorithm, key.to_der()).unwrap();
+            assert_eq!(again.kid(), key.kid());
+            let wrong = if algorithm == Algorithm::Es256 {
+                Algorithm::EdDsa
+            } else {
+                Algorithm::Es256
+            };
+            assert!(SigningKey::from_der(wrong, key.to_der()).is_err());
+        }
+    }
+
+    #[test]
+    fn an_rsa_key_is_imported_and_signs_but_is_not_generated() {
+        provider::install();
+        let error = SigningKey::generate(Algorithm::Rs256).unwrap_err();
+        assert!(error.to_string().contains("keys import"), "{error}");
+
+        let key = SigningKey::from_pem(Algorithm::Rs256, RSA_PEM).unwrap();
+        let token = key.sign("at+jwt", &serde_json::json!({"sub": "alice"})).unwrap();
+        let (input, signature) = parts(&token);
+        let published = VerifyingKey::from_jwk(&key.verifying_key().to_jwk()).unwrap();
+        assert!(published.verify(input.as_bytes(), signature));
+        assert_eq!(published.kid(), key.kid());
+
+        assert_eq!(
+            SigningKey::from_pem(Algorithm::Es256, RSA_PEM).unwrap_err(),
+            KeyError::NotAPem(Algorithm::Es256)
+        );
+    }
+
+    #[test]
+    fn the_debug_output_of_a_key_shows_nothing_private() {
+        provider::install();
+        let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
+        assert_eq!(format!("{key:?}"), format!("EdDSA {} [private]", key.kid()));
+    }
+
+    const RSA_PEM: &str = include_str!("testdata/rsa_2048.pem");
+}

@@ -8,4 +8,5 @@
 pub mod clock;
 pub mod gate;
 pub mod keys;
+pub mod metrics;
 pub mod secret;

@@ -1,0 +1,233 @@
+//! Every metric: name, help, labels, buckets. One table, so that an alert or a dashboard can be checked against it.
+//!
+//! Labels come from closed sets only (a route is its id), so that no client can grow the number of series.
+//! The registry belongs to the value, not to the process: two instances in one test do not share counters.
+
+use prometheus::{
+    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// For answers of upstreams and of the whole server.
+const HTTP: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+/// For decisions in memory.
+const FINE: &[f64] = &[
+    1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.05, 0.1, 1.0,
+];
+/// For a round trip to PostgreSQL or Redis.
+const STORE: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
+/// For bcrypt.
+const HASH: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0];
+/// For a revocation on its way.
+const LAG: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
+
+/// A metric that knows how to make itself, so that the table below needs one line for each.
+trait Make: Sized {
+    fn make(registry: &Registry, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> Self;
+}
+
+macro_rules! make {
+    ($($type:ty, |$name:ident, $help:ident, $labels:ident, $buckets:ident| $new:expr;)+) => { $(
+        impl Make for $type {
+            fn make(registry: &Registry, $name: &str, $help: &str, $labels: &[&str], $buckets: &[f64]) -> Self {
+                let _ = ($labels, $buckets);
+                let metric = $new.expect("the table holds valid names");
+                registry.register(Box::new(metric.clone())).expect("the table holds each name once");
+                metric
+            }
+        }
+    )+ };
+}
+
+make! {
+    IntCounter, |name, help, labels, buckets| Self::new(name, help);
+    IntCounterVec, |name, help, labels, buckets| Self::new(Opts::new(name, help), labels);
+    IntGauge, |name, help, labels, buckets| Self::new(name, help);
+    IntGaugeVec, |name, help, labels, buckets| Self::new(Opts::new(name, help), labels);
+    Gauge, |name, help, labels, buckets| Self::new(name, help);
+    GaugeVec, |name, help, labels, buckets| Self::new(Opts::new(name, help), labels);
+    Histogram, |name, help, labels, buckets| Self::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()));
+    HistogramVec, |name, help, labels, buckets| Self::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels);
+}
+
+macro_rules! metrics {
+    ($($field:ident: $type:ident = $name:literal, $help:literal $(, [$($label:literal),*])? $(, $buckets:ident)?;)+) => {
+        /// All metrics of one instance.
+        #[derive(Debug)]
+        pub struct Metrics {
+            registry: Registry,
+            $(#[doc = $help] pub $field: $type,)+
+        }
+
+        impl Metrics {
+            /// A fresh set, all at zero.
+            pub fn new() -> Self {
+                let registry = Registry::new();
+                let metrics = Self {
+                    $($field: <$type as Make>::make(&registry, concat!("sidegate_", $name), $help, &[$($($label),*)?], &[] $(.iter().chain($buckets).copied().collect::<Vec<_>>().as_slice())?),)+
+                    registry,
+                };
+                metrics.prepare();
+                metrics
+            }
+        }
+    };
+}
+
+metrics! {
+    // HTTP server
+    http_requests: IntCounterVec = "http_requests_total", "Requests answered, by who produced the answer.", ["route", "method", "code", "origin"];
+    http_request_duration: HistogramVec = "http_request_duration_seconds", "Time from request headers to last response byte.", ["route", "code_class"], HTTP;
+    gateway_overhead: HistogramVec = "gateway_overhead_seconds", "Time added by the gateway: total minus upstream.", ["route"], FINE;
+    http_requests_in_flight: IntGauge = "http_requests_in_flight", "Requests being served.";
+    http_request_bytes: IntCounterVec = "http_request_bytes_total", "Request body bytes received.", ["route"];
+    http_response_bytes: IntCounterVec = "http_response_bytes_total", "Response body bytes sent.", ["route"];
+    requests_rejected: IntCounterVec = "requests_rejected_total", "Requests refused before routing.", ["reason"];
+    // Upstream
+    upstream_requests: IntCounterVec = "upstream_requests_total", "Answers of upstreams.", ["upstream", "code"];
+    upstream_request_duration: HistogramVec = "upstream_request_duration_seconds", "Time to the headers of the upstream's answer.", ["upstream"], HTTP;
+    upstream_errors: IntCounterVec = "upstream_errors_total", "Upstream failures.", ["upstream", "reason"];
+    upstream_retries: IntCounterVec = "upstream_retries_total", "Requests tried again on another connection.", ["upstream"];
+    upstream_healthy: IntGaugeVec = "upstream_healthy", "1 if the last health check passed.", ["upstream", "server"];
+    // Decision per proxied request
+    auth_decisions: IntCounterVec = "auth_decisions_total", "Outcome of the gate.", ["route", "result", "reason"];
+    auth_check_duration: HistogramVec = "auth_check_duration_seconds", "Time to decide.", ["source"], FINE;
+    policy_decisions: IntCounterVec = "policy_decisions_total", "Policy evaluations.", ["policy", "result"];
+    identity_headers_stripped: IntCounterVec = "identity_headers_stripped_total", "Identity headers that clients sent and that were removed.", ["form"];
+    // Caches
+    cache_requests: IntCounterVec = "cache_requests_total", "Cache lookups; the hit ratio is hit over all.", ["cache", "result"];
+    cache_entries: IntGaugeVec = "cache_entries", "Entries held.", ["cache"];
+    // Identity API
+    login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
+    registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
+    tokens_issued: IntCounterVec = "tokens_issued_total", "Tokens made.", ["type", "grant"];
+    refreshes: IntCounterVec = "refresh_total", "Refresh attempts.", ["result"];
+    refresh_reuse_detected: IntCounter = "refresh_reuse_detected_total", "Rotated refresh tokens presented again; their sessions were revoked.";
+    sessions_revoked: IntCounterVec = "sessions_revoked_total", "Sessions ended.", ["reason"];
+    // Revocation propagation
+    revocation_lag: Histogram = "revocation_lag_seconds", "From revoked until applied on this instance.", LAG;
+    revocation_last_sync: Gauge = "revocation_last_sync_timestamp_seconds", "When the feed was last known to be complete (heartbeats count).";
+    revocation_stream_connected: IntGauge = "revocation_stream_connected", "1 while the feed is read.";
+    revocation_entries: IntGauge = "revocation_entries", "Revocations held in memory.";
+    // Rate limits
+    ratelimit_decisions: IntCounterVec = "ratelimit_decisions_total", "Rate limit decisions.", ["policy", "result"];
+    ratelimit_backend_duration: Histogram = "ratelimit_backend_duration_seconds", "Redis round trip for a decision.", STORE;
+    // Password hashing
+    password_hash_duration: HistogramVec = "password_hash_duration_seconds", "CPU work of one hash.", ["algorithm", "op"], HASH;
+    password_hash_queue_length: IntGauge = "password_hash_queue_length", "Jobs that wait for a worker.";
+    password_hash_queue_wait: Histogram = "password_hash_queue_wait_seconds", "Wait before a worker.", HASH;
+    password_hash_rejected: IntCounterVec = "password_hash_rejected_total", "Jobs shed.", ["reason"];
+    password_rehash: IntCounter = "password_rehash_total", "Hashes upgraded at login.";
+    // Stores
+    store_up: IntGaugeVec = "store_up", "1 if the last call reached the store.", ["store"];
+    store_operation_duration: HistogramVec = "store_operation_duration_seconds", "Latency of a named operation.", ["store", "operation"], STORE;
+    store_operation_errors: IntCounterVec = "store_operation_errors_total", "Failed operations.", ["store", "operation", "reason"];
+    store_pool_connections: IntGaugeVec = "store_pool_connections", "Pooled connections.", ["store", "state"];
+    store_pool_max_connections: IntGaugeVec = "store_pool_max_connections", "Largest size of the pool.", ["store"];
+    store_pool_pending_requests: IntGaugeVec = "store_pool_pending_requests", "Callers that wait for a connection.", ["store"];
+    store_pool_wait: HistogramVec = "store_pool_wait_seconds", "Wait for a connection.", ["store"], STORE;
+    store_pool_timeouts: IntCounterVec = "store_pool_timeouts_total", "Callers that got no connection in time.", ["store"];
+    db_schema_version: IntGauge = "db_schema_version", "Number of the newest migration applied.";
+    db_migrations_pending: IntGauge = "db_migrations_pending", "Migrations this binary knows and the database lacks.";
+    // Configuration
+    config_last_reload_successful: IntGauge = "config_last_reload_successful", "1 if the last reload was taken.";
+    config_last_reload_success: Gauge = "config_last_reload_success_timestamp_seconds", "When a configuration was last taken.";
+    config_reloads: IntCounterVec = "config_reloads_total", "Reloads.", ["result"];
+    config_info: IntGaugeVec = "config_info", "SHA-256 of the configuration in use, to compare replicas.", ["sha256"];
+    // Keys
+    signing_key_created: GaugeVec = "signing_key_created_timestamp_seconds", "When a published signing key was made.", ["kid", "state"];
+    jwks_last_refresh_success: GaugeVec = "jwks_last_refresh_success_timestamp_seconds", "When an issuer's keys were last fetched.", ["issuer"];
+    jwks_refreshes: IntCounterVec = "jwks_refreshes_total", "Fetches of an issuer's keys.", ["issuer", "result"];
+    // Background
+    job_runs: IntCounterVec = "job_runs_total", "Runs of background jobs.", ["job", "result"];
+    job_last_success: GaugeVec = "job_last_success_timestamp_seconds", "When a background job last succeeded.", ["job"];
+    audit_events: IntCounterVec = "audit_events_total", "Audit events written.", ["event"];
+    panics: IntCounter = "panics_total", "Panics caught.";
+    // Process
+    build_info: IntGaugeVec = "build_info", "Always 1.", ["version", "mode"];
+}
+
+impl Metrics {
+    /// Creates the series that alerts watch, so that `increase()` sees the first event, and registers the process's own.
+    fn prepare(&self) {
+        for result in ["success", "bad_credentials", "locked", "rate_limited", "error"] {
+            self.login_attempts.with_label_values(&["password", result]);
+        }
+        for result in ["rotated", "grace", "reuse", "expired", "revoked", "unknown", "error"] {
+            self.refreshes.with_label_values(&[result]);
+        }
+        for reason in [
+            "bad_request",
+            "header_too_large",
+            "body_too_large",
+            "smuggling",
+            "host_unknown",
+            "draining",
+        ] {
+            self.requests_rejected.with_label_values(&[reason]);
+        }
+        for reason in ["queue_full", "timeout"] {
+            self.password_hash_rejected.with_label_values(&[reason]);
+        }
+        for form in ["exact", "underscore", "duplicate", "connection_listed"] {
+            self.identity_headers_stripped.with_label_values(&[form]);
+        }
+        for result in ["hit", "miss"] {
+            self.cache_requests.with_label_values(&["token", result]);
+        }
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        self.registry.register(Box::new(process)).expect("registered once");
+    }
+
+    /// The exposition in Prometheus' text format.
+    pub fn render(&self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(64 * 1024);
+        TextEncoder::new()
+            .encode(&self.registry.gather(), &mut text)
+            .expect("a Vec takes any bytes");
+        text
+    }
+
+    /// The names of all metrics, for the test that compares them with rules, dashboards and documentation.
+    pub fn names(&self) -> Vec<String> {
+        self.registry
+            .gather()
+            .iter()
+            .map(|family| family.name().to_owned())
+            .collect()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_instances_do_not_share_counters() {
+        let (one, two) = (Metrics::new(), Metrics::new());
+        one.refresh_reuse_detected.inc();
+        assert_eq!(
+            (one.refresh_reuse_detected.get(), two.refresh_reuse_detected.get()),
+            (1, 0)
+        );
+    }
+
+    #[test]
+    fn series_that_alerts_watch_exist_before_the_first_event() {
+        let text = String::from_utf8(Metrics::new().render()).unwrap();
+        for series in [
+            "sidegate_refresh_reuse_detected_total 0",
+            r#"sidegate_login_attempts_total{method="password",result="bad_credentials"} 0"#,
+        ] {
+            assert!(text.contains(series), "{series}");
+        }
+    }
+}

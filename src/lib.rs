@@ -5,6 +5,7 @@
 //!
 //! `ARCHITECTURE.md` says where things are and what must never be broken.
 
+pub mod accounts;
 pub mod clock;
 pub mod gate;
 pub mod keys;

@@ -1,0 +1,338 @@
+//! Hashing on threads of its own.
+//!
+//! One bcrypt at cost 12 keeps a core busy for a third of a second. On the threads that move requests, a hundred wrong
+//! passwords would be half a minute in which nothing is proxied. So hashing has few threads, at low priority, behind a
+//! short queue: when it is full the answer is 503 at once, and a job nobody waits for any more is not done at all.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::bcrypt::{self, Verified};
+use crate::accounts::settings;
+use crate::metrics::Metrics;
+use crate::secret::Secret;
+
+/// The nice value of the hashing threads: with any other work to do, the scheduler gives them about a tenth of a core.
+const NICE: i32 = 15;
+
+/// Why there is no hash and no verdict.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// The queue is full, or the job waited too long in it. The caller may come again later.
+    #[error("the password hashing queue is full")]
+    Overloaded,
+    /// The stored hash or the settings are of no use; the text says why and holds neither password nor hash.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// The pool of hashing threads. They end when it is dropped; jobs still in the queue then are not done.
+pub struct Hasher {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    dummy: String,
+    cost: u32,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+    capacity: usize,
+    wait: Duration,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    stopping: bool,
+}
+
+struct Job {
+    work: Work,
+    queued: Instant,
+    reply: oneshot::Sender<Result<Done, HashError>>,
+}
+
+enum Work {
+    Hash { password: Secret, cost: u32 },
+    Verify { password: Secret, hash: String, cost: u32 },
+}
+
+enum Done {
+    Hashed(String),
+    Verified(Verified),
+}
+
+impl Hasher {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// When the system refuses a thread.
+    pub fn start(settings: &settings::Password, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            capacity: settings.queue,
+            wait: settings.wait,
+            metrics,
+        });
+        let threads = (0..settings.workers.max(1))
+            .map(|index| {
+                let shared = Arc::clone(&shared);
+                std::thread::Builder::new()
+                    .name(format!("hash-{index}"))
+                    .spawn(move || shared.work())
+            })
+            .collect::<std::io::Result<_>>()?;
+        Ok(Self {
+            shared,
+            threads,
+            dummy: bcrypt::dummy(settings.cost),
+            cost: settings.cost,
+        })
+    }
+
+    /// Hashes a password of at most 72 bytes.
+    ///
+    /// # Errors
+    /// [`HashError::Overloaded`] when the queue is full.
+    pub async fn hash(&self, password: &Secret) -> Result<String, HashError> {
+        match self
+            .submit(Work::Hash {
+                password: password.clone(),
+                cost: self.cost,
+            })
+            .await?
+        {
+            Done::Hashed(hash) => Ok(hash),
+            Done::Verified(_) => Err(HashError::Broken("a hash job was answered with a verdict".to_owned())),
+        }
+    }
+
+    /// Verifies a password against a stored hash; without one (no such account, or one without a password) it does the
+    /// same work and says no.
+    ///
+    /// # Errors
+    /// [`HashError::Overloaded`] when the queue is full; [`HashError::Broken`] when the hash is none.
+    pub async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verified, HashError> {
+        let hash = hash.unwrap_or(&self.dummy).to_owned();
+        match self
+            .submit(Work::Verify {
+                password: password.clone(),
+                hash,
+                cost: self.cost,
+            })
+            .await?
+        {
+            Done::Verified(verified) => Ok(verified),
+            Done::Hashed(_) => Err(HashError::Broken("a verify job was answered with a hash".to_owned())),
+        }
+    }
+
+    async fn submit(&self, work: Work) -> Result<Done, HashError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.push(Job {
+            work,
+            queued: Instant::now(),
+            reply,
+        })?;
+        // A worker that panicked drops the sender.
+        answer
+            .await
+            .unwrap_or_else(|_| Err(HashError::Broken("a hashing thread failed".to_owned())))
+    }
+}
+
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.wake.notify_all();
+        for thread in self.threads.drain(..) {
+            // A worker's panic was already answered and logged; there is nothing to add here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock, and if it did, a queue of whole jobs would still be right.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, job: Job) -> Result<(), HashError> {
+        let mut state = self.lock();
+        if state.jobs.len() >= self.capacity {
+            // Those whose callers have gone make room first: they would only be skipped.
+            state.jobs.retain(|job| !job.reply.is_closed());
+        }
+        if state.jobs.len() >= self.capacity {
+            self.metrics
+                .password_hash_rejected
+                .with_label_values(&["queue_full"])
+                .inc();
+            return Err(HashError::Overloaded);
+        }
+        state.jobs.push_back(job);
+        self.note_length(&state);
+        drop(state);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn work(&self) {
+        // Without the right to set it the thread works at normal priority, which is no reason not to sign anyone in.
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            tracing::warn!(%error, "password hashing runs at normal priority");
+        }
+        while let Some(job) = self.next() {
+            let waited = job.queued.elapsed();
+            self.metrics.password_hash_queue_wait.observe(waited.as_secs_f64());
+            if job.reply.is_closed() {
+                continue;
+            }
+            if waited > self.wait {
+                self.metrics
+                    .password_hash_rejected
+                    .with_label_values(&["timeout"])
+                    .inc();
+                let _ = job.reply.send(Err(HashError::Overloaded));
+                continue;
+            }
+            let started = Instant::now();
+            let (op, result) = job.work.run();
+            self.metrics
+                .password_hash_duration
+                .with_label_values(&["bcrypt", op])
+                .observe(started.elapsed().as_secs_f64());
+            // The caller may have gone meanwhile.
+            let _ = job.reply.send(result);
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if state.stopping {
+                return None;
+            }
+            if let Some(job) = state.jobs.pop_front() {
+                self.note_length(&state);
+                return Some(job);
+            }
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn note_length(&self, state: &State) {
+        self.metrics
+            .password_hash_queue_length
+            .set(i64::try_from(state.jobs.len()).unwrap_or(i64::MAX));
+    }
+}
+
+impl Work {
+    fn run(self) -> (&'static str, Result<Done, HashError>) {
+        match self {
+            Self::Hash { password, cost } => (
+                "hash",
+                bcrypt::hash(password.expose(), cost)
+                    .map(Done::Hashed)
+                    .map_err(HashError::Broken),
+            ),
+            Self::Verify { password, hash, cost } => (
+                "verify",
+                bcrypt::verify(password.expose(), &hash, cost)
+                    .map(Done::Verified)
+                    .map_err(HashError::Broken),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(workers: usize, queue: usize) -> settings::Password {
+        settings::Password {
+            cost: 4,
+            workers,
+            queue,
+            ..settings::Password::default()
+        }
+    }
+
+    fn hasher(settings: &settings::Password) -> (Hasher, Arc<Metrics>) {
+        let metrics = Arc::new(Metrics::new());
+        (Hasher::start(settings, Arc::clone(&metrics)).unwrap(), metrics)
+    }
+
+    #[tokio::test]
+    async fn a_password_is_hashed_and_verified_off_the_runtime() {
+        let (hasher, metrics) = hasher(&settings(2, 8));
+        let password = Secret::new("correct horse");
+        let hash = hasher.hash(&password).await.unwrap();
+        assert!(hasher.verify(&password, Some(&hash)).await.unwrap().matches);
+        assert!(!hasher.verify(&Secret::new("wrong"), Some(&hash)).await.unwrap().matches);
+        assert!(
+            !hasher.verify(&password, None).await.unwrap().matches,
+            "no account, no match"
+        );
+        assert_eq!(metrics.password_hash_queue_wait.get_sample_count(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses_at_once_and_abandoned_jobs_make_room() {
+        // Cost 10 keeps the only worker busy for long enough.
+        let (hasher, metrics) = hasher(&settings::Password {
+            cost: 10,
+            ..settings(1, 2)
+        });
+        let password = Secret::new("correct horse");
+        let busy = |job| Box::pin(async move { tokio::time::timeout(Duration::from_millis(5), job).await });
+        // The first goes to the worker, two wait; all three callers leave.
+        for _ in 0..3 {
+            assert!(busy(hasher.verify(&password, None)).await.is_err());
+        }
+        let waiting = futures::future::join_all((0..3).map(|_| hasher.verify(&password, None))).await;
+        assert_eq!(
+            waiting
+                .iter()
+                .filter(|answer| **answer == Err(HashError::Overloaded))
+                .count(),
+            1,
+            "{waiting:?}"
+        );
+        assert_eq!(
+            metrics.password_hash_rejected.with_label_values(&["queue_full"]).get(),
+            1
+        );
+    }
+
+    #[tokio::test]
+    async fn a_job_that_waited_too_long_is_shed() {
+        let (hasher, metrics) = hasher(&settings::Password {
+            cost: 10,
+            wait: Duration::from_millis(1),
+            ..settings(1, 9)
+        });
+        let password = Secret::new("correct horse");
+        let answers = futures::future::join_all((0..3).map(|_| hasher.verify(&password, None))).await;
+        assert_eq!(answers.last(), Some(&Err(HashError::Overloaded)));
+        assert!(metrics.password_hash_rejected.with_label_values(&["timeout"]).get() >= 1);
+    }
+
+    #[test]
+    fn dropping_the_pool_ends_its_threads() {
+        let (hasher, _) = hasher(&settings(2, 8));
+        let shared = Arc::downgrade(&hasher.shared);
+        drop(hasher);
+        assert!(shared.upgrade().is_none());
+    }
+}

@@ -1,0 +1,210 @@
+//! Everything the `auth` section of the configuration says, as values that are already right.
+
+use std::time::Duration;
+
+use crate::keys::Algorithm;
+use crate::secret::Key32;
+
+/// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `auth.base_path`: where the endpoints live, such as `/auth`. No slash at its end.
+    pub base_path: String,
+    /// `auth.issuer`: the `iss` of our tokens.
+    pub issuer: String,
+    /// `auth.audience`: the `aud` of our tokens, at least one.
+    pub audience: Vec<String>,
+    /// `auth.secret`: seals signing keys.
+    pub secret: Key32,
+    /// `auth.access_token`.
+    pub access_token: AccessToken,
+    /// `auth.refresh_token`.
+    pub refresh_token: RefreshToken,
+    /// `auth.signing`.
+    pub signing: Signing,
+    /// `auth.registration`.
+    pub registration: Registration,
+    /// `auth.password`.
+    pub password: Password,
+    /// `auth.lockout`.
+    pub lockout: Lockout,
+    /// `auth.login_limit`.
+    pub login_limit: LoginLimit,
+}
+
+/// `auth.access_token`.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// How long one lives; 10 minutes.
+    pub ttl: Duration,
+    /// By which part of `ttl` a life may be shorter or longer, 0.05 for 5 %, so that clients that signed in together do
+    /// not refresh together.
+    pub jitter: f64,
+    /// Members of the profile that become claims of the same name.
+    pub profile_claims: Vec<String>,
+}
+
+impl AccessToken {
+    /// The longest life a token can be given: what a revocation and a retired key must outlive.
+    pub fn longest_life(&self) -> Duration {
+        self.ttl.mul_f64(1.0 + self.jitter)
+    }
+}
+
+/// `auth.refresh_token`.
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    /// How long an unused one lives; 30 days.
+    pub ttl: Duration,
+    /// How long a session lives at most, however often it is refreshed; 90 days.
+    pub session_max: Duration,
+    /// How long a used token gives the same answer again; 30 seconds. Zero is the strict rule: a second use is reuse.
+    pub reuse_grace: Duration,
+    /// What a used token means after that, when its successor was never used.
+    pub lost_answer: LostAnswer,
+}
+
+/// `auth.refresh_token.lost_answer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LostAnswer {
+    /// The answer never arrived: give another, once, and revoke the successor nobody used.
+    #[default]
+    Accept,
+    /// It may have been stolen: end the session.
+    Revoke,
+}
+
+/// `auth.signing`.
+#[derive(Clone, Debug)]
+pub struct Signing {
+    /// With which algorithm new keys sign.
+    pub algorithm: Algorithm,
+    /// How long a key signs before the next takes over; never without.
+    pub rotate_every: Option<Duration>,
+}
+
+/// `auth.registration`.
+#[derive(Clone, Debug, Default)]
+pub struct Registration {
+    /// Who may create an account.
+    pub mode: RegistrationMode,
+    /// Mail domains that may; empty means any.
+    pub domains: Vec<String>,
+}
+
+/// `auth.registration.mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RegistrationMode {
+    /// Anyone.
+    Open,
+    /// Nobody; operators create accounts.
+    #[default]
+    Closed,
+}
+
+/// `auth.password`.
+#[derive(Clone, Debug)]
+pub struct Password {
+    /// The cost of bcrypt: each step doubles the work. 12 takes about 0.3 s.
+    pub cost: u32,
+    /// In characters; 8.
+    pub min_length: usize,
+    /// Threads that hash.
+    pub workers: usize,
+    /// Jobs that may wait for a thread; one more is answered 503.
+    pub queue: usize,
+    /// How long a job may wait; after that nobody waits for it any more.
+    pub wait: Duration,
+}
+
+/// `auth.lockout`.
+#[derive(Clone, Debug)]
+pub struct Lockout {
+    /// Wrong passwords in a row that lock an account; 5.
+    pub attempts: u32,
+    /// How long a wrong password counts.
+    pub window: Duration,
+    /// The first lock; each in a row is twice as long.
+    pub duration: Duration,
+    /// No lock is longer.
+    pub max: Duration,
+}
+
+/// `auth.login_limit`: attempts, right or wrong, in a sliding window.
+#[derive(Clone, Debug)]
+pub struct LoginLimit {
+    /// From one address (IPv6: one /64).
+    pub per_address: u32,
+    /// For one account.
+    pub per_account: u32,
+    /// The window of both.
+    pub window: Duration,
+}
+
+impl Default for AccessToken {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(600),
+            jitter: 0.05,
+            profile_claims: Vec::new(),
+        }
+    }
+}
+
+impl Default for RefreshToken {
+    fn default() -> Self {
+        Self {
+            ttl: days(30),
+            session_max: days(90),
+            reuse_grace: Duration::from_secs(30),
+            lost_answer: LostAnswer::default(),
+        }
+    }
+}
+
+impl Default for Signing {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::default(),
+            rotate_every: Some(days(90)),
+        }
+    }
+}
+
+impl Default for Password {
+    fn default() -> Self {
+        Self {
+            cost: 12,
+            min_length: 8,
+            workers: 2,
+            queue: 64,
+            wait: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for Lockout {
+    fn default() -> Self {
+        let quarter_hour = Duration::from_secs(900);
+        Self {
+            attempts: 5,
+            window: quarter_hour,
+            duration: quarter_hour,
+            max: days(1),
+        }
+    }
+}
+
+impl Default for LoginLimit {
+    fn default() -> Self {
+        Self {
+            per_address: 20,
+            per_account: 10,
+            window: Duration::from_secs(60),
+        }
+    }
+}
+
+const fn days(n: u64) -> Duration {
+    Duration::from_secs(n * 86_400)
+}

@@ -6,7 +6,9 @@
 //! `ARCHITECTURE.md` says where things are and what must never be broken.
 
 pub mod accounts;
+pub mod cli;
 pub mod clock;
+pub mod dev;
 pub mod gate;
 pub mod keys;
 pub mod metrics;

@@ -1,3 +1,10 @@
 //! The `sidegate` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use sidegate::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

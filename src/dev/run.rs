@@ -1,0 +1,143 @@
+//! `sidegate dev --run -- COMMAND`: fresh services around a command, the way the tests get theirs.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use super::owner::Owner;
+use super::signals::Signals;
+use super::{DevError, Durability, Services};
+
+/// What the directories of such runs are called.
+const PREFIX: &str = "sidegate-run-";
+
+/// Runs `command` with fresh services, which the variables `SIDEGATE_TEST_DATABASE_URL` and `SIDEGATE_TEST_REDIS_URL`
+/// name, and removes every trace of them. Returns the command's exit code, or 128 and the signal that ended it.
+///
+/// # Errors
+/// When the services or the command cannot be started.
+pub fn run_with_services(command: &[OsString]) -> Result<u8, DevError> {
+    let owner = Owner::of_servers()?;
+    let places: Vec<PathBuf> = [std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()].into();
+    let place = places.iter().find(|place| owner.can_enter(place)).unwrap_or(&places[1]);
+    remove_forgotten(place, &owner);
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| DevError::io("start a runtime in", place, error))?;
+    let _inside = runtime.enter();
+    // Before the servers start: without us nobody would stop them.
+    let signals = Signals::catch().map_err(|error| DevError::io("catch signals in", place, error))?;
+    let dir = place.join(format!("{PREFIX}{}", uuid::Uuid::new_v4().simple()));
+    let made = fs::DirBuilder::new().mode(0o711).create(&dir);
+    made.map_err(|error| DevError::io("make", &dir, error))?;
+    let dir = Scratch(dir);
+    let services = Services::start(&dir.0, Durability::Throwaway)?;
+    let code = runtime.block_on(run(command, &services, signals));
+    services.stop();
+    code
+}
+
+/// A directory that goes with the value.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Removes what runs left that were killed: their servers and their files.
+fn remove_forgotten(place: &Path, owner: &Owner) {
+    let entries = fs::read_dir(place).into_iter().flatten().flatten();
+    let runs = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+    for run in runs.map(|entry| entry.path()).filter(|path| path.join("lock").exists()) {
+        // A run that is still going holds its lock, and somebody else's cannot be opened: both are left alone.
+        if Services::end_orphans(&run, owner).is_ok() {
+            let _ = fs::remove_dir_all(&run);
+        }
+    }
+}
+
+async fn run(command: &[OsString], services: &Services, mut signals: Signals) -> Result<u8, DevError> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(0);
+    };
+    let cannot = |cause| DevError::Command {
+        command: program.to_string_lossy().into_owned(),
+        cause,
+    };
+    let itself = std::env::current_exe().map_err(cannot)?;
+    // Processes that the command leaves behind become our children, so that we can find them.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("SIDEGATE_TEST_DATABASE_URL", services.database_url().expose())
+        .env("SIDEGATE_TEST_REDIS_URL", services.redis_url().expose())
+        .env("SIDEGATE_BIN", itself)
+        .spawn()
+        .map_err(cannot)?;
+    let status = loop {
+        tokio::select! {
+            ended = child.wait() => break ended.map_err(cannot)?,
+            signal = signals.next() => pass_on(&child, signal),
+        }
+    };
+    end_left_behind(&[services.postgres.pid(), services.redis.pid()]).await;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
+    Ok(u8::try_from(code).unwrap_or(1))
+}
+
+fn pass_on(child: &Child, signal: Signal) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Ends what the command left running, and says so: a test that does that has a bug.
+async fn end_left_behind(ours: &[u32]) {
+    let mut told = false;
+    for _ in 0..100 {
+        let left: Vec<Pid> = children()
+            .filter(|pid| !ours.contains(&pid.as_raw_nonzero().get().unsigned_abs()))
+            .collect();
+        if left.is_empty() {
+            return;
+        }
+        if !std::mem::replace(&mut told, true) {
+            let count = left.len();
+            let _ = writeln!(
+                io::stderr(),
+                "sidegate dev: the command left {count} process(es) running; ending them"
+            );
+        }
+        for pid in left {
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn children() -> impl Iterator<Item = Pid> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let numbers = lists.flat_map(|list| {
+        list.split_whitespace()
+            .filter_map(|pid| pid.parse().ok())
+            .collect::<Vec<i32>>()
+    });
+    numbers.filter_map(Pid::from_raw)
+}

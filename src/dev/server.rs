@@ -1,0 +1,189 @@
+//! One server process: started in a group of its own, watched until it answers, ended by its handle.
+
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::DevError;
+
+/// How long a server may take to answer: recovery after a crash included.
+const START_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long it may take to end after a polite request, before it is ended impolitely.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+const POLL_EVERY: Duration = Duration::from_millis(5);
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Server {
+    program: &'static str,
+    child: Child,
+    log: PathBuf,
+    polite: Signal,
+    asked: bool,
+}
+
+impl Server {
+    /// Starts `command` with its words going to `log`, which begins anew.
+    pub(super) fn spawn(
+        program: &'static str,
+        mut command: Command,
+        log: &Path,
+        polite: Signal,
+    ) -> Result<Self, DevError> {
+        let words = open_log(log)?;
+        let errors = words.try_clone().map_err(|error| DevError::io("write", log, error))?;
+        // A group of its own: Ctrl-C reaches us alone, and we end the servers after the application that uses them.
+        let child = command.process_group(0).stdout(words).stderr(errors).spawn();
+        let child = child.map_err(|error| DevError::io("start", Path::new(command.get_program()), error))?;
+        Ok(Self {
+            program,
+            child,
+            log: log.to_path_buf(),
+            polite,
+            asked: false,
+        })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What a configuration by standard input is written to, once.
+    pub(super) fn stdin(&mut self) -> Option<std::process::ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Waits until `answers` is true.
+    pub(super) fn wait_until(&mut self, mut answers: impl FnMut() -> bool) -> Result<(), DevError> {
+        let begun = Instant::now();
+        loop {
+            if answers() {
+                return Ok(());
+            }
+            let ended = !matches!(self.child.try_wait(), Ok(None));
+            if ended || begun.elapsed() > START_WITHIN {
+                let words = fs::read(&self.log).unwrap_or_default();
+                return Err(DevError::from_words(
+                    self.program,
+                    &String::from_utf8_lossy(&words),
+                    &self.log,
+                ));
+            }
+            std::thread::sleep(POLL_EVERY);
+        }
+    }
+
+    /// Asks the server to end, once, and does not wait for it.
+    pub(super) fn ask_to_stop(&mut self) {
+        if !self.asked {
+            self.asked = true;
+            self.send(self.polite);
+        }
+    }
+
+    /// Ends the server and waits until it has ended.
+    pub(super) fn stop(&mut self) {
+        self.ask_to_stop();
+        if self.ended_within(STOP_WITHIN).is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
+    fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if begun.elapsed() < patience => std::thread::sleep(POLL_EVERY),
+                _ => return None,
+            }
+        }
+    }
+
+    fn send(&mut self, signal: Signal) {
+        // The handle knows whether the process was waited for already; its number might be another's by then.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = kill_process(Pid::from_child(&self.child), signal);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn open_log(log: &Path) -> Result<File, DevError> {
+    let opened = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(log);
+    opened.map_err(|error| DevError::io("write", log, error))
+}
+
+/// Ends what an earlier `sidegate` left running when it was killed. The pid file says which process it was; it counts as
+/// ours only when its name is right and it works in our data directory, since numbers are used again.
+pub(super) fn end_orphan(pid_file: &Path, name: &str, works_in: &Path, polite: Signal) -> Result<(), DevError> {
+    let Ok(text) = fs::read_to_string(pid_file) else {
+        return Ok(());
+    };
+    let number = text.lines().next().and_then(|line| line.trim().parse().ok());
+    let Some(pid) = number.and_then(Pid::from_raw) else {
+        return forget(pid_file);
+    };
+    let begun = Instant::now();
+    let mut signal = Some(polite);
+    while is_ours(pid, name, works_in) {
+        if let Some(signal) = signal.take() {
+            let _ = kill_process(pid, signal);
+        }
+        if begun.elapsed() > STOP_WITHIN * 2 {
+            return Err(DevError::DidNotStart {
+                program: "sidegate dev",
+                said: format!("{name} (process {pid}) still runs from an earlier start and does not end"),
+                log: pid_file.to_path_buf(),
+            });
+        }
+        if begun.elapsed() > STOP_WITHIN {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        std::thread::sleep(POLL_EVERY);
+    }
+    // PostgreSQL refuses to start while its pid file names a living process, be it somebody else's by now.
+    forget(pid_file)
+}
+
+fn forget(pid_file: &Path) -> Result<(), DevError> {
+    match fs::remove_file(pid_file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DevError::io("remove", pid_file, error)),
+        _ => Ok(()),
+    }
+}
+
+fn is_ours(pid: Pid, name: &str, works_in: &Path) -> bool {
+    let process = Path::new("/proc").join(pid.to_string());
+    if Path::new("/proc/self/cwd").exists() {
+        let runs = fs::read_to_string(process.join("comm")).is_ok_and(|comm| name.starts_with(comm.trim()));
+        return runs && fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == works_in);
+    }
+    // Not Linux: the command line is the next best witness.
+    let asked = Command::new("ps")
+        .args(["-ww", "-o", "args=", "-p", &pid.to_string()])
+        .stdin(Stdio::null())
+        .output();
+    asked.is_ok_and(|answer| {
+        let line = String::from_utf8_lossy(&answer.stdout).into_owned();
+        line.contains(name) && line.contains(&works_in.display().to_string())
+    })
+}

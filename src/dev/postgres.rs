@@ -170,7 +170,7 @@ fn make_cluster(
         .arg("-D")
         .arg(&unfinished)
         .args(["-c", "fsync=off", "template1"]);
-    let statement = format!("CREATE DATABASE {DATABASE} OWNER {USER}\n");
+    let statement = include_str!("../../sql/dev/create_database.sql");
     let input = directory.data("postgres.new").join("create_database");
     fs::write(&input, statement).map_err(|error| DevError::io("write", &input, error))?;
     let stdin = fs::File::open(&input).map_err(|error| DevError::io("open", &input, error))?;

@@ -1,0 +1,10 @@
+-- migration_list :many
+-- The migrations that ran, in their order.
+--   ->  version     int4
+--   ->  name        text
+--   ->  checksum    bytea
+--   ->  applied_at  timestamptz
+
+SELECT version, name, checksum, applied_at
+FROM sidegate_migrations
+ORDER BY version

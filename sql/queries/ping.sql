@@ -1,0 +1,5 @@
+-- ping :one
+-- Asks whether the server answers.
+--   ->  one  int4
+
+SELECT 1 AS one

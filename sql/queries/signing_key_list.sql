@@ -1,0 +1,15 @@
+-- signing_key_list :many
+-- Every key, in the order of making. There are a handful.
+--   ->  kid             text
+--   ->  algorithm       text
+--   ->  state           text
+--   ->  private_sealed  bytea
+--   ->  public_jwk      jsonb
+--   ->  created_at      timestamptz
+--   ->  activated_at    timestamptz?
+--   ->  retired_at      timestamptz?
+--   ->  expires_at      timestamptz?
+
+SELECT kid, algorithm, state, private_sealed, public_jwk, created_at, activated_at, retired_at, expires_at
+FROM signing_keys
+ORDER BY created_at, kid

@@ -1,0 +1,4 @@
+-- transaction_begin :exec
+-- Read committed whatever the server's default: the locks above are written for it.
+
+BEGIN ISOLATION LEVEL READ COMMITTED

@@ -1,0 +1,4 @@
+-- transaction_commit :exec
+-- Makes it true.
+
+COMMIT

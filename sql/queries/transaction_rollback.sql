@@ -1,0 +1,4 @@
+-- transaction_rollback :exec
+-- Forgets it.
+
+ROLLBACK

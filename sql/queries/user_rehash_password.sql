@@ -1,0 +1,12 @@
+-- user_rehash_password :exec
+-- Replaces the hash of an unchanged password by one with the parameters of today.
+-- Only if it is still the hash that was verified: a password changed meanwhile stays changed.
+--   $1  id             uuid
+--   $2  verified_hash  text
+--   $3  password_hash  text
+
+UPDATE users
+SET password_hash = $3
+WHERE id = $1
+  AND password_hash = $2
+  AND deleted_at IS NULL

@@ -13,3 +13,4 @@ pub mod gate;
 pub mod keys;
 pub mod metrics;
 pub mod secret;
+pub mod store;

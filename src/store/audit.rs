@@ -1,0 +1,268 @@
+//! `audit_logs`: what happened. Written in the transaction of what it records, so that neither is ever without the other.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::postgres::{Executor, FromRecord, Record};
+use super::{StoreError, sql};
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+        /// Everything that is written down. The schema knows the same list (`event_is_known`).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Event {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Event {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word in the table, in filters and in metrics.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// Somebody made an account for themselves.
+    UserRegistered = "user_registered",
+    /// An operator made an account.
+    UserCreated = "user_created",
+    /// An account was deleted.
+    UserDeleted = "user_deleted",
+    /// And brought back.
+    UserRestored = "user_restored",
+    /// An operator locked an account.
+    UserLocked = "user_locked",
+    /// And unlocked it.
+    UserUnlocked = "user_unlocked",
+    /// A session began.
+    LoginSucceeded = "login_succeeded",
+    /// Wrong password, locked or unknown account.
+    LoginFailed = "login_failed",
+    /// Too many failures locked an account.
+    AccountLocked = "account_locked",
+    /// A refresh token was rotated.
+    TokenRefreshed = "token_refreshed",
+    /// A used refresh token was presented again: its session was ended.
+    RefreshReused = "refresh_reused",
+    /// A refresh token was accepted once more because the answer with its successor was lost.
+    RefreshAnswerLost = "refresh_answer_lost",
+    /// A single token was revoked (RFC 7009).
+    TokenRevoked = "token_revoked",
+    /// Somebody signed out.
+    LoggedOut = "logged_out",
+    /// One session was ended from another.
+    SessionRevoked = "session_revoked",
+    /// Several were.
+    SessionsRevoked = "sessions_revoked",
+    /// Somebody changed their password.
+    PasswordChanged = "password_changed",
+    /// An operator set a password.
+    PasswordSet = "password_set",
+    /// An unchanged password got a hash with the parameters of today.
+    PasswordRehashed = "password_rehashed",
+    /// Somebody forgot their password, or claims to be who did.
+    PasswordResetRequested = "password_reset_requested",
+    /// A forgotten password was replaced.
+    PasswordReset = "password_reset",
+    /// A code was mailed.
+    EmailVerificationRequested = "email_verification_requested",
+    /// An address was confirmed.
+    EmailVerified = "email_verified",
+    /// Another address was asked for.
+    EmailChangeRequested = "email_change_requested",
+    /// And confirmed.
+    EmailChanged = "email_changed",
+    /// Somebody changed what they say of themselves.
+    ProfileChanged = "profile_changed",
+    /// The roles of an account changed.
+    RolesChanged = "roles_changed",
+    /// The permissions did.
+    PermissionsChanged = "permissions_changed",
+    /// A second factor was begun.
+    MfaEnrolled = "mfa_enrolled",
+    /// And proved.
+    MfaConfirmed = "mfa_confirmed",
+    /// And removed.
+    MfaRemoved = "mfa_removed",
+    /// A second factor was right.
+    MfaSucceeded = "mfa_succeeded",
+    /// Or wrong.
+    MfaFailed = "mfa_failed",
+    /// New recovery codes replaced the old.
+    RecoveryCodesCreated = "recovery_codes_created",
+    /// One was used up.
+    RecoveryCodeUsed = "recovery_code_used",
+    /// A signing key was made.
+    SigningKeyCreated = "signing_key_created",
+    /// The next key signs.
+    SigningKeyRotated = "signing_key_rotated",
+    /// A key no longer signs.
+    SigningKeyRetired = "signing_key_retired",
+    /// Another configuration is in force.
+    ConfigReloaded = "config_reloaded",
+}
+
+impl Event {
+    /// The event of a word, for filters.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|event| event.as_str() == word)
+    }
+}
+
+/// Whether it worked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It did.
+    Success,
+    /// It was refused.
+    Failure,
+}
+
+impl Outcome {
+    /// The word in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Success, Self::Failure]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == word)
+    }
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its key, from [`super::id::new`].
+    pub id: Uuid,
+    /// When.
+    pub at: OffsetDateTime,
+    /// What.
+    pub event: Event,
+    /// Whether it worked.
+    pub outcome: Outcome,
+    /// Who did it; `None` for somebody not signed in, or the system.
+    pub actor_id: Option<Uuid>,
+    /// Whom it concerns.
+    pub user_id: Option<Uuid>,
+    /// In which session.
+    pub session_id: Option<Uuid>,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// With what.
+    pub user_agent: Option<String>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// What else there is to know; never a token, a password or a code.
+    pub data: Map<String, Value>,
+}
+
+impl FromRecord for Entry {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: record.get("id")?,
+            at: record.get("at")?,
+            event: record.word("event", Event::parse)?,
+            outcome: record.word("outcome", Outcome::parse)?,
+            actor_id: record.get("actor_id")?,
+            user_id: record.get("user_id")?,
+            session_id: record.get("session_id")?,
+            address: record.get("address")?,
+            user_agent: record.get("user_agent")?,
+            request_id: record.get("request_id")?,
+            data: record.json("data")?,
+        })
+    }
+}
+
+/// Writes it down.
+pub async fn insert(db: &impl Executor, entry: &Entry) -> Result<(), StoreError> {
+    db.execute(
+        &sql::AUDIT_INSERT,
+        &[
+            &entry.id,
+            &entry.at,
+            &entry.event.as_str(),
+            &entry.outcome.as_str(),
+            &entry.actor_id,
+            &entry.user_id,
+            &entry.session_id,
+            &entry.address,
+            &entry.user_agent,
+            &entry.request_id,
+            &Json(&entry.data),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Which entries, and from where on. What is `None` lets everything pass.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter {
+    /// Whom it concerns.
+    pub user_id: Option<Uuid>,
+    /// Who did it.
+    pub actor_id: Option<Uuid>,
+    /// In which session.
+    pub session_id: Option<Uuid>,
+    /// What.
+    pub event: Option<Event>,
+    /// Whether it worked.
+    pub outcome: Option<Outcome>,
+    /// From this instant on.
+    pub since: Option<OffsetDateTime>,
+    /// Before this instant.
+    pub until: Option<OffsetDateTime>,
+    /// The last entry of the page before: its time and id.
+    pub before: Option<(OffsetDateTime, Uuid)>,
+}
+
+/// A page of entries, the newest first.
+pub async fn list(db: &impl Executor, filter: &Filter, limit: u32) -> Result<Vec<Entry>, StoreError> {
+    db.many(
+        &sql::AUDIT_LIST,
+        &[
+            &filter.user_id,
+            &filter.actor_id,
+            &filter.session_id,
+            &filter.event.map(Event::as_str),
+            &filter.outcome.map(Outcome::as_str),
+            &filter.since,
+            &filter.until,
+            &filter.before.map(|(at, _)| at),
+            &filter.before.map(|(_, id)| id),
+            &i64::from(limit),
+        ],
+    )
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_knows_the_same_events() {
+        let schema = include_str!("../../sql/schema.sql");
+        let list = schema.split_once("event IN (").unwrap().1.split_once("))").unwrap().0;
+        let words: Vec<&str> = list.split(',').map(|word| word.trim().trim_matches('\'')).collect();
+        let ours: Vec<&str> = Event::ALL.iter().map(|event| event.as_str()).collect();
+        assert_eq!(words, ours);
+    }
+}

@@ -1,0 +1,259 @@
+//! A PostgreSQL URL, and how a connection to it is made.
+//!
+//! `sslmode` here: `disable` speaks plaintext; `require`, `verify-ca` and `verify-full` all mean TLS with the certificate
+//! and the host's name verified, because encryption to nobody in particular keeps nobody out; `prefer` is TLS when the
+//! server offers it. Without `sslmode`, a unix socket or a loopback address is plaintext and everything else is `require`:
+//! what crosses a network is verified unless somebody wrote otherwise. Trusted are the system's roots, or those in the PEM
+//! file of `sslrootcert`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error;
+use crate::secret::Secret;
+use crate::store::{StoreError, StoreName};
+
+/// A URL that cannot be used. Does not quote it: it may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("not a usable PostgreSQL URL: {0}")]
+pub struct BadUrl(String);
+
+pub(super) struct Address {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+}
+
+/// A connection that belongs to its holder alone.
+pub(in crate::store) struct Dedicated {
+    pub(in crate::store) client: tokio_postgres::Client,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Dedicated {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Address {
+    pub(super) fn parse(url: &Secret, connect_timeout: Duration) -> Result<Self, BadUrl> {
+        let (url, own) = take_own_parameters(url.expose())?;
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            BadUrl(std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
+        })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(BadUrl(
+                "it names no host (a unix socket is postgres:///db?host=/folder)".to_owned(),
+            ));
+        }
+        let mode = own.mode.unwrap_or(if is_local(&config) {
+            SslMode::Disable
+        } else {
+            SslMode::Require
+        });
+        config
+            .ssl_mode(mode)
+            .connect_timeout(connect_timeout)
+            // A peer that vanished without a word is noticed within a quarter of a minute, not after the kernel's two hours.
+            .keepalives_idle(Duration::from_secs(30))
+            .tcp_user_timeout(Duration::from_secs(15));
+        if config.get_application_name().is_none() {
+            config.application_name("sidegate");
+        }
+        let tls = if mode == SslMode::Disable {
+            None
+        } else {
+            Some(tls(own.root.as_deref())?)
+        };
+        Ok(Self { config, tls })
+    }
+
+    pub(super) fn manager(&self, statement_timeout: Duration, manager: ManagerConfig) -> Manager {
+        // The second bound frees the rows held by an instance that froze or was cut off in the middle of a transaction.
+        let config = self.with_options(&format!(
+            "-c statement_timeout={} -c idle_in_transaction_session_timeout=30000",
+            statement_timeout.as_millis().max(1)
+        ));
+        match &self.tls {
+            Some(tls) => Manager::from_config(config, tls.clone(), manager),
+            None => Manager::from_config(config, NoTls, manager),
+        }
+    }
+
+    pub(super) async fn dedicated(&self, operation: &'static str) -> Result<Dedicated, StoreError> {
+        // A change of schema may take its time, but not stand in a queue for a lock with everybody else behind it.
+        let config = self.with_options("-c statement_timeout=0 -c lock_timeout=10000");
+        let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
+        let connecting = async {
+            if let Some(tls) = &self.tls {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                return Ok(Dedicated {
+                    client,
+                    task: tokio::spawn(async move { drop(connection.await) }),
+                });
+            }
+            let (client, connection) = config.connect(NoTls).await?;
+            Ok(Dedicated {
+                client,
+                task: tokio::spawn(async move { drop(connection.await) }),
+            })
+        };
+        match tokio::time::timeout(limit, connecting).await {
+            Ok(answer) => answer.map_err(|error| error::from_connect(operation, &error)),
+            Err(_) => Err(StoreError::Timeout {
+                store: StoreName::Postgres,
+                operation,
+            }),
+        }
+    }
+
+    /// Settings that the server applies as the session begins: no round trip, and nothing that a pooler could leave
+    /// behind for another client. The operator's own options come last and win.
+    fn with_options(&self, ours: &str) -> Config {
+        let mut config = self.config.clone();
+        let options = match config.get_options() {
+            Some(theirs) => format!("{ours} {theirs}"),
+            None => ours.to_owned(),
+        };
+        config.options(options);
+        config
+    }
+}
+
+/// The parameters libpq knows and tokio-postgres does not.
+#[derive(Default)]
+struct Own {
+    mode: Option<SslMode>,
+    root: Option<String>,
+}
+
+impl Own {
+    fn take(&mut self, key: &str, value: &str) -> Result<bool, BadUrl> {
+        match key {
+            "sslmode" => {
+                self.mode = Some(match value {
+                    "disable" => SslMode::Disable,
+                    "prefer" => SslMode::Prefer,
+                    "require" | "verify-ca" | "verify-full" => SslMode::Require,
+                    _ => {
+                        return Err(BadUrl(
+                            "sslmode is disable, prefer, require, verify-ca or verify-full".to_owned(),
+                        ));
+                    }
+                });
+            }
+            "sslrootcert" => self.root = Some(value.replace("%2F", "/").replace("%2f", "/")),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn take_own_parameters(url: &str) -> Result<(String, Own), BadUrl> {
+    let mut own = Own::default();
+    let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    let (head, parameters, between) = match (is_url, url.split_once('?')) {
+        (true, Some((head, query))) => (format!("{head}?"), query, '&'),
+        (true, None) => return Ok((url.to_owned(), own)),
+        (false, _) => (String::new(), url, ' '),
+    };
+    let mut kept = Vec::new();
+    for parameter in parameters.split(between) {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if !own.take(key.trim(), value)? {
+            kept.push(parameter);
+        }
+    }
+    Ok((
+        format!("{head}{}", kept.join(&between.to_string()))
+            .trim_end_matches('?')
+            .to_owned(),
+        own,
+    ))
+}
+
+fn is_local(config: &Config) -> bool {
+    config.get_hostaddrs().iter().all(std::net::IpAddr::is_loopback)
+        && config.get_hosts().iter().all(|host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => {
+                name == "localhost"
+                    || name
+                        .parse::<std::net::IpAddr>()
+                        .is_ok_and(|address| address.is_loopback())
+            }
+        })
+}
+
+fn tls(root: Option<&str>) -> Result<MakeRustlsConnect, BadUrl> {
+    let mut roots = rustls::RootCertStore::empty();
+    if let Some(file) = root {
+        let unreadable = |cause: String| BadUrl(format!("sslrootcert {file}: {cause}"));
+        for certificate in
+            CertificateDer::pem_file_iter(Path::new(file)).map_err(|error| unreadable(error.to_string()))?
+        {
+            let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
+            roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(url: &str) -> SslMode {
+        Address::parse(&Secret::new(url), Duration::from_secs(1))
+            .unwrap()
+            .config
+            .get_ssl_mode()
+    }
+
+    #[test]
+    fn what_crosses_a_network_is_encrypted_unless_somebody_wrote_otherwise() {
+        assert_eq!(mode("postgres:///db?host=/run/postgresql"), SslMode::Disable);
+        assert_eq!(mode("host=/run/postgresql dbname=db"), SslMode::Disable);
+        assert_eq!(mode("postgres://u@127.0.0.1/db"), SslMode::Disable);
+        assert_eq!(mode("postgres://u@[::1]/db"), SslMode::Disable);
+        assert_eq!(mode("postgres://u@db.internal/db"), SslMode::Require);
+        assert_eq!(mode("postgres://u@db.internal,127.0.0.1/db"), SslMode::Require);
+        assert_eq!(mode("postgres://u@db.internal/db?sslmode=disable"), SslMode::Disable);
+        assert_eq!(
+            mode("postgres://u@db.internal/db?application_name=x&sslmode=verify-full"),
+            SslMode::Require
+        );
+        assert_eq!(mode("postgres://u@127.0.0.1/db?sslmode=require"), SslMode::Require);
+        assert_eq!(mode("host=db.internal user=u sslmode=prefer"), SslMode::Prefer);
+    }
+
+    #[test]
+    fn a_bad_url_is_refused_without_being_quoted() {
+        for url in [
+            "postgres://u:hunter2@db/x?sslmode=maybe",
+            "postgres://u:hunter2@db/x?bad=1",
+            "user=u password=hunter2",
+        ] {
+            let error = Address::parse(&Secret::new(url), Duration::from_secs(1))
+                .err()
+                .expect(url)
+                .to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}

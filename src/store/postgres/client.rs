@@ -1,0 +1,171 @@
+//! One connection out of the pool, and the deadline around each of its calls.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::{Object, Pool};
+use tokio_postgres::Row;
+
+use super::executor::{Executor, Params, Record};
+use super::{POSTGRES, count_error, error};
+use crate::metrics::Metrics;
+use crate::store::sql::Query;
+use crate::store::{StoreError, StoreName};
+
+/// A connection. Goes back to the pool when dropped, unless a call was cut short: then the server may still be at work on
+/// it, and the next caller would wait for, or read, an answer that is not theirs. Such a connection is closed.
+pub struct Client {
+    object: Option<Object>,
+    pool: Pool,
+    deadline: Duration,
+    in_flight: AtomicUsize,
+    failed: AtomicBool,
+    in_transaction: bool,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("in_transaction", &self.in_transaction)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(super) fn new(object: Object, pool: Pool, deadline: Duration, metrics: Arc<Metrics>) -> Self {
+        Self {
+            object: Some(object),
+            pool,
+            deadline,
+            in_flight: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            in_transaction: false,
+            metrics,
+        }
+    }
+
+    pub(super) fn set_in_transaction(&mut self, yes: bool) {
+        self.in_transaction = yes;
+        self.failed = AtomicBool::new(false);
+    }
+
+    /// Whether a statement failed since the transaction began.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call was cut short.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    /// Closes the connection instead of giving it back.
+    pub(super) fn discard(mut self) {
+        self.object.take().map(Object::take);
+    }
+
+    /// Runs a statement that has no parameters and no rows (`BEGIN`).
+    pub(super) async fn command(&self, query: &'static Query) -> Result<(), StoreError> {
+        self.bounded(query.name, self.object().batch_execute(query.text))
+            .await?
+            .map_err(|error| self.failed(query.name, error::from_call(query.name, &error)))
+    }
+
+    fn object(&self) -> &Object {
+        self.object
+            .as_ref()
+            .expect("present until the client is dropped or discarded")
+    }
+
+    async fn rows(&self, query: &'static Query, params: &Params<'_>) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.object().prepare_cached(query.text).await?;
+        self.object().query(&statement, params).await
+    }
+
+    async fn count(&self, query: &'static Query, params: &Params<'_>) -> Result<u64, tokio_postgres::Error> {
+        let statement = self.object().prepare_cached(query.text).await?;
+        self.object().execute(&statement, params).await
+    }
+
+    /// Waits for a call no longer than the deadline. `in_flight` goes down only when the call has really ended.
+    async fn bounded<T>(&self, operation: &'static str, call: impl Future<Output = T>) -> Result<T, StoreError> {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let started = Instant::now();
+        let answer = tokio::time::timeout(self.deadline, call).await;
+        let took = started.elapsed().as_secs_f64();
+        self.metrics
+            .store_operation_duration
+            .with_label_values(&[POSTGRES, operation])
+            .observe(took);
+        if let Ok(answer) = answer {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.store_up.with_label_values(&[POSTGRES]).set(1);
+            return Ok(answer);
+        }
+        Err(self.failed(
+            operation,
+            StoreError::Timeout {
+                store: StoreName::Postgres,
+                operation,
+            },
+        ))
+    }
+
+    /// Notes a failure: the transaction, if there is one, cannot be committed any more.
+    fn failed(&self, operation: &'static str, error: StoreError) -> StoreError {
+        self.failed.store(true, Ordering::Relaxed);
+        count_error(&self.metrics, operation, &error);
+        error
+    }
+
+    /// What a failed call means; `None` when it shall be tried once more.
+    fn judge(&self, operation: &'static str, error: &tokio_postgres::Error, again: bool) -> Option<StoreError> {
+        if error::is_stale_statement(error) {
+            self.pool.manager().statement_caches.clear();
+            self.object().statement_cache.clear();
+            // Inside a transaction the server refuses everything after an error; the caller starts it anew.
+            if again && !self.in_transaction {
+                return None;
+            }
+        }
+        Some(self.failed(operation, error::from_call(operation, error)))
+    }
+}
+
+impl Executor for Client {
+    async fn fetch(&self, query: &'static Query, params: &Params<'_>) -> Result<Vec<Record>, StoreError> {
+        let mut answer = self.bounded(query.name, self.rows(query, params)).await?;
+        if let Err(error) = &answer {
+            match self.judge(query.name, error, true) {
+                Some(error) => return Err(error),
+                None => answer = self.bounded(query.name, self.rows(query, params)).await?,
+            }
+        }
+        match answer {
+            Ok(rows) => Ok(rows.into_iter().map(|row| Record::new(row, query.name)).collect()),
+            Err(error) => Err(self.judge(query.name, &error, false).expect("judged for the last time")),
+        }
+    }
+
+    async fn execute(&self, query: &'static Query, params: &Params<'_>) -> Result<u64, StoreError> {
+        let mut answer = self.bounded(query.name, self.count(query, params)).await?;
+        if let Err(error) = &answer {
+            match self.judge(query.name, error, true) {
+                Some(error) => return Err(error),
+                None => answer = self.bounded(query.name, self.count(query, params)).await?,
+            }
+        }
+        answer.map_err(|error| self.judge(query.name, &error, false).expect("judged for the last time"))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if self.is_interrupted() {
+            self.object.take().map(Object::take);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What PostgreSQL's errors mean to a caller.
+//!
+//! Only codes, names and the server's short message get through. Its `DETAIL` quotes rows (`Key (email)=(…) already
+//! exists`) and stays out of errors and so out of logs.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+use crate::store::{StoreError, StoreName};
+
+const STORE: StoreName = StoreName::Postgres;
+
+pub(in crate::store) fn from_call(operation: &'static str, error: &tokio_postgres::Error) -> StoreError {
+    let Some(db) = error.as_db_error() else {
+        let cause = with_sources(error);
+        // Without an answer of the server it is the connection, unless a value could not be turned into its column's type.
+        return if error.is_closed() || is_transport(error) {
+            StoreError::Unavailable {
+                store: STORE,
+                operation,
+                cause,
+            }
+        } else {
+            StoreError::Data {
+                store: STORE,
+                operation,
+                cause,
+            }
+        };
+    };
+    let code = db.code().code();
+    let cause = format!("{} ({code})", db.message());
+    match (code, &code[..2]) {
+        // Cancelled by statement_timeout, or by lock_timeout.
+        ("57014" | "55P03", _) => StoreError::Timeout {
+            store: STORE,
+            operation,
+        },
+        (_, "23") => StoreError::Constraint {
+            name: db.constraint().or(db.column()).unwrap_or(code).to_owned(),
+        },
+        // Connection lost, authentication refused, no such database, a deadlock or a conflict (again, please), no
+        // resources, read-only (a failover in progress), shutting down, a plan or statement that is no more.
+        (_, "08" | "28" | "3D" | "40" | "53" | "57" | "58") | ("25006" | "0A000" | "26000", _) => {
+            StoreError::Unavailable {
+                store: STORE,
+                operation,
+                cause,
+            }
+        }
+        _ => StoreError::Data {
+            store: STORE,
+            operation,
+            cause,
+        },
+    }
+}
+
+pub(super) fn from_pool(operation: &'static str, error: PoolError) -> StoreError {
+    match error {
+        PoolError::Timeout(_) => StoreError::Timeout {
+            store: STORE,
+            operation,
+        },
+        PoolError::Backend(error) => from_connect(operation, &error),
+        error => StoreError::Unavailable {
+            store: STORE,
+            operation,
+            cause: error.to_string(),
+        },
+    }
+}
+
+/// An error before there is a connection is an outage whatever it is: the next attempt may meet another server.
+pub(super) fn from_connect(operation: &'static str, error: &tokio_postgres::Error) -> StoreError {
+    let mut cause = with_sources(error);
+    if cause.contains("does not support TLS") {
+        cause.push_str("; for a server without TLS on a network you trust, add sslmode=disable to the URL");
+    }
+    if cause.contains("certificate") {
+        cause.push_str("; name the authority that signed it with sslrootcert=FILE in the URL");
+    }
+    StoreError::Unavailable {
+        store: STORE,
+        operation,
+        cause,
+    }
+}
+
+/// The schema changed under a prepared statement (a migration, or a pooler that forgot it): prepare anew and it works.
+pub(super) fn is_stale_statement(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| {
+        *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME
+            || (*db.code() == SqlState::FEATURE_NOT_SUPPORTED && db.message().contains("cached plan"))
+    })
+}
+
+fn is_transport(error: &tokio_postgres::Error) -> bool {
+    std::iter::successors(std::error::Error::source(error), |error| error.source())
+        .any(<dyn std::error::Error>::is::<std::io::Error>)
+}
+
+fn with_sources(error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        return format!("{} ({})", db.message(), db.code().code());
+    }
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        source = error.source();
+    }
+    text
+}

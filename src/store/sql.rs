@@ -1,0 +1,110 @@
+//! Every query by its name. The text is a file in `sql/queries`; a test prepares each on a real server and compares its
+//! header with what comes back.
+
+/// One statement.
+#[derive(Debug)]
+pub struct Query {
+    /// The file's name, and the `operation` of metrics and errors.
+    pub name: &'static str,
+    /// The file's text, header included: the server skips comments, and its log shows which query it was.
+    pub text: &'static str,
+}
+
+macro_rules! queries {
+    ($($constant:ident = $name:literal,)*) => {
+        $(
+            #[doc = concat!("`sql/queries/", $name, ".sql`")]
+            pub static $constant: Query =
+                Query { name: $name, text: include_str!(concat!("../../sql/queries/", $name, ".sql")) };
+        )*
+
+        /// All of them.
+        pub static ALL: &[&Query] = &[$(&$constant,)*];
+    };
+}
+
+queries! {
+    USER_CREATE = "user_create",
+    USER_FIND = "user_find",
+    USER_FIND_FOR_UPDATE = "user_find_for_update",
+    USER_FIND_BY_EMAIL = "user_find_by_email",
+    USER_FIND_BY_USERNAME = "user_find_by_username",
+    USER_RECORD_FAILED_LOGIN = "user_record_failed_login",
+    USER_RECORD_LOGIN = "user_record_login",
+    USER_SET_PROFILE = "user_set_profile",
+    USER_SET_PASSWORD = "user_set_password",
+    USER_REHASH_PASSWORD = "user_rehash_password",
+    USER_SET_EMAIL = "user_set_email",
+    USER_SET_EMAIL_VERIFIED = "user_set_email_verified",
+    USER_SOFT_DELETE = "user_soft_delete",
+    USER_RESTORE = "user_restore",
+    USER_SET_ROLES = "user_set_roles",
+    USER_SET_PERMISSIONS = "user_set_permissions",
+    USER_SET_TOKENS_VALID_AFTER = "user_set_tokens_valid_after",
+    USER_LOCK = "user_lock",
+    USER_UNLOCK = "user_unlock",
+    USER_LIST = "user_list",
+    USER_COUNT = "user_count",
+    USER_LIST_TOKENS_VALID_AFTER = "user_list_tokens_valid_after",
+    REFRESH_TOKEN_INSERT = "refresh_token_insert",
+    REFRESH_TOKEN_FIND_FOR_UPDATE = "refresh_token_find_for_update",
+    REFRESH_TOKEN_FIND = "refresh_token_find",
+    REFRESH_TOKEN_FIND_SUCCESSOR = "refresh_token_find_successor",
+    REFRESH_TOKEN_MARK_USED = "refresh_token_mark_used",
+    REFRESH_TOKEN_REVOKE = "refresh_token_revoke",
+    SESSION_LIST = "session_list",
+    SESSION_FIND = "session_find",
+    SESSION_REVOKE = "session_revoke",
+    SESSION_REVOKE_OTHERS = "session_revoke_others",
+    SESSION_REVOKE_ALL = "session_revoke_all",
+    SESSION_COUNT = "session_count",
+    SESSION_LIST_REVOKED = "session_list_revoked",
+    PASSWORD_RESET_TOKEN_INSERT = "password_reset_token_insert",
+    PASSWORD_RESET_TOKEN_FIND_FOR_UPDATE = "password_reset_token_find_for_update",
+    PASSWORD_RESET_TOKEN_USE_ALL = "password_reset_token_use_all",
+    AUDIT_INSERT = "audit_insert",
+    AUDIT_LIST = "audit_list",
+    SIGNING_KEY_LIST = "signing_key_list",
+    SIGNING_KEY_INSERT = "signing_key_insert",
+    SIGNING_KEY_ACTIVATE = "signing_key_activate",
+    SIGNING_KEY_RETIRE = "signing_key_retire",
+    SIGNING_KEY_LOCK = "signing_key_lock",
+    CLEANUP_TRY_LOCK = "cleanup_try_lock",
+    CLEANUP_REFRESH_TOKENS = "cleanup_refresh_tokens",
+    CLEANUP_PASSWORD_RESET_TOKENS = "cleanup_password_reset_tokens",
+    CLEANUP_AUDIT_LOGS = "cleanup_audit_logs",
+    CLEANUP_SIGNING_KEYS = "cleanup_signing_keys",
+    TRANSACTION_BEGIN = "transaction_begin",
+    TRANSACTION_COMMIT = "transaction_commit",
+    TRANSACTION_ROLLBACK = "transaction_rollback",
+    PING = "ping",
+    MIGRATION_LOCK = "migration_lock",
+    MIGRATION_UNLOCK = "migration_unlock",
+    MIGRATION_TABLE_EXISTS = "migration_table_exists",
+    MIGRATION_TABLE_CREATE = "migration_table_create",
+    MIGRATION_LIST = "migration_list",
+    MIGRATION_INSERT = "migration_insert",
+    MIGRATION_DELETE = "migration_delete",
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_listed_and_opens_with_its_own_name() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/queries");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        let listed: BTreeSet<String> = ALL.iter().map(|query| query.name.to_owned()).collect();
+        assert_eq!(files, listed);
+        for query in ALL {
+            let first = query.text.lines().next().unwrap();
+            assert!(first.starts_with(&format!("-- {} :", query.name)), "{first}");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! `users`: who may sign in.
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use super::postgres::{Executor, FromRecord, Record, Transaction};
+use super::{StoreError, sql};
+
+/// The unique index that refuses a second account of an address.
+pub const EMAIL_IS_TAKEN: &str = "users_email_is_taken";
+/// The unique index that refuses a second account of a name.
+pub const USERNAME_IS_TAKEN: &str = "users_username_is_taken";
+
+/// An account. A deleted one has `deleted_at`, and only the finders by id return it.
+#[derive(Clone, PartialEq)]
+pub struct User {
+    /// Its key, and the claim `sub`.
+    pub id: Uuid,
+    /// The address, as it was typed.
+    pub email: String,
+    /// A second name to sign in with; never holds an `@`.
+    pub username: Option<String>,
+    /// What the password is checked against; without one nobody can sign in with a password.
+    pub password_hash: Option<String>,
+    /// The claim `roles`.
+    pub roles: Vec<String>,
+    /// The claim `permissions`.
+    pub permissions: Vec<String>,
+    /// What the person says of themselves.
+    pub profile: Map<String, Value>,
+    /// When the address was confirmed.
+    pub email_verified_at: Option<OffsetDateTime>,
+    /// Failures since the last success, lock or quiet window.
+    pub failed_login_count: i32,
+    /// The last of them.
+    pub last_failed_login_at: Option<OffsetDateTime>,
+    /// Locks in a row.
+    pub lockout_count: i32,
+    /// No login before this instant.
+    pub locked_until: Option<OffsetDateTime>,
+    /// When the password was last set.
+    pub password_changed_at: Option<OffsetDateTime>,
+    /// Access tokens issued before this instant are outdated. In microseconds, while `iat` counts seconds.
+    pub tokens_valid_after: Option<OffsetDateTime>,
+    /// The last success.
+    pub last_login_at: Option<OffsetDateTime>,
+    /// When the account was made.
+    pub created_at: OffsetDateTime,
+    /// When the row last changed, by the server's clock.
+    pub updated_at: OffsetDateTime,
+    /// When the account was deleted.
+    pub deleted_at: Option<OffsetDateTime>,
+}
+
+impl User {
+    /// Whether no login is accepted at `now`.
+    pub fn is_locked(&self, now: OffsetDateTime) -> bool {
+        self.locked_until.is_some_and(|until| until > now)
+    }
+}
+
+/// Neither the hash nor the person's data: a row in a log line is one `{:?}` away.
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl FromRecord for User {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: record.get("id")?,
+            email: record.get("email")?,
+            username: record.get("username")?,
+            password_hash: record.get("password_hash")?,
+            roles: record.json("roles")?,
+            permissions: record.json("permissions")?,
+            profile: record.json("profile")?,
+            email_verified_at: record.get("email_verified_at")?,
+            failed_login_count: record.get("failed_login_count")?,
+            last_failed_login_at: record.get("last_failed_login_at")?,
+            lockout_count: record.get("lockout_count")?,
+            locked_until: record.get("locked_until")?,
+            password_changed_at: record.get("password_changed_at")?,
+            tokens_valid_after: record.get("tokens_valid_after")?,
+            last_login_at: record.get("last_login_at")?,
+            created_at: record.get("created_at")?,
+            updated_at: record.get("updated_at")?,
+            deleted_at: record.get("deleted_at")?,
+        })
+    }
+}
+
+/// What an account is made of.
+#[derive(Clone)]
+pub struct NewUser<'a> {
+    /// From [`super::id::new`].
+    pub id: Uuid,
+    /// The address.
+    pub email: &'a str,
+    /// A second name.
+    pub username: Option<&'a str>,
+    /// The password's hash.
+    pub password_hash: Option<&'a str>,
+    /// The claim `roles`.
+    pub roles: &'a [String],
+    /// The claim `permissions`.
+    pub permissions: &'a [String],
+    /// What the person says of themselves.
+    pub profile: &'a Map<String, Value>,
+    /// When the address was confirmed, if it is.
+    pub email_verified_at: Option<OffsetDateTime>,
+}
+
+/// Creates an account; [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`] when it cannot be.
+pub async fn create(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime) -> Result<User, StoreError> {
+    db.one(
+        &sql::USER_CREATE,
+        &[
+            &user.id,
+            &user.email,
+            &user.username,
+            &user.password_hash,
+            &Json(user.roles),
+            &Json(user.permissions),
+            &Json(user.profile),
+            &user.email_verified_at,
+            &now,
+        ],
+    )
+    .await
+}
+
+/// Finds an account by its id, also a deleted one.
+pub async fn find(db: &impl Executor, id: Uuid) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_FIND, &[&id]).await
+}
+
+/// Finds an account by its id, also a deleted one, and holds its row until the transaction ends. Whoever opens, renews or
+/// ends sessions of a user holds this first; see the query.
+pub async fn find_for_update(tx: &Transaction, id: Uuid) -> Result<Option<User>, StoreError> {
+    tx.optional(&sql::USER_FIND_FOR_UPDATE, &[&id]).await
+}
+
+/// Finds the account of an address, whatever its case.
+pub async fn find_by_email(db: &impl Executor, email: &str) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_FIND_BY_EMAIL, &[&email]).await
+}
+
+/// Finds the account of a name, whatever its case.
+pub async fn find_by_username(db: &impl Executor, username: &str) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_FIND_BY_USERNAME, &[&username]).await
+}
+
+/// When failures lock an account, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Lockout {
+    /// Failures within `window` that lock.
+    pub attempts: i32,
+    /// A failure longer ago than this starts the count anew.
+    pub window: std::time::Duration,
+    /// The first lock; each in a row is twice as long as the one before.
+    pub duration: std::time::Duration,
+    /// No lock is longer.
+    pub max: std::time::Duration,
+}
+
+/// What a failed login did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailedLogin {
+    /// How many there are now.
+    pub failures: i32,
+    /// The lock, old or new.
+    pub locked_until: Option<OffsetDateTime>,
+    /// Whether this one locked the account.
+    pub locked_now: bool,
+}
+
+impl FromRecord for FailedLogin {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            failures: record.get("failures")?,
+            locked_until: record.get("locked_until")?,
+            locked_now: record.get("locked_now")?,
+        })
+    }
+}
+
+/// Counts a failed login. `None` when there is no such account or it is locked already: then nothing is counted.
+pub async fn record_failed_login(
+    db: &impl Executor,
+    id: Uuid,
+    lockout: &Lockout,
+    now: OffsetDateTime,
+) -> Result<Option<FailedLogin>, StoreError> {
+    let (window, duration, max) = (
+        lockout.window.as_secs_f64(),
+        lockout.duration.as_secs_f64(),
+        lockout.max.as_secs_f64(),
+    );
+    db.optional(
+        &sql::USER_RECORD_FAILED_LOGIN,
+        &[&id, &now, &lockout.attempts, &window, &duration, &max],
+    )
+    .await
+}
+
+/// Notes a successful login.
+pub async fn record_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_RECORD_LOGIN, &[&id, &now]).await
+}
+
+/// Replaces what an account says of itself; `None` when there is no such account, as in all that follow.
+pub async fn set_profile(
+    db: &impl Executor,
+    id: Uuid,
+    username: Option<&str>,
+    profile: &Map<String, Value>,
+) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_SET_PROFILE, &[&id, &username, &Json(profile)])
+        .await
+}
+
+/// Sets a new password, outdates the access tokens, and lifts a lock that failures set. The caller ends the sessions.
+pub async fn set_password(db: &impl Executor, id: Uuid, hash: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_SET_PASSWORD, &[&id, &hash, &now]).await
+}
+
+/// Replaces the hash of an unchanged password, if `verified` is still the hash.
+pub async fn rehash_password(db: &impl Executor, id: Uuid, verified: &str, hash: &str) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_REHASH_PASSWORD, &[&id, &verified, &hash]).await
+}
+
+/// Changes the address.
+pub async fn set_email(
+    db: &impl Executor,
+    id: Uuid,
+    email: &str,
+    verified_at: Option<OffsetDateTime>,
+) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_SET_EMAIL, &[&id, &email, &verified_at]).await
+}
+
+/// Notes that the address was confirmed, if `email` is still the address.
+pub async fn set_email_verified(
+    db: &impl Executor,
+    id: Uuid,
+    email: &str,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_SET_EMAIL_VERIFIED, &[&id, &email, &now]).await
+}
+
+/// Deletes an account: the row stays, its names become free. The caller ends the sessions.
+pub async fn soft_delete(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_SOFT_DELETE, &[&id, &now]).await
+}
+
+/// Brings a deleted account back; [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`] when a name was given away.
+pub async fn restore(db: &impl Executor, id: Uuid) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_RESTORE, &[&id]).await
+}
+
+/// Replaces the roles and outdates the access tokens.
+pub async fn set_roles(
+    db: &impl Executor,
+    id: Uuid,
+    roles: &[String],
+    now: OffsetDateTime,
+) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_SET_ROLES, &[&id, &Json(roles), &now]).await
+}
+
+/// Replaces the permissions and outdates the access tokens.
+pub async fn set_permissions(
+    db: &impl Executor,
+    id: Uuid,
+    permissions: &[String],
+    now: OffsetDateTime,
+) -> Result<Option<User>, StoreError> {
+    db.optional(&sql::USER_SET_PERMISSIONS, &[&id, &Json(permissions), &now])
+        .await
+}
+
+/// Outdates the access tokens issued before an instant; the instant never moves back.
+pub async fn set_tokens_valid_after(
+    db: &impl Executor,
+    id: Uuid,
+    valid_after: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_SET_TOKENS_VALID_AFTER, &[&id, &valid_after])
+        .await
+}
+
+/// Locks an account until an instant, or (`None`) until somebody unlocks it. The caller ends the sessions.
+pub async fn lock(
+    db: &impl Executor,
+    id: Uuid,
+    until: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_LOCK, &[&id, &until, &now]).await
+}
+
+/// Lifts a lock, whoever set it.
+pub async fn unlock(db: &impl Executor, id: Uuid) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_UNLOCK, &[&id]).await
+}
+
+/// Which accounts, and from where on.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// The last id of the page before.
+    pub after: Option<Uuid>,
+    /// An address or a name begins with this.
+    pub starts_with: Option<&'a str>,
+    /// Deleted ones too.
+    pub with_deleted: bool,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A page of accounts in the order of their making.
+pub async fn list(db: &impl Executor, page: Page<'_>) -> Result<Vec<User>, StoreError> {
+    let limit = i64::from(page.limit);
+    db.many(
+        &sql::USER_LIST,
+        &[&page.after, &page.starts_with, &page.with_deleted, &limit],
+    )
+    .await
+}
+
+/// How many accounts there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Not deleted.
+    pub existing: i64,
+    /// Of those, locked.
+    pub locked: i64,
+    /// Deleted.
+    pub deleted: i64,
+}
+
+impl FromRecord for Count {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            existing: record.get("existing")?,
+            locked: record.get("locked")?,
+            deleted: record.get("deleted")?,
+        })
+    }
+}
+
+/// Counts the accounts. Reads them all: for a command or a sampled gauge.
+pub async fn count(db: &impl Executor, now: OffsetDateTime) -> Result<Count, StoreError> {
+    db.one(&sql::USER_COUNT, &[&now]).await
+}
+
+/// A user whose older access tokens are outdated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outdated {
+    /// Who.
+    pub user_id: Uuid,
+    /// Tokens issued before this instant.
+    pub valid_after: OffsetDateTime,
+}
+
+impl FromRecord for Outdated {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            user_id: record.get("id")?,
+            valid_after: record.get("tokens_valid_after")?,
+        })
+    }
+}
+
+/// The users outdated since an instant: with [`super::sessions::list_revoked`], all that a new Redis must be told.
+pub async fn list_tokens_valid_after(db: &impl Executor, since: OffsetDateTime) -> Result<Vec<Outdated>, StoreError> {
+    db.many(&sql::USER_LIST_TOKENS_VALID_AFTER, &[&since]).await
+}

@@ -1,0 +1,9 @@
+//! The stores against a real PostgreSQL and a real Redis.
+
+mod fixture;
+mod migrations;
+mod pool;
+mod refresh_tokens;
+mod schema;
+mod sql_files;
+mod users;

@@ -1,0 +1,280 @@
+//! Accounts, their lockout, and the audit log.
+
+use std::time::Duration;
+
+use sidegate::store::audit::{self, Entry, Event, Filter, Outcome};
+use sidegate::store::users::{self, Lockout, Page};
+use sidegate::store::{cleanup, id};
+use uuid::Uuid;
+
+use super::fixture::{Database, NOW, new_user};
+
+const LOCKOUT: Lockout = Lockout {
+    attempts: 5,
+    window: Duration::from_secs(900),
+    duration: Duration::from_secs(900),
+    max: Duration::from_secs(3600),
+};
+
+#[tokio::test]
+async fn an_account_is_found_by_its_names_whatever_their_case() {
+    let database = Database::migrated().await;
+    let mut ada = new_user("Ada@Example.com");
+    ada.username = Some("Ada");
+    let roles = ["staff".to_owned()];
+    ada.roles = &roles;
+    let made = users::create(&database.postgres, &ada, NOW).await.unwrap();
+    assert_eq!(made.roles, roles);
+    assert_eq!(
+        users::find_by_email(&database.postgres, "ada@EXAMPLE.com")
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&made)
+    );
+    assert_eq!(
+        users::find_by_username(&database.postgres, "aDA")
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&made)
+    );
+    assert_eq!(users::find_by_username(&database.postgres, "ad").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_name_is_taken_until_its_account_is_deleted() {
+    let database = Database::migrated().await;
+    let ada = database.user("ada@example.com").await;
+    let error = users::create(&database.postgres, &new_user("ADA@example.com"), NOW)
+        .await
+        .unwrap_err();
+    assert!(error.is_constraint(users::EMAIL_IS_TAKEN), "{error}");
+    assert!(
+        !format!("{error} {error:?}").to_lowercase().contains("ada@example"),
+        "an error quotes no row: {error:?}"
+    );
+    assert!(users::soft_delete(&database.postgres, ada.id, NOW).await.unwrap());
+    assert!(!users::soft_delete(&database.postgres, ada.id, NOW).await.unwrap());
+    database.user("ADA@example.com").await;
+    let error = users::restore(&database.postgres, ada.id).await.unwrap_err();
+    assert!(error.is_constraint(users::EMAIL_IS_TAKEN), "{error}");
+}
+
+#[tokio::test]
+async fn a_username_cannot_be_somebodys_address() {
+    let database = Database::migrated().await;
+    let mut mallory = new_user("mallory@example.com");
+    mallory.username = Some("ada@example.com");
+    let error = users::create(&database.postgres, &mallory, NOW).await.unwrap_err();
+    assert!(error.is_constraint("username_has_no_at_and_no_space"), "{error}");
+}
+
+#[tokio::test]
+async fn the_fifth_of_fifty_parallel_failures_locks_and_none_is_lost() {
+    let database = Database::migrated().await;
+    let ada = database.user("ada@example.com").await;
+    let failures = (0..50).map(|_| async {
+        // The pool is small and its wait short: a queue is not what this test is about.
+        loop {
+            match users::record_failed_login(&database.postgres, ada.id, &LOCKOUT, NOW).await {
+                Err(error) if error.is_outage() => {}
+                answer => break answer.unwrap(),
+            }
+        }
+    });
+    let counted: Vec<_> = futures::future::join_all(failures)
+        .await
+        .into_iter()
+        .flatten()
+        .collect();
+    let mut counts: Vec<i32> = counted.iter().map(|failed| failed.failures).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [1, 2, 3, 4, 5]);
+    let ada = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
+    assert_eq!(ada.locked_until, Some(NOW + LOCKOUT.duration));
+    assert!(ada.is_locked(NOW) && !ada.is_locked(NOW + LOCKOUT.duration));
+}
+
+#[tokio::test]
+async fn each_lock_in_a_row_is_longer_up_to_a_limit_and_a_success_starts_anew() {
+    let database = Database::migrated().await;
+    let ada = database.user("ada@example.com").await;
+    let mut now = NOW;
+    let mut seconds = Vec::new();
+    for _ in 0..4 {
+        let mut last = None;
+        for _ in 0..5 {
+            last = users::record_failed_login(&database.postgres, ada.id, &LOCKOUT, now)
+                .await
+                .unwrap();
+        }
+        let until = last.filter(|failed| failed.locked_now).unwrap().locked_until.unwrap();
+        seconds.push((until - now).whole_seconds());
+        now = until;
+    }
+    assert_eq!(seconds, [900, 1800, 3600, 3600]);
+    assert!(users::record_login(&database.postgres, ada.id, now).await.unwrap());
+    let ada = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
+    assert_eq!(
+        (ada.failed_login_count, ada.lockout_count, ada.locked_until),
+        (0, 0, None)
+    );
+}
+
+#[tokio::test]
+async fn failures_far_apart_do_not_add_up() {
+    let database = Database::migrated().await;
+    let ada = database.user("ada@example.com").await;
+    for hour in 0..10 {
+        let now = NOW + Duration::from_secs(hour * 3600);
+        let failed = users::record_failed_login(&database.postgres, ada.id, &LOCKOUT, now)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(failed.failures, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_lock_by_an_operator_stays_until_an_operator_lifts_it() {
+    let database = Database::migrated().await;
+    let ada = database.user("ada@example.com").await;
+    assert!(users::lock(&database.postgres, ada.id, None, NOW).await.unwrap());
+    users::set_password(&database.postgres, ada.id, "$2b$12$other", NOW)
+        .await
+        .unwrap();
+    let locked = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
+    assert!(locked.is_locked(NOW + Duration::from_secs(100 * 365 * 86_400)));
+    assert_eq!(locked.tokens_valid_after, Some(NOW));
+    assert!(users::unlock(&database.postgres, ada.id).await.unwrap());
+    assert!(
+        !users::find(&database.postgres, ada.id)
+            .await
+            .unwrap()
+            .unwrap()
+            .is_locked(NOW)
+    );
+}
+
+#[tokio::test]
+async fn a_rehash_does_not_undo_a_change_of_password() {
+    let database = Database::migrated().await;
+    let ada = database.user("ada@example.com").await;
+    users::set_password(&database.postgres, ada.id, "new", NOW)
+        .await
+        .unwrap();
+    assert!(
+        !users::rehash_password(&database.postgres, ada.id, "$2b$12$hash", "rehashed")
+            .await
+            .unwrap()
+    );
+    assert!(
+        users::rehash_password(&database.postgres, ada.id, "new", "rehashed")
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn pages_of_accounts_join_without_gap_or_repetition() {
+    let database = Database::migrated().await;
+    let mut made = Vec::new();
+    for number in 0..7 {
+        made.push(database.user(&format!("user{number}@example.com")).await.id);
+    }
+    database.user("other@example.com").await;
+    made.sort_unstable();
+    let mut seen = Vec::new();
+    let mut page = Page {
+        after: None,
+        starts_with: Some("USER"),
+        with_deleted: false,
+        limit: 3,
+    };
+    loop {
+        let rows = users::list(&database.postgres, page).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        page.after = Some(last.id);
+        seen.extend(rows.iter().map(|user| user.id));
+    }
+    assert_eq!(seen, made);
+}
+
+fn entry(user_id: Uuid, event: Event, seconds: i64) -> Entry {
+    let at = NOW + time::Duration::seconds(seconds);
+    Entry {
+        id: id::new(at),
+        at,
+        event,
+        outcome: Outcome::Success,
+        actor_id: Some(user_id),
+        user_id: Some(user_id),
+        session_id: None,
+        address: Some("2001:db8::1".parse().unwrap()),
+        user_agent: Some("curl".to_owned()),
+        request_id: None,
+        data: serde_json::Map::new(),
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_is_filtered_and_paged_and_ends_with_its_retention() {
+    let database = Database::migrated().await;
+    let (ada, bob) = (Uuid::new_v4(), Uuid::new_v4());
+    for second in 0..5 {
+        audit::insert(&database.postgres, &entry(ada, Event::LoginSucceeded, second))
+            .await
+            .unwrap();
+        audit::insert(&database.postgres, &entry(bob, Event::LoginFailed, second))
+            .await
+            .unwrap();
+    }
+    let of_ada = Filter {
+        user_id: Some(ada),
+        ..Filter::default()
+    };
+    let first = audit::list(&database.postgres, &of_ada, 3).await.unwrap();
+    assert_eq!(
+        first[0],
+        Entry {
+            id: first[0].id,
+            ..entry(ada, Event::LoginSucceeded, 4)
+        }
+    );
+    let rest = Filter {
+        before: first.last().map(|last| (last.at, last.id)),
+        ..of_ada
+    };
+    assert_eq!(audit::list(&database.postgres, &rest, 10).await.unwrap().len(), 2);
+    let none = Filter {
+        event: Some(Event::LoginFailed),
+        ..of_ada
+    };
+    assert_eq!(audit::list(&database.postgres, &none, 10).await.unwrap(), []);
+
+    let before = cleanup::Before {
+        tokens: NOW,
+        audit: NOW + Duration::from_secs(3),
+        keys: NOW,
+    };
+    let removed = cleanup::run(&database.postgres, before).await.unwrap().unwrap();
+    assert_eq!(removed.audit_logs, 6);
+    assert_eq!(
+        audit::list(&database.postgres, &Filter::default(), 10)
+            .await
+            .unwrap()
+            .len(),
+        4
+    );
+}
+
+#[tokio::test]
+async fn every_event_of_the_program_is_known_to_the_schema() {
+    let database = Database::migrated().await;
+    for event in Event::ALL {
+        audit::insert(&database.postgres, &entry(Uuid::new_v4(), *event, 0))
+            .await
+            .unwrap();
+    }
+}

@@ -18,6 +18,7 @@ use crate::secret::Secret;
 
 const USER: &str = "sidegate";
 const DATABASE: &str = "sidegate";
+const CREATE_DATABASE: &str = include_str!("../../sql/dev/create_database.sql");
 
 /// Ends the server at once, but orderly: sessions are cut, data is written.
 const FAST_SHUTDOWN: Signal = Signal::INT;
@@ -170,9 +171,8 @@ fn make_cluster(
         .arg("-D")
         .arg(&unfinished)
         .args(["-c", "fsync=off", "template1"]);
-    let statement = include_str!("../../sql/dev/create_database.sql");
     let input = directory.data("postgres.new").join("create_database");
-    fs::write(&input, statement).map_err(|error| DevError::io("write", &input, error))?;
+    fs::write(&input, CREATE_DATABASE).map_err(|error| DevError::io("write", &input, error))?;
     let stdin = fs::File::open(&input).map_err(|error| DevError::io("open", &input, error))?;
     must_succeed("PostgreSQL", single.current_dir(&unfinished).stdin(stdin), &log)?;
     fs::remove_file(&input).map_err(|error| DevError::io("remove", &input, error))?;

@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::process::{Child, Command};
 
 use super::owner::Owner;
@@ -110,8 +110,10 @@ fn pass_on(child: &Child, signal: Signal) {
 async fn end_left_behind(ours: &[u32]) {
     let mut told = false;
     for _ in 0..100 {
-        let left: Vec<Pid> = children()
-            .filter(|pid| !ours.contains(&pid.as_raw_nonzero().get().unsigned_abs()))
+        let adopted = children().filter(|pid| !ours.contains(&pid.as_raw_nonzero().get().unsigned_abs()));
+        // Those that have ended only wait for somebody to take notice.
+        let left: Vec<Pid> = adopted
+            .filter(|pid| matches!(waitpid(Some(*pid), WaitOptions::NOHANG), Ok(None)))
             .collect();
         if left.is_empty() {
             return;
@@ -125,7 +127,6 @@ async fn end_left_behind(ours: &[u32]) {
         }
         for pid in left {
             let _ = kill_process(pid, Signal::KILL);
-            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::NOHANG);
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

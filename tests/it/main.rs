@@ -1,5 +1,17 @@
-//! All integration tests in one binary, so that it links once. One module per topic.
+//! The tests of the whole: the real binary, a real PostgreSQL, a real Redis. `tests/README.md` says what runs where.
 
-#![expect(clippy::unwrap_used, reason = "a panic here is a failed test with a line number")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is test code, also where no #[test] stands above it"
+)]
+#![expect(clippy::print_stdout, reason = "the harness shows it with the test that failed")]
+#![expect(
+    unreachable_pub,
+    reason = "pub marks what tests may use of the support, as it would in a library"
+)]
 
+mod architecture;
+mod dev;
 mod store;
+#[expect(dead_code, unused_imports, reason = "until the first tests of the serving binary")]
+mod support;

@@ -1,0 +1,146 @@
+//! Who may know whom. A dependency that is not in these tables is either a mistake or worth a thought here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What anybody may use.
+const SHARED: [&str; 4] = ["clock", "log", "metrics", "secret"];
+
+/// Each part and the parts that it may know.
+const KNOWS: [(&str, &[&str]); 11] = [
+    ("main", &["cli"]),
+    // A command is a small composition root of its own.
+    ("cli", &["app", "accounts", "config", "dev", "gate", "keys", "store"]),
+    (
+        "app",
+        &[
+            "proxy",
+            "endpoints",
+            "admin",
+            "config",
+            "keys",
+            "accounts",
+            "store",
+            "gate",
+        ],
+    ),
+    ("proxy", &["gate"]),
+    ("endpoints", &["gate", "accounts"]),
+    ("admin", &[]),
+    // It turns a file into the settings of the others.
+    ("config", &["gate", "keys", "accounts", "store"]),
+    ("gate", &["store", "keys"]),
+    ("accounts", &["store", "keys"]),
+    ("keys", &["store"]),
+    ("store", &[]),
+];
+
+/// Each word that only some parts may say.
+const SAID_BY: [(&str, &[&str]); 8] = [
+    ("pingora", &["proxy", "admin", "app"]),
+    ("tokio_postgres", &["store"]),
+    ("deadpool_postgres", &["store"]),
+    ("redis::", &["store", "dev"]),
+    ("serde_yaml", &["config"]),
+    ("env::var", &["config", "dev"]),
+    ("clap", &["cli", "main"]),
+    ("axum", &["endpoints", "proxy", "app"]),
+];
+
+#[test]
+fn every_part_knows_only_whom_it_may() {
+    let mut wrong = Vec::new();
+    for (part, path, code) in sources() {
+        let allowed = KNOWS
+            .iter()
+            .find(|(known, _)| *known == part)
+            .map_or(&[][..], |(_, allowed)| allowed);
+        for other in mentioned(&code) {
+            if other != part && !SHARED.contains(&other.as_str()) && !allowed.contains(&other.as_str()) {
+                wrong.push(format!("{}: {part} may not know {other}", path.display()));
+            }
+        }
+        for (word, parts) in SAID_BY {
+            let said = code
+                .lines()
+                .any(|line| line.contains(word) && !line.contains(&format!("_{word}")));
+            if said && !parts.contains(&part.as_str()) {
+                wrong.push(format!("{}: only {parts:?} may say {word}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every file under `src`: the part it belongs to, its path, and its text without comments.
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![src.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("lib.rs") {
+                let inside = path.strip_prefix(&src).unwrap().with_extension("");
+                let part = inside
+                    .components()
+                    .next()
+                    .unwrap()
+                    .as_os_str()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .collect::<Vec<_>>();
+                found.push((part, inside, code.join("\n")));
+            }
+        }
+    }
+    found
+}
+
+/// The top-level modules that `code` names: `crate::gate::…`, `crate::{clock, gate::…}`, and `sidegate::…` in the binary.
+fn mentioned(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for after in code.split("crate::").skip(1).chain(code.split("sidegate::").skip(1)) {
+        let Some(group) = after.strip_prefix('{') else {
+            found.push(first_word(after));
+            continue;
+        };
+        let mut depth = 1;
+        let mut at_name = true;
+        for (index, character) in group.char_indices() {
+            match character {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 1 => at_name = true,
+                _ if at_name && character.is_alphabetic() => {
+                    found.push(first_word(&group[index..]));
+                    at_name = false;
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
+}
+
+fn first_word(text: &str) -> String {
+    text.chars()
+        .take_while(|character| character.is_alphanumeric() || *character == '_')
+        .collect()
+}
+
+#[test]
+fn a_grouped_import_is_read_like_single_ones() {
+    let code = "use crate::{clock, gate::{denial, route}, keys::Keys};\nuse crate::store::users;";
+    assert_eq!(mentioned(code), ["clock", "gate", "keys", "store"]);
+}

@@ -1,0 +1,53 @@
+//! What the tests are written with. A test reads as a sentence:
+//!
+//! ```ignore
+//! let sidecar = TestSidecar::new().route("/api/**", "authenticated").start().await;
+//! let alice = sidecar.user("alice").await;
+//! let answer = sidecar.get("/api").bearer(&alice.access_token).header("X_User", "root").send().await;
+//! assert_eq!(answer.upstream_saw().header_family("x-user"), [""; 0]);
+//! ```
+
+mod config;
+mod database;
+mod fault_proxy;
+mod http;
+mod ports;
+mod redis;
+mod request;
+mod sidecar;
+mod upstream;
+mod user;
+mod wait;
+
+use std::sync::LazyLock;
+
+use tokio::runtime::Runtime;
+
+pub use self::database::Database;
+pub use self::fault_proxy::FaultProxy;
+pub use self::http::{Answer, Connection};
+pub use self::sidecar::{Sidecar, TestSidecar};
+pub use self::upstream::{Behaviour, Upstream};
+pub use self::user::User;
+pub use self::wait::wait_until;
+
+/// Where upstreams and fault proxies live: apart from the tests' own runtimes, so that a test that blocks does not stop
+/// them.
+static BACKSTAGE: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("backstage")
+        .enable_all()
+        .build()
+        .unwrap()
+});
+
+/// The value of a variable that `sidegate dev --run` sets.
+fn service_url(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!(
+            "{variable} is not set, so there is nothing to test against: run `make test`, or \
+             `cargo run -- dev --run -- cargo test NAME` for some tests"
+        )
+    })
+}

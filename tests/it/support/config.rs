@@ -1,0 +1,111 @@
+//! The configuration of a sidecar under test: a base, and what the test says on top.
+
+use std::net::SocketAddr;
+
+use serde_yaml::Value;
+
+/// Seals signing keys in tests; thirty-two bytes that everybody may know.
+pub const SECRET: &str = "c2lkZWdhdGUgdGVzdHM6IG5vIHNlY3JldCBhdCBhbGw=";
+
+/// The `aud` of tokens in tests.
+pub const AUDIENCE: &str = "test";
+
+/// What the base needs to know.
+#[derive(Debug)]
+pub struct Places<'a> {
+    pub listen: u16,
+    pub admin: u16,
+    pub database_url: &'a str,
+    pub redis_url: &'a str,
+    pub namespace: &'a str,
+    pub upstream: SocketAddr,
+}
+
+/// The configuration that a test changes: an issuer with open registration, cheap passwords, limits that no test meets by
+/// accident, one upstream called `app`, and no route.
+pub fn base(places: &Places<'_>) -> Value {
+    let Places {
+        listen,
+        admin,
+        database_url,
+        redis_url,
+        namespace,
+        upstream,
+    } = places;
+    parse(&format!(
+        r#"
+version: 1
+server:
+  listen: 127.0.0.1:{listen}
+  admin: 127.0.0.1:{admin}
+  public_url: http://127.0.0.1:{listen}
+  shutdown: {{ drain_delay: 0s, grace_period: 5s }}
+store:
+  postgres: {{ url: "{database_url}", pool: {{ max: 10 }} }}
+  redis: {{ url: "{redis_url}", namespace: {namespace} }}
+auth:
+  audience: [{AUDIENCE}]
+  secret: "{SECRET}"
+  registration: {{ mode: open }}
+  password: {{ cost: 4 }}
+  login: {{ per_address: 10000/1m, per_account: 10000/1m }}
+upstreams:
+  app: {{ servers: ["http://{upstream}"] }}
+routes: []
+"#
+    ))
+}
+
+/// The least that `sidegate migrate` accepts.
+pub fn for_migrations(database_url: &str) -> String {
+    let places = Places {
+        listen: 0,
+        admin: 0,
+        database_url,
+        redis_url: "redis://127.0.0.1:9",
+        namespace: "none",
+        upstream: SocketAddr::from(([127, 0, 0, 1], 9)),
+    };
+    let mut config = base(&places);
+    merge(
+        &mut config,
+        parse("routes: [{ id: all, upstream: app, access: public }]"),
+    );
+    serde_yaml::to_string(&config).unwrap()
+}
+
+/// A route for everything that `path` matches, named after it.
+pub fn route(path: &str, access: &str) -> Value {
+    let mut id: String = path
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    id = id.trim_matches('-').to_owned();
+    if id.is_empty() {
+        "all".clone_into(&mut id);
+    }
+    parse(&format!(
+        r#"{{ id: "{id}", match: {{ path: "{path}" }}, upstream: app, access: "{access}" }}"#
+    ))
+}
+
+/// Reads a fragment of YAML.
+pub fn parse(yaml: &str) -> Value {
+    serde_yaml::from_str(yaml).unwrap_or_else(|error| panic!("{error} in the test's own configuration:\n{yaml}"))
+}
+
+/// Lays `over` on `under`: mappings key by key, everything else as a whole, and `null` takes a key away.
+pub fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Mapping(under), Value::Mapping(over)) => {
+            for (key, value) in over {
+                if value.is_null() {
+                    under.remove(&key);
+                } else {
+                    merge(under.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (under, over) => *under = over,
+    }
+}

@@ -1,0 +1,152 @@
+//! The bad network between a sidecar and a store: cut, frozen or slow at will.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::ports::Port;
+use super::{BACKSTAGE, database, redis};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    Cut,
+    Frozen,
+    Delayed(Duration),
+}
+
+/// A TCP port that leads to a store. It ends with the value.
+#[derive(Debug)]
+pub struct FaultProxy {
+    port: Port,
+    fault: watch::Sender<Fault>,
+    accepting: JoinHandle<()>,
+}
+
+impl FaultProxy {
+    /// A way to PostgreSQL.
+    pub fn to_postgres() -> Self {
+        Self::to(database::server())
+    }
+
+    /// A way to Redis.
+    pub fn to_redis() -> Self {
+        Self::to(redis::server())
+    }
+
+    fn to(server: String) -> Self {
+        let port = Port::reserve();
+        let (fault, faults) = watch::channel(Fault::None);
+        let accepting = BACKSTAGE.spawn(accept(port.number(), server, faults));
+        Self { port, fault, accepting }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// Ends every connection and refuses new ones, as when the server is gone.
+    pub fn cut(&self) {
+        self.fault.send_replace(Fault::Cut);
+    }
+
+    /// Connections stay and new ones are accepted, but no byte moves, as when the server's machine hangs.
+    pub fn freeze(&self) {
+        self.fault.send_replace(Fault::Frozen);
+    }
+
+    /// Every piece of data arrives this much later.
+    pub fn delay(&self, by: Duration) {
+        self.fault.send_replace(Fault::Delayed(by));
+    }
+
+    /// All is well again; what was frozen moves on.
+    pub fn heal(&self) {
+        self.fault.send_replace(Fault::None);
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(port: u16, server: String, mut faults: watch::Receiver<Fault>) {
+    let followed = faults.clone();
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .await
+            .expect("the port is reserved");
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                _ = faults.wait_for(|fault| *fault == Fault::Cut) => break,
+                Ok((client, _)) = listener.accept() => {
+                    connections.spawn(forward(client, server.clone(), followed.clone()));
+                }
+            }
+        }
+        // Without a listener the operating system refuses connections, as it would for a server that is gone.
+        drop((listener, connections));
+        if faults.wait_for(|fault| *fault != Fault::Cut).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn forward(client: TcpStream, server: String, faults: watch::Receiver<Fault>) -> io::Result<()> {
+    let (from_client, to_client) = client.into_split();
+    if server.starts_with('/') {
+        let (from_server, to_server) = UnixStream::connect(server).await?.into_split();
+        between((from_client, to_client), (from_server, to_server), faults).await
+    } else {
+        let (from_server, to_server) = TcpStream::connect(server).await?.into_split();
+        between((from_client, to_client), (from_server, to_server), faults).await
+    }
+}
+
+async fn between<R, W, S, V>(client: (R, W), server: (S, V), faults: watch::Receiver<Fault>) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+    S: AsyncRead + Unpin,
+    V: AsyncWrite + Unpin,
+{
+    let there = copy(client.0, server.1, faults.clone());
+    let back = copy(server.0, client.1, faults);
+    // When one side ends, so does the other.
+    tokio::select! {
+        ended = there => ended,
+        ended = back => ended,
+    }
+}
+
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut faults: watch::Receiver<Fault>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        let fault = faults
+            .wait_for(|fault| *fault != Fault::Frozen)
+            .await
+            .map(|fault| *fault);
+        match fault {
+            Ok(Fault::Delayed(by)) => tokio::time::sleep(by).await,
+            Ok(_) => {}
+            Err(_) => return Ok(()),
+        }
+        to.write_all(&buffer[..read]).await?;
+    }
+}

@@ -1,0 +1,49 @@
+# `make demo` shows it, `make test` tests it, `make lint` is picky. Nothing else needs to be installed or started first.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint tools packages clean
+
+CARGO ?= cargo
+CARGO_DENY_VERSION := 0.20.2
+
+help: ## Show this
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: packages ## Build in release and run everything on this machine: `sidegate dev`
+	@echo "==> Building in release (several minutes the first time)"
+	@$(CARGO) build --locked --release
+	@exec target/release/sidegate dev
+
+test: packages ## Run all tests; PostgreSQL and Redis are started for them and stopped after
+	@echo "==> Building"
+	@$(CARGO) build --locked --all-targets
+	@echo "==> Testing"
+	@target/debug/sidegate dev --run -- $(CARGO) test --locked
+
+lint: ## Formatting, clippy, documentation, and what may be in the dependency tree
+	@echo "==> Formatting"
+	@$(CARGO) fmt --check
+	@echo "==> Clippy"
+	@$(CARGO) clippy --locked --all-targets -- -D warnings
+	@echo "==> Documentation"
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	@echo "==> Dependencies"
+	@if deny=$$(PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny); then \
+	    "$$deny" check bans licenses sources; \
+	elif [ -n "$$CI" ]; then \
+	    echo "cargo-deny is not installed: run 'make tools'" >&2; exit 1; \
+	else \
+	    echo "skipped: cargo-deny is not installed ('make tools' installs it)"; \
+	fi
+
+tools: ## Install the tools of `make lint` into .tools (once; some minutes)
+	@PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny >/dev/null || \
+	    { echo "==> Installing cargo-deny $(CARGO_DENY_VERSION)"; \
+	      $(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root .tools; }
+
+packages:
+	@scripts/install-packages.sh
+
+clean: ## Remove everything that was built, and the data of `sidegate dev`
+	@$(CARGO) clean
+	@rm -rf .sidegate .tools

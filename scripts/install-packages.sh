@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs what building and trying Sidegate needs and this machine lacks. Says what and why; does nothing when nothing
+# is missing. Needs root rights only then (sudo when there is no other way).
+set -euo pipefail
+
+missing=() # Debian packages
+reasons=()
+
+need() { # need PACKAGE WHY CHECK...
+    local package=$1 why=$2
+    shift 2
+    if ! "$@" >/dev/null 2>&1; then
+        missing+=("$package")
+        reasons+=("$package: $why")
+    fi
+}
+
+has_postgres() {
+    local dir
+    for dir in "$(dirname "$(command -v postgres || echo /nowhere/x)")" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+        "$(pg_config --bindir 2>/dev/null || echo /nowhere)"; do
+        [[ -x $dir/postgres && -x $dir/initdb ]] && return 0
+    done
+    return 1
+}
+
+has_redis() {
+    command -v redis-server || command -v valkey-server
+}
+
+if ! command -v cargo >/dev/null; then
+    echo "Rust is missing: install it from https://rustup.rs, then run this again." >&2
+    exit 1
+fi
+need gcc "the C compiler; parts of ring, zlib-ng and zstd are C" command -v cc
+need libc6-dev "the C library's headers, for the same" test -e /usr/include/stdlib.h
+need make "runs the build of those" command -v make
+need cmake "configures the build of zlib-ng, which Pingora compresses with" command -v cmake
+need postgresql "the database; 'sidegate dev' and the tests start one of their own out of its programs" has_postgres
+need redis-server "the store for what is short-lived; started the same way" has_redis
+need curl "for the commands that 'sidegate dev' prints" command -v curl
+
+if [[ ${#missing[@]} -eq 0 ]]; then
+    exit 0
+fi
+
+echo "Missing on this machine:"
+printf '  %s\n' "${reasons[@]}"
+
+if ! command -v apt-get >/dev/null; then
+    cat >&2 <<'HELP'
+This script knows only Debian and Ubuntu. With another system's package manager install: a C compiler, make, cmake,
+PostgreSQL (server programs, release 14 or later), Redis 6.2 or later (or Valkey), curl. Then run this again.
+  Fedora:  dnf install gcc make cmake postgresql-server redis curl
+  Arch:    pacman -S base-devel cmake postgresql valkey curl
+  macOS:   brew install cmake postgresql redis
+HELP
+    exit 1
+fi
+
+as_root=()
+if [[ $EUID -ne 0 ]]; then
+    if ! command -v sudo >/dev/null; then
+        echo "Installing needs root: run 'apt-get install ${missing[*]}' as root, then run this again." >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+# Packages that start a server as they are installed would leave one running that nobody asked for, and Debian's
+# postgresql makes a cluster besides. Both are told not to, for this installation only.
+put_back=()
+cleanup() {
+    if [[ ${#put_back[@]} -gt 0 ]]; then
+        "${as_root[@]}" rm -f "${put_back[@]}"
+    fi
+}
+trap cleanup EXIT
+if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+    put_back+=(/usr/sbin/policy-rc.d)
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee /usr/sbin/policy-rc.d >/dev/null
+    "${as_root[@]}" chmod 755 /usr/sbin/policy-rc.d
+fi
+no_cluster=/etc/postgresql-common/createcluster.d/sidegate.conf
+if [[ " ${missing[*]} " == *" postgresql "* && ! -e $no_cluster ]]; then
+    put_back+=("$no_cluster")
+    "${as_root[@]}" mkdir -p "$(dirname "$no_cluster")"
+    echo "create_main_cluster = false" | "${as_root[@]}" tee "$no_cluster" >/dev/null
+fi
+
+echo "Installing: ${missing[*]}"
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"

@@ -1,8 +1,85 @@
-//! What the `/auth` endpoints and the command line share: passwords, tokens, sessions.
+//! What the `/auth` endpoints and the command line share: who may sign in, which sessions are open, which tokens they
+//! hold.
+//!
+//! PostgreSQL is the truth. Each service decides inside one transaction that holds the user's row, writes its audit entry
+//! there, and makes the end of sessions known only after it is committed: a revocation that was published but rolled back
+//! would sign somebody out by accident, one that was committed but not published dies with the access tokens' short life.
+//!
+//!     login ──► session ──► refresh ──► refresh ──► … ──► logout
+//!                 │            │ a used token comes back: the same answer, once more, or the session's end
+//!                 └ access token (minutes) + refresh token (days), each refresh replaces both
 
+mod access;
+mod error;
+mod limits;
+mod login;
 pub mod names;
+mod operator;
+mod origin;
+mod pair;
 pub mod password;
+mod profile;
+mod refresh;
+mod register;
+mod revoker;
+mod sessions;
 pub mod settings;
 pub mod tokens;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+pub use access::SessionOf;
+pub use error::Failure;
+pub use limits::{Limiter, Take, Taken};
+pub use login::{Attempt, LoginError};
+pub use operator::{Grant, NewAccount, OperatorError};
+pub use origin::Origin;
+pub use pair::Pair;
+pub use password::Hasher;
+pub use profile::{Change, ProfileError, SELF_DESCRIBED};
+pub use refresh::RefreshError;
+pub use register::{Registration, RegistrationError};
+pub use revoker::{Apply, Ended, Publish, Revocation, Revoker};
+pub use sessions::Scope;
 pub use settings::Settings;
+
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::store::postgres::Postgres;
+
+/// The services. One per process; every request shares it.
+pub struct Accounts {
+    /// What the configuration says.
+    pub settings: Arc<Settings>,
+    /// The truth.
+    pub postgres: Postgres,
+    /// Sign and verify.
+    pub keys: Arc<Keys>,
+    /// Hashes passwords.
+    pub hasher: Hasher,
+    /// Makes ended sessions known.
+    pub revoker: Arc<Revoker>,
+    /// Counts attempts.
+    pub limiter: Limiter,
+    /// Counts everything else.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Accounts {
+    /// A revocation that outlives every token it concerns.
+    fn revocation(&self, ended: Ended, now: OffsetDateTime) -> Revocation {
+        Revocation {
+            ended,
+            at: now,
+            expires_at: now + self.settings.access_token.longest_life() + revoker::LEEWAY,
+        }
+    }
+}
+
+/// Seconds for `Retry-After`: rounded up, at least one, since zero asks for a stampede.
+pub(crate) fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0 || duration.is_zero())
+}

@@ -3,6 +3,7 @@
 //! The algorithm always belongs to the key. A token may say which key it was signed with (`kid`), never how it is to be
 //! checked: that is what keeps "alg: none" and an RSA public key used as an HMAC secret out of the house.
 
+pub mod issuer;
 pub mod jwk;
 pub mod provider;
 pub mod random;

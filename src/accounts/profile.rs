@@ -1,0 +1,283 @@
+//! What people say of themselves, and the end of an account by its owner.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::names::{self, NameError};
+use super::origin::Happening;
+use super::{Accounts, Failure, Origin, tokens};
+use crate::secret::Secret;
+use crate::store::StoreError;
+use crate::store::audit::Event;
+use crate::store::users::{self, User};
+
+/// A profile is for a name and a picture's address, not for files.
+const PROFILE_MAX_BYTES: usize = 8 * 1024;
+
+/// Members that stay the person's own although they are made claims (`OpenID` Connect Core section 5.1).
+pub const SELF_DESCRIBED: [&str; 12] = [
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+];
+
+/// A change of one's own account. What is `None` stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Change<'a> {
+    /// Another username, or (`Some(None)`) none.
+    pub username: Option<Option<&'a str>>,
+    /// Members of the profile to set, or (`null`) to remove: a merge patch (RFC 7396), one level deep.
+    pub profile: Option<&'a Map<String, Value>>,
+}
+
+/// Why a profile is not accepted, or an account not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// The account is gone.
+    #[error("there is no such account")]
+    NotFound,
+    /// The password is not the account's.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The username is none.
+    #[error(transparent)]
+    Username(NameError),
+    /// Somebody else has the username.
+    #[error("this username is taken")]
+    UsernameTaken,
+    /// The profile is too large.
+    #[error("a profile has at most {PROFILE_MAX_BYTES} bytes")]
+    TooLarge,
+    /// A text holds a character that no text holds.
+    #[error("the profile holds a control character")]
+    ControlCharacter,
+    /// The member becomes a claim by which others decide; an operator sets it.
+    #[error("`{0}` is set by an operator")]
+    ReadOnly(String),
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for ProfileError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl Accounts {
+    /// An account that is not deleted.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn user(&self, user_id: Uuid) -> Result<Option<User>, Failure> {
+        Ok(users::find(&self.postgres, user_id)
+            .await?
+            .filter(|user| user.deleted_at.is_none()))
+    }
+
+    /// Changes one's own account.
+    ///
+    /// # Errors
+    /// See [`ProfileError`].
+    pub async fn change(
+        &self,
+        user_id: Uuid,
+        change: Change<'_>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<User, ProfileError> {
+        let username = match change.username {
+            Some(Some(name)) => Some(Some(names::username(name).map_err(ProfileError::Username)?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        if let Some(profile) = change.profile {
+            check_own(profile, &self.settings.access_token.profile_claims)?;
+        }
+
+        let tx = self.postgres.transaction("profile_change").await?;
+        let user = users::find_for_update(&tx, user_id)
+            .await?
+            .filter(|user| user.deleted_at.is_none());
+        let user = user.ok_or(ProfileError::NotFound)?;
+        let merged = merge(user.profile, change.profile);
+        check_size(&merged)?;
+        let username = username.unwrap_or(user.username);
+        let changed = match users::set_profile(&tx, user_id, username.as_deref(), &merged).await {
+            Err(error) if error.is_constraint(users::USERNAME_IS_TAKEN) => return Err(ProfileError::UsernameTaken),
+            changed => changed?.ok_or(ProfileError::NotFound)?,
+        };
+        let names = change
+            .profile
+            .into_iter()
+            .flat_map(Map::keys)
+            .cloned()
+            .collect::<Vec<_>>();
+        Happening::by(user_id, Event::ProfileChanged, origin)
+            .with("members", names)
+            .with("username", change.username.is_some())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// Deletes one's own account and ends its sessions. The password is asked for: a token that was left open in a
+    /// library must not be enough for what cannot be undone by its owner.
+    ///
+    /// # Errors
+    /// See [`ProfileError`].
+    pub async fn delete(
+        &self,
+        user_id: Uuid,
+        password: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), ProfileError> {
+        let user = self.user(user_id).await?.ok_or(ProfileError::NotFound)?;
+        let verified = self
+            .hasher
+            .verify(password, user.password_hash.as_deref())
+            .await
+            .map_err(Failure::from)?;
+        if user.password_hash.is_none() || !verified.matches {
+            return Err(ProfileError::WrongPassword);
+        }
+        let tx = self.postgres.transaction("user_delete").await?;
+        let entries = self.end_all(&tx, user_id, "account_deleted", now).await?;
+        users::soft_delete(&tx, user_id, now).await?;
+        Happening::by(user_id, Event::UserDeleted, origin)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        self.publish(&entries, entries.len() - 1, "account_deleted").await;
+        Ok(())
+    }
+}
+
+/// What a person may say of themselves: any member that no one else decides by.
+pub(super) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Result<(), ProfileError> {
+    let own: HashSet<&str> = SELF_DESCRIBED.into_iter().collect();
+    let decided = |name: &&String| claims.contains(name) && !own.contains(name.as_str());
+    if let Some(name) = profile.keys().find(decided) {
+        return Err(ProfileError::ReadOnly(name.clone()));
+    }
+    if let Some(name) = profile.keys().find(|name| tokens::RESERVED.contains(&name.as_str())) {
+        return Err(ProfileError::ReadOnly(name.clone()));
+    }
+    // PostgreSQL's JSON has no NUL, and a terminal obeys the others.
+    if profile
+        .iter()
+        .any(|(name, value)| is_unclean(name) || holds_unclean(value))
+    {
+        return Err(ProfileError::ControlCharacter);
+    }
+    check_size(profile)
+}
+
+fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileError> {
+    let size = serde_json::to_string(profile).map_or(usize::MAX, |text| text.len());
+    if size > PROFILE_MAX_BYTES {
+        Err(ProfileError::TooLarge)
+    } else {
+        Ok(())
+    }
+}
+
+fn is_unclean(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() && c != '\n')
+}
+
+fn holds_unclean(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_unclean(text),
+        Value::Array(values) => values.iter().any(holds_unclean),
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| is_unclean(name) || holds_unclean(value)),
+        _ => false,
+    }
+}
+
+fn merge(mut profile: Map<String, Value>, patch: Option<&Map<String, Value>>) -> Map<String, Value> {
+    for (name, value) in patch.into_iter().flatten() {
+        if value.is_null() {
+            profile.remove(name);
+        } else {
+            profile.insert(name.clone(), value.clone());
+        }
+    }
+    profile
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> Map<String, Value> {
+        let Value::Object(members) = value else {
+            panic!("not an object")
+        };
+        members
+    }
+
+    #[test]
+    fn a_patch_sets_removes_and_leaves() {
+        let merged = merge(
+            object(json!({"a": 1, "b": 2, "c": 3})),
+            Some(&object(json!({"a": 9, "b": null, "d": 4}))),
+        );
+        assert_eq!(Value::Object(merged), json!({"a": 9, "c": 3, "d": 4}));
+    }
+
+    #[test]
+    fn a_person_does_not_set_what_others_decide_by() {
+        let claims = ["tenant_id".to_owned(), "name".to_owned()];
+        let checked = |profile| check_own(&object(profile), &claims);
+        assert!(checked(json!({"name": "Alice", "team": "red"})).is_ok());
+        for wrong in [
+            json!({"tenant_id": "other"}),
+            json!({"roles": ["admin"]}),
+            json!({"sub": "x"}),
+        ] {
+            assert!(
+                matches!(checked(wrong.clone()), Err(ProfileError::ReadOnly(_))),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_profile_is_small_and_printable() {
+        assert!(matches!(
+            check_own(&object(json!({"a": "x".repeat(9000)})), &[]),
+            Err(ProfileError::TooLarge)
+        ));
+        for wrong in [
+            json!({"a": "\u{0}"}),
+            json!({"a": [{"b": "\u{1b}[2J"}]}),
+            json!({"\u{0}": 1}),
+        ] {
+            assert!(matches!(
+                check_own(&object(wrong), &[]),
+                Err(ProfileError::ControlCharacter)
+            ));
+        }
+        assert!(check_own(&object(json!({"bio": "two\nlines"})), &[]).is_ok());
+    }
+}

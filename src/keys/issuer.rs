@@ -1,0 +1,439 @@
+//! The issuer's own keys: kept sealed in PostgreSQL, shared by all instances, rotated without a token lost.
+//!
+//!     next ──rotate──► active ──rotate──► retired ──last token dead──► gone
+//!     published        signs              verifies
+//!
+//! The invariant: a key is published before it signs, and stays published until every token it signed is dead. So whoever
+//! meets a token has had the time to learn its key, and a rotation is seen by nobody.
+//!
+//! Instances agree by reading the table: every few seconds, and at once when a token names a key they do not have.
+//! Whatever writes holds an advisory lock, so that two instances that start together make one key, not two.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use super::{Algorithm, KeyError, Keys, SigningKey, VerifyingKey, seal};
+use crate::metrics::Metrics;
+use crate::secret::Key32;
+use crate::store::audit::{self, Event, Outcome};
+use crate::store::postgres::{Executor, Postgres, Transaction};
+use crate::store::signing_keys::{self, SigningKeyRow, State};
+use crate::store::{StoreError, id};
+
+/// How long anyone may keep our key set document: the `max-age` of `/.well-known/jwks.json`.
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(60);
+
+/// How long a key is published before it signs; longer than [`JWKS_MAX_AGE`] and [`RELOAD_EVERY`], so that nobody meets
+/// a signature by a key which their copy of the document does not have yet.
+pub const MIN_PUBLISHED: Duration = Duration::from_secs(120);
+
+/// How often an instance reads the table.
+pub const RELOAD_EVERY: Duration = Duration::from_secs(5);
+
+/// The pause after a reload that an unknown key asked for: tokens with invented names must not become queries.
+const COOL_DOWN: Duration = Duration::from_secs(1);
+
+/// What a retired key outlives its last token by: the leeway of verifiers, and an instance that learns of a rotation one
+/// reload late and signs with the old key until then.
+const SLACK: Duration = Duration::from_secs(120);
+
+/// What the issuer's keys need to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The `iss` whose keys these are.
+    pub issuer: String,
+    /// `auth.secret`.
+    pub secret: Key32,
+    /// With which algorithm new keys sign.
+    pub algorithm: Algorithm,
+    /// How long a key signs before the next takes over by itself; `None`: only by command.
+    pub rotate_every: Option<Duration>,
+    /// The longest life of a token.
+    pub longest_life: Duration,
+}
+
+/// Why the issuer's keys could not be loaded or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// PostgreSQL.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A key cannot be made or used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A key is sealed under another secret.
+    #[error("the signing key {kid} does not open: `auth.secret` is not the secret it was sealed under")]
+    Sealed {
+        /// Which key.
+        kid: String,
+    },
+    /// A row holds what this program never wrote.
+    #[error("the signing key {kid} is damaged: {cause}")]
+    Damaged {
+        /// Which key.
+        kid: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// There is no key to rotate to.
+    #[error("there is no next key to rotate to: bring one in with `sidegate keys import`")]
+    NoNext,
+    /// The next key is too young.
+    #[error("the next key has been published for {0} s only; verifiers may not know it before {min} s are over (--now rotates all the same)", min = MIN_PUBLISHED.as_secs())]
+    TooYoung(i64),
+    /// No such key, or one that no longer signs and will not.
+    #[error("{0} is neither the active nor the next key")]
+    NotRetirable(String),
+    /// It exists already.
+    #[error("the key {0} is there already")]
+    Exists(String),
+}
+
+/// The issuer's keys in the store, and the place in memory which they fill.
+pub struct Issuer {
+    settings: Settings,
+    postgres: Postgres,
+    keys: Arc<Keys>,
+    metrics: Arc<Metrics>,
+}
+
+impl Issuer {
+    /// Joins the parts; reads nothing yet.
+    pub const fn new(settings: Settings, postgres: Postgres, keys: Arc<Keys>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            settings,
+            postgres,
+            keys,
+            metrics,
+        }
+    }
+
+    /// Reads the keys into memory; makes the first ones if there are none.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away, or the secret is wrong; what is in memory stays.
+    pub async fn load(&self, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let rows = signing_keys::list(&self.postgres).await?;
+        let rows = if self.is_complete(&rows) {
+            rows
+        } else {
+            self.complete(now).await?
+        };
+        self.install(&rows, now)
+    }
+
+    /// Makes the next key sign, keeps the old one for verifying, and publishes a new next. `force`: even if the next key
+    /// is so young that a verifier may not know it.
+    ///
+    /// # Errors
+    /// When there is no next key, or it is too young.
+    pub async fn rotate(&self, force: bool, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let tx = self.postgres.transaction("signing_keys_rotate").await?;
+        signing_keys::lock(&tx).await?;
+        self.rotate_in(&tx, force, now).await?;
+        let rows = signing_keys::list(&tx).await?;
+        tx.commit().await?;
+        self.install(&rows, now)
+    }
+
+    /// Takes a key out of use at once: tokens it signed are refused from the next reload on. For a key that leaked; the
+    /// next key takes the place of an active one.
+    ///
+    /// # Errors
+    /// When it is neither active nor next.
+    pub async fn retire(&self, kid: &str, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let tx = self.postgres.transaction("signing_key_retire").await?;
+        signing_keys::lock(&tx).await?;
+        let rows = signing_keys::list(&tx).await?;
+        let row = rows.iter().find(|row| row.kid == kid && row.state != State::Retired);
+        let row = row.ok_or_else(|| IssuerError::NotRetirable(kid.to_owned()))?;
+        signing_keys::retire(&tx, kid, now, now).await?;
+        self.note(&tx, Event::SigningKeyRetired, kid, now).await?;
+        if row.state == State::Active {
+            let next = rows
+                .iter()
+                .find(|row| row.state == State::Next)
+                .ok_or(IssuerError::NoNext)?;
+            signing_keys::activate(&tx, &next.kid, now).await?;
+            self.note(&tx, Event::SigningKeyRotated, &next.kid, now).await?;
+        }
+        self.add_next(&tx, now).await?;
+        let rows = signing_keys::list(&tx).await?;
+        tx.commit().await?;
+        self.install(&rows, now)
+    }
+
+    /// Brings a key in from outside: it becomes next, in place of a next key that has not signed yet; the first key of
+    /// all becomes active.
+    ///
+    /// # Errors
+    /// When it is there already.
+    pub async fn import(&self, key: &SigningKey, now: OffsetDateTime) -> Result<State, IssuerError> {
+        let tx = self.postgres.transaction("signing_key_import").await?;
+        signing_keys::lock(&tx).await?;
+        let rows = signing_keys::list(&tx).await?;
+        if rows.iter().any(|row| row.kid == key.kid()) {
+            return Err(IssuerError::Exists(key.kid().to_owned()));
+        }
+        let state = if rows.iter().any(|row| row.state == State::Active) {
+            State::Next
+        } else {
+            State::Active
+        };
+        if let Some(next) = rows.iter().find(|row| row.state == State::Next && state == State::Next) {
+            signing_keys::retire(&tx, &next.kid, now, now).await?;
+            self.note(&tx, Event::SigningKeyRetired, &next.kid, now).await?;
+        }
+        self.add(&tx, key, state, now).await?;
+        tx.commit().await?;
+        Ok(state)
+    }
+
+    /// Every key there is, for `sidegate keys list`.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn list(&self) -> Result<Vec<SigningKeyRow>, IssuerError> {
+        Ok(signing_keys::list(&self.postgres).await?)
+    }
+
+    /// Keeps memory and table in agreement until the task is dropped, and rotates on schedule.
+    pub async fn run(&self, clock: fn() -> OffsetDateTime) {
+        loop {
+            // Either: whichever is first.
+            let _ = tokio::time::timeout(RELOAD_EVERY, self.keys.reload_wanted()).await;
+            let outcome = self.tick(clock()).await;
+            let result = if outcome.is_ok() { "success" } else { "error" };
+            self.metrics.job_runs.with_label_values(&["signing_keys", result]).inc();
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "signing keys stay as they are");
+            }
+            tokio::time::sleep(COOL_DOWN).await;
+        }
+    }
+
+    async fn tick(&self, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let rows = signing_keys::list(&self.postgres).await?;
+        if self.is_due(&rows, now) {
+            return self.rotate_if_due(now).await;
+        }
+        let rows = if self.is_complete(&rows) {
+            rows
+        } else {
+            self.complete(now).await?
+        };
+        self.install(&rows, now)
+    }
+
+    fn is_due(&self, rows: &[SigningKeyRow], now: OffsetDateTime) -> bool {
+        let active = rows.iter().find(|row| row.state == State::Active);
+        let (Some(every), Some(since)) = (self.settings.rotate_every, active.and_then(|row| row.activated_at)) else {
+            return false;
+        };
+        now - since >= every && rows.iter().any(|row| row.state == State::Next)
+    }
+
+    /// Of several instances that find the rotation due, the first does it; the others look again and find it done.
+    async fn rotate_if_due(&self, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let tx = self.postgres.transaction("signing_keys_rotate").await?;
+        signing_keys::lock(&tx).await?;
+        if self.is_due(&signing_keys::list(&tx).await?, now) {
+            self.rotate_in(&tx, false, now).await?;
+        }
+        let rows = signing_keys::list(&tx).await?;
+        tx.commit().await?;
+        self.install(&rows, now)
+    }
+
+    async fn rotate_in(&self, tx: &Transaction, force: bool, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let rows = signing_keys::list(tx).await?;
+        let next = rows
+            .iter()
+            .find(|row| row.state == State::Next)
+            .ok_or(IssuerError::NoNext)?;
+        let active = rows.iter().find(|row| row.state == State::Active);
+        // Keys that were made together were published together: whoever knows one knows the other.
+        let published_later = active.is_some_and(|active| next.created_at > active.created_at);
+        let age = now - next.created_at;
+        if published_later && age < MIN_PUBLISHED && !force {
+            return Err(IssuerError::TooYoung(age.whole_seconds()));
+        }
+        if let Some(active) = active {
+            signing_keys::retire(tx, &active.kid, now, now + self.settings.longest_life + SLACK).await?;
+            self.note(tx, Event::SigningKeyRetired, &active.kid, now).await?;
+        }
+        signing_keys::activate(tx, &next.kid, now).await?;
+        self.note(tx, Event::SigningKeyRotated, &next.kid, now).await?;
+        self.add_next(tx, now).await
+    }
+
+    /// An active key, and a next of the configured algorithm, if that can be generated.
+    fn is_complete(&self, rows: &[SigningKeyRow]) -> bool {
+        let has_active = rows.iter().any(|row| row.state == State::Active);
+        let next = rows.iter().find(|row| row.state == State::Next);
+        has_active
+            && next.map_or(self.settings.algorithm == Algorithm::Rs256, |next| {
+                !self.is_of_old_algorithm(next)
+            })
+    }
+
+    /// The operator chose another algorithm since this next key was made, and we can make one.
+    fn is_of_old_algorithm(&self, next: &SigningKeyRow) -> bool {
+        self.settings.algorithm != Algorithm::Rs256 && next.algorithm != self.settings.algorithm.name()
+    }
+
+    async fn complete(&self, now: OffsetDateTime) -> Result<Vec<SigningKeyRow>, IssuerError> {
+        let tx = self.postgres.transaction("signing_keys_complete").await?;
+        signing_keys::lock(&tx).await?;
+        // Again, under the lock: another instance may have done it all meanwhile.
+        let rows = signing_keys::list(&tx).await?;
+        let next = rows.iter().find(|row| row.state == State::Next);
+        if !rows.iter().any(|row| row.state == State::Active) {
+            if let Some(next) = next {
+                signing_keys::activate(&tx, &next.kid, now).await?;
+            } else {
+                self.add(&tx, &SigningKey::generate(self.settings.algorithm)?, State::Active, now)
+                    .await?;
+            }
+        } else if let Some(next) = next.filter(|next| self.is_of_old_algorithm(next)) {
+            signing_keys::retire(&tx, &next.kid, now, now).await?;
+            self.note(&tx, Event::SigningKeyRetired, &next.kid, now).await?;
+        }
+        self.add_next(&tx, now).await?;
+        let rows = signing_keys::list(&tx).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    /// Makes a next key if there is none; with RS256 there is none until one is imported.
+    async fn add_next(&self, tx: &Transaction, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let has_next = signing_keys::list(tx).await?.iter().any(|row| row.state == State::Next);
+        if has_next || self.settings.algorithm == Algorithm::Rs256 {
+            return Ok(());
+        }
+        self.add(tx, &SigningKey::generate(self.settings.algorithm)?, State::Next, now)
+            .await
+    }
+
+    async fn add(
+        &self,
+        tx: &Transaction,
+        key: &SigningKey,
+        state: State,
+        now: OffsetDateTime,
+    ) -> Result<(), IssuerError> {
+        let row = SigningKeyRow {
+            kid: key.kid().to_owned(),
+            algorithm: key.algorithm().name().to_owned(),
+            state,
+            private_sealed: seal::seal(&self.settings.secret, &purpose(key.kid()), key.to_der()),
+            public_jwk: key.verifying_key().to_jwk(),
+            created_at: now,
+            activated_at: (state == State::Active).then_some(now),
+            retired_at: None,
+            expires_at: None,
+        };
+        signing_keys::insert(tx, &row).await?;
+        self.note(tx, Event::SigningKeyCreated, key.kid(), now).await
+    }
+
+    async fn note(&self, db: &impl Executor, event: Event, kid: &str, now: OffsetDateTime) -> Result<(), IssuerError> {
+        let data = Map::from_iter([("kid".to_owned(), Value::from(kid))]);
+        let entry = audit::Entry {
+            id: id::new(now),
+            at: now,
+            event,
+            outcome: Outcome::Success,
+            actor_id: None,
+            user_id: None,
+            session_id: None,
+            address: None,
+            user_agent: None,
+            request_id: None,
+            data,
+        };
+        audit::insert(db, &entry).await?;
+        self.metrics.audit_events.with_label_values(&[event.as_str()]).inc();
+        tracing::info!(kid, event = event.as_str(), "signing keys changed");
+        Ok(())
+    }
+
+    /// Puts what the table says into memory.
+    fn install(&self, rows: &[SigningKeyRow], now: OffsetDateTime) -> Result<(), IssuerError> {
+        let active = rows
+            .iter()
+            .find(|row| row.state == State::Active)
+            .ok_or(IssuerError::NoNext)?;
+        let published = rows
+            .iter()
+            .filter(|row| row.expires_at.is_none_or(|expires_at| expires_at > now))
+            .map(|row| verifying(row).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let signer = match self.keys.signer().filter(|signer| signer.kid() == active.kid) {
+            Some(same) => same,
+            None => Arc::new(self.open(active)?),
+        };
+        self.keys.install_own(&self.settings.issuer, signer, &published);
+        self.measure(rows, now);
+        Ok(())
+    }
+
+    fn open(&self, row: &SigningKeyRow) -> Result<SigningKey, IssuerError> {
+        let algorithm = row.algorithm.parse().map_err(|e| damaged(row, &e))?;
+        let der = seal::open(&self.settings.secret, &purpose(&row.kid), &row.private_sealed)
+            .map_err(|_| IssuerError::Sealed { kid: row.kid.clone() })?;
+        let key = SigningKey::from_der(algorithm, &zeroize::Zeroizing::new(der))?;
+        // A row whose halves are not of one key would sign tokens that nobody can verify.
+        if key.kid() == row.kid {
+            Ok(key)
+        } else {
+            Err(damaged(row, &"its private half belongs to another key"))
+        }
+    }
+
+    fn measure(&self, rows: &[SigningKeyRow], now: OffsetDateTime) {
+        let gauge = &self.metrics.signing_key_created;
+        gauge.reset();
+        for row in rows
+            .iter()
+            .filter(|row| row.expires_at.is_none_or(|expires_at| expires_at > now))
+        {
+            let state = if row.state == State::Retired {
+                "verify"
+            } else {
+                row.state.as_str()
+            };
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a gauge is a float; seconds since 1970 fit exactly"
+            )]
+            gauge
+                .with_label_values(&[&row.kid, state])
+                .set(row.created_at.unix_timestamp() as f64);
+        }
+    }
+}
+
+fn verifying(row: &SigningKeyRow) -> Result<VerifyingKey, IssuerError> {
+    let key = VerifyingKey::from_jwk(&row.public_jwk).map_err(|e| damaged(row, &e))?;
+    if key.kid() == row.kid {
+        Ok(key)
+    } else {
+        Err(damaged(row, &"its public half has another name"))
+    }
+}
+
+fn damaged(row: &SigningKeyRow, cause: &dyn std::fmt::Display) -> IssuerError {
+    IssuerError::Damaged {
+        kid: row.kid.clone(),
+        cause: cause.to_string(),
+    }
+}
+
+/// What a sealed private key is for: it opens as this key and no other.
+fn purpose(kid: &str) -> String {
+    format!("signing_key:{kid}")
+}

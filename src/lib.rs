@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod cli;
 pub mod clock;
 pub mod dev;
+pub mod endpoints;
 pub mod gate;
 pub mod keys;
 pub mod metrics;

@@ -1,27 +1,22 @@
-//! Access tokens for users, and the one place where an expired one is still believed: to end its session.
+//! Access tokens for users, and the answers they are part of.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::Accounts;
 use super::pair::Pair;
 use super::tokens::{self, Access, IssueError, Proof, Subject};
-use super::{Accounts, Settings};
-use crate::keys::{Keys, random};
+use crate::keys::random;
 use crate::secret::Secret;
 use crate::store::refresh_tokens::RefreshToken;
 use crate::store::users::User;
 
 /// Whose session an access token belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionOf {
     /// `sub`.
-    #[serde(rename = "sub")]
     pub user_id: Uuid,
     /// `sid`.
-    #[serde(rename = "sid")]
     pub session_id: Uuid,
 }
 
@@ -74,39 +69,4 @@ impl Accounts {
             session_id: row.session_id,
         })
     }
-
-    /// Reads an access token of ours whose signature is right, expired or not: only to end the session it belongs to.
-    /// Nothing is granted by it.
-    pub fn session_of(&self, token: &str) -> Option<SessionOf> {
-        read(&self.keys, &self.settings, token)
-    }
-}
-
-fn read(keys: &Keys, settings: &Settings, token: &str) -> Option<SessionOf> {
-    #[derive(Deserialize)]
-    struct Header {
-        alg: String,
-        typ: String,
-        kid: String,
-        crit: Option<serde_json::Value>,
-    }
-    #[derive(Deserialize)]
-    struct Issued {
-        iss: String,
-        #[serde(flatten)]
-        session: SessionOf,
-    }
-    let (input, signature) = token.rsplit_once('.')?;
-    let (header, claims) = input.split_once('.')?;
-    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-    let key = keys.current().find(&settings.issuer, Some(&header.kid))?;
-    let right = header.typ.eq_ignore_ascii_case(tokens::ACCESS_TYP)
-        && header.crit.is_none()
-        && header.alg == key.algorithm().name()
-        && key.verify(input.as_bytes(), signature);
-    if !right {
-        return None;
-    }
-    let issued: Issued = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-    (issued.iss == settings.issuer).then_some(issued.session)
 }

@@ -66,6 +66,12 @@ pub enum ProfileError {
     /// The member becomes a claim by which others decide; an operator sets it.
     #[error("`{0}` is set by an operator")]
     ReadOnly(String),
+    /// Too many wrong passwords.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: std::time::Duration,
+    },
     /// Not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -148,6 +154,17 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<(), ProfileError> {
         let user = self.user(user_id).await?.ok_or(ProfileError::NotFound)?;
+        // The same window as for logins: whoever holds a token must not guess the password faster than others.
+        let limit = &self.settings.login_limit;
+        let taken = self
+            .limiter
+            .take("login_account", &user.email, limit.per_account, limit.window, now)
+            .await;
+        if !taken.allowed {
+            return Err(ProfileError::RateLimited {
+                retry_after: taken.retry_after,
+            });
+        }
         let verified = self
             .hasher
             .verify(password, user.password_hash.as_deref())

@@ -1,0 +1,147 @@
+//! The `/auth` API: ordinary handlers behind one router, called in process by the proxy.
+//!
+//! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
+//! Nothing here knows the proxy or a store.
+
+mod body;
+mod jwks;
+mod login;
+mod logout;
+mod me;
+pub mod problem;
+mod refresh;
+mod register;
+mod sessions;
+mod signed_in;
+mod whoami;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+use futures::future::BoxFuture;
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use time::OffsetDateTime;
+
+pub use jwks::PATH as JWKS_PATH;
+pub use problem::Problem;
+
+use crate::accounts::{Accounts, Origin};
+use crate::gate::denial::Denial;
+
+/// How large a request body may be.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// What the proxy knows of a request, in the extensions of the `http::Request` it hands over.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client's address, trusted proxies seen through.
+    pub address: IpAddr,
+    /// The request's id, as in the access log.
+    pub request_id: String,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// Whether the client came by TLS.
+    pub via_tls: bool,
+    /// The instant at which the whole request is judged.
+    pub received_at: OffsetDateTime,
+}
+
+/// Whose token it is, as the gate found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identified {
+    /// `iss`.
+    pub issuer: String,
+    /// `sub`.
+    pub subject: String,
+    /// `sid`.
+    pub session: Option<String>,
+}
+
+/// The gate's judgement of the bearer token among these headers.
+pub type Authenticate =
+    Arc<dyn Fn(HeaderMap, OffsetDateTime) -> BoxFuture<'static, Result<Identified, Denial>> + Send + Sync>;
+
+/// What the handlers work with.
+pub struct Services {
+    /// The services.
+    pub accounts: Arc<Accounts>,
+    /// The gate's full check: signature, issuer, times, revocation.
+    pub authenticate: Authenticate,
+    /// The same without times and revocation: enough to sign out, and for nothing else.
+    pub identify: Authenticate,
+}
+
+/// The router of everything under `auth.base_path`, and of the key set document.
+pub fn router(services: Arc<Services>) -> Router {
+    let base = services.accounts.settings.base_path.trim_end_matches('/').to_owned();
+    let api = Router::new()
+        .route("/register", post(register::register))
+        .route("/login", post(login::login))
+        .route("/refresh", post(refresh::refresh))
+        .route("/logout", post(logout::logout))
+        .route("/me", get(me::show).patch(me::change).delete(me::delete))
+        .route("/sessions", get(sessions::list))
+        .route("/sessions/{id}", delete(sessions::end))
+        .route("/whoami", get(whoami::whoami))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(map_response(no_store));
+    let public = Router::new().route(jwks::PATH, get(jwks::jwks));
+    let whole = if base.is_empty() {
+        public.merge(api)
+    } else {
+        public.nest(&base, api)
+    };
+    whole
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(services)
+}
+
+async fn not_found() -> Problem {
+    Problem::new(http::StatusCode::NOT_FOUND, "not_found", "There is no such endpoint.")
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(
+        http::StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "The endpoint does not know this method.",
+    )
+}
+
+/// Tokens and profiles belong into no cache, also not a browser's.
+async fn no_store(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl Caller {
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            address: Some(self.address),
+            user_agent: self.user_agent.clone(),
+            request_id: Some(self.request_id.clone()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            tracing::error!("a request reached the endpoints without its caller");
+            Problem::internal()
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! Request bodies: JSON, of one declared shape, of bounded size.
+
+use axum::body::{Body as HttpBody, to_bytes};
+use axum::extract::{FromRequest, OptionalFromRequest};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, Request, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::{BODY_LIMIT, Problem};
+
+/// A JSON body. Each shape says `deny_unknown_fields`: a misspelt optional field must not be silently without effect.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<HttpBody>, _state: &S) -> Result<Self, Problem> {
+        check_type(request.headers())?;
+        read(request.into_body())
+            .await
+            .and_then(|bytes| parse(&bytes))
+            .map(Self)
+    }
+}
+
+/// A body that may be left out altogether.
+impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<HttpBody>, _state: &S) -> Result<Option<Self>, Problem> {
+        let typed = check_type(request.headers());
+        let bytes = read(request.into_body()).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        typed?;
+        parse(&bytes).map(|value| Some(Self(value)))
+    }
+}
+
+/// Exactly JSON. A form or plain text, which a page of another site can send without asking (no CORS preflight), is
+/// refused: that is the defence against cross-site requests.
+fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let refused = Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "The body must be application/json, not compressed.",
+    );
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else {
+        return Err(refused);
+    };
+    let text = only.to_str().unwrap_or_default();
+    let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+    let charset = parameters.trim().to_ascii_lowercase().replace('"', "");
+    let is_json = essence.trim().eq_ignore_ascii_case("application/json");
+    if is_json && matches!(charset.as_str(), "" | "charset=utf-8") && !headers.contains_key(CONTENT_ENCODING) {
+        Ok(())
+    } else {
+        Err(refused)
+    }
+}
+
+async fn read(body: HttpBody) -> Result<bytes::Bytes, Problem> {
+    // The proxy has the body in memory already, so that any failure to read it is its length.
+    to_bytes(body, BODY_LIMIT).await.map_err(|_| {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "The body is larger than 64 KiB.",
+        )
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let malformed = || Problem::new(StatusCode::BAD_REQUEST, "json_malformed", "The body is not valid JSON.");
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        if error.inner().classify() == Category::Data {
+            wrong_field(&error.path().to_string(), &error.inner().to_string())
+        } else {
+            malformed()
+        }
+    })?;
+    deserializer.end().map_err(|_| malformed())?;
+    Ok(value)
+}
+
+/// serde's message may quote the value, which may be a password; of it only a field's name is used.
+fn wrong_field(path: &str, message: &str) -> Problem {
+    let name = message.split('`').nth(1).unwrap_or_default();
+    let joined = match path {
+        "." => name.to_owned(),
+        // For some errors the path ends in the field already.
+        path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
+        path => format!("{path}.{name}"),
+    };
+    if message.starts_with("unknown field") {
+        Problem::field(&joined, "unknown_field", &"there is no such field")
+    } else if message.starts_with("missing field") {
+        Problem::field(&joined, "missing", &"this field is required")
+    } else if message.starts_with("duplicate field") {
+        Problem::field(&joined, "duplicate", &"this field is there twice")
+    } else if message.starts_with("unknown variant") {
+        Problem::field(path, "not_accepted", &"this value is not one of those accepted")
+    } else {
+        Problem::field(path, "wrong_type", &"this value has the wrong type")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Shape {
+        name: String,
+        #[serde(default)]
+        inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Inner {
+        n: u32,
+    }
+
+    async fn refused(text: &str) -> Value {
+        let problem = parse::<Shape>(text.as_bytes()).unwrap_err();
+        let response = problem.into_response();
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        serde_json::from_slice(&to_bytes(response.into_body(), BODY_LIMIT).await.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_wrong_field_is_named_by_its_path_and_its_value_is_not_repeated() {
+        let cases = [
+            (r#"{"name":"a","nmae":1}"#, "nmae", "unknown_field"),
+            (r#"{"name":"a","inner":{"n":1,"m":2}}"#, "inner.m", "unknown_field"),
+            (r"{}", "name", "missing"),
+            (r#"{"name":"a","inner":{}}"#, "inner.n", "missing"),
+            (r#"{"name":"a","inner":{"n":"hunter2"}}"#, "inner.n", "wrong_type"),
+            (r#"{"name":"a","name":"b"}"#, "name", "duplicate"),
+        ];
+        for (text, field, code) in cases {
+            let problem = refused(text).await;
+            assert_eq!(problem["code"], "validation_failed");
+            let error = &problem["errors"][0];
+            assert_eq!(
+                (&error["field"], &error["code"]),
+                (&json!(field), &json!(code)),
+                "{text}"
+            );
+            assert!(!problem.to_string().contains("hunter2"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_json_is_malformed() {
+        for text in ["", "{", "{\"name\":\"a\"} x", "\u{feff}{}", "{\"name\":\"\u{1}\"}"] {
+            assert_eq!(refused(text).await["code"], "json_malformed", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_json_is_json() {
+        let checked = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, value.parse().unwrap());
+            check_type(&headers).is_ok()
+        };
+        assert!(checked("application/json") && checked("Application/JSON; charset=\"UTF-8\""));
+        for wrong in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/json; charset=utf-16",
+            "application/jsonx",
+        ] {
+            assert!(!checked(wrong), "{wrong}");
+        }
+        assert!(check_type(&HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! `POST /auth/login`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::body::Body;
+use super::{Caller, Problem, Services};
+use crate::accounts::{Attempt, LoginError, Pair};
+use crate::secret::Secret;
+
+/// A device's name is for its owner's eyes, in a list.
+const DEVICE_NAME_MAX: usize = 100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignIn {
+    /// An address or a username.
+    login: String,
+    password: String,
+    #[serde(default)]
+    device_name: Option<String>,
+}
+
+pub(super) async fn login(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    Body(body): Body<SignIn>,
+) -> Result<Json<Pair>, Problem> {
+    let device_name = body
+        .device_name
+        .as_deref()
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    if device_name.is_some_and(|name| name.chars().count() > DEVICE_NAME_MAX || name.chars().any(char::is_control)) {
+        let message =
+            format!("a device name has at most {DEVICE_NAME_MAX} characters, none of them a control character");
+        return Err(Problem::field("device_name", "device_name_invalid", &message));
+    }
+    let password = Secret::new(body.password);
+    let attempt = Attempt {
+        login: &body.login,
+        password: &password,
+        device_name,
+    };
+    let pair = services
+        .accounts
+        .login(attempt, &caller.origin(), caller.received_at)
+        .await?;
+    Ok(Json(pair))
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::BadCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "bad_credentials",
+                "The name or the password is wrong.",
+            ),
+            LoginError::RateLimited { retry_after } => Self::rate_limited(retry_after),
+            LoginError::Failure(failure) => failure.into(),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `POST /auth/logout`
+//!
+//! Works with what a client has left: an access token, expired or not, or a refresh token. Signing out twice is fine.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::body::Body;
+use super::signed_in::session_of;
+use super::{Caller, Problem, Services};
+use crate::accounts::{Scope, SessionOf};
+use crate::gate::denial::Denial;
+use crate::secret::Secret;
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Logout {
+    #[serde(default)]
+    scope: Scope,
+    #[serde(default)]
+    refresh_token: Option<String>,
+}
+
+pub(super) async fn logout(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Option<Body<Logout>>,
+) -> Result<StatusCode, Problem> {
+    let body = body.map(|Body(body)| body).unwrap_or_default();
+    if let Some(session) = session(&services, &caller, headers, body.refresh_token).await? {
+        services
+            .accounts
+            .logout(session, body.scope, &caller.origin(), caller.received_at)
+            .await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The session to end; none when the refresh token is one whose row has been cleaned up: it is over already.
+async fn session(
+    services: &Services,
+    caller: &Caller,
+    headers: HeaderMap,
+    refresh_token: Option<String>,
+) -> Result<Option<SessionOf>, Problem> {
+    if headers.contains_key(AUTHORIZATION) {
+        let identified = (services.identify)(headers, caller.received_at).await?;
+        return Ok(Some(session_of(&identified, services)?));
+    }
+    let presented = Secret::new(refresh_token.ok_or(Denial::CredentialsMissing)?);
+    Ok(services.accounts.session_of_refresh(&presented).await?)
+}

@@ -1,0 +1,142 @@
+//! `GET`, `PATCH`, `DELETE /auth/me`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::body::Body;
+use super::signed_in::SignedIn;
+use super::{Caller, Problem, Services};
+use crate::accounts::{Change, ProfileError};
+use crate::gate::denial::Denial;
+use crate::secret::Secret;
+use crate::store::users::User;
+
+/// One's own account.
+#[derive(Serialize)]
+pub(super) struct Me {
+    id: Uuid,
+    email: String,
+    email_verified: bool,
+    username: Option<String>,
+    roles: Vec<String>,
+    permissions: Vec<String>,
+    profile: Map<String, Value>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    last_login_at: Option<OffsetDateTime>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Edit {
+    /// Left out: stays. `null`: goes.
+    #[serde(default, deserialize_with = "present")]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, null, and a value are three things in a merge patch"
+    )]
+    username: Option<Option<String>>,
+    #[serde(default)]
+    profile: Option<Map<String, Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Delete {
+    password: String,
+}
+
+pub(super) async fn show(
+    State(services): State<Arc<Services>>,
+    SignedIn(session): SignedIn,
+) -> Result<Json<Me>, Problem> {
+    // A token outlives a deleted account by the moment that a revocation takes.
+    let user = services.accounts.user(session.user_id).await?.ok_or(Denial::Revoked)?;
+    Ok(Json(user.into()))
+}
+
+pub(super) async fn change(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    SignedIn(session): SignedIn,
+    Body(edit): Body<Edit>,
+) -> Result<Json<Me>, Problem> {
+    let change = Change {
+        username: edit.username.as_ref().map(Option::as_deref),
+        profile: edit.profile.as_ref(),
+    };
+    let changed = services
+        .accounts
+        .change(session.user_id, change, &caller.origin(), caller.received_at)
+        .await;
+    changed.map(|user| Json(user.into())).map_err(profile_problem)
+}
+
+pub(super) async fn delete(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    SignedIn(session): SignedIn,
+    Body(body): Body<Delete>,
+) -> Result<StatusCode, Problem> {
+    let password = Secret::new(body.password);
+    let deleted = services
+        .accounts
+        .delete(session.user_id, &password, &caller.origin(), caller.received_at)
+        .await;
+    deleted.map(|()| StatusCode::NO_CONTENT).map_err(profile_problem)
+}
+
+pub(super) fn profile_problem(error: ProfileError) -> Problem {
+    match error {
+        ProfileError::NotFound => Denial::Revoked.into(),
+        ProfileError::WrongPassword => Problem::new(StatusCode::FORBIDDEN, "bad_credentials", "The password is wrong."),
+        ProfileError::Username(_) => Problem::field("username", "username_invalid", &error),
+        ProfileError::UsernameTaken => username_taken(),
+        ProfileError::TooLarge => Problem::field("profile", "profile_too_large", &error),
+        ProfileError::ControlCharacter => Problem::field("profile", "control_character", &error),
+        ProfileError::ReadOnly(ref name) => Problem::field(&format!("profile.{name}"), "read_only", &error),
+        ProfileError::RateLimited { retry_after } => Problem::rate_limited(retry_after),
+        ProfileError::Failure(failure) => failure.into(),
+    }
+}
+
+pub(super) const fn username_taken() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "username_taken",
+        "Somebody else has this username.",
+    )
+}
+
+/// Tells a field that is `null` from one that is absent.
+#[expect(
+    clippy::option_option,
+    reason = "absent, null, and a value are three things in a merge patch"
+)]
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl From<User> for Me {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            email_verified: user.email_verified_at.is_some(),
+            username: user.username,
+            roles: user.roles,
+            permissions: user.permissions,
+            profile: user.profile,
+            created_at: user.created_at,
+            last_login_at: user.last_login_at,
+        }
+    }
+}

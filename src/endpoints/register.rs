@@ -1,0 +1,71 @@
+//! `POST /auth/register`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::body::Body;
+use super::me::{profile_problem, username_taken};
+use super::{Caller, Problem, Services};
+use crate::accounts::{Registration, RegistrationError};
+use crate::secret::Secret;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Register {
+    email: String,
+    #[serde(default)]
+    username: Option<String>,
+    password: String,
+    #[serde(default)]
+    profile: Map<String, Value>,
+}
+
+/// The same for a free address and a taken one; whoever owns it can sign in.
+#[derive(Serialize)]
+pub(super) struct Accepted {
+    status: &'static str,
+}
+
+pub(super) async fn register(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    Body(body): Body<Register>,
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    let password = Secret::new(body.password);
+    let wanted = Registration {
+        email: &body.email,
+        username: body.username.as_deref(),
+        password: &password,
+        profile: &body.profile,
+    };
+    services
+        .accounts
+        .register(wanted, &caller.origin(), caller.received_at)
+        .await?;
+    Ok((StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })))
+}
+
+impl From<RegistrationError> for Problem {
+    fn from(error: RegistrationError) -> Self {
+        match error {
+            RegistrationError::Closed => Self::new(
+                StatusCode::FORBIDDEN,
+                "registration_closed",
+                "Accounts are created by an operator here.",
+            ),
+            RegistrationError::DomainNotAllowed => Self::field("email", "domain_not_allowed", &error),
+            RegistrationError::Email(_) => Self::field("email", "email_invalid", &error),
+            RegistrationError::Username(_) => Self::field("username", "username_invalid", &error),
+            RegistrationError::UsernameTaken => username_taken(),
+            RegistrationError::Password(weakness) => Self::field("password", weakness.code(), &weakness),
+            RegistrationError::Profile(error) => profile_problem(error),
+            RegistrationError::RateLimited { retry_after } => Self::rate_limited(retry_after),
+            RegistrationError::Failure(failure) => failure.into(),
+        }
+    }
+}

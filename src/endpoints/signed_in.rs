@@ -1,0 +1,35 @@
+//! The caller of an endpoint that needs one.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+
+use super::{Caller, Identified, Problem, Services};
+use crate::accounts::SessionOf;
+use crate::gate::denial::{Denial, TokenFault};
+
+/// Somebody whose access token the gate would let pass.
+pub(super) struct SignedIn(pub(super) SessionOf);
+
+impl FromRequestParts<Arc<Services>> for SignedIn {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, services).await?;
+        let identified = (services.authenticate)(parts.headers.clone(), caller.received_at).await?;
+        Ok(Self(session_of(&identified, services)?))
+    }
+}
+
+/// The session of a token of ours. A token of another issuer may open proxied routes but names no account here.
+pub(super) fn session_of(identified: &Identified, services: &Services) -> Result<SessionOf, Denial> {
+    if identified.issuer != services.accounts.settings.issuer {
+        return Err(TokenFault::WrongIssuer.into());
+    }
+    let session = identified.session.as_deref().and_then(|sid| sid.parse().ok());
+    match (identified.subject.parse(), session) {
+        (Ok(user_id), Some(session_id)) => Ok(SessionOf { user_id, session_id }),
+        _ => Err(TokenFault::BadClaims.into()),
+    }
+}

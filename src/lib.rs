@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod dev;
 pub mod endpoints;
 pub mod gate;

@@ -78,6 +78,14 @@ impl std::fmt::Debug for Postgres {
     }
 }
 
+/// Whether a URL can be understood. Connects nowhere.
+///
+/// # Errors
+/// What is wrong with it, without quoting it.
+pub fn check_url(url: &Secret) -> Result<(), BadUrl> {
+    address::Address::parse(url, Duration::from_secs(1)).map(drop)
+}
+
 impl Postgres {
     /// Makes the pools. Connects nowhere: a server that is away is found by the first call, and the calls after it work
     /// as soon as the server does. Only a URL that cannot be understood fails.

@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod config;
 mod dev;
 mod store;
 #[expect(dead_code, unused_imports, reason = "until the first tests of the serving binary")]

@@ -1,0 +1,117 @@
+//! What is fixed when the process starts. The rest of the configuration is the [`Snapshot`](crate::gate::snapshot::Snapshot).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::accounts;
+use crate::secret::Secret;
+use crate::store::postgres;
+
+pub use super::file::observability::LogFormat;
+
+/// The part of the configuration that needs a restart.
+#[derive(Debug, Clone)]
+pub struct Boot {
+    /// `server.listen`
+    pub listen: SocketAddr,
+    /// `server.admin`
+    pub admin: SocketAddr,
+    /// `server.public_url`
+    pub public_url: Option<String>,
+    /// `server.threads`, or one per core.
+    pub threads: usize,
+    /// `server.shutdown.drain_delay`
+    pub drain_delay: Duration,
+    /// `server.shutdown.grace_period`
+    pub grace_period: Duration,
+    /// `store.postgres`; only an issuer has it.
+    pub postgres: Option<postgres::Settings>,
+    /// `store.postgres.migrate_on_start`
+    pub migrate_on_start: bool,
+    /// `store.redis`
+    pub redis: Redis,
+    /// `auth`; a verifier has none.
+    pub auth: Option<accounts::Settings>,
+    /// `auth.retention`; only an issuer has it.
+    pub retention: Option<Retention>,
+    /// `observability.log.format`
+    pub log_format: LogFormat,
+    /// `observability.log.level`
+    pub log_level: String,
+}
+
+/// `auth.retention`: how long old rows stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Refresh and reset tokens after they ended.
+    pub tokens: Duration,
+    /// The audit log.
+    pub audit: Duration,
+}
+
+/// `store.redis`
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// Where it is.
+    pub url: Secret,
+    /// What every key begins with.
+    pub namespace: String,
+    /// Longest call.
+    pub timeout: Duration,
+}
+
+impl Boot {
+    /// The keys that differ from `other` and that a reload cannot bring into force.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let pairs = self.fields().into_iter().zip(other.fields());
+        pairs
+            .filter(|((_, mine), (_, theirs))| mine != theirs)
+            .map(|((key, _), _)| key)
+            .collect()
+    }
+
+    /// Each key with something to compare. Secrets are compared by a digest, so that no copy of them lies about.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let primary = self.postgres.as_ref();
+        let auth = self.auth.as_ref();
+        vec![
+            ("server.listen", self.listen.to_string()),
+            ("server.admin", self.admin.to_string()),
+            ("server.public_url", format!("{:?}", self.public_url)),
+            ("server.threads", self.threads.to_string()),
+            (
+                "server.shutdown",
+                format!("{:?} {:?}", self.drain_delay, self.grace_period),
+            ),
+            (
+                "store.postgres.url",
+                digest(primary.map(|primary| primary.url.expose().as_bytes())),
+            ),
+            (
+                "store.postgres.replicas",
+                primary
+                    .iter()
+                    .flat_map(|p| &p.replicas)
+                    .map(|url| digest(Some(url.expose().as_bytes())))
+                    .collect(),
+            ),
+            ("store.postgres.migrate_on_start", self.migrate_on_start.to_string()),
+            (
+                "store.postgres.pool",
+                primary.map(|p| format!("{p:?}")).unwrap_or_default(),
+            ),
+            ("store.redis.url", digest(Some(self.redis.url.expose().as_bytes()))),
+            ("store.redis", format!("{:?}", self.redis)),
+            ("auth.secret", digest(auth.map(|auth| auth.secret.expose().as_slice()))),
+            ("auth", format!("{auth:?}")),
+            ("auth.retention", format!("{:?}", self.retention)),
+            ("observability.log", format!("{:?} {}", self.log_format, self.log_level)),
+        ]
+    }
+}
+
+fn digest(secret: Option<&[u8]>) -> String {
+    secret
+        .map(|bytes| format!("{:?}", ring::digest::digest(&ring::digest::SHA256, bytes)))
+        .unwrap_or_default()
+}

@@ -1,0 +1,262 @@
+//! From the `auth` section as it is written to what accounts need.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use zeroize::Zeroizing;
+
+use super::super::super::findings::Findings;
+use super::super::super::interpolate::Environment;
+use super::super::super::path::KeyPath;
+use super::super::super::text::address::Url;
+use super::super::super::text::duration::Duration;
+use super::super::issuers::check_audience;
+use super::{Auth, LostAnswer, RegistrationMode, SigningAlgorithm};
+use crate::accounts::settings;
+use crate::keys::Algorithm;
+use crate::secret::{Key32, Secret};
+
+impl Auth {
+    /// `None` when something is wrong; `findings` says what.
+    pub(in super::super::super) fn settle(
+        &self,
+        public_url: Option<&Url>,
+        at: &KeyPath,
+        environment: Environment<'_>,
+        findings: &mut Findings,
+    ) -> Option<settings::Settings> {
+        self.check_paths(at, findings);
+        check_audience(&self.audience, &at.key("audience"), findings);
+        self.check_tokens(at, findings);
+        self.check_passwords(at, findings);
+        self.check_registration(&at.key("registration").key("domains"), findings);
+        for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
+            findings.range_of(
+                &at.key("retention").key(key),
+                &value,
+                &(Duration::days(1)..=Duration::days(3650)),
+            );
+        }
+
+        let at_secret = at.key("secret");
+        let secret = findings.required(&at_secret, self.secret.as_ref());
+        let secret = secret
+            .and_then(|source| source.fetch(&at_secret, environment, findings))
+            .and_then(|secret| key(&secret, &at_secret, findings));
+        let issuer = self.issuer.as_ref().or(public_url);
+        if issuer.is_none() {
+            findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
+        }
+        Some(self.settings(issuer?, secret?))
+    }
+
+    fn settings(&self, issuer: &Url, secret: Key32) -> settings::Settings {
+        settings::Settings {
+            base_path: self.base_path.clone(),
+            issuer: issuer.to_string(),
+            audience: self.audience.clone(),
+            secret,
+            access_token: settings::AccessToken {
+                ttl: self.access_token.ttl.0,
+                jitter: f64::from(self.access_token.jitter.0) / 100.0,
+                profile_claims: self.access_token.profile_claims.clone(),
+            },
+            refresh_token: settings::RefreshToken {
+                ttl: self.refresh_token.ttl.0,
+                session_max: self.refresh_token.session_max.0,
+                reuse_grace: self.refresh_token.reuse_grace.0,
+                lost_answer: match self.refresh_token.lost_answer {
+                    LostAnswer::Accept => settings::LostAnswer::Accept,
+                    LostAnswer::Revoke => settings::LostAnswer::Revoke,
+                },
+            },
+            signing: settings::Signing {
+                algorithm: match self.signing.algorithm {
+                    SigningAlgorithm::Es256 => Algorithm::Es256,
+                    SigningAlgorithm::EdDsa => Algorithm::EdDsa,
+                },
+                rotate_every: None,
+            },
+            registration: settings::Registration {
+                mode: match self.registration.mode {
+                    RegistrationMode::Open => settings::RegistrationMode::Open,
+                    RegistrationMode::Closed => settings::RegistrationMode::Closed,
+                },
+                domains: self.registration.domains.clone(),
+            },
+            password: settings::Password {
+                cost: self.password.cost.into(),
+                min_length: self.password.min_length.into(),
+                workers: self.password.workers.into(),
+                queue: self.password.queue.into(),
+                wait: self.password.wait.0,
+            },
+            lockout: settings::Lockout {
+                attempts: self.lockout.attempts.into(),
+                window: self.lockout.window.0,
+                duration: self.lockout.duration.0,
+                max: self.lockout.max.0,
+            },
+            login_limit: settings::LoginLimit {
+                per_address: self.login_limit.per_address,
+                per_account: self.login_limit.per_account,
+                window: self.login_limit.window.0,
+            },
+        }
+    }
+
+    fn check_paths(&self, at: &KeyPath, findings: &mut Findings) {
+        let legal = |segment: &str| {
+            !segment.is_empty()
+                && segment
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if !self
+            .base_path
+            .strip_prefix('/')
+            .is_some_and(|rest| rest.split('/').all(legal))
+        {
+            let got = format!("{:?}", self.base_path);
+            findings.expected(
+                &at.key("base_path"),
+                "a path such as /auth, without a slash at its end",
+                got,
+            );
+        }
+        if let Some(name) = &self.session_cookie {
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            if name.is_empty() || !name.bytes().all(legal) {
+                let expected = "the name of a cookie such as __Host-session";
+                findings.expected(&at.key("session_cookie"), expected, format_args!("{name:?}"));
+            } else if !name.starts_with("__Host-") {
+                // Without the prefix a neighbouring subdomain can plant its own cookie of this name (RFC 6265bis 4.1.3.2).
+                findings.warn(
+                    &at.key("session_cookie"),
+                    "does not begin with __Host-: another subdomain could set it",
+                );
+            }
+        }
+        if let Some(url) = &self.login_url {
+            let is_path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
+            let visible = url.bytes().all(|byte| byte.is_ascii_graphic());
+            if !visible || !(is_path || url.parse::<Url>().is_ok()) {
+                let expected = "a URL such as https://login.example.com, or a path such as /login";
+                findings.expected(&at.key("login_url"), expected, format_args!("{url:?}"));
+            }
+        }
+    }
+
+    fn check_tokens(&self, at: &KeyPath, findings: &mut Findings) {
+        let access = at.key("access_token");
+        findings.range_of(
+            &access.key("ttl"),
+            &self.access_token.ttl,
+            &(Duration::seconds(1)..=Duration::days(1)),
+        );
+        if self.access_token.jitter.0 > 50 {
+            findings.expected(&access.key("jitter"), "0% to 50%", self.access_token.jitter);
+        }
+        let refresh = at.key("refresh_token");
+        let token = &self.refresh_token;
+        if token.ttl <= self.access_token.ttl {
+            let expected = format!("more than access_token.ttl ({})", self.access_token.ttl);
+            findings.expected(&refresh.key("ttl"), expected, token.ttl);
+        }
+        if token.session_max < token.ttl {
+            findings.expected(
+                &refresh.key("session_max"),
+                format!("at least ttl ({})", token.ttl),
+                token.session_max,
+            );
+        }
+        // The sealed answer lies in Redis this long: a thief of the old token could fetch it.
+        findings.range_of(
+            &refresh.key("reuse_grace"),
+            &token.reuse_grace,
+            &(Duration::seconds(0)..=Duration::minutes(5)),
+        );
+    }
+
+    fn check_passwords(&self, at: &KeyPath, findings: &mut Findings) {
+        let password = at.key("password");
+        findings.range(&password.key("cost"), self.password.cost.into(), 4..=20);
+        if (4..10).contains(&self.password.cost) {
+            findings.warn(
+                &password.key("cost"),
+                "is below 10: stolen hashes would be cheap to guess; for tests only",
+            );
+        }
+        findings.range(&password.key("min_length"), self.password.min_length.into(), 8..=64);
+        findings.range(&password.key("workers"), self.password.workers.into(), 1..=64);
+        findings.range(&password.key("queue"), self.password.queue.into(), 1..=10_000);
+        let wait = Duration::ms(100)..=Duration::minutes(1);
+        findings.range_of(&password.key("wait"), &self.password.wait, &wait);
+
+        let lockout = at.key("lockout");
+        findings.range(&lockout.key("attempts"), self.lockout.attempts.into(), 1..=1000);
+        let hours = Duration::seconds(1)..=Duration::days(30);
+        findings.range_of(&lockout.key("window"), &self.lockout.window, &hours);
+        findings.range_of(&lockout.key("duration"), &self.lockout.duration, &hours);
+        if self.lockout.max < self.lockout.duration {
+            let expected = format!("at least duration ({})", self.lockout.duration);
+            findings.expected(&lockout.key("max"), expected, self.lockout.max);
+        }
+
+        let limit = at.key("login_limit");
+        findings.range(
+            &limit.key("per_address"),
+            self.login_limit.per_address.into(),
+            1..=1_000_000,
+        );
+        findings.range(
+            &limit.key("per_account"),
+            self.login_limit.per_account.into(),
+            1..=1_000_000,
+        );
+        let window = Duration::seconds(1)..=Duration::days(1);
+        findings.range_of(&limit.key("window"), &self.login_limit.window, &window);
+    }
+
+    fn check_registration(&self, at: &KeyPath, findings: &mut Findings) {
+        for (index, domain) in self.registration.domains.iter().enumerate() {
+            let legal = |label: &str| {
+                !label.is_empty()
+                    && label
+                        .bytes()
+                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            };
+            if !domain.contains('.') || !domain.split('.').all(legal) {
+                let expected = "a domain in lower case such as example.com";
+                findings.expected(&at.index(index), expected, format_args!("{domain:?}"));
+            }
+        }
+    }
+}
+
+/// Decodes the 32 bytes; either alphabet of base64, padded or not. Messages tell lengths and nothing else.
+fn key(secret: &Secret, at: &KeyPath, findings: &mut Findings) -> Option<Key32> {
+    const EXPECTED: &str = "32 bytes in base64, such as `openssl rand -base64 32` makes";
+    let mut text = Zeroizing::new(secret.expose().trim().to_owned());
+    while !text.len().is_multiple_of(4) && text.len() < 48 {
+        text.push('=');
+    }
+    let Ok(bytes) = STANDARD
+        .decode(text.as_bytes())
+        .or_else(|_| URL_SAFE.decode(text.as_bytes()))
+    else {
+        findings.add(at, format!("expected {EXPECTED}"));
+        return None;
+    };
+    let bytes = Zeroizing::new(bytes);
+    let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice()) else {
+        findings.expected(at, EXPECTED, format_args!("{} bytes", bytes.len()));
+        return None;
+    };
+    if key.iter().all(|byte| *byte == key[0]) {
+        findings.warn(
+            at,
+            "is an example and no secret: make your own with `openssl rand -base64 32`",
+        );
+    }
+    Some(Key32::new(key))
+}

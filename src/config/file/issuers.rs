@@ -1,0 +1,200 @@
+//! `issuers:`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::findings::{Findings, did_you_mean};
+use super::super::path::KeyPath;
+use super::super::text::address::Url;
+use super::super::text::duration::Duration;
+use super::OneOrMany;
+use crate::gate::snapshot::{ClaimNames, IssuerRules, KeySource};
+use crate::keys::VerifyingKey;
+
+/// Someone whose tokens are accepted.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Issuer {
+    /// The `iss` of its tokens, byte by byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-required" = true))]
+    pub issuer: Option<Url>,
+    /// Where its public keys are. Either this or `jwks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_url: Option<Url>,
+    /// Its public keys themselves. Either this or `jwks_url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Jwks>,
+    /// Which `aud` a token must carry: one of these.
+    #[schemars(extend("x-required" = true))]
+    pub audience: OneOrMany<String>,
+    /// Algorithms its keys may have.
+    pub algorithms: Vec<Algorithm>,
+    /// Claims that it calls differently: our name to theirs.
+    pub claims: BTreeMap<String, String>,
+    /// How far its clock may be off.
+    pub leeway: Duration,
+    /// How long its last known keys are used when `jwks_url` does not answer.
+    pub stale_ok_for: Duration,
+}
+
+/// A set of public keys (RFC 7517).
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Jwks {
+    /// The keys.
+    pub keys: Vec<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// A signature algorithm that is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// RSA PKCS#1 1.5 with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+}
+
+impl Default for Issuer {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            jwks_url: None,
+            jwks: None,
+            audience: OneOrMany::default(),
+            algorithms: vec![Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256],
+            claims: BTreeMap::new(),
+            leeway: Duration::seconds(30),
+            stale_ok_for: Duration::days(1),
+        }
+    }
+}
+
+impl Algorithm {
+    const fn settled(self) -> jsonwebtoken::Algorithm {
+        match self {
+            Self::Es256 => jsonwebtoken::Algorithm::ES256,
+            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
+            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+        }
+    }
+}
+
+impl Issuer {
+    /// `None` when something is wrong; `findings` says what.
+    pub(in super::super) fn settle(&self, at: &KeyPath, findings: &mut Findings) -> Option<Arc<IssuerRules>> {
+        check_audience(&self.audience.0, &at.key("audience"), findings);
+        if self.algorithms.is_empty() {
+            findings.add(&at.key("algorithms"), "expected at least one of ES256, EdDSA, RS256");
+        }
+        // RFC 9700 knows no clock this wrong; a long leeway keeps revoked and expired tokens alive.
+        findings.range_of(
+            &at.key("leeway"),
+            &self.leeway,
+            &(Duration::seconds(0)..=Duration::minutes(5)),
+        );
+        findings.range_of(
+            &at.key("stale_ok_for"),
+            &self.stale_ok_for,
+            &(Duration::seconds(0)..=Duration::days(30)),
+        );
+        let claims = self.claim_names(&at.key("claims"), findings);
+        let keys = self.keys(at, findings);
+        let issuer = findings.required(&at.key("issuer"), self.issuer.as_ref())?;
+        Some(Arc::new(IssuerRules {
+            issuer: issuer.to_string().into(),
+            audience: self
+                .audience
+                .0
+                .iter()
+                .map(|audience| audience.as_str().into())
+                .collect(),
+            algorithms: self.algorithms.iter().map(|algorithm| algorithm.settled()).collect(),
+            leeway: self.leeway.0,
+            typ: None,
+            claims,
+            keys: keys?,
+        }))
+    }
+
+    fn claim_names(&self, at: &KeyPath, findings: &mut Findings) -> ClaimNames {
+        const OURS: [&str; 6] = ["roles", "scope", "permissions", "email", "preferred_username", "sid"];
+        let mut names = ClaimNames::default();
+        for (ours, theirs) in &self.claims {
+            let slot = match ours.as_str() {
+                "roles" => &mut names.roles,
+                "scope" => &mut names.scope,
+                "permissions" => &mut names.permissions,
+                "email" => &mut names.email,
+                "preferred_username" => &mut names.preferred_username,
+                "sid" => &mut names.sid,
+                _ => {
+                    let hint = did_you_mean(ours, OURS);
+                    findings.add(&at.key(ours), format!("expected one of {}{hint}", OURS.join(", ")));
+                    continue;
+                }
+            };
+            if theirs.split('.').any(str::is_empty) {
+                findings.add(&at.key(ours), "expected the name of a claim, or a dotted path");
+            }
+            *slot = theirs.as_str().into();
+        }
+        names
+    }
+
+    fn keys(&self, at: &KeyPath, findings: &mut Findings) -> Option<KeySource> {
+        match (&self.jwks_url, &self.jwks) {
+            (Some(url), None) => {
+                if !url.is_https() {
+                    findings.warn(
+                        &at.key("jwks_url"),
+                        "is http: whoever can change the answer can forge tokens",
+                    );
+                }
+                Some(KeySource::Url {
+                    url: url.to_string().into(),
+                    stale_ok_for: self.stale_ok_for.0,
+                })
+            }
+            (None, Some(jwks)) => {
+                let at = at.key("jwks").key("keys");
+                if jwks.keys.is_empty() {
+                    findings.add(&at, "expected at least one key");
+                }
+                for (index, key) in jwks.keys.iter().enumerate() {
+                    if let Err(error) = VerifyingKey::from_jwk(&serde_json::Value::Object(key.clone())) {
+                        findings.add(&at.index(index), error.to_string());
+                    }
+                }
+                Some(KeySource::Inline(serde_json::json!({ "keys": jwks.keys })))
+            }
+            _ => {
+                findings.add(at, "expected either `jwks_url` or `jwks`");
+                None
+            }
+        }
+    }
+}
+
+/// A token is for someone: without an audience, a token for another service would be good here too.
+pub(in super::super) fn check_audience(audience: &[String], at: &KeyPath, findings: &mut Findings) {
+    if audience.is_empty() {
+        findings.add(at, "is required: whom its tokens are for");
+    }
+    for (index, name) in audience.iter().enumerate() {
+        if name.is_empty() {
+            findings.add(at, "expected a name, got \"\"");
+        }
+        if audience[..index].contains(name) {
+            findings.add(at, format!("{name:?} is there twice"));
+        }
+    }
+}

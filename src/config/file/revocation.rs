@@ -1,0 +1,57 @@
+//! `revocation:`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::text::duration::Duration;
+use crate::gate::route;
+
+/// How fresh the view of revocations must be.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Revocation {
+    /// How old the view may be before `on_stale` decides.
+    pub max_lag: Duration,
+    /// What to do with a token when the view is older; a route may differ.
+    pub on_stale: OnStale,
+}
+
+/// What a route says about revocation.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteRevocation {
+    /// What to do with a token when the view of revocations is too old.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_stale: Option<OnStale>,
+}
+
+/// What to do with a token when the view of revocations is too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStale {
+    /// Ask Redis for this token; refuse it with 503 when Redis does not answer.
+    Check,
+    /// Refuse it with 503.
+    Deny,
+    /// Accept it: a token revoked in the meantime passes.
+    Allow,
+}
+
+impl Default for Revocation {
+    fn default() -> Self {
+        Self {
+            max_lag: Duration::seconds(2),
+            on_stale: OnStale::Check,
+        }
+    }
+}
+
+impl From<OnStale> for route::OnStale {
+    fn from(written: OnStale) -> Self {
+        match written {
+            OnStale::Check => Self::Check,
+            OnStale::Deny => Self::Deny,
+            OnStale::Allow => Self::Allow,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! From the routes as they are written to the table that is searched.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::super::findings::{Findings, did_you_mean};
+use super::super::super::path::KeyPath;
+use super::super::super::text::name::Name;
+use super::super::OneOrMany;
+use super::super::identity_headers::IdentityHeaders;
+use super::super::policies::settle::{BUILT_IN, methods};
+use super::super::revocation::OnStale;
+use super::{Match, Route, Unauthenticated};
+use crate::gate::policy::{Condition, Effect, Policy, Rule};
+use crate::gate::rate_limit::RateLimit;
+use crate::gate::route::{self, Access, Table};
+use crate::gate::snapshot::Upstream;
+use crate::gate::target::Unusual;
+
+/// Things by name, and which names were written at all: a reference to something that is wrong in itself is no second mistake.
+#[derive(Debug)]
+pub(in super::super::super) struct Named<T> {
+    pub(in super::super::super) good: BTreeMap<Name, Arc<T>>,
+    pub(in super::super::super) written: BTreeSet<String>,
+    pub(in super::super::super) used: BTreeSet<Name>,
+}
+
+impl<T> Named<T> {
+    fn find(
+        &mut self,
+        name: &Name,
+        kind: &str,
+        extra: &[&str],
+        at: &KeyPath,
+        findings: &mut Findings,
+    ) -> Option<Arc<T>> {
+        self.used.insert(name.clone());
+        if let Some(found) = self.good.get(name) {
+            return Some(Arc::clone(found));
+        }
+        if !self.written.contains(name.as_str()) {
+            let known = self.written.iter().map(String::as_str).chain(extra.iter().copied());
+            let hint = did_you_mean(name.as_str(), known);
+            findings.expected(
+                at,
+                format_args!("the name of {kind}"),
+                format_args!("{:?}{hint}", name.as_str()),
+            );
+        }
+        None
+    }
+}
+
+/// What routes refer to and fall back on.
+pub(in super::super::super) struct Surroundings<'a> {
+    pub(in super::super::super) upstreams: Named<Upstream>,
+    pub(in super::super::super) policies: Named<Policy>,
+    pub(in super::super::super) rate_limits: Named<RateLimit>,
+    pub(in super::super::super) identity_headers: &'a IdentityHeaders,
+    pub(in super::super::super) on_stale: OnStale,
+    pub(in super::super::super) body_bytes: u64,
+    /// Where our own endpoints are; absent on a verifier.
+    pub(in super::super::super) base_path: Option<&'a str>,
+    pub(in super::super::super) has_login_url: bool,
+}
+
+/// Puts all routes into a table. What is wrong with one does not hide what is wrong with the next.
+pub(in super::super::super) fn table(
+    routes: &[Route],
+    surroundings: &mut Surroundings<'_>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Table {
+    if routes.is_empty() {
+        findings.add(at, "expected at least one route: without a route every request is 404");
+    }
+    let mut table = Table::default();
+    let mut ids: BTreeMap<&Name, usize> = BTreeMap::new();
+    for (index, written) in routes.iter().enumerate() {
+        let at = at.index(index);
+        if let Some(id) = &written.id
+            && let Some(first) = ids.insert(id, index)
+        {
+            let first = findings.as_written(&KeyPath::root().key("routes").index(first));
+            findings.add(&at.key("id"), format!("`{id}` is the id of {first} already"));
+            continue;
+        }
+        if let Some(route) = route(written, surroundings, &at, findings)
+            && let Err(conflict) = table.insert(Arc::new(route))
+        {
+            let message = format!("{conflict}: which one decides would depend on their order");
+            findings.add(&at.key("match"), message);
+        }
+    }
+    table
+}
+
+fn route(
+    written: &Route,
+    around: &mut Surroundings<'_>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<route::Route> {
+    let id = findings.required(&at.key("id"), written.id.as_ref());
+    let matches = findings.required(&at.key("match"), written.matches.as_ref());
+    let matches = matches.and_then(|matches| self::matches(matches, around.base_path, &at.key("match"), findings));
+    let upstream = findings.required(&at.key("upstream"), written.upstream.as_ref());
+    let upstream = upstream.and_then(|name| {
+        around
+            .upstreams
+            .find(name, "an upstream", &[], &at.key("upstream"), findings)
+    });
+    let access = self::access(written.access.as_ref(), around, &at.key("access"), findings);
+    let rate_limits = rate_limits(&written.rate_limits, around, &at.key("rate_limits"), findings);
+    if let Some(headers) = &written.identity_headers {
+        headers.check(&at.key("identity_headers"), findings);
+    }
+    if written.unauthenticated == Unauthenticated::Login && !around.has_login_url {
+        findings.add(&at.key("unauthenticated"), "`login` needs auth.login_url");
+    }
+    if let (Some(prefix), Some(matches)) = (&written.strip_prefix, &matches) {
+        strip_prefix(prefix, matches, &at.key("strip_prefix"), findings);
+    }
+    let none = IdentityHeaders::default();
+    let identity = written
+        .identity_headers
+        .as_ref()
+        .unwrap_or(&none)
+        .plan(around.identity_headers);
+    Some(route::Route {
+        id: id?.as_str().into(),
+        matches: matches?,
+        upstream: Arc::clone(&upstream?.name),
+        access: access?,
+        rate_limits: rate_limits?,
+        on_stale: written.revocation.on_stale.unwrap_or(around.on_stale).into(),
+        identity: Arc::new(identity),
+        strip_prefix: written.strip_prefix.as_deref().map(Into::into),
+        tolerated: Unusual {
+            encoded_slash: written.allow.encoded_slash,
+            semicolon: written.allow.semicolon,
+            double_slash: written.allow.double_slash,
+        },
+        forward_authorization: written.forward_authorization,
+        unauthenticated: match written.unauthenticated {
+            Unauthenticated::Deny => route::Unauthenticated::Refuse,
+            Unauthenticated::Login => route::Unauthenticated::Login,
+        },
+        body_bytes: written.body_bytes.map_or(around.body_bytes, |size| size.0),
+    })
+}
+
+fn access(
+    written: Option<&Name>,
+    around: &mut Surroundings<'_>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<Access> {
+    let Some(name) = written else {
+        findings.add(
+            at,
+            "is required: public, optional, authenticated, or the name of a policy",
+        );
+        return None;
+    };
+    match name.as_str() {
+        "public" => Some(Access::Public),
+        "optional" => Some(Access::Optional),
+        "authenticated" => Some(Access::Policy(Arc::new(Policy {
+            name: "authenticated".into(),
+            rules: vec![Rule {
+                effect: Effect::Allow,
+                condition: Condition::Authenticated,
+            }],
+        }))),
+        _ => around
+            .policies
+            .find(name, "a policy", &BUILT_IN, at, findings)
+            .map(Access::Policy),
+    }
+}
+
+fn rate_limits(
+    written: &[Name],
+    around: &mut Surroundings<'_>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<Vec<Arc<RateLimit>>> {
+    let mut limits = Vec::new();
+    for (index, name) in written.iter().enumerate() {
+        let at = at.index(index);
+        if written[..index].contains(name) {
+            findings.add(&at, format!("`{name}` is there twice: each request would count double"));
+        }
+        limits.extend(around.rate_limits.find(name, "a rate limit", &[], &at, findings));
+    }
+    (limits.len() == written.len()).then_some(limits)
+}
+
+fn matches(written: &Match, base_path: Option<&str>, at: &KeyPath, findings: &mut Findings) -> Option<route::Match> {
+    if written.host.is_none() && written.path.is_none() && written.methods.is_none() {
+        findings.add(
+            at,
+            "expected host, path or methods; for every request write `path: \"/**\"`",
+        );
+    }
+    let hosts = match &written.host {
+        Some(hosts) => each(hosts, host, &at.key("host"), findings),
+        None => Some(Vec::new()),
+    };
+    let at_path = at.key("path");
+    let paths = match &written.path {
+        Some(paths) => each(paths, path, &at_path, findings),
+        None => Some(Vec::new()),
+    };
+    if let (Some(base), Some(paths)) = (base_path, &paths) {
+        for path in paths.iter().filter(|path| is_ours(path, base)) {
+            findings.add(
+                &at_path,
+                format!("{path} would never be reached: {base} and /.well-known/jwks.json are Sidegate's own"),
+            );
+        }
+    }
+    let methods = match &written.methods {
+        Some(written) => methods(written, &at.key("methods"), findings),
+        None => Some(Vec::new()),
+    };
+    Some(route::Match {
+        hosts: hosts?,
+        paths: paths?,
+        methods: methods?,
+    })
+}
+
+fn is_ours(path: &str, base: &str) -> bool {
+    path == "/.well-known/jwks.json"
+        || path
+            .strip_prefix(base)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Reads one word or each of a list; an empty list is a mistake, because it would mean "any".
+fn each(
+    words: &OneOrMany<String>,
+    read: fn(&str) -> Result<Box<str>, String>,
+    at: &KeyPath,
+    findings: &mut Findings,
+) -> Option<Vec<Box<str>>> {
+    let mut good = Vec::new();
+    for word in &words.0 {
+        match read(word) {
+            Ok(word) if good.contains(&word) => findings.add(at, format!("{word} is there twice")),
+            Ok(word) => good.push(word),
+            Err(message) => findings.add(at, message),
+        }
+    }
+    if words.0.is_empty() {
+        findings.add(at, "expected at least one; leave the key out to match any");
+    }
+    (good.len() == words.0.len()).then_some(good)
+}
+
+fn host(word: &str) -> Result<Box<str>, String> {
+    let name = word.strip_prefix("*.").unwrap_or(word);
+    let legal = |label: &str| {
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+    };
+    let is_v6 = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|rest| rest.parse::<std::net::Ipv6Addr>().is_ok());
+    if name.split('.').all(legal) || is_v6 {
+        Ok(word.into())
+    } else {
+        Err(format!(
+            "expected a host in lower case without port, such as wiki.example.com or *.example.com, got {word:?}"
+        ))
+    }
+}
+
+fn path(word: &str) -> Result<Box<str>, String> {
+    let wrong = |expected: &str| Err(format!("expected {expected}, got {word:?}"));
+    let Some(rest) = word.strip_prefix('/') else {
+        return wrong("a path that begins with /");
+    };
+    if word.contains(['?', '#', '%', '\\', ';']) || word.chars().any(char::is_control) || word.contains(' ') {
+        return wrong("a path as it reads decoded, without ? # % ; or spaces");
+    }
+    let segments: Vec<&str> = rest.split('/').collect();
+    for (index, segment) in segments.iter().enumerate() {
+        let last = index + 1 == segments.len();
+        match *segment {
+            "" if !last => return wrong("a path without //"),
+            "." | ".." => return wrong("a path without . and .. segments"),
+            "**" if !last => return wrong("`**` only at the end of a path"),
+            "*" | "**" => {}
+            other if other.contains('*') => return wrong("`*` to stand for a whole segment"),
+            _ => {}
+        }
+    }
+    Ok(word.into())
+}
+
+fn strip_prefix(prefix: &str, matches: &route::Match, at: &KeyPath, findings: &mut Findings) {
+    if path(prefix).is_err() || prefix.ends_with('/') || prefix.contains('*') {
+        findings.expected(
+            at,
+            "a path such as /wiki, without a slash at its end",
+            format_args!("{prefix:?}"),
+        );
+        return;
+    }
+    let below = |path: &str| {
+        path.strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if matches.paths.is_empty() || !matches.paths.iter().all(|path| below(path)) {
+        findings.add(
+            at,
+            format!("the route also matches paths that do not begin with {prefix}"),
+        );
+    }
+}

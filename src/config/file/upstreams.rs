@@ -1,0 +1,178 @@
+//! `upstreams:`
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::findings::Findings;
+use super::super::path::KeyPath;
+use super::super::text::address::Server;
+use super::super::text::duration::Duration;
+use super::super::text::name::Name;
+use crate::gate::snapshot;
+
+/// An application behind Sidegate.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Upstream {
+    /// Its servers: `http://host:port`, or `https://host:port` with a certificate for `host`.
+    #[schemars(extend("x-required" = true))]
+    pub servers: Vec<Server>,
+    /// Which server gets a request.
+    pub balance: Balance,
+    /// A request that shows whether a server is well. Default: none is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Deadlines.
+    pub timeouts: Timeouts,
+    /// Further attempts when no byte was sent, and only for methods that may be repeated.
+    pub retries: u8,
+    /// Whether to speak HTTP/2 to the servers; gRPC needs it. With `http://`, they must expect it (h2c).
+    pub http2: bool,
+}
+
+/// Which server gets a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Balance {
+    /// One after the other.
+    RoundRobin,
+    /// The same client address goes to the same server.
+    ConsistentHash,
+}
+
+/// A request that shows whether a server is well.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// Path of a GET that must be answered with 2xx or 3xx.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-required" = true))]
+    pub path: Option<String>,
+    /// How often.
+    pub every: Duration,
+}
+
+/// Deadlines.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeouts {
+    /// Until a connection stands, TLS included.
+    pub connect: Duration,
+    /// Between two reads.
+    pub read: Duration,
+    /// Between two writes.
+    pub write: Duration,
+    /// How long an unused connection is kept.
+    pub idle: Duration,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            balance: Balance::RoundRobin,
+            health: None,
+            timeouts: Timeouts::default(),
+            retries: 1,
+            http2: false,
+        }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            path: None,
+            every: Duration::seconds(5),
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::seconds(1),
+            read: Duration::seconds(30),
+            write: Duration::seconds(30),
+            idle: Duration::seconds(60),
+        }
+    }
+}
+
+impl Upstream {
+    /// `None` when something is wrong; `findings` says what.
+    pub(in super::super) fn settle(
+        &self,
+        name: &Name,
+        at: &KeyPath,
+        findings: &mut Findings,
+    ) -> Option<Arc<snapshot::Upstream>> {
+        if self.servers.is_empty() {
+            findings.add(&at.key("servers"), "expected at least one server");
+        }
+        for (index, server) in self.servers.iter().enumerate() {
+            if self.servers[..index].contains(server) {
+                findings.add(&at.key("servers").index(index), format!("{server} is there twice"));
+            }
+        }
+        findings.range(&at.key("retries"), self.retries.into(), 0..=10);
+        let timeouts = at.key("timeouts");
+        for (key, value) in [
+            ("connect", self.timeouts.connect),
+            ("read", self.timeouts.read),
+            ("write", self.timeouts.write),
+            ("idle", self.timeouts.idle),
+        ] {
+            findings.range_of(&timeouts.key(key), &value, &(Duration::ms(1)..=Duration::days(1)));
+        }
+        let health = match &self.health {
+            Some(health) => Some(health.settle(&at.key("health"), findings)?),
+            None => None,
+        };
+        Some(Arc::new(snapshot::Upstream {
+            name: name.as_str().into(),
+            servers: self
+                .servers
+                .iter()
+                .map(|server| snapshot::Server {
+                    host: server.host.as_str().into(),
+                    port: server.port,
+                    tls: server.tls,
+                    http2: self.http2,
+                })
+                .collect(),
+            balance: match self.balance {
+                Balance::RoundRobin => snapshot::Balance::RoundRobin,
+                Balance::ConsistentHash => snapshot::Balance::ConsistentHash,
+            },
+            timeouts: snapshot::Timeouts {
+                connect: self.timeouts.connect.0,
+                read: self.timeouts.read.0,
+                write: self.timeouts.write.0,
+                idle: self.timeouts.idle.0,
+            },
+            retries: self.retries.into(),
+            health,
+        }))
+    }
+}
+
+impl Health {
+    fn settle(&self, at: &KeyPath, findings: &mut Findings) -> Option<snapshot::HealthCheck> {
+        findings.range_of(
+            &at.key("every"),
+            &self.every,
+            &(Duration::ms(100)..=Duration::minutes(60)),
+        );
+        let path = findings.required(&at.key("path"), self.path.as_ref())?;
+        if path.parse::<http::uri::PathAndQuery>().is_err() || !path.starts_with('/') {
+            findings.expected(&at.key("path"), "a path such as /healthz", format_args!("{path:?}"));
+        }
+        Some(snapshot::HealthCheck {
+            path: path.as_str().into(),
+            every: self.every.0,
+        })
+    }
+}

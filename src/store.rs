@@ -7,6 +7,10 @@
 //!     sql             every query by name
 //!     users …         one file per table: rows as structs, queries as functions
 //!     migrate         the numbered files, once, in order, by one instance
+//!     redis           sockets, deadlines
+//!     redis_keys      the name of every key
+//!     scripts         every Lua script by name
+//!     revocations …   one file per resource in Redis
 
 #![expect(
     clippy::missing_errors_doc,
@@ -20,9 +24,16 @@ pub mod cleanup;
 pub mod id;
 pub mod migrate;
 pub mod postgres;
+pub mod rate_limits;
+pub mod redis;
+mod redis_keys;
+pub mod refresh_grace;
 pub mod refresh_tokens;
 pub mod reset_tokens;
+pub mod revocations;
+mod scripts;
 pub mod sessions;
+pub mod sessions_seen;
 pub mod signing_keys;
 pub mod sql;
 pub mod users;

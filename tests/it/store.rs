@@ -3,6 +3,7 @@
 mod fixture;
 mod migrations;
 mod pool;
+mod redis;
 mod refresh_tokens;
 mod schema;
 mod sql_files;

@@ -1,0 +1,235 @@
+//! The Redis connections.
+//!
+//! Two sockets take the ordinary calls in turn, so that one slow answer holds up half of them; a third serves the tail of
+//! the revocation feed, which waits in Redis for as long as nothing happens. Every call ends within `timeout`, connecting
+//! included. After a call that was cut short its socket is not used again: redis-rs has been seen to hand the late answer
+//! to the next command, and a "not revoked" must never be the answer to somebody else's question.
+//!
+//! Everything in Redis is ephemeral: with an empty Redis the program is slower or forgets a limit, but loses no truth.
+
+mod address;
+mod link;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::{Cmd, FromRedisValue, RedisResult, Value};
+
+pub use self::address::BadUrl;
+use self::link::{Link, Slot};
+use super::redis_keys::Keys;
+use super::{StoreError, StoreName};
+use crate::metrics::Metrics;
+use crate::secret::Secret;
+
+const REDIS: &str = StoreName::Redis.as_str();
+
+/// Where Redis is, and how long it may take.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `redis://`, `rediss://`, `unix://`, `redis-cluster://host,host`, `redis-sentinel://host,host/master`; see
+    /// `redis/address.rs`.
+    pub url: Secret,
+    /// The first part of every key, so that several installations can share a server.
+    pub namespace: String,
+    /// How long one call may take, connecting included.
+    pub timeout: Duration,
+}
+
+/// The connections. Cloning shares them.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+struct Inner {
+    ordinary: [Slot; 2],
+    tail: Slot,
+    turn: AtomicUsize,
+    timeout: Duration,
+    keys: Keys,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis")
+            .field("timeout", &self.0.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// Reads the URL. Connects nowhere: a server that is away is found by the first call, and calls work again as soon as
+    /// the server does.
+    pub fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, BadUrl> {
+        let address = Arc::new(address::Address::parse(&settings.url)?);
+        let slot = || Slot::new(Arc::clone(&address));
+        Ok(Self(Arc::new(Inner {
+            ordinary: [slot(), slot()],
+            tail: slot(),
+            turn: AtomicUsize::new(0),
+            timeout: settings.timeout,
+            keys: Keys::new(&settings.namespace),
+            metrics: Arc::clone(metrics),
+        })))
+    }
+
+    /// Whether Redis answers: the gauge `store_up`.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.command::<String>("ping", redis::cmd("PING")).await.map(drop)
+    }
+
+    /// The names of the keys.
+    pub(super) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// One command.
+    pub(super) async fn command<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        command: Cmd,
+    ) -> Result<T, StoreError> {
+        self.call(self.ordinary(), operation, self.0.timeout, |mut link| async move {
+            command.query_async(&mut link).await
+        })
+        .await
+    }
+
+    /// A script: its SHA-1 travels, and its text only when Redis does not know it yet.
+    pub(super) async fn script<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        script: redis::ScriptInvocation<'_>,
+    ) -> Result<T, StoreError> {
+        self.call(self.ordinary(), operation, self.0.timeout, |mut link| async move {
+            script.invoke_async(&mut link).await
+        })
+        .await
+    }
+
+    /// Several commands in one round trip, all of them or none; on a cluster, where their keys lie on several servers, one
+    /// after the other in the order given.
+    pub(super) async fn all(&self, operation: &'static str, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+        self.call(self.ordinary(), operation, self.0.timeout, |link| {
+            link.all(commands, true)
+        })
+        .await
+    }
+
+    /// Several questions in one round trip.
+    pub(super) async fn each(&self, operation: &'static str, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
+        self.call(self.ordinary(), operation, self.0.timeout, |link| {
+            link.all(commands, false)
+        })
+        .await
+    }
+
+    /// A command that waits in Redis for up to `block`, on the socket kept for it.
+    pub(super) async fn blocking<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        command: Cmd,
+        block: Duration,
+    ) -> Result<T, StoreError> {
+        self.call(&self.0.tail, operation, block + self.0.timeout, |mut link| async move {
+            command.query_async(&mut link).await
+        })
+        .await
+    }
+
+    fn ordinary(&self) -> &Slot {
+        &self.0.ordinary[self.0.turn.fetch_add(1, Ordering::Relaxed) % self.0.ordinary.len()]
+    }
+
+    async fn call<T, F>(
+        &self,
+        slot: &Slot,
+        operation: &'static str,
+        limit: Duration,
+        ask: impl FnOnce(Link) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let metrics = &self.0.metrics;
+        let started = Instant::now();
+        let answer = tokio::time::timeout(limit, async {
+            let (link, watch) = slot.link().await?;
+            let answer = ask(link).await;
+            watch.ended(&answer);
+            answer
+        })
+        .await;
+        metrics
+            .store_operation_duration
+            .with_label_values(&[REDIS, operation])
+            .observe(started.elapsed().as_secs_f64());
+        let error = match answer {
+            Ok(Ok(answer)) => {
+                metrics.store_up.with_label_values(&[REDIS]).set(1);
+                return Ok(answer);
+            }
+            Ok(Err(error)) => from_call(operation, &error),
+            Err(_) => StoreError::Timeout {
+                store: StoreName::Redis,
+                operation,
+            },
+        };
+        metrics
+            .store_operation_errors
+            .with_label_values(&[REDIS, operation, error.reason()])
+            .inc();
+        if error.is_outage() {
+            metrics.store_up.with_label_values(&[REDIS]).set(0);
+        }
+        Err(error)
+    }
+}
+
+/// What an error of Redis means to a caller. Its text quotes no values, but may quote a command's name.
+fn from_call(operation: &'static str, error: &redis::RedisError) -> StoreError {
+    let cause = error.to_string();
+    if error.is_timeout() {
+        return StoreError::Timeout {
+            store: StoreName::Redis,
+            operation,
+        };
+    }
+    // A wrong type or a broken script is a bug; everything else a state of the server that may pass: loading, failing
+    // over, out of memory, refusing the password.
+    let bug = matches!(
+        error.kind(),
+        redis::ErrorKind::Parse
+            | redis::ErrorKind::UnexpectedReturnType
+            | redis::ErrorKind::Client
+            | redis::ErrorKind::Server(redis::ServerErrorKind::ResponseError | redis::ServerErrorKind::CrossSlot)
+    ) || error.code() == Some("WRONGTYPE");
+    if bug {
+        StoreError::Data {
+            store: StoreName::Redis,
+            operation,
+            cause,
+        }
+    } else {
+        StoreError::Unavailable {
+            store: StoreName::Redis,
+            operation,
+            cause,
+        }
+    }
+}
+
+/// Reads one answer of several.
+pub(super) fn read<T: FromRedisValue>(operation: &'static str, value: Value) -> Result<T, StoreError> {
+    redis::from_redis_value(value).map_err(|error| StoreError::Data {
+        store: StoreName::Redis,
+        operation,
+        cause: error.to_string(),
+    })
+}

@@ -1,0 +1,99 @@
+//! Every key in Redis: `{namespace}:{resource}:{identifier}`. Every one has a TTL, so that nothing outlives its use and a
+//! namespace that is no longer used empties itself.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Longer identifiers are replaced by their SHA-256: some come from clients, and a key must not cost what they like.
+const LONGEST: usize = 128;
+
+/// Builds the names.
+pub(super) struct Keys {
+    namespace: String,
+}
+
+impl Keys {
+    pub(super) fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// A revoked access token.
+    pub(super) fn blacklist_jti(&self, jti: &str) -> String {
+        self.key("blacklist:jti", jti)
+    }
+
+    /// A revoked session.
+    pub(super) fn blacklist_sid(&self, sid: &str) -> String {
+        self.key("blacklist:sid", sid)
+    }
+
+    /// A user whose older tokens are outdated.
+    pub(super) fn blacklist_user(&self, user: &str) -> String {
+        self.key("blacklist:user", user)
+    }
+
+    /// The feed of revocations.
+    pub(super) fn revocations(&self) -> String {
+        format!("{}:revocations", self.namespace)
+    }
+
+    /// The log of one limit and one key.
+    pub(super) fn rate_limit(&self, policy: &str, key: &str) -> String {
+        self.key(&format!("ratelimit:{policy}"), key)
+    }
+
+    /// The sealed answer to a refresh, by the hash of the token presented.
+    pub(super) fn refresh(&self, hash: &[u8; 32]) -> String {
+        format!("{}:refresh:{}", self.namespace, hex(hash))
+    }
+
+    /// What a session last did.
+    pub(super) fn session(&self, session: &str) -> String {
+        self.key("session", session)
+    }
+
+    /// The sessions of a user by last seen.
+    pub(super) fn sessions(&self, user: &str) -> String {
+        self.key("sessions", user)
+    }
+
+    fn key(&self, resource: &str, identifier: &str) -> String {
+        let identifier = if identifier.len() > LONGEST {
+            Cow::Owned(hex(
+                ring::digest::digest(&ring::digest::SHA256, identifier.as_bytes()).as_ref()
+            ))
+        } else {
+            Cow::Borrowed(identifier)
+        };
+        format!("{}:{resource}:{identifier}", self.namespace)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a string takes everything");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_begins_with_its_namespace_and_is_short() {
+        let keys = Keys::new("sidegate");
+        assert_eq!(keys.blacklist_jti("a"), "sidegate:blacklist:jti:a");
+        assert_eq!(
+            keys.rate_limit("login", "192.0.2.1"),
+            "sidegate:ratelimit:login:192.0.2.1"
+        );
+        assert_eq!(keys.revocations(), "sidegate:revocations");
+        assert!(keys.rate_limit("login", &"x".repeat(100_000)).len() < 100);
+        assert_ne!(keys.session(&"x".repeat(200)), keys.session(&"x".repeat(201)));
+    }
+}

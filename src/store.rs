@@ -38,6 +38,9 @@ pub mod signing_keys;
 pub mod sql;
 pub mod users;
 
+pub use self::postgres::Postgres;
+pub use self::redis::Redis;
+
 /// Which store a call went to: the label `store` of the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreName {

@@ -17,8 +17,10 @@ use super::text::duration::Duration;
 use super::text::name::Name;
 use crate::accounts;
 use crate::gate::identity::Family;
+use crate::gate::policy::wanted_claims;
 use crate::gate::route::Table;
 use crate::gate::snapshot::{AccessLog, ClaimNames, IssuerRules, KeySource, RequestLimits, Snapshot};
+use crate::keys;
 
 /// How far our own clock may be off from that of another instance.
 const OWN_LEEWAY: std::time::Duration = std::time::Duration::from_secs(30);
@@ -64,6 +66,7 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
     let boot = boot(input, auth, findings);
     let snapshot = Snapshot {
         sha256: input.sha256,
+        wanted_claims: wanted_claims(routes.iter().map(AsRef::as_ref)),
         routes,
         issuers,
         upstreams,
@@ -142,11 +145,7 @@ fn own_rules(own: &accounts::Settings) -> IssuerRules {
     IssuerRules {
         issuer: own.issuer.as_str().into(),
         audience: own.audience.iter().map(|audience| audience.as_str().into()).collect(),
-        algorithms: vec![
-            jsonwebtoken::Algorithm::ES256,
-            jsonwebtoken::Algorithm::EdDSA,
-            jsonwebtoken::Algorithm::RS256,
-        ],
+        algorithms: keys::Algorithm::ALL.to_vec(),
         leeway: OWN_LEEWAY,
         typ: Some("at+jwt".into()),
         claims: ClaimNames::default(),

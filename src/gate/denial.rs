@@ -20,6 +20,8 @@ pub enum Denial {
     CredentialsMalformed,
     /// Two credentials of one kind: which one counts would be a guess.
     CredentialsAmbiguous,
+    /// A cookie that another site made the browser send (request forgery).
+    CrossSite,
     /// The token did not pass verification.
     Token(TokenFault),
     /// The token, its session, or all tokens of its user were revoked.
@@ -41,6 +43,8 @@ pub enum Denial {
     },
     /// The body is larger than the route allows.
     BodyTooLarge,
+    /// The client did not send its request in time.
+    RequestTimeout,
     /// No server of the upstream could be reached.
     UpstreamUnreachable,
     /// The upstream did not answer in time.
@@ -137,6 +141,7 @@ impl Denial {
             Self::CredentialsMissing => "credentials_missing",
             Self::CredentialsMalformed => "credentials_malformed",
             Self::CredentialsAmbiguous => "credentials_ambiguous",
+            Self::CrossSite => "cross_site",
             Self::Token(fault) => fault.code(),
             Self::Revoked => "revoked",
             Self::TokenOutdated => "token_outdated",
@@ -146,6 +151,7 @@ impl Denial {
             Self::PolicyDenied => "policy_denied",
             Self::StepUpRequired { .. } => "step_up_required",
             Self::BodyTooLarge => "body_too_large",
+            Self::RequestTimeout => "request_timeout",
             Self::UpstreamUnreachable => "upstream_unreachable",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::UpstreamUnhealthy => "upstream_unhealthy",
@@ -170,8 +176,9 @@ impl Denial {
             | Self::TokenOutdated
             | Self::StepUpRequired { .. } => StatusCode::UNAUTHORIZED,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::PolicyDenied => StatusCode::FORBIDDEN,
+            Self::PolicyDenied | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::RevocationUnknown | Self::LimitUnknown | Self::UpstreamUnhealthy => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamUnreachable | Self::UpstreamBroken => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -187,6 +194,7 @@ impl Denial {
             Self::CredentialsMissing => "This route needs an access token.",
             Self::CredentialsMalformed => "The credential is not a bearer token.",
             Self::CredentialsAmbiguous => "The request carries more than one credential of a kind.",
+            Self::CrossSite => "A cookie is not accepted from another site.",
             Self::Token(fault) => fault.title(),
             Self::Revoked => "The session has ended; sign in again.",
             Self::TokenOutdated => "The rights of this account changed; refresh the token.",
@@ -196,6 +204,7 @@ impl Denial {
             Self::PolicyDenied => "You may not do this.",
             Self::StepUpRequired { .. } => "This needs a recent sign-in with a second factor.",
             Self::BodyTooLarge => "The request body is larger than this route accepts.",
+            Self::RequestTimeout => "The request did not arrive in time.",
             Self::UpstreamUnreachable => "The application cannot be reached.",
             Self::UpstreamTimeout => "The application did not answer in time.",
             Self::UpstreamUnhealthy => "The application is not healthy.",
@@ -262,6 +271,7 @@ impl Denial {
             Self::CredentialsMissing,
             Self::CredentialsMalformed,
             Self::CredentialsAmbiguous,
+            Self::CrossSite,
             Self::Revoked,
             Self::TokenOutdated,
             Self::RevocationUnknown,
@@ -272,6 +282,7 @@ impl Denial {
                 max_age: Some(Duration::from_secs(900)),
             },
             Self::BodyTooLarge,
+            Self::RequestTimeout,
             Self::UpstreamUnreachable,
             Self::UpstreamTimeout,
             Self::UpstreamUnhealthy,
@@ -438,6 +449,8 @@ mod tests {
             Denial::UpstreamUnhealthy => 16,
             Denial::UpstreamBroken => 17,
             Denial::Internal => 18,
+            Denial::CrossSite => 19,
+            Denial::RequestTimeout => 20,
         }
     }
 
@@ -447,7 +460,7 @@ mod tests {
         let codes: HashSet<_> = all.iter().map(Denial::code).collect();
         assert_eq!(codes.len(), all.len(), "two denials share a code");
         let kinds: HashSet<_> = all.iter().map(kind).collect();
-        assert_eq!(kinds.len(), 19, "Denial::all() misses a variant");
+        assert_eq!(kinds.len(), 21, "Denial::all() misses a variant");
     }
 
     #[test]

@@ -3,9 +3,12 @@
 //! Trust has two halves: our headers are written from the verified token, and every header a client could forge is removed
 //! first, on every route, public ones too, also when we then set nothing.
 
-use std::collections::HashSet;
+use std::{collections::HashMap, fmt::Write as _};
 
-use http::{HeaderName, header};
+use http::{HeaderName, HeaderValue, header};
+use serde_json::Value;
+
+use super::verify::Identity;
 
 /// Which headers a route sends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,12 +93,21 @@ impl Preset {
 /// CGI, WSGI and PHP turn `X_Forwarded_User` and `X.Forwarded.User` into the same variable as `X-Forwarded-User`.
 #[derive(Debug, Clone, Default)]
 pub struct Family {
-    folded: HashSet<Box<[u8]>>,
+    folded: HashMap<Box<[u8]>, Class>,
     longest: usize,
 }
 
-/// Always in the family, whatever is configured: what presets of ours and of the proxies we replace use for identity.
-const ALWAYS: [&str; 8] = [
+/// Why a name is ours alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// It says who is calling.
+    Identity,
+    /// It says where the request came from, or asks the application to read it as another request.
+    Forwarding,
+}
+
+/// What presets of ours, and of the proxies we replace, use for identity: in the family whatever is configured.
+const IDENTITY: [&str; 9] = [
     "x-sidegate-assertion",
     "x-auth-request-user",
     "x-auth-request-email",
@@ -104,45 +116,72 @@ const ALWAYS: [&str; 8] = [
     "x-auth-request-access-token",
     "x-forwarded-access-token",
     "x-auth-subject",
+    "x-remote-user",
+];
+
+/// Written by us or by nobody. The second half makes frameworks route by another path or method than the one judged
+/// (`X-Original-URL` of IIS and Symfony, `X-HTTP-Method-Override`), and `Proxy` becomes `HTTP_PROXY` in CGI ("httpoxy").
+const FORWARDING: [&str; 20] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-scheme",
+    "x-forwarded-ssl",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "x-forwarded-prefix",
+    "x-forwarded-uri",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "proxy",
 ];
 
 impl Family {
-    /// The family of every preset and of the names that `added` by the operator.
+    /// The family of every preset and of the names that were `added` by the operator.
     pub fn new<'a>(added: impl IntoIterator<Item = &'a HeaderName>) -> Self {
         let mut family = Self::default();
-        for preset in Preset::ALL {
-            for planned in preset.headers() {
-                family.insert(planned.name.as_str());
-            }
+        for name in FORWARDING {
+            family.insert(name, Class::Forwarding);
         }
-        for name in ALWAYS {
-            family.insert(name);
+        for planned in Preset::ALL.into_iter().flat_map(Preset::headers) {
+            family.insert(planned.name.as_str(), Class::Identity);
         }
-        for name in added {
-            family.insert(name.as_str());
+        for name in IDENTITY.into_iter().chain(added.into_iter().map(HeaderName::as_str)) {
+            family.insert(name, Class::Identity);
         }
         family
     }
 
-    fn insert(&mut self, name: &str) {
+    fn insert(&mut self, name: &str, class: Class) {
         self.longest = self.longest.max(name.len());
-        self.folded.insert(name.bytes().map(fold).collect());
+        self.folded.insert(name.bytes().map(fold).collect(), class);
     }
 
     /// Whether `name` is, or can be mistaken for, one of ours.
-    pub fn contains(&self, name: &str) -> bool {
-        // Longer than any of ours: cannot be one, and need not be copied.
-        if name.len() > self.longest || name.len() > 64 {
-            return name.len() <= self.longest
-                && self
-                    .folded
-                    .contains(name.bytes().map(fold).collect::<Vec<_>>().as_slice());
+    pub fn class(&self, name: &str) -> Option<Class> {
+        if name.len() > self.longest {
+            return None;
         }
+        // Nearly every name fits here; the hot path allocates nothing.
         let mut buffer = [0_u8; 64];
-        for (slot, byte) in buffer.iter_mut().zip(name.bytes()) {
+        let Some(folded) = buffer.get_mut(..name.len()) else {
+            return self
+                .folded
+                .get(name.bytes().map(fold).collect::<Box<[u8]>>().as_ref())
+                .copied();
+        };
+        for (slot, byte) in folded.iter_mut().zip(name.bytes()) {
             *slot = fold(byte);
         }
-        self.folded.contains(&buffer[..name.len()])
+        self.folded.get(&*folded).copied()
     }
 }
 
@@ -152,6 +191,65 @@ fn fold(byte: u8) -> u8 {
     } else {
         b'-'
     }
+}
+
+/// The values of `plan` for `caller`.
+pub(super) fn render(plan: &Plan, caller: &Identity) -> Vec<(HeaderName, HeaderValue)> {
+    let rendered = plan.headers.iter().filter_map(|planned| {
+        let text = match &planned.source {
+            Source::Subject => encode(&caller.subject, ""),
+            Source::VerifiedEmail => encode(caller.verified_email.as_deref()?, ""),
+            Source::PreferredUsername => encode(caller.preferred_username.as_deref()?, ""),
+            Source::Roles => caller
+                .roles
+                .iter()
+                .map(|role| encode(role, ","))
+                .collect::<Vec<_>>()
+                .join(","),
+            Source::Session => encode(caller.session.as_deref()?, ""),
+            Source::Claim { name, join } => claim_text(caller.claim(name)?, join)?,
+        };
+        Some((planned.name.clone(), value(&text)?))
+    });
+    rendered.collect()
+}
+
+/// A scalar as it is, a list of scalars joined; objects have no reading that two applications would share.
+fn claim_text(value: &Value, join: &str) -> Option<String> {
+    let scalar = |value: &Value, join: &str| match value {
+        Value::String(text) => Some(encode(text, join)),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        _ => None,
+    };
+    match value {
+        Value::Array(items) => {
+            let texts: Option<Vec<_>> = items.iter().map(|item| scalar(item, join)).collect();
+            Some(texts?.join(join))
+        }
+        other => scalar(other, ""),
+    }
+}
+
+/// Percent-encodes all but printable ASCII, `%` itself, and `reserved`. CR, LF and NUL would end the field and begin another;
+/// bytes beyond ASCII are read in as many ways as there are servers; a comma in the name of a role would make two roles.
+/// With `%` encoded too, no two values look alike: a user cannot name himself so as to be read as another.
+fn encode(text: &str, reserved: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for &byte in text.as_bytes() {
+        if matches!(byte, b' '..=b'~') && byte != b'%' && !reserved.as_bytes().contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("a String takes any text");
+        }
+    }
+    out
+}
+
+/// An empty identity header is read as "nobody" by one application and as "present" by another: it is not sent.
+fn value(encoded: &str) -> Option<HeaderValue> {
+    let trimmed = encoded.trim_matches(' ');
+    (!trimmed.is_empty()).then(|| HeaderValue::from_str(trimmed).expect("printable ASCII"))
 }
 
 /// Whether an operator may choose `name` for an identity header: not one that frames, routes or authenticates the request itself.
@@ -173,15 +271,8 @@ pub fn may_be_added(name: &HeaderName) -> bool {
         header::CONTENT_TYPE,
     ];
     !NEVER.contains(name)
-        && ![
-            "x-forwarded-for",
-            "x-forwarded-host",
-            "x-forwarded-proto",
-            "x-request-id",
-            "traceparent",
-            "keep-alive",
-        ]
-        .contains(&name.as_str())
+        && !FORWARDING.contains(&name.as_str())
+        && !["x-request-id", "traceparent", "tracestate", "keep-alive"].contains(&name.as_str())
 }
 
 #[cfg(test)]
@@ -199,7 +290,39 @@ mod tests {
             "x-tenant",
             "X_TENANT",
         ] {
-            assert!(family.contains(name), "{name}");
+            assert_eq!(family.class(name), Some(Class::Identity), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_begin_another_header() {
+        assert_eq!(encode("a\r\nX-Admin: 1\0", ""), "a%0D%0AX-Admin: 1%00");
+        assert_eq!(value("  "), None);
+    }
+
+    #[test]
+    fn no_two_names_look_alike() {
+        assert_eq!(encode("José", ""), "Jos%C3%A9");
+        assert_eq!(encode("Jos%C3%A9", ""), "Jos%25C3%25A9");
+    }
+
+    #[test]
+    fn a_comma_in_a_role_does_not_make_two() {
+        use serde_json::json;
+        assert_eq!(claim_text(&json!(["a,admin", "b"]), ",").unwrap(), "a%2Cadmin,b");
+        assert_eq!(
+            claim_text(&json!("a,b"), ",").unwrap(),
+            "a,b",
+            "a single text is not a list"
+        );
+    }
+
+    #[test]
+    fn a_claim_becomes_text_only_if_it_has_one_reading() {
+        use serde_json::json;
+        assert_eq!(claim_text(&json!(["a", 1, true]), ";").unwrap(), "a;1;true");
+        for value in [json!({"a": 1}), json!([["a"]]), json!(["a", null]), json!(null)] {
+            assert_eq!(claim_text(&value, ","), None, "{value}");
         }
     }
 
@@ -210,13 +333,13 @@ mod tests {
             "x-forwarded-users",
             "x-forwarded",
             "xforwardeduser",
-            "x-forwarded-for",
             "user-agent",
             "x-tenant",
         ] {
-            assert!(!family.contains(name), "{name}");
+            assert_eq!(family.class(name), None, "{name}");
         }
-        assert!(!family.contains(&"x".repeat(5000)));
+        assert_eq!(family.class(&"x".repeat(5000)), None);
+        assert_eq!(family.class("X_Forwarded_For"), Some(Class::Forwarding));
     }
 
     #[test]
@@ -224,7 +347,7 @@ mod tests {
         let long = "x-".to_owned() + &"a".repeat(90);
         let name = HeaderName::from_bytes(long.as_bytes()).unwrap();
         let family = Family::new([&name]);
-        assert!(family.contains(&long.replace('-', "_")));
-        assert!(!family.contains(&(long + "a")));
+        assert_eq!(family.class(&long.replace('-', "_")), Some(Class::Identity));
+        assert_eq!(family.class(&(long + "a")), None);
     }
 }

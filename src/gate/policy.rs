@@ -2,11 +2,22 @@
 //!
 //! A policy is a list of rules; the first that matches decides, and no match denies.
 
+mod evaluate;
+
 use std::{sync::Arc, time::Duration};
 
 use http::Method;
 use ipnet::IpNet;
 use serde_json::Value;
+use time::OffsetDateTime;
+
+pub use self::evaluate::{Facts, Outcome};
+use super::{
+    Permit, Request,
+    denial::Denial,
+    rate_limit::Metered,
+    route::{Access, Route},
+};
 
 /// A named list of rules.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,4 +92,70 @@ pub enum ClaimTest {
     Contains(Value),
     /// Present and not null.
     Exists,
+}
+
+/// Lets the caller pass, or not.
+///
+/// # Errors
+/// `PolicyDenied`, or `StepUpRequired` when a second factor would help.
+pub(super) fn authorize(metered: Metered, request: &Request<'_>, now: OffsetDateTime) -> Result<Permit, Denial> {
+    let Metered { route, caller, limits } = metered;
+    if let Access::Policy(policy) = &route.access {
+        let facts = Facts {
+            caller: caller.as_deref(),
+            method: request.method,
+            address: request.address,
+            now,
+        };
+        match policy.evaluate(&facts) {
+            Outcome::Allowed(_) => {}
+            Outcome::Denied(_) => return Err(Denial::PolicyDenied),
+            Outcome::StepUp { max_age } => return Err(Denial::StepUpRequired { max_age }),
+        }
+    }
+    Ok(Permit { route, caller, limits })
+}
+
+impl Policy {
+    /// The policy that a route names with `access: authenticated`: any valid token.
+    pub fn authenticated() -> Self {
+        let rule = Rule {
+            effect: Effect::Allow,
+            condition: Condition::Authenticated,
+        };
+        Self {
+            name: "authenticated".into(),
+            rules: vec![rule],
+        }
+    }
+}
+
+/// The claims that the policies and headers of `routes` look at. Only these are kept with a verified token: a million of
+/// whole payloads would not fit.
+pub fn wanted_claims<'a>(routes: impl IntoIterator<Item = &'a Route>) -> Box<[Box<str>]> {
+    fn visit(condition: &Condition, wanted: &mut std::collections::BTreeSet<Box<str>>) {
+        match condition {
+            Condition::All(inner) | Condition::Any(inner) => inner.iter().for_each(|one| visit(one, wanted)),
+            Condition::Not(inner) => visit(inner, wanted),
+            Condition::Claim { name, .. } => want(name, wanted),
+            _ => {}
+        }
+    }
+    fn want(path: &str, wanted: &mut std::collections::BTreeSet<Box<str>>) {
+        // A dot may be part of a name or lead into an object; keep both readings.
+        wanted.insert(path.into());
+        wanted.extend(path.split_once('.').map(|(name, _)| Box::from(name)));
+    }
+    let mut wanted = std::collections::BTreeSet::new();
+    for route in routes {
+        if let Access::Policy(policy) = &route.access {
+            policy.rules.iter().for_each(|rule| visit(&rule.condition, &mut wanted));
+        }
+        for planned in &route.identity.headers {
+            if let super::identity::Source::Claim { name, .. } = &planned.source {
+                want(name, &mut wanted);
+            }
+        }
+    }
+    wanted.into_iter().collect()
 }

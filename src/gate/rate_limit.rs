@@ -1,6 +1,24 @@
 //! How often a caller may do this.
 
-use std::{sync::Arc, time::Duration};
+mod limiter;
+
+use std::{
+    fmt::{self, Write as _},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use time::OffsetDateTime;
+
+pub use self::limiter::Limiter;
+use super::{
+    Request,
+    denial::{Denial, LimitState},
+    revocation::Live,
+    route::Route,
+    verify::Identity,
+};
 
 /// A named limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,4 +57,107 @@ pub enum OnStoreError {
     Deny,
     /// This instance counts alone.
     Local,
+}
+
+/// A caller within its limits. Only [`take`] makes one.
+#[derive(Debug)]
+pub struct Metered {
+    pub(super) route: Arc<Route>,
+    pub(super) caller: Option<Arc<Identity>>,
+    /// Where the caller stands in each limit of the route.
+    pub(super) limits: Vec<LimitState>,
+}
+
+/// Draws one request from each limit of the route.
+///
+/// # Errors
+/// `RateLimited`, or `LimitUnknown` when Redis does not answer and the limit says `deny`.
+pub(super) async fn take(
+    live: Live,
+    limiter: &Limiter,
+    request: &Request<'_>,
+    now: OffsetDateTime,
+) -> Result<Metered, Denial> {
+    let Live { route, caller } = live;
+    let mut limits = Vec::with_capacity(route.rate_limits.len());
+    for limit in &route.rate_limits {
+        let key = key(limit, &route, caller.as_deref(), request.address);
+        limits.push(limiter.take(limit, &key, now).await?);
+    }
+    Ok(Metered { route, caller, limits })
+}
+
+/// What is counted: the parts of the key, so marked that none can pose as another.
+fn key(limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpAddr) -> String {
+    let mut key = String::with_capacity(64);
+    for part in &limit.key {
+        if !key.is_empty() {
+            key.push('|');
+        }
+        let session = caller.and_then(|caller| caller.session.as_deref());
+        let written = match (part, caller, session) {
+            (KeyPart::Route, ..) => write!(key, "route={}", route.id),
+            (KeyPart::Session, _, Some(session)) => {
+                write!(key, "session={}:{session}", caller.map_or("", |caller| &caller.issuer))
+            }
+            (KeyPart::User | KeyPart::Session, Some(caller), _) => {
+                write!(key, "user={}:{}", caller.issuer, caller.subject)
+            }
+            (KeyPart::Ip, ..) | (KeyPart::User | KeyPart::Session, None, _) => write!(key, "ip={}", Network(address)),
+        };
+        written.expect("a String takes any text");
+    }
+    key
+}
+
+/// An address as it is counted: IPv6 by /64, since a subscriber owns that many; IPv4 in IPv6 clothes as IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network(pub IpAddr);
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.to_canonical() {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(address) => {
+                let [first, second, third, fourth, ..] = address.segments();
+                write!(f, "{first:x}:{second:x}:{third:x}:{fourth:x}::/64")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::testing;
+
+    fn counted(address: &str, parts: &[KeyPart]) -> String {
+        let limit = RateLimit {
+            key: parts.to_vec(),
+            ..testing::rate_limit(1, Duration::from_secs(1))
+        };
+        key(
+            &limit,
+            &testing::route("app", "", "/**", &[]),
+            None,
+            address.parse().unwrap(),
+        )
+    }
+
+    #[test]
+    fn addresses_of_one_subscriber_count_as_one() {
+        let ip = &[KeyPart::Ip];
+        assert_eq!(counted("2001:db8:1:2:3::4", ip), counted("2001:db8:1:2:ffff::1", ip));
+        assert_ne!(counted("2001:db8:1:2::1", ip), counted("2001:db8:1:3::1", ip));
+        assert_eq!(counted("::ffff:192.0.2.1", ip), counted("192.0.2.1", ip));
+        assert_ne!(counted("192.0.2.1", ip), counted("192.0.2.2", ip));
+    }
+
+    #[test]
+    fn an_anonymous_caller_is_counted_by_address() {
+        assert_eq!(
+            counted("192.0.2.1", &[KeyPart::User, KeyPart::Route]),
+            "ip=192.0.2.1|route=app"
+        );
+    }
 }

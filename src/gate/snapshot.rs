@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub max_lag: Duration,
     /// Header names that nobody but us may send upstream.
     pub family: Family,
+    /// Claims that a policy or header names: [`super::policy::wanted_claims`] of all routes.
+    pub wanted_claims: Box<[Box<str>]>,
     /// The cookie that may carry an access token, when sessions by cookie are on.
     pub session_cookie: Option<Box<str>>,
     /// Where browsers sign in, for routes with `unauthenticated: login`.
@@ -57,7 +59,7 @@ pub struct IssuerRules {
     /// One of these must be among the token's `aud`.
     pub audience: Vec<Box<str>>,
     /// Algorithms that may be used with this issuer's keys; the key itself decides which one.
-    pub algorithms: Vec<jsonwebtoken::Algorithm>,
+    pub algorithms: Vec<crate::keys::Algorithm>,
     /// How far clocks may differ.
     pub leeway: Duration,
     /// The `typ` header a token must have (`at+jwt` for our own, RFC 9068 section 2.1); `None` accepts any but known others.

@@ -77,6 +77,15 @@ impl<'a> Target<'a> {
         Ok(Self { path, unusual, lenient })
     }
 
+    /// `OPTIONS *`: about the server as a whole, so no route matches it.
+    pub fn asterisk() -> Self {
+        Self {
+            path: Cow::Borrowed("*"),
+            unusual: Unusual::default(),
+            lenient: None,
+        }
+    }
+
     /// The path for matching.
     pub fn path(&self) -> &str {
         &self.path

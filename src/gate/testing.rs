@@ -1,13 +1,17 @@
 //! Plain values for the unit tests of the gate.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::{
-    identity::{Plan, Preset},
-    route::{Access, DEFAULT_BODY_BYTES, Match, OnStale, Route, Unauthenticated},
-    target::Unusual,
+    Request,
+    identity::{Family, Plan, Preset},
+    policy::wanted_claims,
+    rate_limit::{KeyPart, OnStoreError, RateLimit},
+    route::{Access, DEFAULT_BODY_BYTES, Match, OnStale, Route, Table, Unauthenticated},
+    snapshot::{AccessLog, RequestLimits, Snapshot},
+    target::{Target, Unusual},
 };
 
 /// A public route; `host` may be empty.
@@ -31,5 +35,55 @@ pub(crate) fn route(id: &str, host: &str, path: &str, methods: &[Method]) -> Rou
         forward_authorization: false,
         unauthenticated: Unauthenticated::Refuse,
         body_bytes: DEFAULT_BODY_BYTES,
+    }
+}
+
+/// A configuration of these routes and no issuers.
+pub(crate) fn snapshot(routes: Vec<Route>) -> Snapshot {
+    let mut table = Table::default();
+    let wanted_claims = wanted_claims(&routes);
+    for route in routes {
+        table.insert(Arc::new(route)).unwrap();
+    }
+    Snapshot {
+        sha256: [7; 32],
+        routes: table,
+        issuers: HashMap::new(),
+        upstreams: HashMap::new(),
+        trusted_proxies: Vec::new(),
+        limits: RequestLimits {
+            header_bytes: 16 * 1024,
+            headers: 100,
+            request_header: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+        },
+        max_lag: Duration::from_secs(2),
+        family: Family::new([]),
+        wanted_claims,
+        session_cookie: None,
+        login_url: None,
+        access_log: AccessLog { sample: 1.0 },
+    }
+}
+
+/// A request to `app.test` from 192.0.2.1.
+pub(crate) fn request<'a>(method: &'a Method, target: &'a str, headers: &'a HeaderMap) -> Request<'a> {
+    Request {
+        method,
+        host: "app.test",
+        target: Target::read(target.as_bytes()).unwrap(),
+        headers,
+        address: "192.0.2.1".parse().unwrap(),
+    }
+}
+
+/// A limit by address.
+pub(crate) fn rate_limit(limit: u32, window: Duration) -> RateLimit {
+    RateLimit {
+        name: "test".into(),
+        key: vec![KeyPart::Ip],
+        limit,
+        window,
+        on_store_error: OnStoreError::Local,
     }
 }

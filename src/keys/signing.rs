@@ -121,6 +121,16 @@ impl SigningKey {
         header.kid = Some(self.kid().to_owned());
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|e| KeyError::Signing(e.to_string()))
     }
+
+    /// A token with any header and payload, as an attacker who has some other token of ours might wish for.
+    #[cfg(test)]
+    pub(crate) fn sign_raw(&self, header: &str, payload: &str) -> String {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature =
+            jsonwebtoken::crypto::sign(input.as_bytes(), &self.encoding, self.algorithm.of_jsonwebtoken()).unwrap();
+        format!("{input}.{signature}")
+    }
 }
 
 impl std::fmt::Debug for SigningKey {

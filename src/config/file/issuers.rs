@@ -12,6 +12,7 @@ use super::super::text::address::Url;
 use super::super::text::duration::Duration;
 use super::OneOrMany;
 use crate::gate::snapshot::{ClaimNames, IssuerRules, KeySource};
+use crate::keys;
 use crate::keys::VerifyingKey;
 
 /// Someone whose tokens are accepted.
@@ -79,11 +80,11 @@ impl Default for Issuer {
 }
 
 impl Algorithm {
-    const fn settled(self) -> jsonwebtoken::Algorithm {
+    const fn settled(self) -> keys::Algorithm {
         match self {
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Es256 => keys::Algorithm::Es256,
+            Self::EdDsa => keys::Algorithm::EdDsa,
+            Self::Rs256 => keys::Algorithm::Rs256,
         }
     }
 }

@@ -1,0 +1,262 @@
+//! Which credential a request carries.
+//!
+//! Absent and invalid are different things: an invalid credential is refused where it is found and never falls through to
+//! the next source, or a request could be judged by one token and served by another.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use super::{
+    Request,
+    denial::{Denial, TokenFault},
+    route::{Access, Route, Routed},
+    snapshot::Snapshot,
+};
+use std::sync::Arc;
+
+/// Longer tokens are not even split at their dots.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// A credential nobody has checked yet. Only [`find`] makes one.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    pub(super) route: Arc<Route>,
+    /// `None`: the route lets anonymous callers pass, and this is one.
+    pub(super) token: Option<&'a str>,
+}
+
+/// Finds the credential that the route asks for.
+///
+/// # Errors
+/// When a needed one is missing, or one is there that cannot be a token.
+pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, snapshot: &Snapshot) -> Result<Unverified<'a>, Denial> {
+    let route = routed.route;
+    if route.access == Access::Public {
+        return Ok(Unverified { route, token: None });
+    }
+    let cookie = snapshot.session_cookie.as_deref();
+    let token = match bearer(request.headers)? {
+        Some(token) => Some(token),
+        None => match cookie
+            .map(|name| session_cookie(request.headers, name))
+            .transpose()?
+            .flatten()
+        {
+            Some(_) if is_cross_site(request) => return Err(Denial::CrossSite),
+            token => token,
+        },
+    };
+    match (token, &route.access) {
+        (None, Access::Policy(_)) => Err(Denial::CredentialsMissing),
+        (token, _) => Ok(Unverified { route, token }),
+    }
+}
+
+/// The token in `Authorization: Bearer` (RFC 6750 section 2.1; the scheme's case does not matter, RFC 9110 section 11.1).
+///
+/// # Errors
+/// When there are two such headers, another scheme, or something that is no token.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denial> {
+    let Some(value) = only(headers, &header::AUTHORIZATION)? else {
+        return Ok(None);
+    };
+    let text = value.to_str().map_err(|_| Denial::CredentialsMalformed)?;
+    let (scheme, token) = text.split_once(' ').ok_or(Denial::CredentialsMalformed)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Denial::CredentialsMalformed);
+    }
+    token_in(token.trim_start_matches(' ')).map(Some)
+}
+
+/// The token in the cookie `name`, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section 8.2.3).
+fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Denial> {
+    let mut found = None;
+    for field in headers.get_all(header::COOKIE) {
+        // Bytes of other people's cookies need not be ASCII; ours is.
+        for pair in field.as_bytes().split(|&byte| byte == b';') {
+            let pair = pair.trim_ascii();
+            let Some(value) = pair
+                .strip_prefix(name.as_bytes())
+                .and_then(|rest| rest.strip_prefix(b"="))
+            else {
+                continue;
+            };
+            // Two cookies of one name: a sub-domain can plant the second (cookie tossing), and which one wins is a guess.
+            if found.replace(value).is_some() {
+                return Err(Denial::CredentialsAmbiguous);
+            }
+        }
+    }
+    let Some(value) = found else { return Ok(None) };
+    token_in(std::str::from_utf8(value).map_err(|_| Denial::CredentialsMalformed)?).map(Some)
+}
+
+/// The alphabet of a JWS in compact form (RFC 7515 section 7.1): anything else never reaches a parser.
+fn token_in(text: &str) -> Result<&str, Denial> {
+    if text.len() > MAX_TOKEN_BYTES {
+        return Err(TokenFault::TooLarge.into());
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if text.is_empty() || !text.bytes().all(fits) {
+        return Err(Denial::CredentialsMalformed);
+    }
+    Ok(text)
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Denial> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Denial::CredentialsAmbiguous);
+    }
+    Ok(first)
+}
+
+/// Whether a browser sends this cookie on behalf of another site: a request that changes something, or a WebSocket, must
+/// come from our own pages. A cookie goes along by itself; a bearer token never does.
+fn is_cross_site(request: &Request<'_>) -> bool {
+    let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method);
+    if safe && !request.headers.contains_key(header::UPGRADE) {
+        return false;
+    }
+    let text = |name: &str| request.headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    // Browsers before Sec-Fetch-Site send Origin with such requests; programs send neither.
+    text("origin").is_some_and(|origin| {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        let name = host
+            .rsplit_once(':')
+            .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        !name.map_or(host, |(name, _)| name).eq_ignore_ascii_case(request.host)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::{route::Routed, testing};
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_scheme_is_read_in_any_case() {
+        for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c"] {
+            assert_eq!(
+                bearer(&headers(&[("authorization", value)])),
+                Ok(Some("a.b.c")),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_bearer_token_is_refused_and_not_taken_for_absent() {
+        for value in [
+            "Basic YTpi",
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer a,b",
+            "a.b.c",
+            "Bearer\ta",
+            "",
+            "Bearer \"a\"",
+        ] {
+            assert_eq!(
+                bearer(&headers(&[("authorization", value)])),
+                Err(Denial::CredentialsMalformed),
+                "{value}"
+            );
+        }
+        assert_eq!(bearer(&HeaderMap::new()), Ok(None));
+    }
+
+    #[test]
+    fn two_authorization_headers_are_ambiguous_even_when_equal() {
+        let two = headers(&[("authorization", "Bearer a"), ("authorization", "Bearer a")]);
+        assert_eq!(bearer(&two), Err(Denial::CredentialsAmbiguous));
+    }
+
+    #[test]
+    fn a_token_over_eight_kibibytes_is_too_large() {
+        let fits = format!("Bearer {}", "a".repeat(MAX_TOKEN_BYTES));
+        assert!(bearer(&headers(&[("authorization", &fits)])).is_ok());
+        assert_eq!(
+            bearer(&headers(&[("authorization", &(fits + "a"))])),
+            Err(TokenFault::TooLarge.into())
+        );
+    }
+
+    #[test]
+    fn the_cookie_is_found_in_any_of_several_fields_by_its_whole_name() {
+        let split = headers(&[("cookie", "a=1; xsid=no; sidx=no"), ("cookie", "sid=a.b.c;b=2")]);
+        assert_eq!(session_cookie(&split, "sid"), Ok(Some("a.b.c")));
+        assert_eq!(session_cookie(&split, "si"), Ok(None));
+    }
+
+    #[test]
+    fn a_planted_second_cookie_is_refused() {
+        for fields in [
+            &[("cookie", "sid=a; sid=b")][..],
+            &[("cookie", "sid=a"), ("cookie", "sid=b")],
+        ] {
+            assert_eq!(
+                session_cookie(&headers(fields), "sid"),
+                Err(Denial::CredentialsAmbiguous)
+            );
+        }
+    }
+
+    fn with_cookie(method: &Method, extra: &[(&'static str, &str)]) -> Result<bool, Denial> {
+        let mut pairs = vec![("cookie", "sid=a.b.c")];
+        pairs.extend_from_slice(extra);
+        let headers = headers(&pairs);
+        let mut snapshot = testing::snapshot(vec![]);
+        snapshot.session_cookie = Some("sid".into());
+        let mut route = testing::route("app", "", "/**", &[]);
+        route.access = Access::Optional;
+        let request = testing::request(method, "/", &headers);
+        find(Routed { route: Arc::new(route) }, &request, &snapshot).map(|unverified| unverified.token.is_some())
+    }
+
+    #[test]
+    fn a_cookie_is_not_taken_from_another_site() {
+        for extra in [
+            [("sec-fetch-site", "cross-site")],
+            [("sec-fetch-site", "same-site")],
+            [("origin", "https://evil.test")],
+            [("origin", "null")],
+        ] {
+            assert_eq!(with_cookie(&Method::POST, &extra), Err(Denial::CrossSite), "{extra:?}");
+        }
+        assert_eq!(
+            with_cookie(
+                &Method::GET,
+                &[("upgrade", "websocket"), ("origin", "https://evil.test")]
+            ),
+            Err(Denial::CrossSite)
+        );
+    }
+
+    #[test]
+    fn a_cookie_is_taken_from_our_own_pages_and_from_programs() {
+        for extra in [
+            &[("sec-fetch-site", "same-origin")][..],
+            &[("origin", "https://app.test:8443")],
+            &[],
+        ] {
+            assert_eq!(with_cookie(&Method::POST, extra), Ok(true), "{extra:?}");
+        }
+        assert_eq!(
+            with_cookie(&Method::GET, &[("sec-fetch-site", "cross-site")]),
+            Ok(true),
+            "a link from elsewhere is no attack"
+        );
+    }
+}

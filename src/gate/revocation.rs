@@ -1,0 +1,102 @@
+//! Whether a genuine token is still alive.
+//!
+//! Asked on every request, cached token or not, against the view in memory. Only when the view is older than `max_lag`
+//! does the route's `on_stale` decide, and a known revocation denies whatever it says.
+
+mod view;
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+pub use self::view::{Fingerprints, Kind, Standing, View};
+use super::{
+    denial::Denial,
+    route::{OnStale, Route},
+    snapshot::Snapshot,
+    verify::{Identity, Verified},
+};
+use crate::store::{redis::Redis, revocations};
+
+/// What the step needs: the view, and Redis for when the view is stale.
+#[derive(Debug)]
+pub struct Revocations {
+    /// The live revocations.
+    pub view: Arc<View>,
+    /// Asked only by `on_stale: check`.
+    pub redis: Redis,
+}
+
+/// A caller whose session lives, or who is anonymous. Only [`check`] makes one.
+#[derive(Debug)]
+pub struct Live {
+    pub(super) route: Arc<Route>,
+    pub(super) caller: Option<Arc<Identity>>,
+}
+
+/// Refuses a token that was revoked.
+///
+/// # Errors
+/// `Revoked`, `TokenOutdated`, or `RevocationUnknown` when nothing recent is known and the route does not accept that.
+pub(super) async fn check(
+    verified: Verified,
+    revocations: &Revocations,
+    snapshot: &Snapshot,
+    now: OffsetDateTime,
+) -> Result<Live, Denial> {
+    let Verified { route, caller } = verified;
+    if let Some(identity) = &caller {
+        revocations.check(identity, route.on_stale, snapshot, now).await?;
+    }
+    Ok(Live { route, caller })
+}
+
+impl Revocations {
+    /// The same for one identity.
+    ///
+    /// # Errors
+    /// See [`check`].
+    pub async fn check(
+        &self,
+        identity: &Identity,
+        on_stale: OnStale,
+        snapshot: &Snapshot,
+        now: OffsetDateTime,
+    ) -> Result<(), Denial> {
+        let standing = self.view.standing(&identity.fingerprints, identity.issued_at);
+        let standing = match (standing, on_stale) {
+            (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.lag(now) > snapshot.max_lag => {
+                if on_stale == OnStale::Deny {
+                    return Err(Denial::RevocationUnknown);
+                }
+                self.ask(identity).await?
+            }
+            (known, _) => known,
+        };
+        match standing {
+            Standing::Live => Ok(()),
+            Standing::Revoked => Err(Denial::Revoked),
+            Standing::Outdated => Err(Denial::TokenOutdated),
+        }
+    }
+
+    /// Asks Redis about this one token.
+    async fn ask(&self, identity: &Identity) -> Result<Standing, Denial> {
+        // An absent id is asked for as an empty one, which nobody can revoke.
+        let (token, session) = (
+            identity.jti.as_deref().unwrap_or_default(),
+            identity.session.as_deref().unwrap_or_default(),
+        );
+        match revocations::check(&self.redis, token, session, &identity.subject).await {
+            Ok(said) if said.revoked => Ok(Standing::Revoked),
+            Ok(said) => match said.user_valid_after {
+                Some(after) if identity.issued_at <= after.unix_timestamp() => Ok(Standing::Outdated),
+                _ => Ok(Standing::Live),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "the revocation view is stale and Redis does not answer: refusing");
+                Err(Denial::RevocationUnknown)
+            }
+        }
+    }
+}

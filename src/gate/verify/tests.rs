@@ -1,0 +1,445 @@
+//! For the one good token, every near miss.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use time::{OffsetDateTime, macros::datetime};
+
+use super::*;
+use crate::{
+    gate::{
+        snapshot::{ClaimNames, IssuerRules, KeySource},
+        testing,
+    },
+    keys::{Algorithm, Keys, SigningKey, provider},
+    metrics::Metrics,
+};
+
+const NOW: OffsetDateTime = datetime!(2026-11-23 12:00:00 UTC);
+const ISSUER: &str = "https://gw.test";
+
+struct Bench {
+    key: SigningKey,
+    keys: KeySet,
+    snapshot: Snapshot,
+}
+
+fn bench_with(algorithm: Algorithm, source: KeySource) -> Bench {
+    provider::install();
+    let key = SigningKey::generate(algorithm).unwrap();
+    let keys = KeySet::default().with(ISSUER, [Arc::clone(key.verifying_key())]);
+    let typ = (source == KeySource::Own).then(|| "at+jwt".into());
+    let rules = IssuerRules {
+        issuer: ISSUER.into(),
+        audience: vec!["billing".into(), "wiki".into()],
+        algorithms: vec![algorithm],
+        leeway: std::time::Duration::from_secs(30),
+        typ,
+        claims: ClaimNames::default(),
+        keys: source,
+    };
+    let mut snapshot = testing::snapshot(vec![]);
+    snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
+    Bench { key, keys, snapshot }
+}
+
+fn bench() -> Bench {
+    bench_with(Algorithm::Es256, KeySource::Own)
+}
+
+fn claims() -> Value {
+    let now = NOW.unix_timestamp();
+    json!({
+        "iss": ISSUER, "sub": "alice", "aud": ["billing"], "exp": now + 600, "iat": now, "nbf": now, "jti": "j1", "sid": "s1",
+        "email": "alice@example.com", "email_verified": true, "roles": ["staff"], "scope": "read write", "amr": ["pwd", "mfa"],
+    })
+}
+
+impl Bench {
+    fn header(&self) -> Value {
+        json!({"alg": self.key.verifying_key().algorithm().name(), "typ": "at+jwt", "kid": self.key.kid()})
+    }
+
+    fn judge(&self, token: &str) -> Result<Identity, TokenFault> {
+        check(token, &self.keys, &self.snapshot, NOW)
+    }
+
+    fn with_claim(&self, name: &str, value: Value) -> Result<Identity, TokenFault> {
+        let mut claims = claims();
+        claims[name] = value;
+        self.judge(&self.key.sign_raw(&self.header().to_string(), &claims.to_string()))
+    }
+
+    fn without_claim(&self, name: &str) -> Result<Identity, TokenFault> {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        self.judge(&self.key.sign_raw(&self.header().to_string(), &claims.to_string()))
+    }
+
+    fn with_header(&self, name: &str, value: Value) -> Result<Identity, TokenFault> {
+        let mut header = self.header();
+        header[name] = value;
+        self.judge(&self.key.sign_raw(&header.to_string(), &claims().to_string()))
+    }
+}
+
+#[test]
+fn a_good_token_is_verified_with_each_algorithm() {
+    for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+        let bench = bench_with(algorithm, KeySource::Own);
+        let identity = bench.judge(&bench.key.sign("at+jwt", &claims()).unwrap()).unwrap();
+        assert_eq!((&*identity.subject, identity.session.as_deref()), ("alice", Some("s1")));
+        assert_eq!(identity.verified_email.as_deref(), Some("alice@example.com"));
+        assert_eq!(
+            (&*identity.roles[0], identity.scopes.len(), identity.mfa),
+            ("staff", 2, true)
+        );
+    }
+}
+
+#[test]
+fn an_unsigned_or_resigned_token_is_refused() {
+    let bench = bench();
+    let good = bench.key.sign("at+jwt", &claims()).unwrap();
+    let (input, signature) = good.rsplit_once('.').unwrap();
+    let other = SigningKey::generate(Algorithm::Es256).unwrap();
+    let forged = other.sign_raw(&bench.header().to_string(), &claims().to_string());
+    assert_eq!(bench.judge(&forged).unwrap_err(), TokenFault::BadSignature);
+    assert_eq!(bench.judge(&format!("{input}.")).unwrap_err(), TokenFault::Malformed);
+    let flipped = format!(
+        "{input}.{}{}",
+        if signature.starts_with('A') { 'B' } else { 'A' },
+        &signature[1..]
+    );
+    assert_eq!(bench.judge(&flipped).unwrap_err(), TokenFault::BadSignature);
+    for alg in ["none", "None", "nOnE", "", "HS256", "RS256", "ES384", "es256"] {
+        assert_eq!(
+            bench.with_header("alg", alg.into()).unwrap_err(),
+            TokenFault::WrongAlgorithm,
+            "{alg}"
+        );
+    }
+}
+
+#[test]
+fn a_public_key_used_as_an_hmac_secret_is_refused() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let bench = bench();
+    let header = json!({"alg": "HS256", "typ": "at+jwt", "kid": bench.key.kid()});
+    let input = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header.to_string()),
+        URL_SAFE_NO_PAD.encode(claims().to_string())
+    );
+    let secret = bench.key.verifying_key().to_jwk().to_string();
+    let tag = ring::hmac::sign(
+        &ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes()),
+        input.as_bytes(),
+    );
+    let token = format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag));
+    assert_eq!(bench.judge(&token).unwrap_err(), TokenFault::WrongAlgorithm);
+}
+
+#[test]
+fn a_header_that_brings_its_own_key_or_rules_is_refused() {
+    let bench = bench();
+    for (name, value) in [
+        ("crit", json!(["exp"])),
+        ("crit", json!([])),
+        ("b64", json!(false)),
+        ("jku", json!("https://evil.test/jwks")),
+        ("jwk", json!({})),
+        ("x5u", json!("https://evil.test/cert")),
+        ("x5c", json!([])),
+        ("zip", json!("DEF")),
+        ("enc", json!("A256GCM")),
+    ] {
+        assert_eq!(
+            bench.with_header(name, value).unwrap_err(),
+            TokenFault::Malformed,
+            "{name}"
+        );
+    }
+    assert!(bench.with_header("x-unknown", json!("harmless")).is_ok());
+}
+
+#[test]
+fn a_key_is_found_only_by_the_name_it_has() {
+    let bench = bench();
+    for kid in ["", "../../etc/passwd", "' OR 1=1 --", "other"] {
+        assert_eq!(
+            bench.with_header("kid", kid.into()).unwrap_err(),
+            TokenFault::UnknownKey,
+            "{kid}"
+        );
+    }
+    assert_eq!(bench.with_header("kid", json!(7)).unwrap_err(), TokenFault::Malformed);
+}
+
+#[test]
+fn another_kind_of_token_is_refused() {
+    let bench = bench();
+    for typ in ["JWT", "id+jwt", "logout+jwt", "rt+jwt", "dpop+jwt", ""] {
+        assert_eq!(
+            bench.with_header("typ", typ.into()).unwrap_err(),
+            TokenFault::WrongType,
+            "{typ}"
+        );
+    }
+    for typ in ["AT+JWT", "application/at+jwt"] {
+        assert!(bench.with_header("typ", typ.into()).is_ok(), "{typ}");
+    }
+    let foreign = bench_with(Algorithm::Es256, KeySource::Inline(Value::Null));
+    assert!(foreign.with_header("typ", "JWT".into()).is_ok());
+    assert_eq!(
+        foreign.with_header("typ", "logout+jwt".into()).unwrap_err(),
+        TokenFault::WrongType
+    );
+}
+
+#[test]
+fn a_required_claim_may_not_be_missing() {
+    let bench = bench();
+    for name in ["iss", "sub", "aud", "exp", "iat", "jti", "sid"] {
+        assert_eq!(bench.without_claim(name).unwrap_err(), TokenFault::BadClaims, "{name}");
+        assert_eq!(
+            bench.with_claim(name, Value::Null).unwrap_err(),
+            TokenFault::BadClaims,
+            "{name}"
+        );
+    }
+    for name in ["nbf", "email", "roles", "scope"] {
+        assert!(bench.without_claim(name).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_claim_of_the_wrong_type_is_not_taken_for_absent() {
+    let bench = bench();
+    for (name, value) in [
+        ("iss", json!([ISSUER])),
+        ("iss", json!({"a": 1})),
+        ("sub", json!(7)),
+        ("sub", json!("")),
+        ("sub", json!("a\r\nX-Admin: 1")),
+        ("sub", json!("a\u{0}")),
+        ("aud", json!(7)),
+        ("aud", json!([])),
+        ("aud", json!(["billing", 7])),
+        ("exp", json!("4102444800")),
+        ("exp", json!(-1)),
+        ("exp", json!(1e300)),
+        ("nbf", json!("soon")),
+        ("iat", json!([])),
+        ("jti", json!(1)),
+        ("sid", json!("")),
+        ("roles", json!({"admin": true})),
+        ("roles", json!([1])),
+        ("email", json!(["a"])),
+    ] {
+        assert_eq!(
+            bench.with_claim(name, value.clone()).unwrap_err(),
+            TokenFault::BadClaims,
+            "{name}: {value}"
+        );
+    }
+}
+
+#[test]
+fn roles_are_found_where_another_issuer_keeps_them() {
+    let mut bench = bench_with(Algorithm::EdDsa, KeySource::Inline(Value::Null));
+    let mut rules = IssuerRules::clone(&bench.snapshot.issuers[ISSUER]);
+    rules.claims.roles = "realm_access.roles".into();
+    bench.snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
+    let identity = bench.with_claim("realm_access", json!({"roles": ["admin"]})).unwrap();
+    assert_eq!(&*identity.roles[0], "admin", "and not the claim called roles");
+    assert!(
+        bench
+            .with_claim("realm_access", json!({"other": 1}))
+            .unwrap()
+            .roles
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_issuer_is_compared_byte_by_byte() {
+    let bench = bench();
+    for iss in ["https://gw.test/", "https://GW.test", "http://gw.test", "gw.test", ""] {
+        assert_eq!(
+            bench.with_claim("iss", iss.into()).unwrap_err(),
+            TokenFault::WrongIssuer,
+            "{iss}"
+        );
+    }
+}
+
+#[test]
+fn one_audience_of_ours_is_enough_and_none_is_refused() {
+    let bench = bench();
+    assert!(bench.with_claim("aud", json!("wiki")).is_ok());
+    assert!(bench.with_claim("aud", json!(["other", "wiki"])).is_ok());
+    assert_eq!(
+        bench.with_claim("aud", json!("bill")).unwrap_err(),
+        TokenFault::WrongAudience
+    );
+    assert_eq!(
+        bench.with_claim("aud", json!(["other"])).unwrap_err(),
+        TokenFault::WrongAudience
+    );
+}
+
+#[test]
+fn times_are_held_to_the_second() {
+    let bench = bench();
+    let now = NOW.unix_timestamp();
+    assert!(bench.with_claim("exp", json!(now - 29)).is_ok(), "within the leeway");
+    assert_eq!(
+        bench.with_claim("exp", json!(now - 30)).unwrap_err(),
+        TokenFault::Expired
+    );
+    assert!(bench.with_claim("nbf", json!(now + 30)).is_ok());
+    assert_eq!(
+        bench.with_claim("nbf", json!(now + 31)).unwrap_err(),
+        TokenFault::NotYetValid
+    );
+    assert_eq!(
+        bench.with_claim("iat", json!(now + 31)).unwrap_err(),
+        TokenFault::NotYetValid
+    );
+}
+
+#[test]
+fn an_unverified_email_is_nobodys() {
+    let bench = bench();
+    for value in [json!(false), json!("true"), json!(1), Value::Null] {
+        assert_eq!(bench.with_claim("email_verified", value).unwrap().verified_email, None);
+    }
+}
+
+#[test]
+fn what_is_not_a_compact_jws_of_objects_is_malformed() {
+    let bench = bench();
+    let header = bench.header().to_string();
+    let good = bench.key.sign("at+jwt", &claims()).unwrap();
+    let mut cases = vec![
+        String::new(),
+        ".".into(),
+        "..".into(),
+        "a.b.c.d.e".into(),
+        format!("{good}."),
+        good.replacen('.', "..", 1),
+    ];
+    for payload in ["[]", "null", "{", "\"x\"", "{\"iss\":\"a\"} x"] {
+        cases.push(bench.key.sign_raw(&header, payload));
+    }
+    let repeated = claims().to_string().replacen('{', "{\"sub\":\"root\",", 1);
+    cases.push(bench.key.sign_raw(&header, &repeated));
+    cases.push(
+        bench
+            .key
+            .sign_raw(&header.replacen('{', "{\"alg\":\"none\",", 1), &claims().to_string()),
+    );
+    for token in cases {
+        assert_eq!(bench.judge(&token).unwrap_err(), TokenFault::Malformed, "{token}");
+    }
+}
+
+#[test]
+fn a_token_of_another_issuers_key_does_not_pass_for_ours() {
+    let mut bench = bench();
+    let theirs = SigningKey::generate(Algorithm::Es256).unwrap();
+    bench.keys = bench
+        .keys
+        .with("https://other.test", [Arc::clone(theirs.verifying_key())]);
+    let token = theirs.sign("at+jwt", &claims()).unwrap();
+    assert_eq!(bench.judge(&token).unwrap_err(), TokenFault::UnknownKey);
+}
+
+fn verifier(bench: &Bench) -> (Verifier, Metrics) {
+    let metrics = Metrics::new();
+    let keys = Keys::new(bench.keys.clone());
+    (Verifier::new(Arc::new(keys), &metrics), metrics)
+}
+
+fn count(metrics: &Metrics, result: &str) -> u64 {
+    metrics.cache_requests.with_label_values(&["token", result]).get()
+}
+
+#[test]
+fn a_cached_token_is_still_held_to_the_clock() {
+    let bench = bench();
+    let (verifier, metrics) = verifier(&bench);
+    let token = bench.key.sign("at+jwt", &claims()).unwrap();
+    assert!(verifier.identity(&token, &bench.snapshot, NOW).is_ok());
+    assert!(verifier.identity(&token, &bench.snapshot, NOW).is_ok());
+    assert_eq!((count(&metrics, "miss"), count(&metrics, "hit")), (1, 1));
+    let late = NOW + time::Duration::seconds(630);
+    assert_eq!(
+        verifier.identity(&token, &bench.snapshot, late).unwrap_err(),
+        TokenFault::Expired.into()
+    );
+}
+
+#[test]
+fn a_cached_token_is_judged_again_after_a_reload() {
+    let mut bench = bench();
+    let (verifier, _) = verifier(&bench);
+    let token = bench.key.sign("at+jwt", &claims()).unwrap();
+    assert!(verifier.identity(&token, &bench.snapshot, NOW).is_ok());
+    bench.snapshot.issuers.clear();
+    bench.snapshot.sha256 = [8; 32];
+    assert_eq!(
+        verifier.identity(&token, &bench.snapshot, NOW).unwrap_err(),
+        TokenFault::WrongIssuer.into()
+    );
+}
+
+#[test]
+fn a_session_may_be_ended_with_an_expired_token_but_not_with_a_forged_one() {
+    let bench = bench();
+    let (verifier, _) = verifier(&bench);
+    let mut old = claims();
+    old["exp"] = json!(NOW.unix_timestamp() - 3600);
+    let expired = bench.key.sign("at+jwt", &old).unwrap();
+    assert!(
+        verifier
+            .identity_even_if_expired(&expired, &bench.snapshot, NOW)
+            .is_ok()
+    );
+    assert_eq!(
+        verifier.identity(&expired, &bench.snapshot, NOW).unwrap_err(),
+        TokenFault::Expired.into()
+    );
+    let forged = SigningKey::generate(Algorithm::Es256)
+        .unwrap()
+        .sign_raw(&bench.header().to_string(), &old.to_string());
+    assert!(
+        verifier
+            .identity_even_if_expired(&forged, &bench.snapshot, NOW)
+            .is_err()
+    );
+}
+
+#[test]
+fn concurrent_first_sights_verify_once() {
+    let bench = bench();
+    let (verifier, _) = verifier(&bench);
+    let token = bench.key.sign("at+jwt", &claims()).unwrap();
+    let start = std::sync::Barrier::new(8);
+    let seen = std::thread::scope(|scope| {
+        let look = || {
+            start.wait();
+            verifier.identity(&token, &bench.snapshot, NOW).unwrap()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(look)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert!(
+        seen.iter().all(|identity| Arc::ptr_eq(identity, &seen[0])),
+        "each verification makes an identity of its own"
+    );
+}

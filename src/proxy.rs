@@ -1,0 +1,375 @@
+//! Pingora's phases in Pingora's order, a few lines each. What they do lies in the files of this folder and in the gate.
+
+mod access_log;
+mod address;
+mod auth;
+mod context;
+mod forward;
+mod reading;
+mod respond;
+mod upstream;
+
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora::{
+    Error, ErrorSource, ErrorType, Result,
+    http::{RequestHeader, ResponseHeader},
+    modules::http::HttpModules,
+    proxy::{FailToProxy, ProxyHttp, Session},
+    upstreams::peer::HttpPeer,
+};
+
+use self::context::{AnsweredBy, Ids};
+pub use self::{auth::AuthApi, context::Context, upstream::Upstreams};
+use crate::{
+    clock,
+    gate::{
+        self, Gate, Request,
+        denial::{Denial, Unreadable},
+        snapshot::Snapshot,
+        target::{Target, Unusual},
+    },
+    metrics::Metrics,
+};
+
+/// The proxy as Pingora sees it.
+pub struct Proxy {
+    /// Decides.
+    pub gate: Arc<Gate>,
+    /// The configuration in force.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// The servers behind us.
+    pub upstreams: Arc<Upstreams>,
+    /// The endpoints under `/auth`; none on a verifier.
+    pub auth: Option<AuthApi>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = Context;
+
+    fn new_ctx(&self) -> Context {
+        self.metrics.http_requests_in_flight.inc();
+        Context::new(self.snapshot.load_full(), clock::now())
+    }
+
+    fn init_downstream_modules(&self, _: &mut HttpModules) {
+        // None: Pingora's default adds a compression module, boxed for every request, that does nothing at level 0.
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+        let limits = &ctx.snapshot.limits;
+        // Without these an HTTP/1.1 connection is kept for ever and a client may write one byte a minute.
+        session.set_keepalive(Some(limits.idle.as_secs().max(1)));
+        session.set_read_timeout(Some(Duration::from_secs(30)));
+        session.set_write_timeout(Some(Duration::from_secs(30)));
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+        let head = match read(session, ctx) {
+            Ok(head) => head,
+            Err(unreadable) => {
+                self.metrics
+                    .requests_rejected
+                    .with_label_values(&[unreadable.rejection()])
+                    .inc();
+                respond::deny(session, ctx, unreadable.into()).await?;
+                return Ok(true);
+            }
+        };
+        match self.decide(session, ctx, &head).await? {
+            Ok(answered) => Ok(answered),
+            Err(denial) => {
+                respond::deny(session, ctx, denial).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        ctx.request_bytes += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        let limit = ctx.permit.as_ref().map_or(0, |permit| permit.route().body_bytes);
+        if ctx.request_bytes > limit && !session.was_upgraded() {
+            ctx.denial = Some(Denial::BodyTooLarge);
+            return Error::e_explain(ErrorType::HTTPStatus(413), "the body is larger than the route allows");
+        }
+        Ok(())
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+        let permit = ctx
+            .permit
+            .as_ref()
+            .ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
+        let address = ctx.origin.as_ref().map(|origin| origin.address);
+        match self.upstreams.choose(&permit.route().upstream, address, ctx.attempts) {
+            Ok((choice, peer)) => {
+                if ctx.attempts > 0 {
+                    self.metrics.upstream_retries.with_label_values(&[choice.name()]).inc();
+                }
+                ctx.upstream = Some(choice);
+                ctx.attempts += 1;
+                ctx.upstream_started = Some(Instant::now());
+                Ok(Box::new(peer))
+            }
+            Err(denial) => {
+                let upstream = &permit.route().upstream;
+                self.metrics
+                    .upstream_errors
+                    .with_label_values(&[&**upstream, "no_healthy"])
+                    .inc();
+                ctx.denial = Some(denial);
+                Error::e_explain(ErrorType::HTTPStatus(503), "no server to send to")
+            }
+        }
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        _: &mut Session,
+        upstream: &mut RequestHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        let permit = ctx
+            .permit
+            .as_ref()
+            .ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
+        forward::prepare(upstream, ctx, permit, &self.metrics)
+    }
+
+    fn fail_to_connect(
+        &self,
+        session: &mut Session,
+        _: &HttpPeer,
+        ctx: &mut Context,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        // Nothing was sent, so another try repeats nothing; still only for methods that may be repeated at all.
+        let retries = ctx.upstream.as_ref().map_or(0, upstream::Choice::retries);
+        error.set_retry(ctx.attempts <= retries && session.req_header().method.is_idempotent());
+        self.count_upstream_error(ctx, &error);
+        error
+    }
+
+    async fn response_filter(&self, _: &mut Session, answer: &mut ResponseHeader, ctx: &mut Context) -> Result<()> {
+        if answer.status.is_informational() && answer.status != http::StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(());
+        }
+        ctx.answered_by = AnsweredBy::Upstream;
+        ctx.upstream_took = ctx.upstream_started.map(|started| started.elapsed());
+        if let Some(choice) = &ctx.upstream {
+            self.metrics
+                .upstream_requests
+                .with_label_values(&[choice.name(), answer.status.as_str()])
+                .inc();
+            if let Some(took) = ctx.upstream_took {
+                self.metrics
+                    .upstream_request_duration
+                    .with_label_values(&[choice.name()])
+                    .observe(took.as_secs_f64());
+            }
+        }
+        if let Some(permit) = &ctx.permit {
+            respond::limits(answer, permit.limits())?;
+        }
+        if let Some(ids) = &ctx.ids {
+            answer.insert_header("X-Request-Id", ids.request_id.clone())?;
+        }
+        Ok(())
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Context) -> FailToProxy {
+        let denial = ctx.denial.take().or_else(|| {
+            self.count_upstream_error(ctx, error);
+            failure(error)
+        });
+        let Some(denial) = denial.filter(|_| session.response_written().is_none()) else {
+            // The client has gone, or has part of an answer: there is nothing honest left to send.
+            return FailToProxy {
+                error_code: 0,
+                can_reuse_downstream: false,
+            };
+        };
+        ctx.answered_by = AnsweredBy::Gateway;
+        let code = denial.status().as_u16();
+        // The body may be half read: this connection has no next request.
+        session.set_keepalive(None);
+        if let Err(error) = respond::deny(session, ctx, denial).await {
+            tracing::debug!(%error, "the client has gone");
+        }
+        FailToProxy {
+            error_code: code,
+            can_reuse_downstream: false,
+        }
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Context) {
+        if let Some(error) = error {
+            tracing::debug!(request_id = ctx.ids.as_ref().map(Ids::request_id), %error, "the request failed");
+        }
+        access_log::record(session, ctx, &self.metrics);
+        self.metrics.http_requests_in_flight.dec();
+    }
+
+    fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {
+        // Pingora's line holds the query string, which may hold somebody's token; ours does not.
+        true
+    }
+
+    fn request_summary(&self, session: &Session, ctx: &Context) -> String {
+        format!(
+            "{} {}",
+            access_log::method(&session.req_header().method),
+            ctx.route_id()
+        )
+    }
+}
+
+impl Proxy {
+    /// The endpoints or the gate. `Ok(true)`: answered; `Ok(false)`: may go on to the upstream.
+    async fn decide(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+        head: &reading::Head,
+    ) -> Result<Result<bool, Denial>> {
+        let target = match &*head.target {
+            b"*" => Target::asterisk(),
+            target => match Target::read(target) {
+                Ok(target) => target,
+                Err(unreadable) => {
+                    self.metrics
+                        .requests_rejected
+                        .with_label_values(&[unreadable.rejection()])
+                        .inc();
+                    return Ok(Err(unreadable.into()));
+                }
+            },
+        };
+        if let Some(auth) = self.auth.as_ref().filter(|auth| auth.owns(target.path())) {
+            if let Some(unreadable) = target.beyond(Unusual::default()) {
+                return Ok(Err(unreadable.into()));
+            }
+            return Ok(auth
+                .serve(session, ctx, &head.target, &self.metrics)
+                .await?
+                .map(|()| true));
+        }
+        let begun = Instant::now();
+        let header = session.req_header();
+        let request = Request {
+            method: &header.method,
+            host: &head.host,
+            target,
+            headers: &header.headers,
+            address: ctx
+                .origin
+                .as_ref()
+                .map_or(IpAddr::from([127, 0, 0, 1]), |origin| origin.address),
+        };
+        let decision = gate::admit(&request, &self.gate, &ctx.snapshot, ctx.now, &mut ctx.trace).await;
+        ctx.gate_took = Some(begun.elapsed());
+        let permit = match decision {
+            Ok(permit) => permit,
+            Err(denial) => return Ok(Err(denial)),
+        };
+        if let Some(prefix) = &permit.route().strip_prefix {
+            match forward::without_prefix(&head.target, prefix) {
+                Some(rest) => ctx.forward_target = Some(rest),
+                None => return Ok(Err(Unreadable::BadEscape.into())),
+            }
+        }
+        let announced = header
+            .headers
+            .get(http::header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > permit.route().body_bytes) {
+            return Ok(Err(Denial::BodyTooLarge));
+        }
+        ctx.permit = Some(permit);
+        Ok(Ok(false))
+    }
+
+    fn count_upstream_error(&self, ctx: &Context, error: &Error) {
+        let Some(choice) = &ctx.upstream else { return };
+        let reason = match error.etype() {
+            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => "connect_refused",
+            ErrorType::ConnectTimedout | ErrorType::ConnectProxyFailure => "connect_timeout",
+            ErrorType::ReadTimedout => "read_timeout",
+            ErrorType::WriteTimedout => "write_timeout",
+            ErrorType::TLSHandshakeFailure | ErrorType::TLSHandshakeTimedout | ErrorType::InvalidCert => "tls",
+            _ if *error.esource() == ErrorSource::Upstream => "reset",
+            _ => return,
+        };
+        self.metrics
+            .upstream_errors
+            .with_label_values(&[choice.name(), reason])
+            .inc();
+    }
+}
+
+/// Reads the request once; everything after this uses what was read.
+fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Unreadable> {
+    let peer = session
+        .client_addr()
+        .and_then(|address| address.as_inet())
+        .map_or(IpAddr::from([127, 0, 0, 1]), std::net::SocketAddr::ip);
+    let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    let origin = address::origin(peer, tls, &session.req_header().headers, &ctx.snapshot.trusted_proxies);
+    ctx.ids = Some(Ids::of(&session.req_header().headers, origin.trusted_peer));
+    ctx.origin = Some(origin);
+    let head = reading::read(session, &ctx.snapshot.limits)?;
+    ctx.host.clone_from(&head.host);
+    if head.rewritten {
+        session
+            .req_header_mut()
+            .set_raw_path(&head.target)
+            .map_err(|_| Unreadable::ControlByte)?;
+    }
+    Ok(head)
+}
+
+/// What a failure means for the client; `None`: the client itself has gone.
+fn failure(error: &Error) -> Option<Denial> {
+    Some(match (error.esource(), error.etype()) {
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Denial::RequestTimeout,
+        (
+            ErrorSource::Downstream,
+            ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed | ErrorType::WriteTimedout,
+        ) => return None,
+        (ErrorSource::Downstream, _) => Denial::Unreadable(Unreadable::Framing),
+        (
+            _,
+            ErrorType::ReadTimedout
+            | ErrorType::WriteTimedout
+            | ErrorType::ConnectTimedout
+            | ErrorType::TLSHandshakeTimedout,
+        ) => Denial::UpstreamTimeout,
+        (
+            ErrorSource::Upstream,
+            ErrorType::ConnectRefused
+            | ErrorType::ConnectNoRoute
+            | ErrorType::ConnectError
+            | ErrorType::TLSHandshakeFailure
+            | ErrorType::InvalidCert,
+        ) => Denial::UpstreamUnreachable,
+        (ErrorSource::Upstream, _) => Denial::UpstreamBroken,
+        _ => Denial::Internal,
+    })
+}

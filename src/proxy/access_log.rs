@@ -1,0 +1,140 @@
+//! One line and one set of counts per request, from one place.
+//!
+//! Never in it: tokens, cookies, query strings, bodies. A query may hold a one-time code or a token of somebody's.
+
+use std::time::Duration;
+
+use http::Method;
+use pingora::proxy::Session;
+
+use super::{
+    context::{AnsweredBy, Context, Ids},
+    upstream::Choice,
+};
+use crate::metrics::Metrics;
+
+/// Counts the request and writes its line.
+pub(super) fn record(session: &Session, ctx: &Context, metrics: &Metrics) {
+    let status = session.response_written().map_or(0, |answer| answer.status.as_u16());
+    let total = ctx.started.elapsed();
+    count(session, ctx, metrics, status, total);
+
+    let refused = ctx.denial.is_some() || status >= 500 || status == 0;
+    if !refused && !sampled(ctx) {
+        return;
+    }
+    let header = session.req_header();
+    let caller = ctx.trace.caller.as_deref();
+    tracing::info!(
+        target: "access",
+        request_id = ctx.ids.as_ref().map(Ids::request_id),
+        trace_id = ctx.ids.as_ref().map(Ids::trace_id),
+        method = method(&header.method),
+        host = &*ctx.host,
+        path = header.uri.path(),
+        route = ctx.route_id(),
+        status,
+        origin = ctx.answered_by.name(),
+        decision = decision(ctx),
+        code = ctx.denial.as_ref().map_or("ok", |denial| denial.code()),
+        user = caller.map(|caller| &*caller.subject),
+        session = caller.and_then(|caller| caller.session.as_deref()),
+        upstream = ctx.upstream.as_ref().map(Choice::name),
+        request_bytes = ctx.request_bytes,
+        response_bytes = session.body_bytes_sent(),
+        total_ms = milliseconds(total),
+        gate_ms = ctx.gate_took.map(milliseconds),
+        upstream_ms = ctx.upstream_took.map(milliseconds),
+        "request"
+    );
+}
+
+fn count(session: &Session, ctx: &Context, metrics: &Metrics, status: u16, total: Duration) {
+    let route = ctx.route_id();
+    let code = http::StatusCode::from_u16(status).ok();
+    let code = code.as_ref().map_or("none", http::StatusCode::as_str);
+    metrics
+        .http_requests
+        .with_label_values(&[
+            route,
+            method(&session.req_header().method),
+            code,
+            ctx.answered_by.name(),
+        ])
+        .inc();
+    metrics
+        .http_request_duration
+        .with_label_values(&[route, class(status)])
+        .observe(total.as_secs_f64());
+    metrics
+        .http_request_bytes
+        .with_label_values(&[route])
+        .inc_by(ctx.request_bytes);
+    metrics
+        .http_response_bytes
+        .with_label_values(&[route])
+        .inc_by(session.body_bytes_sent() as u64);
+    if ctx.answered_by == AnsweredBy::Upstream {
+        let overhead = total.saturating_sub(ctx.upstream_took.unwrap_or_default());
+        metrics
+            .gateway_overhead
+            .with_label_values(&[route])
+            .observe(overhead.as_secs_f64());
+    }
+    if let Some(took) = ctx.gate_took {
+        metrics
+            .auth_check_duration
+            .with_label_values(&["jwt"])
+            .observe(took.as_secs_f64());
+        let reason = ctx.denial.as_ref().map_or("ok", |denial| denial.code());
+        metrics
+            .auth_decisions
+            .with_label_values(&[route, decision(ctx), reason])
+            .inc();
+    }
+}
+
+/// The `result` of the gate.
+fn decision(ctx: &Context) -> &'static str {
+    match (&ctx.denial, &ctx.trace.caller, ctx.answered_by) {
+        (Some(denial), _, _) => denial.result(),
+        (None, _, AnsweredBy::Auth) => "endpoint",
+        (None, Some(_), _) => "allow",
+        (None, None, _) => "public",
+    }
+}
+
+/// Standard methods by name, all others as one: a client must not be able to invent label values.
+pub(super) fn method(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == method.as_str())
+        .unwrap_or("other")
+}
+
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        5 => "5xx",
+        _ => "none",
+    }
+}
+
+fn sampled(ctx: &Context) -> bool {
+    let share = ctx.snapshot.access_log.sample;
+    if share >= 1.0 {
+        return true;
+    }
+    // By request id, so that one request is in or out on every instance it passes.
+    let digits = ctx.ids.as_ref().map_or("", Ids::request_id).get(..8).unwrap_or("0");
+    let position = u32::from_str_radix(digits, 16).unwrap_or(0);
+    f64::from(position) < share * f64::from(u32::MAX)
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,147 @@
+//! Where a request comes from.
+//!
+//! `X-Forwarded-*` are words anybody can say. They are believed only from peers in `trusted_proxies`, and the chain is
+//! walked from the right: the last entry was written by the peer, the one before by the proxy before it if that one is
+//! trusted too, and the first that is not trusted is the caller.
+
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// Who connected, and what is believed of whom they speak for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// The caller.
+    pub(super) address: IpAddr,
+    /// Whether the connection comes from a trusted proxy, whose request id and trace are kept.
+    pub(super) trusted_peer: bool,
+    /// Whether the caller spoke TLS to us or to the trusted proxy.
+    pub(super) secure: bool,
+    /// The addresses between the caller and us, for `X-Forwarded-For`: what was believed, then the peer.
+    pub(super) chain: String,
+}
+
+/// Works out the origin of a request.
+pub(super) fn origin(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> Origin {
+    let peer = peer.to_canonical();
+    let trusts = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+    if !trusts(peer) {
+        return Origin {
+            address: peer,
+            trusted_peer: false,
+            secure: tls,
+            chain: peer.to_string(),
+        };
+    }
+    let mut believed = vec![peer];
+    let mut said = headers.get_all("x-forwarded-for").iter().collect::<Vec<_>>();
+    said.reverse();
+    'walk: for field in said {
+        for entry in field.to_str().unwrap_or_default().rsplit(',') {
+            // An entry that is no address ends the walk: what stands left of it cannot be checked.
+            let Some(address) = parse(entry.trim()) else {
+                break 'walk;
+            };
+            believed.push(address);
+            if !trusts(address) {
+                break 'walk;
+            }
+        }
+    }
+    let secure = headers.get("x-forwarded-proto").map_or(tls, |proto| {
+        // The last word is the nearest proxy's.
+        let last = proto
+            .to_str()
+            .unwrap_or_default()
+            .rsplit(',')
+            .next()
+            .unwrap_or_default();
+        last.trim().eq_ignore_ascii_case("https")
+    });
+    let address = *believed.last().expect("it holds the peer");
+    let chain = believed
+        .iter()
+        .rev()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ");
+    Origin {
+        address,
+        trusted_peer: true,
+        secure,
+        chain,
+    }
+}
+
+/// `192.0.2.1`, `192.0.2.1:1234`, `2001:db8::1`, `[2001:db8::1]:1234`.
+fn parse(entry: &str) -> Option<IpAddr> {
+    let plain = entry.parse::<IpAddr>().ok();
+    plain
+        .or_else(|| entry.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
+        .map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(peer: &str, fields: &[&str]) -> Origin {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
+        let headers = fields
+            .iter()
+            .map(|value| ("x-forwarded-for".parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        origin(peer.parse().unwrap(), false, &headers, &trusted)
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        let origin = from("192.0.2.9", &["1.1.1.1"]);
+        assert_eq!(
+            (origin.address.to_string(), origin.chain.as_str()),
+            ("192.0.2.9".into(), "192.0.2.9")
+        );
+        assert!(!origin.trusted_peer);
+    }
+
+    #[test]
+    fn the_chain_is_walked_from_the_right_to_the_first_stranger() {
+        let origin = from("10.0.0.1", &["6.6.6.6, 192.0.2.7, 10.0.0.2"]);
+        assert_eq!(
+            origin.address.to_string(),
+            "192.0.2.7",
+            "what a client wrote itself stands further left"
+        );
+        assert_eq!(origin.chain, "192.0.2.7, 10.0.0.2, 10.0.0.1");
+    }
+
+    #[test]
+    fn several_fields_are_one_list() {
+        assert_eq!(
+            from("10.0.0.1", &["6.6.6.6", "192.0.2.7"]).address.to_string(),
+            "192.0.2.7"
+        );
+    }
+
+    #[test]
+    fn what_is_no_address_ends_the_walk() {
+        assert_eq!(
+            from("10.0.0.1", &["192.0.2.7, unknown, 10.0.0.2"]).address.to_string(),
+            "10.0.0.2"
+        );
+        assert_eq!(from("10.0.0.1", &[""]).address.to_string(), "10.0.0.1");
+    }
+
+    #[test]
+    fn ports_and_mapped_addresses_are_read() {
+        assert_eq!(
+            from("::ffff:10.0.0.1", &["192.0.2.7:5000"]).address.to_string(),
+            "192.0.2.7"
+        );
+        assert_eq!(
+            from("10.0.0.1", &["[2001:db8::1]:5000"]).address.to_string(),
+            "2001:db8::1"
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! The bridge to the endpoints under `/auth`: an ordinary `http::Request` in, an ordinary response out.
+//!
+//! They run on the runtime that owns the stores, never on the proxy's threads: a slow database must not slow a proxied
+//! request.
+
+use std::time::Duration;
+
+use axum::{Router, body::Body};
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response, Uri, header};
+use http_body_util::BodyExt as _;
+use pingora::{Result, http::ResponseHeader, proxy::Session};
+use tokio::runtime::Handle;
+use tower::ServiceExt as _;
+
+use super::context::{AnsweredBy, Context};
+use crate::{
+    endpoints::Caller,
+    gate::denial::{Denial, Unreadable},
+    metrics::Metrics,
+};
+
+/// No endpoint needs more.
+const MAX_BODY: usize = 64 * 1024;
+/// A client that dribbles its body holds a slot no longer than this.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// Every endpoint has deadlines of its own; this one is for the defect that has none.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// The endpoints, ready to be called.
+pub struct AuthApi {
+    router: Router,
+    runtime: Handle,
+    base: Box<str>,
+}
+
+impl AuthApi {
+    /// `base` is the base path (`/auth`); `runtime` is the one that owns the stores.
+    pub fn new(router: Router, runtime: Handle, base: &str) -> Self {
+        Self {
+            router,
+            runtime,
+            base: base.into(),
+        }
+    }
+
+    /// Whether a path belongs to the endpoints: everything under the base path and the well-known documents.
+    pub(super) fn owns(&self, path: &str) -> bool {
+        const WELL_KNOWN: [&str; 1] = ["/.well-known/jwks.json"];
+        let under = path
+            .strip_prefix(&*self.base)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        under || WELL_KNOWN.contains(&path)
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// A refusal of the request's form, still to be answered.
+    pub(super) async fn serve(
+        &self,
+        session: &mut Session,
+        ctx: &mut Context,
+        path_and_query: &[u8],
+        metrics: &Metrics,
+    ) -> Result<Result<(), Denial>> {
+        let body = match read_body(session).await? {
+            Ok(body) => body,
+            Err(denial) => return Ok(Err(denial)),
+        };
+        ctx.request_bytes = body.len() as u64;
+        ctx.answered_by = AnsweredBy::Auth;
+        let Some(request) = request(session, ctx, path_and_query, body) else {
+            return Ok(Err(Denial::Unreadable(Unreadable::ControlByte)));
+        };
+        let answer = self.runtime.spawn(self.router.clone().oneshot(request));
+        match tokio::time::timeout(ANSWER_WITHIN, answer).await {
+            Ok(Ok(Ok(answer))) => write(session, ctx, answer).await.map(Ok),
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(panicked)) => {
+                tracing::error!(%panicked, "an endpoint panicked");
+                metrics.panics.inc();
+                ctx.answered_by = AnsweredBy::Gateway;
+                Ok(Err(Denial::Internal))
+            }
+            Err(_) => {
+                tracing::error!("an endpoint did not answer in time");
+                ctx.answered_by = AnsweredBy::Gateway;
+                Ok(Err(Denial::Internal))
+            }
+        }
+    }
+}
+
+fn request(session: &Session, ctx: &Context, path_and_query: &[u8], body: Bytes) -> Option<Request<Body>> {
+    let header = session.req_header();
+    let origin = ctx.origin.as_ref()?;
+    let mut request = Request::new(Body::from(body));
+    *request.method_mut() = header.method.clone();
+    *request.uri_mut() = Uri::try_from(path_and_query).ok()?;
+    request.headers_mut().clone_from(&header.headers);
+    let user_agent = header
+        .headers
+        .get(header::USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
+    request.extensions_mut().insert(Caller {
+        address: origin.address,
+        request_id: ctx
+            .ids
+            .as_ref()
+            .map(|ids| ids.request_id().to_owned())
+            .unwrap_or_default(),
+        user_agent: user_agent.map(str::to_owned),
+        via_tls: origin.secure,
+        received_at: ctx.now,
+    });
+    Some(request)
+}
+
+async fn read_body(session: &mut Session) -> Result<Result<Bytes, Denial>> {
+    let announced = session
+        .req_header()
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY as u64) {
+        return Ok(Err(Denial::BodyTooLarge));
+    }
+    // Pingora never answers this itself; a client that waits for it would wait for its own timeout.
+    if session
+        .req_header()
+        .headers
+        .get(header::EXPECT)
+        .is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+    {
+        session.downstream_session.write_continue_response().await?;
+    }
+    let whole = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = session.read_request_body().await? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Ok(Err(Denial::BodyTooLarge));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Ok(body.freeze()))
+    };
+    tokio::time::timeout(BODY_WITHIN, whole)
+        .await
+        .unwrap_or(Ok(Err(Denial::RequestTimeout)))
+}
+
+async fn write(session: &mut Session, ctx: &Context, answer: Response<Body>) -> Result<()> {
+    let (parts, body) = answer.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    for (name, value) in &parts.headers {
+        header.append_header(name.clone(), value.clone())?;
+    }
+    if let Some(ids) = &ctx.ids {
+        header.insert_header("X-Request-Id", ids.request_id.clone())?;
+    }
+    let bodyless = parts.status == http::StatusCode::NO_CONTENT || parts.status == http::StatusCode::NOT_MODIFIED;
+    if !bodyless {
+        header.insert_header(header::CONTENT_LENGTH, body.len())?;
+    }
+    let end = bodyless || session.req_header().method == http::Method::HEAD;
+    session.write_response_header(Box::new(header), end).await?;
+    if !end {
+        session.write_response_body(Some(body), true).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! What is known of one request while it passes through the phases.
+
+use std::{sync::Arc, time::Instant};
+
+use http::HeaderValue;
+use time::OffsetDateTime;
+
+use super::{address::Origin, upstream::Choice};
+use crate::gate::{Permit, Trace, denial::Denial, snapshot::Snapshot};
+
+/// The state of one request. Made by `new_ctx`, read by the access log.
+pub struct Context {
+    /// The configuration this request keeps to its end, whatever is reloaded meanwhile.
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) started: Instant,
+    pub(super) now: OffsetDateTime,
+    pub(super) origin: Option<Origin>,
+    pub(super) ids: Option<Ids>,
+    pub(super) trace: Trace,
+    pub(super) permit: Option<Permit>,
+    pub(super) denial: Option<Denial>,
+    /// The target to forward; set when it differs from the one received.
+    pub(super) forward_target: Option<Box<[u8]>>,
+    pub(super) host: Box<str>,
+    pub(super) answered_by: AnsweredBy,
+    pub(super) gate_took: Option<std::time::Duration>,
+    pub(super) upstream: Option<Choice>,
+    pub(super) attempts: usize,
+    pub(super) upstream_started: Option<Instant>,
+    pub(super) upstream_took: Option<std::time::Duration>,
+    pub(super) request_bytes: u64,
+}
+
+/// Who produced the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnsweredBy {
+    /// A refusal of ours.
+    Gateway,
+    /// An endpoint under `/auth`.
+    Auth,
+    /// The application.
+    Upstream,
+}
+
+impl AnsweredBy {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Auth => "auth",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// How this request is found again in the logs.
+#[derive(Debug, Clone)]
+pub(super) struct Ids {
+    /// `X-Request-Id`.
+    pub(super) request_id: HeaderValue,
+    /// `traceparent` (W3C Trace Context).
+    pub(super) traceparent: HeaderValue,
+}
+
+impl Ids {
+    /// Those of a trusted proxy, or new ones.
+    pub(super) fn of(headers: &http::HeaderMap, trusted_peer: bool) -> Self {
+        let random = uuid::Uuid::new_v4().simple().to_string();
+        let believed = |name: &str, legal: fn(&str) -> bool| {
+            let value = headers.get(name).filter(|_| trusted_peer)?;
+            value.to_str().is_ok_and(legal).then(|| value.clone())
+        };
+        let request_id = believed("x-request-id", is_request_id);
+        let traceparent = believed("traceparent", is_traceparent);
+        let header = |text: &str| HeaderValue::from_str(text).expect("hexadecimal digits and dashes");
+        Self {
+            traceparent: traceparent.unwrap_or_else(|| header(&format!("00-{random}-{}-00", &random[..16]))),
+            request_id: request_id.unwrap_or_else(|| header(&random)),
+        }
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    pub(super) fn trace_id(&self) -> &str {
+        self.traceparent
+            .to_str()
+            .ok()
+            .and_then(|text| text.get(3..35))
+            .unwrap_or_default()
+    }
+}
+
+/// Nothing that could break out of a log line or a header.
+fn is_request_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`.
+fn is_traceparent(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len).eq([2, 32, 16, 2]);
+    lengths
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}
+
+impl Context {
+    pub(super) fn new(snapshot: Arc<Snapshot>, now: OffsetDateTime) -> Self {
+        Self {
+            snapshot,
+            started: Instant::now(),
+            now,
+            origin: None,
+            ids: None,
+            trace: Trace::default(),
+            permit: None,
+            denial: None,
+            forward_target: None,
+            host: Box::default(),
+            answered_by: AnsweredBy::Gateway,
+            gate_took: None,
+            upstream: None,
+            attempts: 0,
+            upstream_started: None,
+            upstream_took: None,
+            request_bytes: 0,
+        }
+    }
+
+    /// The route's id for metrics and logs; requests that never met a route share one.
+    pub(super) fn route_id(&self) -> &str {
+        match (&self.trace.route, self.answered_by) {
+            (Some(route), _) => &route.id,
+            (None, AnsweredBy::Auth) => "auth",
+            (None, _) => "none",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    #[test]
+    fn a_strangers_request_id_is_replaced_and_a_trusted_ones_kept() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-request-id", "abc-1".parse().unwrap());
+        assert_eq!(Ids::of(&headers, true).request_id(), "abc-1");
+        assert_eq!(Ids::of(&headers, false).request_id().len(), 32);
+    }
+
+    #[test]
+    fn an_id_that_could_forge_a_log_line_is_replaced() {
+        for id in ["a b", "a\"b", "", &"a".repeat(129)] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-request-id", id.parse().unwrap());
+            assert_eq!(Ids::of(&headers, true).request_id().len(), 32, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_new_trace_is_a_valid_traceparent() {
+        let ids = Ids::of(&HeaderMap::new(), false);
+        assert!(is_traceparent(ids.traceparent.to_str().unwrap()));
+        assert_eq!(ids.trace_id(), ids.request_id());
+    }
+}

@@ -1,0 +1,155 @@
+//! What the application receives: the caller's request without anything that could pass for our word, then our word.
+//!
+//! It runs after Pingora has removed hop-by-hop fields, so `Connection: X-Forwarded-User` cannot take ours away again.
+
+use http::{HeaderName, HeaderValue, header};
+use pingora::{Result, http::RequestHeader};
+
+use super::context::Context;
+use crate::{
+    gate::{Permit, identity::Class},
+    metrics::Metrics,
+};
+
+/// Strips and writes the header fields of the request to the upstream.
+///
+/// # Errors
+/// When a value cannot be a header value, which the gate has ruled out.
+pub(super) fn prepare(upstream: &mut RequestHeader, ctx: &Context, permit: &Permit, metrics: &Metrics) -> Result<()> {
+    strip(upstream, ctx, metrics);
+    if !permit.route().forward_authorization {
+        upstream.remove_header(&header::AUTHORIZATION);
+        remove_session_cookie(upstream, ctx)?;
+    }
+    join_cookies(upstream)?;
+    if let Some(target) = &ctx.forward_target {
+        upstream.set_raw_path(target)?;
+    }
+    write_origin(upstream, ctx)?;
+    if let Some(caller) = permit.caller() {
+        let mut written = Ok(());
+        caller.headers(&permit.route().identity, &mut |name, value| {
+            if written.is_ok() {
+                written = upstream.insert_header(name.clone(), value.clone());
+            }
+        });
+        written?;
+    }
+    Ok(())
+}
+
+/// On every route, public ones too: an upstream never sees one of these names unless we wrote it.
+fn strip(upstream: &mut RequestHeader, ctx: &Context, metrics: &Metrics) {
+    let family = &ctx.snapshot.family;
+    let ours: Vec<(HeaderName, Class)> = upstream
+        .headers
+        .keys()
+        .filter_map(|name| Some((name.clone(), family.class(name.as_str())?)))
+        .collect();
+    for (name, class) in ours {
+        if class == Class::Identity {
+            let form = if name
+                .as_str()
+                .bytes()
+                .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-')
+            {
+                "underscore"
+            } else if upstream.headers.get_all(&name).iter().nth(1).is_some() {
+                "duplicate"
+            } else {
+                "exact"
+            };
+            metrics.identity_headers_stripped.with_label_values(&[form]).inc();
+        }
+        upstream.remove_header(&name);
+    }
+}
+
+/// The session cookie is a credential for us, not for the application.
+fn remove_session_cookie(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
+    let Some(name) = ctx.snapshot.session_cookie.as_deref() else {
+        return Ok(());
+    };
+    let kept = cookies(upstream).filter(|pair| {
+        pair.strip_prefix(name.as_bytes())
+            .is_none_or(|rest| !rest.trim_ascii_start().starts_with(b"="))
+    });
+    let kept: Vec<_> = kept.map(<[u8]>::to_vec).collect();
+    set_cookies(upstream, &kept)
+}
+
+/// HTTP/2 clients may split `Cookie` into several fields; an HTTP/1 application expects one (RFC 9113 section 8.2.3).
+fn join_cookies(upstream: &mut RequestHeader) -> Result<()> {
+    if upstream.headers.get_all(header::COOKIE).iter().nth(1).is_none() {
+        return Ok(());
+    }
+    let all: Vec<_> = cookies(upstream).map(<[u8]>::to_vec).collect();
+    set_cookies(upstream, &all)
+}
+
+fn cookies(upstream: &RequestHeader) -> impl Iterator<Item = &[u8]> {
+    let fields = upstream.headers.get_all(header::COOKIE).iter();
+    fields
+        .flat_map(|field| field.as_bytes().split(|&byte| byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|pair| !pair.is_empty())
+}
+
+fn set_cookies(upstream: &mut RequestHeader, pairs: &[Vec<u8>]) -> Result<()> {
+    upstream.remove_header(&header::COOKIE);
+    if let Ok(value) = HeaderValue::from_bytes(&pairs.join(&b"; "[..]))
+        && !value.is_empty()
+    {
+        upstream.insert_header(header::COOKIE, value)?;
+    }
+    Ok(())
+}
+
+/// Where the request came from, and how to find it in the logs.
+fn write_origin(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
+    if let Some(origin) = &ctx.origin {
+        upstream.insert_header("X-Forwarded-For", &*origin.chain)?;
+        upstream.insert_header("X-Forwarded-Proto", if origin.secure { "https" } else { "http" })?;
+        if !ctx.host.is_empty() {
+            let host = upstream.headers.get(header::HOST).cloned();
+            upstream.insert_header(
+                "X-Forwarded-Host",
+                host.map_or_else(|| HeaderValue::from_str(&ctx.host), Ok)
+                    .unwrap_or(HeaderValue::from_static("")),
+            )?;
+        }
+    }
+    if let Some(ids) = &ctx.ids {
+        upstream.insert_header("X-Request-Id", ids.request_id.clone())?;
+        upstream.insert_header("traceparent", ids.traceparent.clone())?;
+    }
+    Ok(())
+}
+
+/// The raw target without `prefix`, cut at a slash; `None` when the raw bytes do not begin with it, because they spell it
+/// with escapes.
+pub(super) fn without_prefix(target: &[u8], prefix: &str) -> Option<Box<[u8]>> {
+    let rest = target.strip_prefix(prefix.trim_end_matches('/').as_bytes())?;
+    match rest.first() {
+        Some(b'/') => Some(rest.into()),
+        None | Some(b'?') => Some([b"/", rest].concat().into()),
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_cut_at_a_slash() {
+        let cut = |target: &str| {
+            without_prefix(target.as_bytes(), "/wiki").map(|rest| String::from_utf8(rest.into()).unwrap())
+        };
+        assert_eq!(cut("/wiki/a?b").as_deref(), Some("/a?b"));
+        assert_eq!(cut("/wiki").as_deref(), Some("/"));
+        assert_eq!(cut("/wiki?b").as_deref(), Some("/?b"));
+        assert_eq!(cut("/wikipedia"), None);
+        assert_eq!(cut("/%77iki/a"), None);
+    }
+}

@@ -1,0 +1,346 @@
+//! The one reading of a request: what is judged here is what is forwarded.
+//!
+//! Pingora is lenient where we must not be: it takes a missing `Host`, `Content-Length` beside `Transfer-Encoding`, bare
+//! line feeds, a megabyte of header fields, and targets without a leading slash. Some of these are gone from its parsed
+//! header, so HTTP/1 requests are read once more from their raw bytes.
+
+use http::{HeaderMap, Method, Version, header};
+use pingora::proxy::Session;
+
+use crate::gate::{denial::Unreadable, snapshot::RequestLimits};
+
+/// What the parsed header alone does not tell.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Host in lower case, without port. Empty only on HTTP/1.0.
+    pub(super) host: Box<str>,
+    /// Path and query in origin-form: what is judged, and what must be forwarded.
+    pub(super) target: Box<[u8]>,
+    /// Whether the request line held something else (absolute-form), so that the header must be rewritten.
+    pub(super) rewritten: bool,
+}
+
+/// Reads the head of a request.
+///
+/// # Errors
+/// The first thing in which two parsers could differ, or a limit that is broken.
+pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Unreadable> {
+    let header = session.req_header();
+    if header.method == Method::TRACE || header.method == Method::CONNECT {
+        return Err(Unreadable::Method);
+    }
+    match session.as_http1() {
+        Some(h1) => {
+            let raw = h1.get_headers_raw_bytes();
+            let head = read_http1(&raw, &header.method, header.version, limits)?;
+            // Pingora percent-encodes bytes that no target may hold; then the upstream would get other bytes than these.
+            if !head.rewritten && *header.raw_path() != *head.target {
+                return Err(Unreadable::ControlByte);
+            }
+            Ok(head)
+        }
+        None => read_http2(
+            &header.headers,
+            header.uri.authority().map(http::uri::Authority::as_str),
+            header.raw_path(),
+            limits,
+        ),
+    }
+}
+
+fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLimits) -> Result<Head, Unreadable> {
+    if raw.len() > limits.header_bytes {
+        return Err(Unreadable::HeaderTooLarge);
+    }
+    let mut lines = raw.split(|&byte| byte == b'\n');
+    // A lone LF ends a line for us and not for another server (or the other way round).
+    let mut line = || match lines.next() {
+        None | Some([]) => Ok(None),
+        Some([line @ .., b'\r']) if !line.contains(&b'\r') => Ok(Some(line)),
+        Some(_) => Err(Unreadable::Framing),
+    };
+    // RFC 9112 section 2.2 lets a server skip empty lines before the request line.
+    let mut request_line = line()?.unwrap_or_default();
+    while request_line.is_empty() {
+        request_line = line()?.ok_or(Unreadable::Framing)?;
+    }
+
+    let (mut fields, mut host, mut lengths, mut encodings) = (0_usize, None, 0_usize, 0_usize);
+    while let Some(field) = line()?.filter(|field| !field.is_empty()) {
+        fields += 1;
+        let colon = field.iter().position(|&byte| byte == b':').ok_or(Unreadable::Framing)?;
+        let (name, value) = (&field[..colon], field[colon + 1..].trim_ascii());
+        // Only the three names that decide where the request goes and where it ends.
+        if name.eq_ignore_ascii_case(b"host") {
+            if host.replace(value).is_some() {
+                return Err(Unreadable::Host);
+            }
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            lengths += 1;
+            if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+                return Err(Unreadable::Framing);
+            }
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            encodings += 1;
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(Unreadable::Framing);
+            }
+        }
+    }
+    if fields > limits.headers {
+        return Err(Unreadable::TooManyHeaders);
+    }
+    // RFC 9112 section 6.3 lets `Transfer-Encoding` win; the server behind us may let `Content-Length` win, and then a
+    // second request hides in the body of the first.
+    if lengths + encodings > 1 || (encodings == 1 && version != Version::HTTP_11) {
+        return Err(Unreadable::Framing);
+    }
+
+    let raw_target = request_target(request_line).ok_or(Unreadable::TargetNotAbsolute)?;
+    let (authority, target) = split_absolute_form(raw_target);
+    let asterisk = target == b"*" && method == Method::OPTIONS;
+    if target.first() != Some(&b'/') && !asterisk {
+        return Err(Unreadable::TargetNotAbsolute);
+    }
+    let host = match host.or(authority) {
+        Some(host) => bare_host(host).ok_or(Unreadable::Host)?,
+        // RFC 9112 section 3.2: a 1.1 request without Host is a 400.
+        None if version == Version::HTTP_10 => Box::default(),
+        None => return Err(Unreadable::Host),
+    };
+    Ok(Head {
+        host,
+        target: target.into(),
+        rewritten: authority.is_some(),
+    })
+}
+
+fn read_http2(
+    headers: &HeaderMap,
+    authority: Option<&str>,
+    target: &[u8],
+    limits: &RequestLimits,
+) -> Result<Head, Unreadable> {
+    // As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 section 6.5.2).
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 32)
+        .sum();
+    if size > limits.header_bytes {
+        return Err(Unreadable::HeaderTooLarge);
+    }
+    if headers.len() > limits.headers {
+        return Err(Unreadable::TooManyHeaders);
+    }
+    if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 || headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(Unreadable::Framing);
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (field, second) = (hosts.next(), hosts.next());
+    let field = field
+        .map(|field| field.to_str().map_err(|_| Unreadable::Host))
+        .transpose()?;
+    let differs =
+        matches!((authority, field), (Some(authority), Some(field)) if !authority.eq_ignore_ascii_case(field));
+    if second.is_some() || differs {
+        return Err(Unreadable::Host);
+    }
+    let host = authority
+        .or(field)
+        .and_then(|host| bare_host(host.as_bytes()))
+        .ok_or(Unreadable::Host)?;
+    Ok(Head {
+        host,
+        target: target.into(),
+        rewritten: false,
+    })
+}
+
+/// `GET /x HTTP/1.1` → `/x`; exactly two spaces.
+fn request_target(line: &[u8]) -> Option<&[u8]> {
+    let mut parts = line.split(|&byte| byte == b' ');
+    let (_, target, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
+        return None;
+    };
+    Some(target)
+}
+
+/// `http://host/path` → (`host`, `/path`) (RFC 9112 section 3.2.2); anything else stays as it is.
+fn split_absolute_form(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let scheme_len = [&b"http://"[..], b"https://"]
+        .into_iter()
+        .find(|scheme| {
+            target
+                .get(..scheme.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        })
+        .map(<[u8]>::len);
+    let Some(rest) = scheme_len.map(|len| &target[len..]) else {
+        return (None, target);
+    };
+    let end = rest
+        .iter()
+        .position(|byte| b"/?#\\".contains(byte))
+        .unwrap_or(rest.len());
+    match (&rest[..end], &rest[end..]) {
+        (authority, []) => (Some(authority), b"/"),
+        (authority, path) => (Some(authority), path),
+    }
+}
+
+/// `Example.com:8080` → `example.com`; `None` for what is no host name or address.
+fn bare_host(host: &[u8]) -> Option<Box<str>> {
+    let host = std::str::from_utf8(host).ok()?;
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (address, port) = rest.split_once(']')?;
+            address.parse::<std::net::Ipv6Addr>().ok()?;
+            (&host[..address.len() + 2], port)
+        }
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let port = port.strip_prefix(':').unwrap_or(port);
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._[]:".contains(&byte);
+    if name.is_empty() || !name.bytes().all(legal) || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    // `example.com.` is the same host (RFC 1034 section 3.1), and must not fall out of its routes.
+    let name = name.strip_suffix('.').unwrap_or(name);
+    (!name.is_empty()).then(|| name.to_ascii_lowercase().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn limits() -> RequestLimits {
+        RequestLimits {
+            header_bytes: 1024,
+            headers: 5,
+            request_header: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+        }
+    }
+
+    fn read(raw: &str) -> Result<Head, Unreadable> {
+        let method = Method::from_bytes(raw.split(' ').next().unwrap().as_bytes()).unwrap();
+        let version = if raw.contains("HTTP/1.0") {
+            Version::HTTP_10
+        } else {
+            Version::HTTP_11
+        };
+        read_http1(raw.as_bytes(), &method, version, &limits())
+    }
+
+    fn with(fields: &str) -> Result<Head, Unreadable> {
+        read(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+    }
+
+    #[test]
+    fn the_body_has_one_stated_length() {
+        assert!(with("Content-Length: 5\r\n").is_ok());
+        assert!(with("Transfer-Encoding: Chunked\r\n").is_ok());
+        for fields in [
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
+            "Content-Length: 5\r\nContent-Length: 5\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: 5, 5\r\n",
+            "Content-Length: \r\n",
+            "Transfer-Encoding: cow, chunked\r\n",
+            "Transfer-Encoding: chunked, identity\r\n",
+            "Transfer-Encoding: cow\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: \"chunked\"\r\n",
+            "X: y\nTransfer-Encoding: chunked\r\n",
+            "X: y\rTransfer-Encoding: chunked\r\n",
+        ] {
+            assert_eq!(with(fields), Err(Unreadable::Framing), "{fields}");
+        }
+        assert_eq!(
+            read("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            Err(Unreadable::Framing)
+        );
+    }
+
+    #[test]
+    fn there_is_one_host() {
+        assert_eq!(
+            &*read("GET / HTTP/1.1\r\nHost: Example.COM.:8080\r\n\r\n").unwrap().host,
+            "example.com"
+        );
+        assert_eq!(
+            &*read("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n").unwrap().host,
+            "[::1]"
+        );
+        assert_eq!(&*read("GET / HTTP/1.0\r\n\r\n").unwrap().host, "");
+        for raw in [
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: \r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: .\r\n\r\n",
+        ] {
+            assert_eq!(read(raw), Err(Unreadable::Host), "{raw}");
+        }
+    }
+
+    #[test]
+    fn absolute_form_is_rewritten_and_everything_else_without_a_slash_refused() {
+        let head = read("GET http://Other.test:80/x?y=1 HTTP/1.1\r\nHost: Other.test:80\r\n\r\n").unwrap();
+        assert_eq!((&*head.target, head.rewritten), (&b"/x?y=1"[..], true));
+        assert_eq!(&*read("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n").unwrap().target, b"/");
+        assert_eq!(&*read("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").unwrap().target, b"*");
+        for target in [
+            "admin",
+            "\\admin",
+            "?/admin",
+            ":80/admin",
+            "@other.test/",
+            "localhost:8080/admin",
+            "*",
+            "ftp://a/",
+            "http:/a",
+            "http://a?x",
+            "http://a\\x",
+        ] {
+            let raw = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(read(&raw), Err(Unreadable::TargetNotAbsolute), "{target}");
+        }
+    }
+
+    #[test]
+    fn limits_are_kept_to_the_byte_and_the_field() {
+        let start = "GET / HTTP/1.1\r\nHost: a\r\nX: ";
+        let fits = format!("{start}{}\r\n\r\n", "a".repeat(1024 - start.len() - 4));
+        assert_eq!(fits.len(), 1024);
+        assert!(read(&fits).is_ok());
+        assert_eq!(read(&fits.replace("X: ", "X: a")), Err(Unreadable::HeaderTooLarge));
+        assert!(with("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n").is_ok());
+        assert_eq!(
+            with("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n"),
+            Err(Unreadable::TooManyHeaders)
+        );
+    }
+
+    #[test]
+    fn an_http2_request_may_not_name_two_hosts() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(
+            &*read_http2(&headers, Some("A.test:443"), b"/", &limits()).unwrap().host,
+            "a.test"
+        );
+        assert_eq!(read_http2(&headers, None, b"/", &limits()), Err(Unreadable::Host));
+        headers.insert("host", "b.test".parse().unwrap());
+        assert_eq!(
+            read_http2(&headers, Some("a.test"), b"/", &limits()),
+            Err(Unreadable::Host)
+        );
+        assert!(read_http2(&headers, Some("b.test"), b"/", &limits()).is_ok());
+    }
+}

@@ -1,0 +1,149 @@
+//! Refusals as answers: problem+json (RFC 9457), or a page for a browser that navigates.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use pingora::{Result, http::ResponseHeader, proxy::Session};
+
+use super::context::Context;
+use crate::gate::{
+    denial::{Denial, LimitState},
+    route::Unauthenticated,
+};
+
+/// Answers with a refusal and leaves the connection usable.
+///
+/// By hand, since `respond_error` and an `Err` out of a filter close the client's connection, which would let one expired
+/// token cost a client all its others.
+///
+/// # Errors
+/// When the client cannot be written to.
+pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denial) -> Result<()> {
+    let navigates = is_navigation(&session.req_header().headers);
+    let login = ctx
+        .trace
+        .route
+        .as_ref()
+        .filter(|route| route.unauthenticated == Unauthenticated::Login);
+    let (status, location) = match (&denial, &ctx.snapshot.login_url) {
+        (denial, Some(login_url)) if denial.status() == StatusCode::UNAUTHORIZED && navigates && login.is_some() => {
+            (StatusCode::SEE_OTHER, Some(login_location(login_url, session)))
+        }
+        (denial, _) => (denial.status(), None),
+    };
+    let request_id = ctx.ids.as_ref().map(|ids| ids.request_id.clone());
+    let (content_type, body) = if navigates {
+        ("text/html; charset=utf-8", page(&denial, status))
+    } else {
+        (
+            "application/problem+json",
+            problem(&denial, status, request_id.as_ref()),
+        )
+    };
+
+    let mut answer = ResponseHeader::build(status, Some(12))?;
+    answer.insert_header(header::CONTENT_TYPE, content_type)?;
+    answer.insert_header(header::CONTENT_LENGTH, body.len())?;
+    answer.insert_header(header::CACHE_CONTROL, "no-store")?;
+    answer.insert_header("X-Content-Type-Options", "nosniff")?;
+    if navigates {
+        answer.insert_header(
+            "Content-Security-Policy",
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        )?;
+    }
+    if let Some(location) = location {
+        answer.insert_header(header::LOCATION, location)?;
+    } else if let Some(challenge) = denial.challenge() {
+        answer.insert_header(header::WWW_AUTHENTICATE, challenge)?;
+    }
+    if let Some(wait) = denial.retry_after() {
+        // Rounded up: a client that comes back a moment early is only refused again.
+        answer.insert_header(header::RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).to_string())?;
+    }
+    if let Denial::RateLimited(state) = &denial {
+        limits(&mut answer, std::slice::from_ref(state))?;
+    }
+    if let Some(request_id) = request_id {
+        answer.insert_header("X-Request-Id", request_id)?;
+    }
+    ctx.denial = Some(denial);
+    let head_only = session.req_header().method == http::Method::HEAD;
+    session.write_response_header(Box::new(answer), head_only).await?;
+    if !head_only {
+        session.write_response_body(Some(Bytes::from(body)), true).await?;
+    }
+    Ok(())
+}
+
+/// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+///
+/// # Errors
+/// Never in practice: names of limits are plain.
+pub(super) fn limits(answer: &mut ResponseHeader, states: &[LimitState]) -> Result<()> {
+    if states.is_empty() {
+        return Ok(());
+    }
+    let seconds = |duration: std::time::Duration| duration.as_millis().div_ceil(1000);
+    let policy: Vec<_> = states
+        .iter()
+        .map(|s| format!(r#""{}";q={};w={}"#, s.policy, s.limit, seconds(s.window)))
+        .collect();
+    let state: Vec<_> = states
+        .iter()
+        .map(|s| format!(r#""{}";r={};t={}"#, s.policy, s.remaining, seconds(s.reset)))
+        .collect();
+    answer.insert_header("RateLimit-Policy", policy.join(", "))?;
+    answer.insert_header("RateLimit", state.join(", "))?;
+    Ok(())
+}
+
+fn problem(denial: &Denial, status: StatusCode, request_id: Option<&HeaderValue>) -> Vec<u8> {
+    let mut problem = serde_json::json!({
+        "type": format!("urn:sidegate:problem:{}", denial.code()),
+        "title": denial.title(),
+        "status": status.as_u16(),
+        "code": denial.code(),
+    });
+    if let Some(id) = request_id.and_then(|id| id.to_str().ok()) {
+        problem["request_id"] = id.into();
+    }
+    problem.to_string().into_bytes()
+}
+
+/// A page with nothing of the request in it, so that there is nothing to escape.
+fn page(denial: &Denial, status: StatusCode) -> Vec<u8> {
+    let title = status.canonical_reason().unwrap_or("Refused");
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title}</title><style>body{{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;\
+         color:#222;background:#fff}}code{{color:#666}}@media(prefers-color-scheme:dark){{body{{color:#ddd;background:#181818}}}}</style>\
+         <h1>{title}</h1><p>{}</p><p><code>{}</code></p></html>",
+        denial.title(),
+        denial.code()
+    )
+    .into_bytes()
+}
+
+/// A browser shows the answer to a person (Fetch Metadata); scripts and programs get JSON.
+fn is_navigation(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
+}
+
+/// Where to sign in, with the way back as a path only: a whole URL taken from the request would be an open redirect.
+fn login_location(login_url: &str, session: &Session) -> String {
+    let target = session.req_header().raw_path();
+    let mut location = format!(
+        "{login_url}{}return_to=",
+        if login_url.contains('?') { '&' } else { '?' }
+    );
+    for &byte in target {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            location.push(char::from(byte));
+        } else {
+            write!(location, "%{byte:02X}").expect("a String takes any text");
+        }
+    }
+    location
+}

@@ -6,6 +6,7 @@
 //! `ARCHITECTURE.md` says where things are and what must never be broken.
 
 pub mod accounts;
+pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -13,6 +14,8 @@ pub mod dev;
 pub mod endpoints;
 pub mod gate;
 pub mod keys;
+pub mod log;
 pub mod metrics;
+pub mod proxy;
 pub mod secret;
 pub mod store;

@@ -1,0 +1,41 @@
+//! The log: one subscriber, set once when the process starts.
+//!
+//! Text for a person at a terminal, JSON for a collector. What must not be in it is kept out where lines are made
+//! (`proxy/access_log`, `secret`); here only the noise of the libraries is turned down, some of which print raw requests.
+
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object per line.
+    Json,
+    /// Text.
+    Text,
+}
+
+/// Pingora prints up to 2 KiB of a request that it cannot read, `Authorization` included, at `error`; tokio-postgres and
+/// h2 print parameters and frames at `debug`.
+const QUIET: [&str; 6] = [
+    "pingora_core=off",
+    "pingora_proxy=off",
+    "pingora_load_balancing=off",
+    "tokio_postgres=warn",
+    "h2=warn",
+    "hyper=warn",
+];
+
+/// Starts the log. `level` is what our own code may say: `error`, `warn`, `info`, `debug` or `trace`.
+pub fn start(format: Format, level: &str) {
+    let directives = std::iter::once(level).chain(QUIET).collect::<Vec<_>>().join(",");
+    let registry = tracing_subscriber::registry().with(EnvFilter::new(directives));
+    // A second start in one process (tests, `dev`) keeps the first.
+    let _ = match format {
+        Format::Json => registry
+            .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
+            .try_init(),
+        Format::Text => registry
+            .with(fmt::layer().with_target(false).with_writer(std::io::stderr))
+            .try_init(),
+    };
+}

@@ -46,6 +46,9 @@ pub use revoker::{Apply, Ended, Publish, Revocation, Revoker};
 pub use sessions::Scope;
 pub use settings::Settings;
 
+pub use crate::keys::issuer::JWKS_MAX_AGE;
+pub use crate::store::users::User;
+
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::store::postgres::Postgres;

@@ -8,7 +8,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::{Problem, Services};
-use crate::keys::issuer::JWKS_MAX_AGE;
+use crate::accounts::JWKS_MAX_AGE;
 
 /// Where verifiers look (RFC 8615).
 pub const PATH: &str = "/.well-known/jwks.json";

@@ -18,8 +18,11 @@ const DEVICE_NAME_MAX: usize = 100;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
-    /// An address or a username.
-    login: String,
+    /// One of the two says who; what a person typed may be in either.
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    username: Option<String>,
     password: String,
     #[serde(default)]
     device_name: Option<String>,
@@ -40,9 +43,16 @@ pub(super) async fn login(
             format!("a device name has at most {DEVICE_NAME_MAX} characters, none of them a control character");
         return Err(Problem::field("device_name", "device_name_invalid", &message));
     }
+    let ((Some(login), None) | (None, Some(login))) = (&body.email, &body.username) else {
+        return Err(Problem::field(
+            "email",
+            "missing",
+            &"either an email or a username is required",
+        ));
+    };
     let password = Secret::new(body.password);
     let attempt = Attempt {
-        login: &body.login,
+        login,
         password: &password,
         device_name,
     };

@@ -13,10 +13,9 @@ use uuid::Uuid;
 use super::body::Body;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
-use crate::accounts::{Change, ProfileError};
+use crate::accounts::{Change, ProfileError, User};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
-use crate::store::users::User;
 
 /// One's own account.
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! The stores against a real PostgreSQL and a real Redis.
 
-mod fixture;
+pub(crate) mod fixture;
 mod migrations;
 mod pool;
 mod redis;

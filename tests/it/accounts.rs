@@ -1,0 +1,8 @@
+//! The account services against a real PostgreSQL, without the proxy in front: whatever depends on time or on many at
+//! once is told and counted more easily here.
+
+mod fixture;
+mod issuer;
+mod login;
+mod refresh;
+mod sessions;

@@ -1,0 +1,169 @@
+//! The services on a database of their own.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
+use sidegate::accounts::{
+    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revocation, Revoker,
+    SessionOf, Settings, Taken, User,
+};
+use sidegate::keys::issuer::Issuer;
+use sidegate::keys::{Algorithm, Keys, issuer, provider};
+use sidegate::metrics::Metrics;
+use sidegate::secret::{Key32, Secret};
+use sidegate::store::postgres::Postgres;
+use time::OffsetDateTime;
+
+use crate::store::fixture::{Database, NOW, settings as postgres_settings};
+
+pub(crate) const PASSWORD: &str = "quarrel-lantern-71-osprey";
+
+/// Everything an endpoint has, without the endpoint.
+pub(crate) struct Services {
+    pub(crate) accounts: Accounts,
+    pub(crate) database: Database,
+    /// What was sent to the revocation feed.
+    pub(crate) published: Arc<Mutex<Vec<Revocation>>>,
+}
+
+impl Services {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        provider::install();
+        let database = Database::migrated().await;
+        let metrics = Arc::new(Metrics::new());
+        let limits = sidegate::store::postgres::Settings {
+            max: 16,
+            wait: Duration::from_secs(30),
+            ..postgres_settings(&database.config)
+        };
+        let postgres = Postgres::connect(&limits, &metrics).unwrap();
+        let mut settings = settings();
+        change(&mut settings);
+        let keys = Arc::new(Keys::default());
+        issuer(&settings, &postgres, &keys).load(NOW).await.unwrap();
+        let published = Arc::new(Mutex::new(Vec::new()));
+        let feed = Arc::clone(&published);
+        let publish = move |entry| {
+            feed.lock().unwrap().push(entry);
+            async { Ok(()) }.boxed()
+        };
+        let unlimited = |_, _, _, _| {
+            async {
+                Ok(Taken {
+                    allowed: true,
+                    retry_after: Duration::ZERO,
+                })
+            }
+            .boxed()
+        };
+        let accounts = Accounts {
+            hasher: Hasher::start(&settings.password, Arc::clone(&metrics)).unwrap(),
+            settings: Arc::new(settings),
+            postgres,
+            keys,
+            revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish))),
+            limiter: Limiter::new(Arc::new(unlimited)),
+            metrics,
+        };
+        Self {
+            accounts,
+            database,
+            published,
+        }
+    }
+
+    pub(crate) async fn user(&self, name: &str) -> User {
+        let email = format!("{name}@example.com");
+        let password = Secret::new(PASSWORD);
+        let wanted = NewAccount {
+            email: &email,
+            username: Some(name),
+            password: &password,
+            roles: &[],
+            permissions: &[],
+            email_verified: true,
+        };
+        self.accounts.create(wanted, NOW).await.unwrap()
+    }
+
+    pub(crate) async fn try_login(&self, login: &str, password: &str, now: OffsetDateTime) -> Result<Pair, LoginError> {
+        let password = Secret::new(password);
+        let attempt = Attempt {
+            login,
+            password: &password,
+            device_name: None,
+        };
+        self.accounts.login(attempt, &Origin::default(), now).await
+    }
+
+    pub(crate) async fn login(&self, login: &str) -> Pair {
+        self.try_login(login, PASSWORD, NOW).await.unwrap()
+    }
+
+    pub(crate) async fn refresh(&self, token: &str, now: OffsetDateTime) -> Result<Pair, RefreshError> {
+        self.accounts
+            .refresh(&Secret::new(token), &Origin::default(), now)
+            .await
+    }
+
+    pub(crate) async fn count(&self, sql: &str, value: &str) -> i64 {
+        self.database.raw.query_one(sql, &[&value]).await.unwrap().get(0)
+    }
+
+    /// How many refresh tokens of a session would be accepted as unused.
+    pub(crate) async fn live(&self, pair: &Pair) -> i64 {
+        let sql = "SELECT count(*) FROM refresh_tokens WHERE session_id::text = $1 AND used_at IS NULL AND revoked_at IS NULL";
+        self.count(sql, &pair.session_id.to_string()).await
+    }
+
+    pub(crate) async fn events(&self, event: &str) -> i64 {
+        self.count("SELECT count(*) FROM audit_logs WHERE event = $1", event)
+            .await
+    }
+}
+
+pub(crate) fn issuer(settings: &Settings, postgres: &Postgres, keys: &Arc<Keys>) -> Issuer {
+    let settings = issuer::Settings {
+        issuer: settings.issuer.clone(),
+        secret: settings.secret.clone(),
+        algorithm: settings.signing.algorithm,
+        rotate_every: settings.signing.rotate_every,
+        longest_life: settings.access_token.longest_life(),
+    };
+    Issuer::new(settings, postgres.clone(), Arc::clone(keys), Arc::new(Metrics::new()))
+}
+
+pub(crate) fn of(user: &User, pair: &Pair) -> SessionOf {
+    SessionOf {
+        user_id: user.id,
+        session_id: pair.session_id,
+    }
+}
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        base_path: "/auth".into(),
+        issuer: "https://gw.test".into(),
+        audience: vec!["app".into()],
+        secret: Key32::new([7; 32]),
+        access_token: AccessToken::default(),
+        refresh_token: RefreshToken::default(),
+        signing: Signing {
+            algorithm: Algorithm::Es256,
+            rotate_every: None,
+        },
+        registration: Registration::default(),
+        password: Password {
+            cost: 4,
+            ..Password::default()
+        },
+        lockout: Lockout::default(),
+        login_limit: LoginLimit::default(),
+    }
+}

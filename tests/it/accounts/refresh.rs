@@ -1,0 +1,239 @@
+//! Refresh: idempotent, forgiving once, unforgiving of reuse.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use sidegate::accounts::settings::LostAnswer;
+use sidegate::accounts::{Ended, RefreshError};
+
+use super::fixture::Services;
+use crate::store::fixture::NOW;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_refreshes_with_one_token_are_one_rotation_and_two_hundred_equal_answers() {
+    let services = Services::start().await;
+    services.user("alice").await;
+    let first = services.login("alice").await;
+
+    let answers = futures::future::join_all((0..200).map(|_| services.refresh(&first.refresh_token, NOW))).await;
+    let texts = answers
+        .into_iter()
+        .map(|answer| serde_json::to_string(&answer.unwrap()).unwrap());
+    let different = texts.collect::<std::collections::HashSet<_>>();
+
+    assert_eq!(different.len(), 1);
+    let rows = "SELECT count(*) FROM refresh_tokens WHERE session_id::text = $1";
+    assert_eq!(services.count(rows, &first.session_id.to_string()).await, 2);
+    assert_eq!(services.live(&first).await, 1);
+    assert_eq!(services.events("token_refreshed").await, 1);
+}
+
+#[tokio::test]
+async fn a_used_token_whose_successor_was_used_ends_the_session_for_both() {
+    let services = Services::start().await;
+    services.user("alice").await;
+    let first = services.login("alice").await;
+    let second = services.refresh(&first.refresh_token, NOW).await.unwrap();
+    let third = services.refresh(&second.refresh_token, NOW).await.unwrap();
+
+    let replay = services.refresh(&first.refresh_token, NOW).await;
+
+    assert!(matches!(replay, Err(RefreshError::Reused)), "{replay:?}");
+    assert!(matches!(
+        services.refresh(&third.refresh_token, NOW).await,
+        Err(RefreshError::Revoked)
+    ));
+    assert_eq!(
+        (services.live(&first).await, services.events("refresh_reused").await),
+        (0, 1)
+    );
+    let published = services.published.lock().unwrap();
+    assert_eq!(published[0].ended, Ended::Session(first.session_id));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_made_good_once_and_what_was_lost_is_worth_nothing() {
+    let services = Services::start().await;
+    services.user("alice").await;
+    let first = services.login("alice").await;
+    let lost = services.refresh(&first.refresh_token, NOW).await.unwrap();
+
+    let later = NOW + Duration::from_secs(300);
+    let again = services.refresh(&first.refresh_token, later).await.unwrap();
+    assert_ne!(again.refresh_token, lost.refresh_token);
+    assert_eq!(
+        services.refresh(&first.refresh_token, later).await.unwrap(),
+        again,
+        "within its own grace"
+    );
+    assert_eq!(
+        (
+            services.live(&first).await,
+            services.events("refresh_answer_lost").await
+        ),
+        (1, 1)
+    );
+
+    // The answer was not lost after all: someone else has it.
+    assert!(matches!(
+        services.refresh(&lost.refresh_token, later).await,
+        Err(RefreshError::Reused)
+    ));
+    assert_eq!(services.live(&first).await, 0);
+}
+
+#[tokio::test]
+async fn a_third_answer_is_never_given() {
+    let services = Services::start().await;
+    services.user("alice").await;
+    let first = services.login("alice").await;
+    services.refresh(&first.refresh_token, NOW).await.unwrap();
+    services
+        .refresh(&first.refresh_token, NOW + Duration::from_secs(60))
+        .await
+        .unwrap();
+    let third = services
+        .refresh(&first.refresh_token, NOW + Duration::from_secs(120))
+        .await;
+    assert!(matches!(third, Err(RefreshError::Reused)));
+}
+
+#[tokio::test]
+async fn without_grace_a_second_use_is_reuse() {
+    let services = Services::with(|settings| settings.refresh_token.reuse_grace = Duration::ZERO).await;
+    services.user("alice").await;
+    let first = services.login("alice").await;
+    services.refresh(&first.refresh_token, NOW).await.unwrap();
+    assert!(matches!(
+        services.refresh(&first.refresh_token, NOW).await,
+        Err(RefreshError::Reused)
+    ));
+}
+
+#[tokio::test]
+async fn a_lost_answer_may_be_configured_to_end_the_session() {
+    let services = Services::with(|settings| settings.refresh_token.lost_answer = LostAnswer::Revoke).await;
+    services.user("alice").await;
+    let first = services.login("alice").await;
+    services.refresh(&first.refresh_token, NOW).await.unwrap();
+    let late = services
+        .refresh(&first.refresh_token, NOW + Duration::from_secs(31))
+        .await;
+    assert!(matches!(late, Err(RefreshError::Reused)));
+}
+
+#[tokio::test]
+async fn a_session_ends_at_its_limit_however_often_it_is_refreshed() {
+    let day = Duration::from_secs(86_400);
+    let services = Services::with(|settings| {
+        settings.refresh_token.ttl = day;
+        settings.refresh_token.session_max = day * 2;
+    })
+    .await;
+    services.user("alice").await;
+    let mut pair = services.login("alice").await;
+    for hours in [20, 40] {
+        let now = NOW + Duration::from_secs(hours * 3600);
+        pair = services.refresh(&pair.refresh_token, now).await.unwrap();
+    }
+    assert_eq!(pair.refresh_expires_in, 8 * 3600, "no longer than the session");
+    let after = services.refresh(&pair.refresh_token, NOW + day * 2).await;
+    assert!(matches!(after, Err(RefreshError::Expired)), "{after:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_is_unknown() {
+    let services = Services::start().await;
+    let pair = {
+        services.user("alice").await;
+        services.login("alice").await
+    };
+    for wrong in [
+        "",
+        "sgr_",
+        &pair.access_token,
+        &pair.refresh_token.replace("sgr_", "sgr_A"),
+    ] {
+        assert!(
+            matches!(services.refresh(wrong, NOW).await, Err(RefreshError::Unknown)),
+            "{wrong}"
+        );
+    }
+}
+
+/// One moment of a session's life: some of the tokens seen so far are presented at once, some answers are lost.
+#[derive(Debug, Clone)]
+struct Moment {
+    seconds_later: u64,
+    /// Which token (counted from the newest), and whether its answer is lost.
+    presented: Vec<(usize, bool)>,
+}
+
+fn moments() -> impl Strategy<Value = Vec<Moment>> {
+    // Mostly the newest token, as clients do; sometimes an old one, as thieves do.
+    let pick = prop_oneof![6 => Just(0_usize), 2 => Just(1), 1 => 2_usize..6];
+    let presented = prop::collection::vec((pick, any::<bool>()), 1..=8);
+    let moment =
+        (prop_oneof![Just(0_u64), Just(5), Just(31), Just(90)], presented).prop_map(|(seconds_later, presented)| {
+            Moment {
+                seconds_later,
+                presented,
+            }
+        });
+    prop::collection::vec(moment, 1..6)
+}
+
+#[test]
+fn however_refreshes_interleave_a_session_has_one_live_token_or_has_ended() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .unwrap();
+    let services = runtime.block_on(async {
+        let services = Services::start().await;
+        services.user("alice").await;
+        services
+    });
+    let mut runner = TestRunner::new(Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let outcome = runner.run(&moments(), |moments| runtime.block_on(live_through(&services, moments)));
+    runtime.block_on(async move { drop(services) });
+    outcome.unwrap();
+}
+
+async fn live_through(services: &Services, moments: Vec<Moment>) -> Result<(), TestCaseError> {
+    let first = services.login("alice").await;
+    let mut seen = vec![first.refresh_token.clone()];
+    let mut now = NOW;
+    let mut reused = false;
+    for moment in moments {
+        now += Duration::from_secs(moment.seconds_later);
+        let tokens = moment
+            .presented
+            .iter()
+            .map(|(back, _)| seen[seen.len().saturating_sub(back + 1)].clone());
+        let asked = tokens.collect::<Vec<_>>();
+        let answers = futures::future::join_all(asked.iter().map(|token| services.refresh(token, now))).await;
+        for (answer, (_, lost)) in answers.into_iter().zip(&moment.presented) {
+            match answer {
+                Ok(pair) if !lost && !seen.contains(&pair.refresh_token) => seen.push(pair.refresh_token),
+                Ok(_) => {}
+                Err(RefreshError::Reused | RefreshError::Revoked) => reused = true,
+                Err(error) => return Err(TestCaseError::fail(format!("{error}"))),
+            }
+        }
+    }
+    let live = services.live(&first).await;
+    prop_assert_eq!(
+        live,
+        i64::from(!reused),
+        "live tokens, and whether the session ended: {}",
+        reused
+    );
+    Ok(())
+}

@@ -91,7 +91,11 @@ pub fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Loa
                 file,
             })
         }
-        _ => Err(placed(name, text, findings.problems)),
+        _ => {
+            let mut errors = placed(name, text, findings.problems);
+            errors.more = findings.more;
+            Err(errors)
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use super::KeyPath;
 pub struct Errors {
     pub(super) file: String,
     pub(super) problems: Vec<Problem>,
+    /// Whether some were left out because there are so many.
+    pub(super) more: bool,
 }
 
 /// One thing that is wrong.
@@ -31,6 +33,7 @@ impl Errors {
         Self {
             file: file.to_owned(),
             problems,
+            more: false,
         }
     }
 
@@ -75,7 +78,16 @@ impl Problem {
 
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_lines().join("\n"))
+        f.write_str(&self.to_lines().join("\n"))?;
+        if self.more {
+            write!(
+                f,
+                "\n{}: and more; these are the first {}",
+                self.file,
+                self.problems.len()
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) const MOST_PROBLEMS: usize = 100;
 pub(super) struct Findings {
     pub(super) problems: Vec<(KeyPath, String)>,
     pub(super) warnings: Vec<(KeyPath, String)>,
+    /// Whether there were more problems than are kept.
+    pub(super) more: bool,
     /// Keys whose absence is explained by a misspelling beside them: one slip should not be two lines.
     misspelt: BTreeSet<KeyPath>,
     /// List elements taken out because they could not be read: list → positions in the file. Later elements have moved up.

@@ -428,6 +428,14 @@ fn elements_behind_an_unreadable_one_keep_their_numbers() {
 }
 
 #[test]
+fn a_file_with_very_many_mistakes_says_that_there_are_more() {
+    let routes = "  - { id: a, match: { path: /a }, upstream: nowhere, access: public }\n".repeat(200);
+    let lines = parse(&format!("{GOOD}{routes}")).unwrap_err();
+    assert_eq!(lines.len(), 101);
+    assert_eq!(lines[100], "f: and more; these are the first 100");
+}
+
+#[test]
 fn a_route_below_the_auth_path_is_told_from_one_beside_it() {
     assert!(parse(&GOOD.replace("path: /**", "path: /authors/**")).is_ok());
     assert!(parse(&GOOD.replace("path: /**", "path: /auth/**")).is_err());

@@ -1,5 +1,6 @@
 //! `policies:`
 
+mod condition;
 pub(in super::super) mod settle;
 
 use schemars::JsonSchema;

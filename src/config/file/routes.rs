@@ -1,5 +1,6 @@
 //! `routes:`
 
+mod matches;
 pub(in super::super) mod settle;
 
 use schemars::JsonSchema;

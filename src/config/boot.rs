@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::accounts;
-use crate::secret::Secret;
 use crate::store::postgres;
+use crate::store::redis::Settings as RedisSettings;
 
 pub use super::file::observability::LogFormat;
 
@@ -29,7 +29,7 @@ pub struct Boot {
     /// `store.postgres.migrate_on_start`
     pub migrate_on_start: bool,
     /// `store.redis`
-    pub redis: Redis,
+    pub redis: RedisSettings,
     /// `auth`; a verifier has none.
     pub auth: Option<accounts::Settings>,
     /// `auth.retention`; only an issuer has it.
@@ -47,17 +47,6 @@ pub struct Retention {
     pub tokens: Duration,
     /// The audit log.
     pub audit: Duration,
-}
-
-/// `store.redis`
-#[derive(Debug, Clone)]
-pub struct Redis {
-    /// Where it is.
-    pub url: Secret,
-    /// What every key begins with.
-    pub namespace: String,
-    /// Longest call.
-    pub timeout: Duration,
 }
 
 impl Boot {

@@ -29,10 +29,11 @@ impl Findings {
     /// is missing would be about our own doing.
     pub(super) fn add(&mut self, path: &KeyPath, message: impl Into<String>) {
         let path = self.as_written(path);
-        if self.problems.len() >= MOST_PROBLEMS
-            || self.misspelt.contains(&path)
-            || self.problems.iter().any(|(known, _)| known.overlaps(&path))
-        {
+        if self.misspelt.contains(&path) || self.problems.iter().any(|(known, _)| known.overlaps(&path)) {
+            return;
+        }
+        if self.problems.len() >= MOST_PROBLEMS {
+            self.more = true;
             return;
         }
         self.problems.push((path, message.into()));

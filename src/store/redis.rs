@@ -59,6 +59,14 @@ impl std::fmt::Debug for Redis {
     }
 }
 
+/// Whether a URL can be understood. Connects nowhere.
+///
+/// # Errors
+/// What is wrong with it, without quoting it.
+pub fn check_url(url: &Secret) -> Result<(), BadUrl> {
+    address::Address::parse(url).map(drop)
+}
+
 impl Redis {
     /// Reads the URL. Connects nowhere: a server that is away is found by the first call, and calls work again as soon as
     /// the server does.

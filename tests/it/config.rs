@@ -376,6 +376,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "mysql://u:hunter2@db/x",
         "store.postgres.url: expected a URL that begins with postgres://",
     ),
+    (
+        "redis://:hunter2@cache/0",
+        "http://:hunter2@cache/0",
+        "store.redis.url: not a usable Redis URL: expected redis://user:password@host:6379/0, or another scheme that is known here (InvalidClientConfig)",
+    ),
 ];
 
 #[test]

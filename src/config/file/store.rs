@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::boot;
 use super::super::findings::Findings;
 use super::super::interpolate::Environment;
 use super::super::path::KeyPath;
@@ -11,6 +10,7 @@ use super::super::text::duration::Duration;
 use super::super::text::secret::SecretSource;
 use crate::secret::Secret;
 use crate::store::postgres;
+use crate::store::redis::{Settings as RedisSettings, check_url as check_redis_url};
 
 /// Where things are kept.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -130,7 +130,7 @@ impl Store {
         at: &KeyPath,
         environment: Environment<'_>,
         findings: &mut Findings,
-    ) -> Option<boot::Redis> {
+    ) -> Option<RedisSettings> {
         findings
             .required(at, self.redis.as_ref())?
             .settle(at, environment, findings)
@@ -174,7 +174,7 @@ impl Postgres {
 }
 
 impl Redis {
-    fn settle(&self, at: &KeyPath, environment: Environment<'_>, findings: &mut Findings) -> Option<boot::Redis> {
+    fn settle(&self, at: &KeyPath, environment: Environment<'_>, findings: &mut Findings) -> Option<RedisSettings> {
         check_deadline(&at.key("timeout"), self.timeout, findings);
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if self.namespace.is_empty() || self.namespace.len() > 64 || !self.namespace.bytes().all(legal) {
@@ -185,7 +185,11 @@ impl Redis {
         let url = findings
             .required(&at_url, self.url.as_ref())?
             .fetch(&at_url, environment, findings)?;
-        Some(boot::Redis {
+        if let Err(error) = check_redis_url(&url) {
+            findings.add(&at_url, error.to_string());
+            return None;
+        }
+        Some(RedisSettings {
             url,
             namespace: self.namespace.clone(),
             timeout: self.timeout.0,

@@ -143,6 +143,7 @@ fn tcp() -> TcpSettings {
 }
 
 fn bad(error: &redis::RedisError) -> BadUrl {
-    // The detail may quote the URL.
-    BadUrl(format!("{:?}", error.kind()))
+    // The detail may quote the URL, so the reader gets its form instead.
+    let form = "expected redis://user:password@host:6379/0, or another scheme that is known here";
+    BadUrl(format!("{form} ({:?})", error.kind()))
 }

@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::accounts;
+use crate::log;
 use crate::store::postgres;
 use crate::store::redis::Settings as RedisSettings;
-
-pub use super::file::observability::LogFormat;
 
 /// The part of the configuration that needs a restart.
 #[derive(Debug, Clone)]
@@ -35,7 +34,7 @@ pub struct Boot {
     /// `auth.retention`; only an issuer has it.
     pub retention: Option<Retention>,
     /// `observability.log.format`
-    pub log_format: LogFormat,
+    pub log_format: log::Format,
     /// `observability.log.level`
     pub log_level: String,
 }

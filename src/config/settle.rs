@@ -257,7 +257,7 @@ fn boot(input: &Input<'_>, auth: Option<accounts::Settings>, findings: &mut Find
             tokens: auth.retention.tokens.0,
             audit: auth.retention.audit.0,
         }),
-        log_format: file.observability.log.format,
+        log_format: file.observability.log.format.into(),
         log_level: file.observability.log.level.clone(),
     })
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::findings::Findings;
 use super::super::path::KeyPath;
+use crate::log;
 
 /// Logs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +43,15 @@ pub enum LogFormat {
 pub struct AccessLog {
     /// The part of successful requests that is logged, 0.0 to 1.0. Refusals and errors always are.
     pub sample: f64,
+}
+
+impl From<LogFormat> for log::Format {
+    fn from(written: LogFormat) -> Self {
+        match written {
+            LogFormat::Json => Self::Json,
+            LogFormat::Text => Self::Text,
+        }
+    }
 }
 
 impl Default for Log {

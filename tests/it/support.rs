@@ -26,6 +26,7 @@ use tokio::runtime::Runtime;
 pub use self::database::Database;
 pub use self::fault_proxy::FaultProxy;
 pub use self::http::{Answer, Connection};
+pub use self::redis::Redis;
 pub use self::sidecar::{Sidecar, TestSidecar};
 pub use self::upstream::{Behaviour, Upstream};
 pub use self::user::User;

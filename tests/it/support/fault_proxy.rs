@@ -42,7 +42,7 @@ impl FaultProxy {
     fn to(server: String) -> Self {
         let port = Port::reserve();
         let (fault, faults) = watch::channel(Fault::None);
-        let accepting = BACKSTAGE.spawn(accept(port.number(), server, faults));
+        let accepting = BACKSTAGE.spawn(accept(port.number(), listen(port.number()), server, faults));
         Self { port, fault, accepting }
     }
 
@@ -77,26 +77,31 @@ impl Drop for FaultProxy {
     }
 }
 
-async fn accept(port: u16, server: String, mut faults: watch::Receiver<Fault>) {
+fn listen(port: u16) -> std::net::TcpListener {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is reserved");
+    listener.set_nonblocking(true).unwrap();
+    listener
+}
+
+async fn accept(port: u16, mut listener: std::net::TcpListener, server: String, mut faults: watch::Receiver<Fault>) {
     let followed = faults.clone();
     loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .await
-            .expect("the port is reserved");
+        let accepting = TcpListener::from_std(listener).unwrap();
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 _ = faults.wait_for(|fault| *fault == Fault::Cut) => break,
-                Ok((client, _)) = listener.accept() => {
+                Ok((client, _)) = accepting.accept() => {
                     connections.spawn(forward(client, server.clone(), followed.clone()));
                 }
             }
         }
         // Without a listener the operating system refuses connections, as it would for a server that is gone.
-        drop((listener, connections));
+        drop((accepting, connections));
         if faults.wait_for(|fault| *fault != Fault::Cut).await.is_err() {
             return;
         }
+        listener = listen(port);
     }
 }
 

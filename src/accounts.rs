@@ -5,9 +5,11 @@
 //! there, and makes the end of sessions known only after it is committed: a revocation that was published but rolled back
 //! would sign somebody out by accident, one that was committed but not published dies with the access tokens' short life.
 //!
-//!     login ──► session ──► refresh ──► refresh ──► … ──► logout
-//!                 │            │ a used token comes back: the same answer, once more, or the session's end
-//!                 └ access token (minutes) + refresh token (days), each refresh replaces both
+//! ```text
+//! login ──► session ──► refresh ──► refresh ──► … ──► logout
+//!             │            │ a used token comes back: the same answer, once more, or the session's end
+//!             └ access token (minutes) + refresh token (days), each refresh replaces both
+//! ```
 
 mod access;
 mod error;
@@ -52,6 +54,8 @@ pub use crate::store::users::User;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::store::postgres::Postgres;
+/// What the services answer with: an account as it is stored.
+pub use crate::store::users::User;
 
 /// The services. One per process; every request shares it.
 pub struct Accounts {

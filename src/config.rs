@@ -2,8 +2,10 @@
 //!
 //! Nothing else knows YAML or the environment. The way of a file:
 //!
-//!     text ──tree──► tree ──interpolate──► tree ──read──► File ──settle──► Boot      needs a restart
-//!                                                                      └─► Snapshot  swapped on reload
+//! ```text
+//! text ──tree──► tree ──interpolate──► tree ──read──► File ──settle──► Boot      needs a restart
+//!                                                                  └─► Snapshot  swapped on reload
+//! ```
 //!
 //! Each stage notes what it finds and goes on, so an operator sees all mistakes at once; nothing is put into force unless
 //! there is none. No message holds the value of a secret or of an environment variable.

@@ -3,14 +3,16 @@
 //! Every call has a name (its `operation`), a deadline, and one error type. What a call asks is a file: SQL under
 //! `sql/queries`, Lua under `src/store/scripts`; the Rust here only names parameters and columns.
 //!
-//!     postgres        pool, client, transaction, deadlines, TLS
-//!     sql             every query by name
-//!     users …         one file per table: rows as structs, queries as functions
-//!     migrate         the numbered files, once, in order, by one instance
-//!     redis           sockets, deadlines
-//!     redis_keys      the name of every key
-//!     scripts         every Lua script by name
-//!     revocations …   one file per resource in Redis
+//! ```text
+//! postgres        pool, client, transaction, deadlines, TLS
+//! sql             every query by name
+//! users …         one file per table: rows as structs, queries as functions
+//! migrate         the numbered files, once, in order, by one instance
+//! redis           sockets, deadlines
+//! redis_keys      the name of every key
+//! scripts         every Lua script by name
+//! revocations …   one file per resource in Redis
+//! ```
 
 #![expect(
     clippy::missing_errors_doc,

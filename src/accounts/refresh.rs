@@ -3,11 +3,13 @@
 //! A client that got no answer asks again; ten tabs of one browser ask at once; a thief asks with a stolen token. All
 //! three present a token that was used. What tells them apart is whether the successor has been used:
 //!
-//!     the token was …                       answer
-//!     not used                              rotate: mark it used, insert the successor
-//!     used, successor unused, within grace  the same answer again, byte for byte
-//!     used, successor unused, after grace   the answer was lost: one more successor, the unused one is revoked; once
-//!     used, successor used or revoked       somebody else has it: the session ends
+//! ```text
+//! the token was …                       answer
+//! not used                              rotate: mark it used, insert the successor
+//! used, successor unused, within grace  the same answer again, byte for byte
+//! used, successor unused, after grace   the answer was lost: one more successor, the unused one is revoked; once
+//! used, successor used or revoked       somebody else has it: the session ends
+//! ```
 //!
 //! The invariant, which the schema enforces too: a session has at most one live refresh token. The row lock on token and
 //! user decides between those who come at once.

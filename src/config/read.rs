@@ -1,4 +1,4 @@
-//! Tree → [`File`], with every problem and not the first.
+//! Tree → [`File`](super::File), with every problem and not the first.
 //!
 //! serde stops at its first error. So the value it stumbled over is noted and taken out of the tree, and the reading starts again
 //! until it comes through. That works because no field of the file types is required by serde: what has no default is an `Option`, and

@@ -1,7 +1,9 @@
 //! The issuer's own keys: kept sealed in PostgreSQL, shared by all instances, rotated without a token lost.
 //!
-//!     next ──rotate──► active ──rotate──► retired ──last token dead──► gone
-//!     published        signs              verifies
+//! ```text
+//! next ──rotate──► active ──rotate──► retired ──last token dead──► gone
+//! published        signs              verifies
+//! ```
 //!
 //! The invariant: a key is published before it signs, and stays published until every token it signed is dead. So whoever
 //! meets a token has had the time to learn its key, and a rotation is seen by nobody.

@@ -25,7 +25,8 @@ const KNOWS: [(&str, &[&str]); 11] = [
         ],
     ),
     ("proxy", &["gate"]),
-    ("endpoints", &["gate", "accounts"]),
+    // It publishes the public halves of the keys.
+    ("endpoints", &["gate", "accounts", "keys"]),
     ("admin", &[]),
     // It turns a file into the settings of the others.
     ("config", &["gate", "keys", "accounts", "store"]),

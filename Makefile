@@ -26,7 +26,7 @@ lint: ## Formatting, clippy, documentation, and what may be in the dependency tr
 	@echo "==> Clippy"
 	@$(CARGO) clippy --locked --all-targets -- -D warnings
 	@echo "==> Documentation"
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 	@echo "==> Dependencies"
 	@if deny=$$(PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny); then \
 	    "$$deny" check bans licenses sources; \

@@ -17,6 +17,7 @@ mod echo;
 mod error;
 mod installed;
 mod owner;
+pub mod playground;
 mod postgres;
 mod redis;
 mod run;

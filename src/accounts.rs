@@ -54,8 +54,6 @@ pub use crate::store::users::User;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::store::postgres::Postgres;
-/// What the services answer with: an account as it is stored.
-pub use crate::store::users::User;
 
 /// The services. One per process; every request shares it.
 pub struct Accounts {

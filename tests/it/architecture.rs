@@ -24,10 +24,12 @@ const KNOWS: [(&str, &[&str]); 11] = [
             "gate",
         ],
     ),
-    ("proxy", &["gate"]),
+    // It calls the endpoints in process and tells them who is calling.
+    ("proxy", &["gate", "endpoints"]),
     // It publishes the public halves of the keys.
     ("endpoints", &["gate", "accounts", "keys"]),
-    ("admin", &[]),
+    // Without a key it is not ready.
+    ("admin", &["keys"]),
     // It turns a file into the settings of the others.
     ("config", &["gate", "keys", "accounts", "store"]),
     ("gate", &["store", "keys"]),
@@ -38,14 +40,14 @@ const KNOWS: [(&str, &[&str]); 11] = [
 
 /// Each word that only some parts may say.
 const SAID_BY: [(&str, &[&str]); 8] = [
-    ("pingora", &["proxy", "admin", "app"]),
-    ("tokio_postgres", &["store"]),
-    ("deadpool_postgres", &["store"]),
-    ("redis::", &["store", "dev"]),
-    ("serde_yaml", &["config"]),
+    ("pingora::", &["proxy", "admin", "app"]),
+    ("tokio_postgres::", &["store"]),
+    ("deadpool_postgres::", &["store"]),
+    ("use redis::", &["store"]),
+    ("serde_yaml::", &["config"]),
     ("env::var", &["config", "dev"]),
-    ("clap", &["cli", "main"]),
-    ("axum", &["endpoints", "proxy", "app"]),
+    ("clap::", &["cli", "main"]),
+    ("axum::", &["endpoints", "proxy", "app"]),
 ];
 
 #[test]

@@ -9,7 +9,10 @@ use crate::config::Errors;
 
 pub mod check;
 pub mod config;
+pub mod db;
 pub mod dev;
+pub mod migrate;
+pub mod output;
 
 /// A reverse-proxy auth sidecar.
 #[derive(Debug, Parser)]

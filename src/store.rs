@@ -24,6 +24,7 @@ use std::fmt;
 pub mod audit;
 pub mod cleanup;
 pub mod id;
+pub mod insight;
 pub mod migrate;
 pub mod postgres;
 pub mod rate_limits;

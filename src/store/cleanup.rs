@@ -21,7 +21,7 @@ pub struct Before {
 }
 
 /// How many rows went.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Removed {
     /// Refresh tokens.
     pub refresh_tokens: u64,

@@ -1,10 +1,12 @@
 //! The stores against a real PostgreSQL and a real Redis.
 
+mod commands;
 pub(crate) mod fixture;
 mod migrations;
 mod pool;
 mod redis;
 mod refresh_tokens;
 mod schema;
+mod signing_keys;
 mod sql_files;
 mod users;

@@ -1,0 +1,75 @@
+//! What a command prints: a table for people, or JSON for programs.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// For whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// People.
+    #[default]
+    Table,
+    /// Programs.
+    Json,
+}
+
+/// Prints rows: as JSON an array of objects, as a table the fields named in `columns`, in that order.
+///
+/// # Errors
+/// When `out` takes no more.
+pub fn rows<T: Serialize>(out: &mut impl Write, format: Format, columns: &[&str], rows: &[T]) -> io::Result<()> {
+    if format == Format::Json {
+        return writeln!(out, "{}", serde_json::to_string_pretty(rows)?);
+    }
+    let mut lines = vec![
+        columns
+            .iter()
+            .map(|column| column.replace('_', " ").to_uppercase())
+            .collect::<Vec<_>>(),
+    ];
+    for row in rows {
+        let row = serde_json::to_value(row)?;
+        lines.push(columns.iter().map(|column| text(&row[*column])).collect());
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    for line in &lines {
+        let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_and_json_is_json() {
+        let given = [
+            json!({"name": "a", "rows": 10}),
+            json!({"name": "longer", "rows": null}),
+        ];
+        let mut table = Vec::new();
+        rows(&mut table, Format::Table, &["name", "rows"], &given).unwrap();
+        assert_eq!(
+            String::from_utf8(table).unwrap(),
+            "NAME    ROWS\na       10\nlonger  -\n"
+        );
+        let mut text = Vec::new();
+        rows(&mut text, Format::Json, &["name"], &given).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&text).unwrap(), json!(given));
+    }
+}

@@ -16,7 +16,7 @@ use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
 use time::OffsetDateTime;
 
-use crate::store::fixture::{Database, NOW, settings as postgres_settings};
+use crate::store::fixture::{Database, NOW};
 
 pub(crate) const PASSWORD: &str = "quarrel-lantern-71-osprey";
 
@@ -40,7 +40,7 @@ impl Services {
         let limits = sidegate::store::postgres::Settings {
             max: 16,
             wait: Duration::from_secs(30),
-            ..postgres_settings(&database.config)
+            ..database.settings()
         };
         let postgres = Postgres::connect(&limits, &metrics).unwrap();
         let mut settings = settings();

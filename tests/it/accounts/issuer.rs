@@ -12,14 +12,14 @@ use sidegate::store::signing_keys::State;
 use time::OffsetDateTime;
 
 use super::fixture::{issuer, settings};
-use crate::store::fixture::{Database, NOW, settings as postgres_settings};
+use crate::store::fixture::{Database, NOW};
 
 const ISSUER: &str = "https://gw.test";
 
 fn instance(database: &Database) -> (Issuer, Arc<Keys>) {
     provider::install();
     let keys = Arc::new(Keys::default());
-    let postgres = Postgres::connect(&postgres_settings(&database.config), &Arc::new(Metrics::new())).unwrap();
+    let postgres = Postgres::connect(&database.settings(), &Arc::new(Metrics::new())).unwrap();
     (issuer(&settings(), &postgres, &keys), keys)
 }
 
@@ -133,7 +133,7 @@ async fn another_secret_does_not_open_the_keys_and_says_so() {
     let database = Database::migrated().await;
     instance(&database).0.load(NOW).await.unwrap();
     let (postgres, keys) = (
-        Postgres::connect(&postgres_settings(&database.config), &Arc::new(Metrics::new())).unwrap(),
+        Postgres::connect(&database.settings(), &Arc::new(Metrics::new())).unwrap(),
         Arc::default(),
     );
     let mut settings = settings();

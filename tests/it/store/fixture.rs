@@ -1,4 +1,4 @@
-//! A database per test, on the server of `SIDEGATE_TEST_DATABASE_URL`.
+//! A database per test, and the store on it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,40 +10,26 @@ use sidegate::store::users::{NewUser, User};
 use sidegate::store::{id, migrate, users};
 use time::OffsetDateTime;
 use time::macros::datetime;
-use tokio_postgres::NoTls;
-use uuid::Uuid;
+
+use crate::support;
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
-/// A database that goes away with the test.
+/// A database that goes away with the test, and the store on it.
 pub(crate) struct Database {
     pub(crate) postgres: Postgres,
     /// For what no query of the program does.
     pub(crate) raw: tokio_postgres::Client,
-    pub(crate) config: tokio_postgres::Config,
-    name: String,
+    inner: support::Database,
 }
 
 impl Database {
     /// Nothing in it.
     pub(crate) async fn empty() -> Self {
-        let server = server();
-        let name = format!("sidegate_store_{}", Uuid::new_v4().simple());
-        connect(&server)
-            .await
-            .batch_execute(&format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap();
-        let mut config = server.clone();
-        config.dbname(&name);
-        let raw = connect(&config).await;
-        let postgres = Postgres::connect(&settings(&config), &Arc::new(Metrics::new())).unwrap();
-        Self {
-            postgres,
-            raw,
-            config,
-            name,
-        }
+        let inner = support::Database::empty().await;
+        let raw = inner.connect().await;
+        let postgres = Postgres::connect(&settings(&inner.url()), &Arc::new(Metrics::new())).unwrap();
+        Self { postgres, raw, inner }
     }
 
     /// The schema of today in it.
@@ -55,29 +41,13 @@ impl Database {
         database
     }
 
+    /// Settings of another pool on it.
+    pub(crate) fn settings(&self) -> Settings {
+        settings(&self.inner.url())
+    }
+
     pub(crate) async fn user(&self, email: &str) -> User {
         users::create(&self.postgres, &new_user(email), NOW).await.unwrap()
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let name = std::mem::take(&mut self.name);
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let server = connect(&server()).await;
-                server
-                    .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-                    .await
-                    .unwrap();
-            });
-        })
-        .join()
-        .unwrap();
     }
 }
 
@@ -97,42 +67,13 @@ pub(crate) fn new_user(email: &str) -> NewUser<'_> {
 }
 
 /// Short limits, so that a test of a limit is a short test.
-pub(crate) fn settings(config: &tokio_postgres::Config) -> Settings {
+fn settings(url: &str) -> Settings {
     Settings {
-        url: Secret::new(url(config)),
+        url: Secret::new(url),
         max: 4,
         wait: Duration::from_millis(500),
         statement_timeout: Duration::from_secs(3),
         connect_timeout: Duration::from_secs(3),
         replicas: Vec::new(),
     }
-}
-
-fn url(config: &tokio_postgres::Config) -> String {
-    let host = match &config.get_hosts()[0] {
-        tokio_postgres::config::Host::Tcp(name) => name.clone(),
-        tokio_postgres::config::Host::Unix(folder) => folder.display().to_string(),
-    };
-    let password = config.get_password().map_or(String::new(), |password| {
-        format!(" password='{}'", String::from_utf8_lossy(password))
-    });
-    format!(
-        "host={host} port={} user={} dbname={}{password}",
-        config.get_ports().first().copied().unwrap_or(5432),
-        config.get_user().unwrap_or("postgres"),
-        config.get_dbname().unwrap_or("postgres"),
-    )
-}
-
-fn server() -> tokio_postgres::Config {
-    std::env::var("SIDEGATE_TEST_DATABASE_URL")
-        .expect("SIDEGATE_TEST_DATABASE_URL names a PostgreSQL server for tests; `make test` starts one")
-        .parse()
-        .expect("a PostgreSQL URL")
-}
-
-pub(crate) async fn connect(config: &tokio_postgres::Config) -> tokio_postgres::Client {
-    let (client, connection) = config.connect(NoTls).await.expect("the test server answers");
-    tokio::spawn(connection);
-    client
 }

@@ -8,7 +8,7 @@ use sidegate::secret::Secret;
 use sidegate::store::postgres::{Postgres, Settings};
 use sidegate::store::{StoreError, users};
 
-use super::fixture::{Database, NOW, connect, new_user, settings};
+use super::fixture::{Database, NOW, new_user};
 
 #[tokio::test]
 async fn a_server_that_is_away_fails_the_call_and_not_the_start() {
@@ -65,7 +65,7 @@ async fn a_caller_waits_for_a_free_connection_only_so_long() {
 async fn a_statement_that_waits_too_long_ends_and_the_connection_is_usable_again() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
-    let mut short = settings(&database.config);
+    let mut short = database.settings();
     short.statement_timeout = Duration::from_millis(300);
     short.max = 1;
     let postgres = Postgres::connect(&short, &Arc::new(Metrics::new())).unwrap();
@@ -82,7 +82,7 @@ async fn a_statement_that_waits_too_long_ends_and_the_connection_is_usable_again
 async fn a_call_cut_short_never_hands_its_connection_to_the_next_caller() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
-    let mut one = settings(&database.config);
+    let mut one = database.settings();
     one.max = 1;
     let postgres = Postgres::connect(&one, &Arc::new(Metrics::new())).unwrap();
     let holder = database.postgres.transaction("hold").await.unwrap();
@@ -123,7 +123,7 @@ async fn a_transaction_with_a_failed_statement_cannot_be_committed() {
 async fn a_change_of_the_schema_does_not_break_prepared_statements() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
-    let mut one = settings(&database.config);
+    let mut one = database.settings();
     one.max = 1;
     let postgres = Postgres::connect(&one, &Arc::new(Metrics::new())).unwrap();
     users::find(&postgres, ada.id).await.unwrap().unwrap();
@@ -139,7 +139,7 @@ async fn a_change_of_the_schema_does_not_break_prepared_statements() {
 async fn a_read_passes_over_a_replica_that_is_away() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
-    let mut with_replica = settings(&database.config);
+    let mut with_replica = database.settings();
     with_replica.connect_timeout = Duration::from_millis(300);
     with_replica.replicas = vec![Secret::new("postgres:///nobody?host=/nonexistent")];
     let postgres = Postgres::connect(&with_replica, &Arc::new(Metrics::new())).unwrap();
@@ -150,7 +150,7 @@ async fn a_read_passes_over_a_replica_that_is_away() {
 async fn after_the_server_dropped_every_connection_calls_work_again() {
     let database = Database::migrated().await;
     database.postgres.ping().await.unwrap();
-    let server = connect(&database.config).await;
+    let server = &database.raw;
     server
         .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'sidegate'", &[])
         .await

@@ -45,6 +45,11 @@ impl Readiness {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it does.
+    pub fn is_ready(&self, keys: &Keys) -> bool {
+        self.obstacle(keys).is_none()
+    }
+
     /// What is in the way, if anything. The health of Redis, PostgreSQL and the application is not: taking every instance
     /// out of service because one store is away would turn a degraded service into none.
     fn obstacle(&self, keys: &Keys) -> Option<&'static str> {

@@ -3,16 +3,20 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::clock;
 use crate::config::Errors;
 
 pub mod check;
 pub mod config;
 pub mod db;
 pub mod dev;
+pub mod healthcheck;
 pub mod migrate;
+pub mod operate;
 pub mod output;
+pub mod serve;
 
 /// A reverse-proxy auth sidecar.
 #[derive(Debug, Parser)]
@@ -32,6 +36,33 @@ pub enum Command {
     Config(config::Args),
     /// Try Sidegate, or run a command with fresh services.
     Dev(dev::Args),
+    /// Serve: proxy requests, and `/auth` where the configuration has it.
+    Serve(serve::Args),
+    /// Bring the schema of the database up or down.
+    Migrate {
+        /// Where.
+        #[command(flatten)]
+        target: operate::Target,
+        /// What.
+        #[command(flatten)]
+        args: migrate::Args,
+    },
+    /// Look after the database.
+    Db {
+        /// Where.
+        #[command(flatten)]
+        target: operate::Target,
+        /// What.
+        #[command(flatten)]
+        args: db::Args,
+    },
+    /// Ask the admin listener whether this instance is ready.
+    Healthcheck(healthcheck::Args),
+    /// Print completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
 }
 
 impl Cli {
@@ -41,6 +72,20 @@ impl Cli {
             Command::Check(args) => check::run(&args),
             Command::Config(args) => config::run(&args),
             Command::Dev(args) => dev::run(&args),
+            Command::Serve(args) => serve::run(args),
+            Command::Migrate { target, args } => operate::with_tools(&target, async |tools| {
+                migrate::run(&args, &tools.postgres, clock::now(), &mut std::io::stdout()).await
+            }),
+            Command::Db { target, args } => operate::with_tools(&target, async |tools| {
+                let retention = tools.boot.retention.expect("an issuer has one");
+                db::run(&args, &tools.postgres, retention, clock::now(), &mut std::io::stdout()).await
+            }),
+            Command::Healthcheck(args) => healthcheck::run(&args),
+            Command::Completions { shell } => {
+                let mut text = Vec::new();
+                clap_complete::generate(shell, &mut Self::command(), "sidegate", &mut text);
+                print(&String::from_utf8_lossy(&text))
+            }
         }
     }
 }
@@ -52,6 +97,12 @@ const BAD_CONFIG: u8 = 64;
 fn bad_config(errors: &Errors) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "{errors}");
     ExitCode::from(BAD_CONFIG)
+}
+
+/// Says in one sentence what went wrong.
+fn failed(error: &impl std::fmt::Display) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "sidegate: {error}");
+    ExitCode::FAILURE
 }
 
 /// Prints to standard output. A closed pipe is the reader's choice and no failure.

@@ -3,6 +3,8 @@
 //! Text for a person at a terminal, JSON for a collector. What must not be in it is kept out where lines are made
 //! (`proxy/access_log`, `secret`); here only the noise of the libraries is turned down, some of which print raw requests.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// How lines look.
@@ -35,7 +37,12 @@ pub fn start(format: Format, level: &str) {
             .with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
             .try_init(),
         Format::Text => registry
-            .with(fmt::layer().with_target(false).with_writer(std::io::stderr))
+            .with(
+                fmt::layer()
+                    .with_target(false)
+                    .with_ansi(std::io::stderr().is_terminal())
+                    .with_writer(std::io::stderr),
+            )
             .try_init(),
     };
 }

@@ -1,11 +1,11 @@
 //! `sidegate db`: a look into PostgreSQL, and the removal of what is old.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use super::output::{self, Format};
+use crate::config::boot::Retention;
 use crate::store::cleanup::{self, Before};
 use crate::store::{Postgres, StoreError, insight};
 
@@ -31,16 +31,6 @@ enum Action {
     /// Show how often each index was used
     IndexUsage,
 }
-
-/// How long rows are kept after their end: `auth.retention`.
-#[derive(Debug, Clone, Copy)]
-pub struct Retention {
-    /// Refresh and reset tokens.
-    pub tokens: Duration,
-    /// Audit rows.
-    pub audit: Duration,
-}
-
 /// Why it did not work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {

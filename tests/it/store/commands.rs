@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use sidegate::cli::{db, migrate};
+use sidegate::config::boot::Retention;
 
 use super::fixture::{Database, NOW};
 
@@ -49,7 +50,7 @@ async fn migrate_goes_up_and_down_and_says_where_it_is() {
 async fn db_shows_sizes_connections_and_indexes_and_cleans_up() {
     let database = Database::migrated().await;
     database.user("ada@example.com").await;
-    let retention = db::Retention {
+    let retention = Retention {
         tokens: Duration::from_secs(1),
         audit: Duration::from_secs(1),
     };

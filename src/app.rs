@@ -1,0 +1,290 @@
+//! The composition root: the only place where parts are built and joined.
+//!
+//! ```text
+//! configuration ─► log, crypto ─► stores ─► (issuer) schema, keys, accounts ─► gate ─► proxy + admin ─► until a signal
+//! ```
+//!
+//! Pingora's server runs on its own threads. Everything that talks to a store runs on one runtime of ours, so that a slow
+//! database never holds a thread that proxies.
+
+mod accounts;
+mod background;
+mod issuer;
+mod reload;
+mod revocation_feed;
+mod shutdown;
+mod tools;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use pingora::{
+    proxy::http_proxy,
+    server::{RunArgs, Server, configuration::ServerConf},
+    services::listening::Service,
+};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use self::accounts::accounts;
+pub use self::shutdown::Stop;
+pub use self::tools::Tools;
+use crate::{
+    accounts::Accounts,
+    admin::{Admin, Readiness},
+    clock,
+    config::{Boot, Loaded},
+    endpoints,
+    gate::{
+        self, Gate,
+        rate_limit::Limiter,
+        revocation::{Revocations, View},
+        snapshot::Snapshot,
+        verify::Verifier,
+    },
+    keys::{self, Keys},
+    log,
+    metrics::Metrics,
+    proxy::{AuthApi, Proxy, Upstreams},
+    store::{postgres, postgres::Postgres, redis, redis::Redis},
+};
+
+/// Threads for stores, endpoints and background work; they wait more than they compute.
+const IO_THREADS: usize = 2;
+
+/// Why the process does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// PostgreSQL's URL.
+    #[error("`store.postgres`: {0}")]
+    Postgres(#[from] postgres::BadUrl),
+    /// Redis' URL.
+    #[error("`store.redis`: {0}")]
+    Redis(#[from] redis::BadUrl),
+    /// A socket.
+    #[error("`{key}`: cannot listen on {address}: {cause}")]
+    Listen {
+        /// The configuration key.
+        key: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// A command for issuers on the configuration of a verifier.
+    #[error("this configuration is a verifier's: without `auth` there are no accounts and no database")]
+    NotAnIssuer,
+    /// The system.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// How the process is run.
+pub struct Options {
+    /// Where to read the configuration again; `None`: it cannot be reloaded.
+    pub source: Option<PathBuf>,
+    /// What ends it.
+    pub stop: Stop,
+    /// Called once, when the first request can be answered.
+    pub on_ready: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// What every part shares.
+pub(crate) struct Shared {
+    pub(crate) boot: Boot,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) redis: Redis,
+    pub(crate) view: Arc<View>,
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) readiness: Arc<Readiness>,
+}
+
+impl Shared {
+    /// Needs a runtime to be entered: connections belong to one.
+    fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
+        let metrics = Arc::new(Metrics::new());
+        Ok(Self {
+            redis: Redis::connect(&boot.redis, &metrics)?,
+            keys: Arc::default(),
+            view: Arc::default(),
+            upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            readiness: Arc::default(),
+            metrics,
+            boot,
+        })
+    }
+}
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// When a socket or a store's URL is not usable; what goes wrong later is logged and counted, not returned.
+pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
+    let Loaded { boot, snapshot, .. } = loaded;
+    log::start(boot.log_format, &boot.log_level);
+    install_crypto();
+    free(boot.listen, "server.listen")?;
+    free(boot.admin, "server.admin")?;
+
+    let io = Builder::new_multi_thread()
+        .worker_threads(IO_THREADS)
+        .thread_name("io")
+        .enable_all()
+        .build()?;
+    let shared = {
+        let _inside = io.enter();
+        Arc::new(Shared::new(boot, snapshot)?)
+    };
+    count_panics(&shared.metrics);
+    reload::install(&shared, &shared.snapshot.load());
+    io.block_on(shared.upstreams.adopt(&shared.snapshot.load()));
+
+    let gate = gate(&shared);
+    let auth = match (&shared.boot.auth, &shared.boot.postgres) {
+        (Some(settings), Some(postgres)) => {
+            let _inside = io.enter();
+            let postgres = Postgres::connect(postgres, &shared.metrics)?;
+            let accounts = Arc::new(accounts(&shared, settings, &postgres)?);
+            issuer::bring_up(&io, &shared, &accounts);
+            Some(auth_api(&shared, &gate, &accounts, io.handle()))
+        }
+        _ => None,
+    };
+    let (reload, requests) = tokio::sync::mpsc::channel(4);
+    io.spawn(reload::run(Arc::clone(&shared), options.source, requests));
+    background::spawn(&io, &shared, &gate);
+    if let Some(on_ready) = options.on_ready {
+        io.spawn(background::announce(Arc::clone(&shared), on_ready));
+    }
+
+    let server = server(&shared, gate, auth, reload);
+    server.run(RunArgs {
+        shutdown_signal: Box::new(shutdown::Signals::new(options.stop, Arc::clone(&shared))),
+    });
+    end(io);
+    Ok(())
+}
+
+/// rustls and jsonwebtoken both ask the process which crypto library to use: ring, everywhere.
+pub fn install_crypto() {
+    // An error only says that it was installed before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    keys::provider::install();
+}
+
+fn gate(shared: &Shared) -> Arc<Gate> {
+    Arc::new(Gate {
+        verifier: Verifier::new(Arc::clone(&shared.keys), &shared.metrics),
+        revocations: Revocations {
+            view: Arc::clone(&shared.view),
+            redis: shared.redis.clone(),
+        },
+        limiter: Limiter::new(shared.redis.clone(), Arc::clone(&shared.metrics)),
+    })
+}
+
+fn auth_api(shared: &Arc<Shared>, gate: &Arc<Gate>, accounts: &Arc<Accounts>, runtime: &Handle) -> AuthApi {
+    let services = endpoints::Services {
+        accounts: Arc::clone(accounts),
+        authenticate: {
+            let (gate, shared) = (Arc::clone(gate), Arc::clone(shared));
+            Arc::new(move |headers, now| {
+                let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
+                Box::pin(async move {
+                    let identity = gate::authenticate(&headers, &gate, &snapshot, now).await?;
+                    Ok(identified(&identity))
+                })
+            })
+        },
+        identify: {
+            let (gate, shared) = (Arc::clone(gate), Arc::clone(shared));
+            Arc::new(move |headers, now| {
+                let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
+                Box::pin(async move {
+                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot, now)?;
+                    Ok(identified(&identity))
+                })
+            })
+        },
+    };
+    let base = accounts.settings.base_path.trim_end_matches('/').to_owned();
+    AuthApi::new(endpoints::router(Arc::new(services)), runtime.clone(), &base)
+}
+
+fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
+    endpoints::Identified {
+        issuer: identity.issuer.to_string(),
+        subject: identity.subject.to_string(),
+        session: identity.session.as_deref().map(str::to_owned),
+    }
+}
+
+fn server(
+    shared: &Arc<Shared>,
+    gate: Arc<Gate>,
+    auth: Option<AuthApi>,
+    reload: tokio::sync::mpsc::Sender<crate::admin::ReloadRequest>,
+) -> Server {
+    let boot = &shared.boot;
+    let conf = ServerConf {
+        threads: boot.threads,
+        // Attempts, not retries; how many of them an upstream allows is decided in `fail_to_connect`.
+        max_retries: 8,
+        grace_period_seconds: Some(boot.grace_period.as_secs()),
+        graceful_shutdown_timeout_seconds: Some(1),
+        ..ServerConf::default()
+    };
+    let mut server = Server::new_with_opt_and_conf(None, conf);
+    server.bootstrap();
+
+    let proxy = Proxy {
+        gate,
+        snapshot: Arc::clone(&shared.snapshot),
+        upstreams: Arc::clone(&shared.upstreams),
+        auth,
+        metrics: Arc::clone(&shared.metrics),
+    };
+    let mut proxy = http_proxy(&server.configuration, proxy);
+    let options = proxy.server_options.get_or_insert_default();
+    options.h2c = true;
+    options.h2_idle_timeout = Some(shared.snapshot.load().limits.idle);
+    let mut proxy = Service::new("proxy".to_owned(), proxy);
+    proxy.add_tcp(&boot.listen.to_string());
+    server.add_service(proxy);
+
+    let admin = Admin {
+        metrics: Arc::clone(&shared.metrics),
+        keys: Arc::clone(&shared.keys),
+        state: Arc::clone(&shared.readiness),
+        reload,
+    };
+    let mut admin = Service::new("admin".to_owned(), pingora::apps::http_app::HttpServer::new_app(admin));
+    admin.threads = Some(1);
+    admin.add_tcp(&boot.admin.to_string());
+    server.add_service(admin);
+    server
+}
+
+/// Pingora panics on a socket it cannot have; a sentence with the key is better.
+fn free(address: SocketAddr, key: &'static str) -> Result<(), AppError> {
+    std::net::TcpListener::bind(address)
+        .map(drop)
+        .map_err(|cause| AppError::Listen { key, address, cause })
+}
+
+fn count_panics(metrics: &Arc<Metrics>) {
+    let panics = metrics.panics.clone();
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        panics.inc();
+        print(info);
+    }));
+}
+
+/// Background work is stopped where it waits; nothing of it may hold up the end.
+fn end(io: Runtime) {
+    io.shutdown_timeout(Duration::from_millis(500));
+    tracing::info!(at = %clock::now(), "stopped");
+}

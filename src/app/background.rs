@@ -1,0 +1,102 @@
+//! Work that no request waits for.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use tokio::runtime::Runtime;
+
+use super::{Shared, revocation_feed};
+use crate::{
+    accounts::Accounts,
+    clock,
+    gate::Gate,
+    store::cleanup::{self, Before},
+};
+
+/// Between two looks at gauges that are sampled.
+const SAMPLE: Duration = Duration::from_secs(5);
+/// Between two cleanups.
+const CLEANUP: Duration = Duration::from_secs(3600);
+
+/// Starts what every instance does.
+pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
+    io.spawn(revocation_feed::follow(Arc::clone(shared)));
+    io.spawn(Arc::clone(&shared.upstreams).watch());
+    io.spawn(listening(Arc::clone(shared)));
+    let (shared, gate) = (Arc::clone(shared), Arc::clone(gate));
+    io.spawn(every(SAMPLE, move |now| {
+        let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
+        async move {
+            shared.view.forget_expired(now);
+            let entries = i64::try_from(gate.verifier.entries()).unwrap_or(i64::MAX);
+            shared.metrics.cache_entries.with_label_values(&["token"]).set(entries);
+            let up = shared.redis.ping().await.is_ok();
+            shared.metrics.store_up.with_label_values(&["redis"]).set(up.into());
+        }
+    }));
+}
+
+/// Starts what only an issuer does.
+pub(super) fn spawn_issuer(shared: &Arc<Shared>, accounts: &Arc<Accounts>) {
+    tokio::spawn(revocation_feed::tend(Arc::clone(shared), Arc::clone(accounts)));
+    let (sampled, postgres) = (Arc::clone(shared), accounts.postgres.clone());
+    tokio::spawn(every(SAMPLE, move |_| {
+        let (shared, postgres) = (Arc::clone(&sampled), postgres.clone());
+        async move {
+            postgres.record_pool();
+            let up = postgres.ping().await.is_ok();
+            shared.metrics.store_up.with_label_values(&["postgres"]).set(up.into());
+        }
+    }));
+    let (shared, accounts) = (Arc::clone(shared), Arc::clone(accounts));
+    tokio::spawn(every(CLEANUP, move |now| {
+        clean(Arc::clone(&shared), Arc::clone(&accounts), now)
+    }));
+}
+
+async fn clean(shared: Arc<Shared>, accounts: Arc<Accounts>, now: OffsetDateTime) {
+    let Some(retention) = shared.boot.retention else { return };
+    let before = Before {
+        tokens: now - retention.tokens,
+        audit: now - retention.audit,
+        keys: now,
+    };
+    let result = match cleanup::run(&accounts.postgres, before).await {
+        Ok(Some(removed)) => {
+            tracing::info!(?removed, "old rows were removed");
+            let done = shared.metrics.job_last_success.with_label_values(&["cleanup"]);
+            #[expect(clippy::cast_precision_loss, reason = "a timestamp fits")]
+            done.set(now.unix_timestamp() as f64);
+            "success"
+        }
+        Ok(None) => "skipped",
+        Err(error) => {
+            tracing::warn!(%error, "old rows stay for now");
+            "error"
+        }
+    };
+    shared.metrics.job_runs.with_label_values(&["cleanup", result]).inc();
+}
+
+/// Says that the proxy accepts connections once it really does: a probe must not send traffic to a closed port.
+async fn listening(shared: Arc<Shared>) {
+    while tokio::net::TcpStream::connect(shared.boot.listen).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    shared.readiness.listening();
+}
+
+/// Calls `on_ready` when the first request can be answered.
+pub(super) async fn announce(shared: Arc<Shared>, on_ready: Box<dyn FnOnce() + Send>) {
+    while !shared.readiness.is_ready(&shared.keys) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    on_ready();
+}
+
+async fn every<F: Future<Output = ()>>(period: Duration, mut work: impl FnMut(OffsetDateTime) -> F) {
+    loop {
+        work(clock::now()).await;
+        tokio::time::sleep(period).await;
+    }
+}

@@ -1,0 +1,86 @@
+//! Brings an issuer up: schema, then keys. Both need PostgreSQL, which may come up after us.
+
+use std::{process, sync::Arc, time::Duration};
+
+use tokio::runtime::Runtime;
+
+use super::{Shared, accounts, background};
+use crate::{
+    accounts::Accounts,
+    clock,
+    keys::issuer::IssuerError,
+    store::{
+        StoreError,
+        migrate::{self, MigrateError, SHIPPED},
+    },
+};
+
+/// Between two tries while PostgreSQL is away.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Starts the work and returns: the process listens meanwhile and says that it is not ready.
+pub(super) fn bring_up(io: &Runtime, shared: &Arc<Shared>, accounts: &Arc<Accounts>) {
+    let (shared, accounts) = (Arc::clone(shared), Arc::clone(accounts));
+    io.spawn(async move {
+        prepare_schema(&shared, &accounts).await;
+        let issuer = accounts::issuer(&shared, &accounts.settings, &accounts.postgres);
+        loop {
+            match issuer.load(clock::now()).await {
+                Ok(()) => break,
+                Err(IssuerError::Store(error)) if error.is_outage() => wait("the signing keys", &error).await,
+                Err(error) => fatal(&error.to_string()),
+            }
+        }
+        background::spawn_issuer(&shared, &accounts);
+        tokio::join!(issuer.run(clock::now), accounts.revoker.run(clock::now));
+    });
+}
+
+async fn prepare_schema(shared: &Shared, accounts: &Accounts) {
+    loop {
+        let outcome = if shared.boot.migrate_on_start {
+            migrate::up(&accounts.postgres, SHIPPED, migrate::LOCK_WAIT, clock::now())
+                .await
+                .map(|applied| {
+                    for migration in applied {
+                        tracing::info!(migration = migration.name, "migrated");
+                    }
+                    0
+                })
+        } else {
+            migrate::check(&accounts.postgres, SHIPPED).await
+        };
+        match outcome {
+            Ok(pending) => {
+                let newest = SHIPPED.last().map_or(0, |migration| migration.version);
+                shared
+                    .metrics
+                    .db_migrations_pending
+                    .set(i64::try_from(pending).unwrap_or(i64::MAX));
+                shared
+                    .metrics
+                    .db_schema_version
+                    .set(i64::from(newest) - i64::try_from(pending).unwrap_or(0));
+                if pending > 0 {
+                    fatal(&format!(
+                        "the database lacks {pending} migrations and `store.postgres.migrate_on_start` is off: run `sidegate migrate up`"
+                    ));
+                }
+                return;
+            }
+            Err(MigrateError::Store(error)) if error.is_outage() => wait("the schema", &error).await,
+            Err(error) => fatal(&error.to_string()),
+        }
+    }
+}
+
+async fn wait(what: &str, error: &StoreError) {
+    tracing::warn!(%error, "waiting for PostgreSQL to read {what}");
+    tokio::time::sleep(AGAIN).await;
+}
+
+/// Going on would mean to serve with a schema or keys that are wrong; a restart alone will not mend it.
+fn fatal(sentence: &str) -> ! {
+    tracing::error!("{sentence}");
+    process::exit(1)
+}

@@ -1,0 +1,47 @@
+//! The parts a command needs to work on an issuer's data, without serving.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::{AppError, Shared, accounts};
+use crate::{
+    accounts::Accounts,
+    config::{Boot, Loaded},
+    keys::issuer::Issuer,
+    store::postgres::Postgres,
+};
+
+/// What `sidegate user`, `keys`, `migrate` and their like work with.
+pub struct Tools {
+    /// The configuration.
+    pub boot: Boot,
+    /// The truth.
+    pub postgres: Postgres,
+    /// The services.
+    pub accounts: Arc<Accounts>,
+    /// The signing keys.
+    pub issuer: Issuer,
+}
+
+impl Tools {
+    /// Builds them on `runtime`. Nothing is connected before it is used.
+    ///
+    /// # Errors
+    /// `NotAnIssuer` without the `auth` section, and what else keeps a process from starting.
+    pub fn open(loaded: Loaded, runtime: &Handle) -> Result<Self, AppError> {
+        super::install_crypto();
+        let _inside = runtime.enter();
+        let shared = Shared::new(loaded.boot, loaded.snapshot)?;
+        let (Some(settings), Some(database)) = (&shared.boot.auth, &shared.boot.postgres) else {
+            return Err(AppError::NotAnIssuer);
+        };
+        let postgres = Postgres::connect(database, &shared.metrics)?;
+        Ok(Self {
+            accounts: Arc::new(accounts::accounts(&shared, settings, &postgres)?),
+            issuer: accounts::issuer(&shared, settings, &postgres),
+            postgres,
+            boot: shared.boot.clone(),
+        })
+    }
+}

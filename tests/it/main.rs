@@ -14,6 +14,7 @@ mod accounts;
 mod architecture;
 mod config;
 mod dev;
+mod docs;
 mod harness;
 mod store;
 #[expect(dead_code, unused_imports, reason = "until the first tests of the serving binary")]

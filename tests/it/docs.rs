@@ -1,0 +1,62 @@
+//! Documentation that lists what the program knows is compared with the program.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use sidegate::gate::denial::Denial;
+
+/// Compares `file` with `expected`; with `SIDEGATE_BLESS=1` it is written instead.
+fn same(file: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if std::env::var_os("SIDEGATE_BLESS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == expected,
+        "{file} is out of date: run SIDEGATE_BLESS=1 cargo test --test it docs::"
+    );
+}
+
+#[test]
+fn the_list_of_refusals_is_that_of_the_program() {
+    let mut page = "# Refusals of the proxy\n\n\
+        Every refusal of a proxied request, by its stable `code`. The same word stands in the body, in the label `reason` of\n\
+        `sidegate_auth_decisions_total`, and in the log. This page is made from the program.\n\n\
+        | code | status | challenge | what the caller reads |\n|---|---|---|---|\n"
+        .to_owned();
+    for denial in Denial::all() {
+        let challenge = denial.challenge().map_or_else(String::new, |challenge| {
+            let error = challenge
+                .split("error=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next());
+            format!("`{}`", error.unwrap_or("Bearer"))
+        });
+        writeln!(
+            page,
+            "| `{}` | {} | {challenge} | {} |",
+            denial.code(),
+            denial.status().as_u16(),
+            denial.title()
+        )
+        .unwrap();
+    }
+    same("docs/refusals.md", &page);
+}
+
+#[test]
+fn every_metric_that_the_readme_or_the_architecture_names_exists() {
+    let metrics = sidegate::metrics::Metrics::new();
+    let known = metrics.all_names();
+    for file in ["README.md", "ARCHITECTURE.md", "docs/refusals.md"] {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            let is_metric = word.starts_with("sidegate_") && (word.ends_with("_total") || word.ends_with("_seconds"));
+            assert!(
+                !is_metric || known.contains(&word),
+                "{file} names {word}, which does not exist"
+            );
+        }
+    }
+}

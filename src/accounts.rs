@@ -32,6 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 pub use access::SessionOf;
 pub use error::Failure;
@@ -44,7 +45,7 @@ pub use password::Hasher;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
 pub use refresh::RefreshError;
 pub use register::{Registration, RegistrationError};
-pub use revoker::{Apply, Ended, Publish, Revocation, Revoker};
+pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
 pub use settings::Settings;
 
@@ -54,6 +55,7 @@ pub use crate::store::users::User;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::store::postgres::Postgres;
+use crate::store::revocations::{Revocation, Subject};
 
 /// The services. One per process; every request shares it.
 pub struct Accounts {
@@ -74,11 +76,26 @@ pub struct Accounts {
 }
 
 impl Accounts {
+    /// The end of a session's access tokens.
+    fn session_ended(&self, session_id: Uuid, now: OffsetDateTime) -> Revocation {
+        self.revocation(Subject::Sid(session_id.to_string()), now)
+    }
+
+    /// The end of all access tokens that a user was issued until now.
+    fn user_outdated(&self, user_id: Uuid, now: OffsetDateTime) -> Revocation {
+        self.revocation(
+            Subject::User {
+                id: user_id.to_string(),
+                valid_after: now,
+            },
+            now,
+        )
+    }
+
     /// A revocation that outlives every token it concerns.
-    fn revocation(&self, ended: Ended, now: OffsetDateTime) -> Revocation {
+    fn revocation(&self, subject: Subject, now: OffsetDateTime) -> Revocation {
         Revocation {
-            ended,
-            at: now,
+            subject,
             expires_at: now + self.settings.access_token.longest_life() + revoker::LEEWAY,
         }
     }

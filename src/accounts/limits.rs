@@ -8,10 +8,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use time::OffsetDateTime;
 
-use crate::store::StoreError;
+use crate::store::redis::Redis;
+use crate::store::{StoreError, rate_limits};
 
 /// What a window says of one more attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +52,21 @@ impl Limiter {
             take,
             local: Mutex::default(),
         }
+    }
+
+    /// Counts in Redis, for all instances together.
+    pub fn in_redis(redis: Redis) -> Self {
+        Self::new(Arc::new(move |policy, key, limit, window| {
+            let redis = redis.clone();
+            async move {
+                let taken = rate_limits::take(&redis, policy, &key, u64::from(limit), window, 1).await?;
+                Ok(Taken {
+                    allowed: taken.allowed,
+                    retry_after: taken.retry_after,
+                })
+            }
+            .boxed()
+        }))
     }
 
     /// Counts one attempt.
@@ -118,7 +135,6 @@ pub(super) fn address_key(address: IpAddr) -> String {
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt;
     use time::macros::datetime;
 
     use super::*;

@@ -8,7 +8,8 @@ use super::names::{self, Identifier, NameError};
 use super::origin::Happening;
 use super::password::Weakness;
 use super::password::rules::{self, Person};
-use super::{Accounts, Ended, Failure, Origin};
+use super::tokens::{Access, Proof};
+use super::{Accounts, Failure, Origin};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::users::{self, NewUser, User};
@@ -210,15 +211,7 @@ impl Accounts {
         }
         tx.commit().await?;
         if outdated {
-            self.revoker
-                .revoke(&[self.revocation(
-                    Ended::Outdated {
-                        id: user.id,
-                        until: now,
-                    },
-                    now,
-                )])
-                .await;
+            self.revoker.revoke(&[self.user_outdated(user.id, now)]).await;
         }
         Ok(user)
     }
@@ -256,13 +249,35 @@ impl Accounts {
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(
-            &[self.revocation(Ended::Session(session_id), now)],
-            ended.len(),
-            "admin",
-        )
-        .await;
+        self.publish(&[self.session_ended(session_id, now)], ended.len(), "admin")
+            .await;
         Ok(!ended.is_empty())
+    }
+
+    /// Makes an access token for a user, outside any session; it is written down like a login.
+    ///
+    /// # Errors
+    /// When the account is deleted or locked, or there is no key.
+    pub async fn mint(&self, user: &User, now: OffsetDateTime) -> Result<Access, OperatorError> {
+        if user.deleted_at.is_some() || user.is_locked(now) {
+            return Err(OperatorError::NotFound(user.email.clone()));
+        }
+        let proof = Proof {
+            session_id: Uuid::new_v4(),
+            auth_time: now,
+            amr: &["operator".to_owned()],
+        };
+        let access = self.access(user, proof, now).map_err(Failure::from)?;
+        Happening::to(Some(user.id), Event::LoginSucceeded, &Origin::default())
+            .session(proof.session_id)
+            .with("method", "operator")
+            .insert(&self.postgres, &self.metrics, now)
+            .await?;
+        self.metrics
+            .tokens_issued
+            .with_label_values(&["access", "operator"])
+            .inc();
+        Ok(access)
     }
 
     fn check_password(&self, password: &Secret, email: &str, username: Option<&str>) -> Result<(), OperatorError> {

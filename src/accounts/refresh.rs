@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 use super::origin::Happening;
 use super::pair::{self, Pair};
 use super::settings::LostAnswer;
-use super::{Accounts, Ended, Failure, Origin, tokens};
+use super::{Accounts, Failure, Origin, tokens};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
@@ -258,9 +258,7 @@ impl Accounts {
         self.metrics.refresh_reuse_detected.inc();
         self.metrics.sessions_revoked.with_label_values(&["reuse"]).inc();
         tracing::warn!(user_id = %row.user_id, session_id = %row.session_id, "a used refresh token came back; session ended");
-        self.revoker
-            .revoke(&[self.revocation(Ended::Session(row.session_id), now)])
-            .await;
+        self.revoker.revoke(&[self.session_ended(row.session_id, now)]).await;
         Err(RefreshError::Reused)
     }
 }

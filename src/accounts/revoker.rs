@@ -8,43 +8,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use crate::store::StoreError;
-
-/// What an entry ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The tokens of a session.
-    Session(Uuid),
-    /// All tokens of a user that were issued up to `until`.
-    User {
-        /// Whose.
-        id: Uuid,
-        /// The last instant whose tokens are ended.
-        until: OffsetDateTime,
-    },
-    /// The same, but only because the user's rights changed: the client should refresh, not sign in again.
-    Outdated {
-        /// Whose.
-        id: Uuid,
-        /// The last instant whose tokens are outdated.
-        until: OffsetDateTime,
-    },
-}
-
-/// One revocation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revocation {
-    /// What ends.
-    pub ended: Ended,
-    /// When it was decided.
-    pub at: OffsetDateTime,
-    /// When every token it concerns has expired, leeway included.
-    pub expires_at: OffsetDateTime,
-}
+use crate::store::redis::Redis;
+use crate::store::revocations::{self, Revocation};
 
 /// How far a verifier's clock may be off: a revocation that went before the token did would let it pass again.
 pub(super) const LEEWAY: Duration = Duration::from_secs(60);
@@ -60,7 +31,10 @@ const PENDING_MAX: usize = 100_000;
 pub type Apply = Arc<dyn Fn(&Revocation) + Send + Sync>;
 
 /// Sends an entry to the feed.
-pub type Publish = Arc<dyn Fn(Revocation) -> futures::future::BoxFuture<'static, Result<(), StoreError>> + Send + Sync>;
+pub type Publish = Arc<dyn Fn(Vec<Revocation>) -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync>;
+
+/// Entries per call while what waited is published: one call must fit into its deadline.
+const BATCH: usize = 200;
 
 /// Publishes revocations.
 pub struct Revoker {
@@ -81,17 +55,23 @@ impl Revoker {
         }
     }
 
+    /// Publishes to the feed in Redis. `keep` is the longest life of an access token.
+    pub fn to_redis(apply: Apply, redis: Redis, keep: Duration, clock: fn() -> OffsetDateTime) -> Self {
+        let publish = move |entries: Vec<Revocation>| {
+            let redis = redis.clone();
+            async move { revocations::publish(&redis, &entries, keep, clock()).await }.boxed()
+        };
+        Self::new(apply, Arc::new(publish))
+    }
+
     /// Applies the entries here and publishes them, once; what cannot be published now is left to [`Self::run`].
     pub async fn revoke(&self, entries: &[Revocation]) {
         for entry in entries {
             (self.apply)(entry);
         }
-        for (index, entry) in entries.iter().enumerate() {
-            if let Err(error) = (self.publish)(*entry).await {
-                tracing::warn!(%error, entries = entries.len() - index, "revocations wait for Redis");
-                self.keep(&entries[index..]);
-                return;
-            }
+        if let Err(error) = (self.publish)(entries.to_vec()).await {
+            tracing::warn!(%error, entries = entries.len(), "revocations wait for Redis");
+            self.keep(entries);
         }
     }
 
@@ -111,27 +91,28 @@ impl Revoker {
     /// Publishes what waits, oldest first, until nothing does.
     async fn drain(&self, clock: fn() -> OffsetDateTime) {
         loop {
-            let Some(entry) = self.lock().front().copied() else {
-                return;
+            let now = clock();
+            let batch = {
+                let mut pending = self.lock();
+                pending.retain(|entry| entry.expires_at > now);
+                pending.iter().take(BATCH).cloned().collect::<Vec<_>>()
             };
-            if entry.expires_at > clock()
-                && let Err(error) = (self.publish)(entry).await
-            {
+            if batch.is_empty() {
+                return;
+            }
+            if let Err(error) = (self.publish)(batch.clone()).await {
                 tracing::debug!(%error, pending = self.pending(), "revocations still wait for Redis");
                 tokio::time::sleep(RETRY_EVERY).await;
                 continue;
             }
-            let mut pending = self.lock();
-            // A full queue may have dropped it meanwhile.
-            if pending.front() == Some(&entry) {
-                pending.pop_front();
-            }
+            // A full queue may have dropped some of them meanwhile.
+            self.lock().retain(|entry| !batch.contains(entry));
         }
     }
 
     fn keep(&self, entries: &[Revocation]) {
         let mut pending = self.lock();
-        pending.extend(entries);
+        pending.extend(entries.iter().cloned());
         let surplus = pending.len().saturating_sub(PENDING_MAX);
         if surplus > 0 {
             pending.drain(..surplus);
@@ -153,18 +134,17 @@ impl Revoker {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use futures::FutureExt;
     use time::macros::datetime;
 
     use super::*;
     use crate::store::StoreName;
+    use crate::store::revocations::Subject;
 
     const NOW: OffsetDateTime = datetime!(2026-11-23 20:00 UTC);
 
     fn entry(n: u128) -> Revocation {
         Revocation {
-            ended: Ended::Session(Uuid::from_u128(n)),
-            at: NOW,
+            subject: Subject::Sid(n.to_string()),
             expires_at: NOW + Duration::from_secs(660),
         }
     }
@@ -176,18 +156,18 @@ mod tests {
         let revoker = Arc::new(Revoker::new(
             Arc::new({
                 let applied = Arc::clone(&applied);
-                move |entry: &Revocation| applied.lock().unwrap().push(*entry)
+                move |entry: &Revocation| applied.lock().unwrap().push(entry.clone())
             }),
             Arc::new({
                 let (away, published) = (Arc::clone(&away), Arc::clone(&published));
-                move |entry| {
+                move |entries: Vec<Revocation>| {
                     let answer = if away.load(Ordering::SeqCst) {
                         Err(StoreError::Timeout {
                             store: StoreName::Redis,
                             operation: "revocation_publish",
                         })
                     } else {
-                        published.lock().unwrap().push(entry);
+                        published.lock().unwrap().extend(entries);
                         Ok(())
                     };
                     async move { answer }.boxed()

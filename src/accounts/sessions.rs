@@ -4,11 +4,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::origin::Happening;
-use super::{Accounts, Ended, Failure, Origin, Revocation, SessionOf, tokens};
+use super::{Accounts, Failure, Origin, SessionOf, tokens};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
 use crate::store::refresh_tokens;
+use crate::store::revocations::Revocation;
 use crate::store::sessions::{self, Session};
 use crate::store::{StoreError, users};
 
@@ -83,22 +84,13 @@ impl Accounts {
         tx.commit().await?;
 
         let reason = if scope == Scope::This { "logout" } else { "logout_all" };
-        let mut entries = ended
-            .iter()
-            .map(|id| self.revocation(Ended::Session(*id), now))
-            .collect::<Vec<_>>();
+        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
         if scope == Scope::This && ended.is_empty() {
             // Its refresh token had expired, but an access token may live on.
-            entries.push(self.revocation(Ended::Session(by.session_id), now));
+            entries.push(self.session_ended(by.session_id, now));
         }
         if scope == Scope::All {
-            entries.push(self.revocation(
-                Ended::User {
-                    id: by.user_id,
-                    until: now,
-                },
-                now,
-            ));
+            entries.push(self.user_outdated(by.user_id, now));
         }
         self.publish(&entries, ended.len(), reason).await;
         Ok(())
@@ -156,17 +148,8 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<Vec<Revocation>, StoreError> {
         let ended = sessions::revoke(tx, user_id, sessions::Scope::All, reason, now).await?;
-        let mut entries = ended
-            .iter()
-            .map(|id| self.revocation(Ended::Session(*id), now))
-            .collect::<Vec<_>>();
-        entries.push(self.revocation(
-            Ended::User {
-                id: user_id,
-                until: now,
-            },
-            now,
-        ));
+        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        entries.push(self.user_outdated(user_id, now));
         Ok(entries)
     }
 
@@ -180,10 +163,7 @@ impl Accounts {
     }
 
     async fn publish_ended(&self, ended: &[Uuid], reason: &str, now: OffsetDateTime) {
-        let entries = ended
-            .iter()
-            .map(|id| self.revocation(Ended::Session(*id), now))
-            .collect::<Vec<_>>();
+        let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
         self.publish(&entries, ended.len(), reason).await;
     }
 }

@@ -4,11 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use super::{AppError, Shared};
 use crate::{
-    accounts::{Accounts, Apply, Ended, Hasher, Limiter, Publish, Revocation, Revoker, Settings, Taken},
+    accounts::{Accounts, Apply, Hasher, Limiter, Revoker, Settings},
     clock,
     gate::revocation::{Kind, View},
     keys::issuer::{self, Issuer},
-    store::{postgres::Postgres, rate_limits, redis::Redis, revocations},
+    store::{
+        postgres::Postgres,
+        revocations::{Revocation, Subject},
+    },
 };
 
 /// The services of the `/auth` API.
@@ -22,8 +25,13 @@ pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres
         postgres: postgres.clone(),
         keys: Arc::clone(&shared.keys),
         hasher: Hasher::start(&settings.password, Arc::clone(&shared.metrics))?,
-        revoker: Arc::new(Revoker::new(apply(&shared.view), publish(&shared.redis, keep))),
-        limiter: limiter(&shared.redis),
+        revoker: Arc::new(Revoker::to_redis(
+            apply(&shared.view),
+            shared.redis.clone(),
+            keep,
+            clock::now,
+        )),
+        limiter: Limiter::in_redis(shared.redis.clone()),
         metrics: Arc::clone(&shared.metrics),
     })
 }
@@ -53,45 +61,11 @@ pub(super) fn keep(settings: &Settings) -> Duration {
 /// What a revocation means for the view of this instance, before the answer is sent.
 fn apply(view: &Arc<View>) -> Apply {
     let view = Arc::clone(view);
-    Arc::new(move |revocation: &Revocation| match revocation.ended {
-        Ended::Session(id) => view.revoke(Kind::Sid, &id.to_string(), None, revocation.expires_at),
-        Ended::User { id, until } | Ended::Outdated { id, until } => {
-            view.revoke(Kind::User, &id.to_string(), Some(until), revocation.expires_at);
+    Arc::new(move |revocation: &Revocation| match &revocation.subject {
+        Subject::Jti(id) => view.revoke(Kind::Jti, id, None, revocation.expires_at),
+        Subject::Sid(id) => view.revoke(Kind::Sid, id, None, revocation.expires_at),
+        Subject::User { id, valid_after } => {
+            view.revoke(Kind::User, id, Some(*valid_after), revocation.expires_at);
         }
     })
-}
-
-fn publish(redis: &Redis, keep: Duration) -> Publish {
-    let redis = redis.clone();
-    Arc::new(move |revocation: Revocation| {
-        let redis = redis.clone();
-        Box::pin(async move {
-            let subject = match revocation.ended {
-                Ended::Session(id) => revocations::Subject::Sid(id.to_string()),
-                Ended::User { id, until } | Ended::Outdated { id, until } => revocations::Subject::User {
-                    id: id.to_string(),
-                    valid_after: until,
-                },
-            };
-            let entry = revocations::Revocation {
-                subject,
-                expires_at: revocation.expires_at,
-            };
-            revocations::publish(&redis, &[entry], keep, clock::now()).await
-        })
-    })
-}
-
-fn limiter(redis: &Redis) -> Limiter {
-    let redis = redis.clone();
-    Limiter::new(Arc::new(move |policy, key, limit, window| {
-        let redis = redis.clone();
-        Box::pin(async move {
-            let taken = rate_limits::take(&redis, policy, &key, limit.into(), window, 1).await?;
-            Ok(Taken {
-                allowed: taken.allowed,
-                retry_after: taken.retry_after,
-            })
-        })
-    }))
 }

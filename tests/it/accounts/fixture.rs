@@ -6,14 +6,15 @@ use std::time::Duration;
 use futures::FutureExt;
 use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
 use sidegate::accounts::{
-    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revocation, Revoker,
-    SessionOf, Settings, Taken, User,
+    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
+    Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, issuer, provider};
 use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
+use sidegate::store::revocations::Revocation;
 use time::OffsetDateTime;
 
 use crate::store::fixture::{Database, NOW};
@@ -49,8 +50,8 @@ impl Services {
         issuer(&settings, &postgres, &keys).load(NOW).await.unwrap();
         let published = Arc::new(Mutex::new(Vec::new()));
         let feed = Arc::clone(&published);
-        let publish = move |entry| {
-            feed.lock().unwrap().push(entry);
+        let publish = move |entries: Vec<Revocation>| {
+            feed.lock().unwrap().extend(entries);
             async { Ok(()) }.boxed()
         };
         let unlimited = |_, _, _, _| {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use sidegate::accounts::RefreshError;
 use sidegate::accounts::settings::LostAnswer;
-use sidegate::accounts::{Ended, RefreshError};
+use sidegate::store::revocations::Subject;
 
 use super::fixture::Services;
 use crate::store::fixture::NOW;
@@ -49,7 +50,7 @@ async fn a_used_token_whose_successor_was_used_ends_the_session_for_both() {
         (0, 1)
     );
     let published = services.published.lock().unwrap();
-    assert_eq!(published[0].ended, Ended::Session(first.session_id));
+    assert_eq!(published[0].subject, Subject::Sid(first.session_id.to_string()));
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use sidegate::accounts::{Ended, Grant, LoginError, Origin, ProfileError, RefreshError, Scope};
+use sidegate::accounts::{Grant, LoginError, Origin, ProfileError, RefreshError, Scope};
 use sidegate::secret::Secret;
+use sidegate::store::revocations::Subject;
 use uuid::Uuid;
 
 use super::fixture::{PASSWORD, Services, of};
@@ -36,7 +37,7 @@ async fn a_logout_ends_this_session_the_others_or_all() {
             assert_eq!(
                 published
                     .iter()
-                    .any(|entry| entry.ended == Ended::Session(pair.session_id)),
+                    .any(|entry| entry.subject == Subject::Sid(pair.session_id.to_string())),
                 !left
             );
         }
@@ -181,10 +182,10 @@ async fn a_grant_reaches_the_next_token_and_outdates_those_before() {
     };
     services.accounts.grant(&alice, &grant, NOW).await.unwrap();
     assert_eq!(
-        services.published.lock().unwrap()[0].ended,
-        Ended::Outdated {
-            id: alice.id,
-            until: NOW
+        services.published.lock().unwrap()[0].subject,
+        Subject::User {
+            id: alice.id.to_string(),
+            valid_after: NOW
         }
     );
     let next = services.refresh(&pair.refresh_token, NOW).await.unwrap();

@@ -13,10 +13,15 @@ pub mod config;
 pub mod db;
 pub mod dev;
 pub mod healthcheck;
+pub mod keys;
 pub mod migrate;
 pub mod operate;
+pub mod operator;
 pub mod output;
 pub mod serve;
+pub mod session;
+pub mod token;
+pub mod user;
 
 /// A reverse-proxy auth sidecar.
 #[derive(Debug, Parser)]
@@ -56,6 +61,14 @@ pub enum Command {
         #[command(flatten)]
         args: db::Args,
     },
+    /// Accounts.
+    User(user::Args),
+    /// Who is signed in where.
+    Session(session::Args),
+    /// The keys that sign access tokens.
+    Keys(keys::Args),
+    /// Access tokens, made and looked into by hand.
+    Token(token::Args),
     /// Ask the admin listener whether this instance is ready.
     Healthcheck(healthcheck::Args),
     /// Print completions for a shell.
@@ -80,6 +93,10 @@ impl Cli {
                 let retention = tools.boot.retention.expect("an issuer has one");
                 db::run(&args, &tools.postgres, retention, clock::now(), &mut std::io::stdout()).await
             }),
+            Command::User(args) => user::run(args),
+            Command::Session(args) => session::run(args),
+            Command::Keys(args) => keys::run(args),
+            Command::Token(args) => token::run(args),
             Command::Healthcheck(args) => healthcheck::run(&args),
             Command::Completions { shell } => {
                 let mut text = Vec::new();

@@ -15,7 +15,7 @@ use crate::config;
 #[derive(Debug, clap::Args)]
 pub struct Target {
     /// The configuration of the issuer.
-    #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
+    #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml", global = true)]
     pub config: PathBuf,
 }
 

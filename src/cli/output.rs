@@ -42,10 +42,13 @@ pub fn rows<T: Serialize>(out: &mut impl Write, format: Format, columns: &[&str]
     Ok(())
 }
 
-fn text(value: &Value) -> String {
+/// A value as a cell of a table.
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Array(values) if values.is_empty() => "-".to_owned(),
+        Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
 }

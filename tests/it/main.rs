@@ -16,6 +16,7 @@ mod config;
 mod dev;
 mod docs;
 mod harness;
+mod operator;
 mod store;
 #[expect(dead_code, unused_imports, reason = "until the first tests of the serving binary")]
 mod support;

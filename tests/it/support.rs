@@ -7,7 +7,7 @@
 //! assert_eq!(answer.upstream_saw().header_family("x-user"), [""; 0]);
 //! ```
 
-mod config;
+pub mod config;
 mod database;
 mod fault_proxy;
 mod http;

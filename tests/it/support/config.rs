@@ -48,7 +48,7 @@ auth:
   secret: "{SECRET}"
   registration: {{ mode: open }}
   password: {{ cost: 4 }}
-  login: {{ per_address: 10000/1m, per_account: 10000/1m }}
+  login_limit: {{ per_address: 10000, per_account: 10000 }}
 upstreams:
   app: {{ servers: ["http://{upstream}"] }}
 routes: []

@@ -1,0 +1,80 @@
+//! `sidegate session`: who is signed in where.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::operator::{Answer, Common, Failed, instant, run as operate};
+use crate::app::Tools;
+use crate::clock;
+
+/// Who is signed in where.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What can be done with sessions.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List the open sessions of an account.
+    List {
+        /// Whose: an id, an address or a username.
+        user: String,
+    },
+    /// End one session.
+    Revoke {
+        /// Which.
+        id: Uuid,
+    },
+}
+
+/// Does it.
+pub fn run(args: Args) -> ExitCode {
+    operate(&args.common, async |tools| work(tools, args.command).await)
+}
+
+async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
+    let accounts = &tools.accounts;
+    match command {
+        Command::List { user } => {
+            let user = accounts.lookup(&user).await?;
+            let rows = accounts
+                .sessions(user.id, clock::now())
+                .await?
+                .into_iter()
+                .map(|session| {
+                    json!({
+                        "id": session.session_id,
+                        "device_name": session.device_name,
+                        "user_agent": session.user_agent,
+                        "address": session.address,
+                        "created_at": instant(Some(session.started_at)),
+                        "last_seen_at": instant(Some(session.last_seen_at)),
+                        "expires_at": instant(Some(session.expires_at)),
+                    })
+                });
+            let columns = &[
+                "id",
+                "device_name",
+                "user_agent",
+                "address",
+                "created_at",
+                "last_seen_at",
+            ];
+            Ok(Answer::Rows(columns, rows.collect()))
+        }
+        Command::Revoke { id } => {
+            if accounts.revoke_session(id, clock::now()).await? {
+                Ok(Answer::Done(format!("the session {id} has ended")))
+            } else {
+                Err(format!("there is no open session {id}").into())
+            }
+        }
+    }
+}

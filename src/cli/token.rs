@@ -1,0 +1,87 @@
+//! `sidegate token`: access tokens, made and looked into by hand.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::operator::{Answer, Common, Failed, run as operate};
+use crate::app::Tools;
+use crate::clock;
+
+/// Access tokens, made and looked into by hand.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What can be done with tokens.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Make an access token for an account, for a test or an emergency. It is written to the audit log.
+    Mint {
+        /// Whose: an id, an address or a username.
+        user: String,
+    },
+    /// Say what is in a token, read from standard input, and whether our keys verify it.
+    Inspect,
+}
+
+/// Does it.
+pub fn run(args: Args) -> ExitCode {
+    operate(&args.common, async |tools| work(tools, args.command).await)
+}
+
+async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
+    tools.issuer.load(clock::now()).await?;
+    match command {
+        Command::Mint { user } => {
+            let user = tools.accounts.lookup(&user).await?;
+            let access = tools.accounts.mint(&user, clock::now()).await?;
+            Ok(Answer::One(
+                json!({ "access_token": access.token.expose(), "expires_in": access.expires_in }),
+            ))
+        }
+        Command::Inspect => {
+            let mut text = String::new();
+            std::io::stdin().take(64 * 1024).read_to_string(&mut text)?;
+            inspect(tools, text.trim())
+        }
+    }
+}
+
+/// Nothing is granted by this, so an expired token of an unknown key is shown like any other.
+fn inspect(tools: &Tools, token: &str) -> Result<Answer, Failed> {
+    let (input, signature) = token.rsplit_once('.').ok_or("this is no JWT: it has no dots")?;
+    let (header, claims) = input
+        .split_once('.')
+        .ok_or("this is no JWT: it has one dot and not two")?;
+    let (header, claims) = (part(header)?, part(claims)?);
+    let issuer = claims["iss"].as_str().unwrap_or_default();
+    let key = tools.accounts.keys.current().find(issuer, header["kid"].as_str());
+    let verdict = match key {
+        None => "unknown key",
+        Some(key) if header["alg"] != key.algorithm().name() => "wrong algorithm",
+        Some(key) if key.verify(input.as_bytes(), signature) => "valid",
+        Some(_) => "wrong",
+    };
+    let expired = claims["exp"]
+        .as_i64()
+        .is_none_or(|exp| exp <= clock::now().unix_timestamp());
+    Ok(Answer::One(
+        json!({ "signature": verdict, "expired": expired, "header": header, "claims": claims }),
+    ))
+}
+
+fn part(text: &str) -> Result<Value, Failed> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| "this is no JWT: a part is not base64url")?;
+    serde_json::from_slice(&bytes).map_err(|_| "this is no JWT: a part is not JSON".into())
+}

@@ -1,7 +1,7 @@
 # `make demo` shows it, `make test` tests it, `make lint` is picky. Nothing else needs to be installed or started first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint tools packages clean
+.PHONY: help demo test lint bench tools packages clean
 
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
@@ -35,6 +35,11 @@ lint: ## Formatting, clippy, documentation, and what may be in the dependency tr
 	else \
 	    echo "skipped: cargo-deny is not installed ('make tools' installs it)"; \
 	fi
+
+bench: packages ## Measure the proxy under load (needs wrk; some minutes); BENCHMARKS.md has the figures
+	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk" >&2; exit 1; }
+	@$(CARGO) build --locked --release
+	@target/release/sidegate dev --run -- $(CARGO) bench --locked --bench end_to_end
 
 tools: ## Install the tools of `make lint` into .tools (once; some minutes)
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny >/dev/null || \

@@ -12,6 +12,7 @@
 
 mod accounts;
 mod architecture;
+mod auth;
 mod config;
 mod dev;
 mod docs;

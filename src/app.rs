@@ -18,6 +18,7 @@ mod tools;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
 use pingora::{
     proxy::http_proxy,
     server::{RunArgs, Server, configuration::ServerConf},
@@ -85,8 +86,11 @@ pub struct Options {
     /// What ends it.
     pub stop: Stop,
     /// Called once, when the first request can be answered.
-    pub on_ready: Option<Box<dyn FnOnce() + Send>>,
+    pub on_ready: Option<OnReady>,
 }
+
+/// Is given the accounts' services; a verifier has none.
+pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
 
 /// What every part shares.
 pub(crate) struct Shared {
@@ -142,21 +146,24 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     io.block_on(shared.upstreams.adopt(&shared.snapshot.load()));
 
     let gate = gate(&shared);
-    let auth = match (&shared.boot.auth, &shared.boot.postgres) {
+    let services = match (&shared.boot.auth, &shared.boot.postgres) {
         (Some(settings), Some(postgres)) => {
             let _inside = io.enter();
             let postgres = Postgres::connect(postgres, &shared.metrics)?;
             let accounts = Arc::new(accounts(&shared, settings, &postgres)?);
             issuer::bring_up(&io, &shared, &accounts);
-            Some(auth_api(&shared, &gate, &accounts, io.handle()))
+            Some(accounts)
         }
         _ => None,
     };
+    let auth = services
+        .as_ref()
+        .map(|accounts| auth_api(&shared, &gate, accounts, io.handle()));
     let (reload, requests) = tokio::sync::mpsc::channel(4);
     io.spawn(reload::run(Arc::clone(&shared), options.source, requests));
     background::spawn(&io, &shared, &gate);
     if let Some(on_ready) = options.on_ready {
-        io.spawn(background::announce(Arc::clone(&shared), on_ready));
+        io.spawn(background::announce(Arc::clone(&shared), services, on_ready));
     }
 
     let server = server(&shared, gate, auth, reload);

@@ -84,7 +84,7 @@ impl Cli {
         match self.command {
             Command::Check(args) => check::run(&args),
             Command::Config(args) => config::run(&args),
-            Command::Dev(args) => dev::run(&args),
+            Command::Dev(args) => dev::run(args),
             Command::Serve(args) => serve::run(args),
             Command::Migrate { target, args } => operate::with_tools(&target, async |tools| {
                 migrate::run(&args, &tools.postgres, clock::now(), &mut std::io::stdout()).await

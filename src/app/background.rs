@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
-use super::{Shared, revocation_feed};
+use super::{OnReady, Shared, revocation_feed};
 use crate::{
     accounts::Accounts,
     clock,
@@ -87,11 +87,11 @@ async fn listening(shared: Arc<Shared>) {
 }
 
 /// Calls `on_ready` when the first request can be answered.
-pub(super) async fn announce(shared: Arc<Shared>, on_ready: Box<dyn FnOnce() + Send>) {
+pub(super) async fn announce(shared: Arc<Shared>, services: Option<Arc<Accounts>>, on_ready: OnReady) {
     while !shared.readiness.is_ready(&shared.keys) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    on_ready();
+    on_ready(services).await;
 }
 
 async fn every<F: Future<Output = ()>>(period: Duration, mut work: impl FnMut(OffsetDateTime) -> F) {

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde_json::json;
+use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -64,6 +64,7 @@ async fn converse(stream: TcpStream) -> io::Result<()> {
 }
 
 /// A request's head, as it came.
+#[derive(Serialize)]
 struct Head {
     method: String,
     target: String,
@@ -139,8 +140,7 @@ async fn skip(stream: &mut BufReader<TcpStream>, bytes: u64) -> io::Result<()> {
 }
 
 fn answer(head: &Head) -> String {
-    let what = json!({ "method": head.method, "target": head.target, "headers": head.headers });
-    let mut body = serde_json::to_string_pretty(&what).expect("strings are always valid JSON");
+    let mut body = serde_json::to_string_pretty(head).expect("strings are always valid JSON");
     body.push('\n');
     let mut answer = String::from("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n");
     let _ = write!(answer, "content-length: {}\r\n\r\n", body.len());

@@ -145,7 +145,7 @@ Three things to try in another terminal:
 
       401, for nobody is signed in
 
-  TOKEN=$(curl -s http://{listen}/auth/login -H 'Content-Type: application/json' -d '{{"login":"{DEMO_EMAIL}","password":"{password}"}}' | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p'); echo "${{TOKEN:-no token}}"
+  TOKEN=$(curl -s http://{listen}/auth/login -H 'Content-Type: application/json' -d '{{"email":"{DEMO_EMAIL}","password":"{password}"}}' | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p'); echo "${{TOKEN:-no token}}"
 
       the demo user's access token, good for ten minutes, now in $TOKEN
 

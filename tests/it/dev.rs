@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal};
 use sidegate::dev::{Durability, Services};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
+
+use crate::support::{Port, Upstream};
 
 /// A directory that the servers' user can enter when the tests run as root.
 fn place() -> TempDir {
@@ -158,4 +160,155 @@ fn a_missing_program_is_one_sentence_with_the_package_to_install() {
         said.contains("is not installed: install the package") && said.lines().count() == 1,
         "{said}"
     );
+}
+
+/// A running `sidegate dev`, ended with the value unless the test ends it.
+struct Playground {
+    child: Child,
+    said: String,
+    listen: Port,
+}
+
+impl Playground {
+    fn start(dir: &Path, more: &[&str]) -> Self {
+        let (listen, admin) = (Port::reserve(), Port::reserve());
+        let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))
+            .args([
+                "dev",
+                "--listen",
+                &listen.address(),
+                "--admin",
+                &admin.address(),
+                "--dir",
+            ])
+            .arg(dir)
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // The announcement ends with what the third command answers.
+        while !said.contains("Authorization: Bearer $TOKEN") {
+            said.push_str(&lines.next().expect("it announces what runs").unwrap());
+            said.push('\n');
+        }
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, said, listen }
+    }
+
+    /// The three commands, as somebody would copy them.
+    fn commands(&self) -> Vec<&str> {
+        let begins = ["  curl ", "  TOKEN="];
+        self.said
+            .lines()
+            .filter(|line| begins.iter().any(|begin| line.starts_with(begin)))
+            .collect()
+    }
+}
+
+impl Drop for Playground {
+    fn drop(&mut self) {
+        // Politely, or its servers stay.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// The processes that work in `dir`.
+fn working_in(dir: &Path) -> Vec<String> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let inside = |process: &std::fs::DirEntry| {
+        std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
+    };
+    processes
+        .filter(inside)
+        .map(|process| process.path().display().to_string())
+        .collect()
+}
+
+fn shell(script: &str) -> String {
+    let output = Command::new("bash").args(["-c", script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_three_commands_do_what_is_printed_beside_them() {
+    let dir = place();
+    let playground = Playground::start(dir.path(), &[]);
+    let commands = playground.commands();
+    assert_eq!(commands.len(), 3, "{}", playground.said);
+    assert!(shell(commands[0]).starts_with("HTTP/1.1 401"));
+    assert!(shell(commands[1]).starts_with("ey"));
+    let echo: serde_json::Value =
+        serde_json::from_str(&shell(&format!("{} >&2; {}", commands[1], commands[2]))).unwrap();
+    let headers = echo["headers"].to_string().to_lowercase();
+    assert!(headers.contains("x-forwarded-user: "), "{echo}");
+    assert!(headers.contains("x-forwarded-email: demo@example.com"), "{echo}");
+    assert!(!headers.contains("bearer"), "{echo}");
+}
+
+#[test]
+fn ctrl_c_ends_all_of_it_and_a_second_start_knows_the_demo_user() {
+    let dir = place();
+    let mut first = Playground::start(dir.path(), &[]);
+    let pid = Pid::from_child(&first.child);
+    rustix::process::kill_process(pid, Signal::INT).unwrap();
+    assert!(first.child.wait().unwrap().success());
+    assert_eq!(working_in(dir.path()), [""; 0]);
+    assert!(!dir.path().join("run").exists(), "sockets are left");
+
+    let second = Playground::start(dir.path(), &[]);
+    assert!(shell(second.commands()[1]).starts_with("ey"));
+}
+
+#[test]
+fn a_start_after_kill_recovers_and_keeps_the_data() {
+    let dir = place();
+    let mut first = Playground::start(dir.path(), &[]);
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    assert!(!working_in(dir.path()).is_empty(), "a kill leaves the servers running");
+
+    let mut second = Playground::start(dir.path(), &[]);
+    assert!(shell(second.commands()[1]).starts_with("ey"));
+    rustix::process::kill_process(Pid::from_child(&second.child), Signal::TERM).unwrap();
+    second.child.wait().unwrap();
+    assert_eq!(working_in(dir.path()), [""; 0]);
+}
+
+#[test]
+fn a_taken_port_is_one_sentence_that_names_the_option() {
+    let dir = place();
+    let first = Playground::start(dir.path(), &[]);
+    let output = Command::new(env!("CARGO_BIN_EXE_sidegate"))
+        .args(["dev", "--listen", &first.listen.address(), "--dir"])
+        .arg(dir.path().join("other"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("is taken by another program") && said.contains("--listen"),
+        "{said}"
+    );
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+}
+
+#[tokio::test]
+async fn it_stands_in_front_of_the_application_that_is_named() {
+    let dir = place();
+    let upstream = Upstream::start().await;
+    let playground = Playground::start(dir.path(), &["--upstream", &format!("http://{}", upstream.address())]);
+    shell(&format!(
+        "{} >&2; {}",
+        playground.commands()[1],
+        playground.commands()[2]
+    ));
+    let seen = upstream.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].target(), "/hello");
+    assert!(seen[0].header("x-forwarded-user").is_some());
 }

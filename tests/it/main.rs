@@ -18,6 +18,6 @@ mod dev;
 mod docs;
 mod harness;
 mod operator;
+mod spine;
 mod store;
-#[expect(dead_code, unused_imports, reason = "until the first tests of the serving binary")]
 mod support;

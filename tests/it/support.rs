@@ -26,10 +26,11 @@ use tokio::runtime::Runtime;
 pub use self::database::Database;
 pub use self::fault_proxy::FaultProxy;
 pub use self::http::{Answer, Connection};
+pub use self::ports::Port;
 pub use self::redis::Redis;
 pub use self::sidecar::{Sidecar, TestSidecar};
 pub use self::upstream::{Behaviour, Upstream};
-pub use self::user::User;
+pub use self::user::{PASSWORD, User};
 pub use self::wait::wait_until;
 
 /// Where upstreams and fault proxies live: apart from the tests' own runtimes, so that a test that blocks does not stop

@@ -7,6 +7,9 @@ use serde_yaml::Value;
 /// Seals signing keys in tests; thirty-two bytes that everybody may know.
 pub const SECRET: &str = "c2lkZWdhdGUgdGVzdHM6IG5vIHNlY3JldCBhdCBhbGw=";
 
+/// The `iss` of tokens in tests, the same for all instances that share stores.
+pub const ISSUER: &str = "http://sidegate.test";
+
 /// The `aud` of tokens in tests.
 pub const AUDIENCE: &str = "test";
 
@@ -44,6 +47,7 @@ store:
   postgres: {{ url: "{database_url}", pool: {{ max: 10 }} }}
   redis: {{ url: "{redis_url}", namespace: {namespace} }}
 auth:
+  issuer: {ISSUER}
   audience: [{AUDIENCE}]
   secret: "{SECRET}"
   registration: {{ mode: open }}
@@ -54,24 +58,6 @@ upstreams:
 routes: []
 "#
     ))
-}
-
-/// The least that `sidegate migrate` accepts.
-pub fn for_migrations(database_url: &str) -> String {
-    let places = Places {
-        listen: 0,
-        admin: 0,
-        database_url,
-        redis_url: "redis://127.0.0.1:9",
-        namespace: "none",
-        upstream: SocketAddr::from(([127, 0, 0, 1], 9)),
-    };
-    let mut config = base(&places);
-    merge(
-        &mut config,
-        parse("routes: [{ id: all, upstream: app, access: public }]"),
-    );
-    serde_yaml::to_string(&config).unwrap()
 }
 
 /// A route for everything that `path` matches, named after it.

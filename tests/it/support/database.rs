@@ -1,12 +1,19 @@
 //! A database for each test. Migrating takes longer than copying, so it is done once, into a template.
 
-use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
+use sidegate::clock;
+use sidegate::metrics::Metrics;
+use sidegate::secret::Secret;
+use sidegate::store::migrate;
+use sidegate::store::postgres::{Postgres, Settings};
 use tokio_postgres::{Client, Config, NoTls, config::Host};
 
-use super::{BACKSTAGE, service_url};
+use super::{BACKSTAGE, service_url, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database that goes with the value.
 #[derive(Debug)]
@@ -129,10 +136,8 @@ async fn template() -> String {
             .await
             .unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {draft}")).await.unwrap();
-        let url = url_of(&draft, None);
-        tokio::task::spawn_blocking(move || migrate(binary, &url))
-            .await
-            .unwrap();
+        migrate(&url_of(&draft, None)).await;
+        disconnected(&admin, &draft).await;
         admin
             .batch_execute(&format!("ALTER DATABASE {draft} RENAME TO {name}"))
             .await
@@ -141,14 +146,27 @@ async fn template() -> String {
     name
 }
 
-fn migrate(binary: &str, url: &str) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("sidegate.yaml");
-    std::fs::write(&file, super::config::for_migrations(url)).unwrap();
-    let output = Command::new(binary)
-        .args(["migrate", "up", "--config"])
-        .arg(&file)
-        .output()
+async fn disconnected(admin: &Client, database: &str) {
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
+    wait_until("the migration's connection is closed", PATIENCE, async || {
+        admin.query_one(count, &[&database]).await.unwrap().get::<_, i64>(0) == 0
+    })
+    .await;
+}
+
+async fn migrate(url: &str) {
+    let settings = Settings {
+        url: Secret::new(url),
+        max: 1,
+        wait: PATIENCE,
+        statement_timeout: PATIENCE,
+        connect_timeout: PATIENCE,
+        replicas: Vec::new(),
+    };
+    let postgres = Postgres::connect(&settings, &Arc::new(Metrics::new())).unwrap();
+    migrate::up(&postgres, migrate::SHIPPED, PATIENCE, clock::now())
+        .await
         .unwrap();
-    assert!(output.status.success(), "sidegate migrate up failed: {output:?}");
+    // The template cannot be copied, nor even renamed, while somebody is connected to it.
+    drop(postgres);
 }

@@ -46,6 +46,11 @@ impl Port {
     pub fn number(&self) -> u16 {
         self.number
     }
+
+    /// It on the loopback address.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.number)
+    }
 }
 
 fn reservations() -> PathBuf {

@@ -50,9 +50,9 @@ impl Sidecar {
     }
 
     /// Tries a password.
-    pub async fn try_login(&self, login: &str, password: &str) -> Answer {
+    pub async fn try_login(&self, email: &str, password: &str) -> Answer {
         self.post("/auth/login")
-            .json(&json!({ "login": login, "password": password }))
+            .json(&json!({ "email": email, "password": password }))
             .send()
             .await
     }

@@ -89,7 +89,7 @@ fn settings(sockets: &Path, durability: Durability) -> Vec<String> {
             "fsync=off",
             "full_page_writes=off",
             "autovacuum=off",
-            "max_wal_size=4GB",
+            "max_wal_size=1GB",
         ],
     };
     settings.extend(more.iter().map(ToString::to_string));

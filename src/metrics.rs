@@ -85,7 +85,7 @@ metrics! {
     // HTTP server
     http_requests: IntCounterVec = "http_requests_total", "Requests answered, by who produced the answer.", ["route", "method", "code", "origin"];
     http_request_duration: HistogramVec = "http_request_duration_seconds", "Time from request headers to last response byte.", ["route", "code_class"], HTTP;
-    gateway_overhead: HistogramVec = "gateway_overhead_seconds", "Time added by the gateway: total minus upstream.", ["route"], FINE;
+    gateway_overhead: HistogramVec = "gateway_overhead_seconds", "Time added by the gateway: from the request's headers until an upstream was asked.", ["route"], FINE;
     http_requests_in_flight: IntGauge = "http_requests_in_flight", "Requests being served.";
     http_request_bytes: IntCounterVec = "http_request_bytes_total", "Request body bytes received.", ["route"];
     http_response_bytes: IntCounterVec = "http_response_bytes_total", "Response body bytes sent.", ["route"];

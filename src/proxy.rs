@@ -58,8 +58,7 @@ impl ProxyHttp for Proxy {
     type CTX = Context;
 
     fn new_ctx(&self) -> Context {
-        self.metrics.http_requests_in_flight.inc();
-        Context::new(self.snapshot.load_full(), clock::now())
+        Context::new(self.snapshot.load_full(), clock::now(), &self.metrics)
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {
@@ -126,6 +125,7 @@ impl ProxyHttp for Proxy {
                 ctx.upstream = Some(choice);
                 ctx.attempts += 1;
                 ctx.upstream_started = Some(Instant::now());
+                ctx.overhead.get_or_insert_with(|| ctx.started.elapsed());
                 Ok(Box::new(peer))
             }
             Err(denial) => {
@@ -167,9 +167,18 @@ impl ProxyHttp for Proxy {
         error
     }
 
-    async fn response_filter(&self, _: &mut Session, answer: &mut ResponseHeader, ctx: &mut Context) -> Result<()> {
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        answer: &mut ResponseHeader,
+        ctx: &mut Context,
+    ) -> Result<()> {
         if answer.status.is_informational() && answer.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
+        }
+        if answer.status == http::StatusCode::SWITCHING_PROTOCOLS {
+            // From here on silence is normal: a WebSocket may have nothing to say for an hour.
+            session.set_read_timeout(None);
         }
         ctx.answered_by = AnsweredBy::Upstream;
         ctx.upstream_took = ctx.upstream_started.map(|started| started.elapsed());
@@ -224,7 +233,6 @@ impl ProxyHttp for Proxy {
             tracing::debug!(request_id = ctx.ids.as_ref().map(Ids::request_id), %error, "the request failed");
         }
         access_log::record(session, ctx, &self.metrics);
-        self.metrics.http_requests_in_flight.dec();
     }
 
     fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {

@@ -30,7 +30,6 @@ pub mod postgres;
 pub mod rate_limits;
 pub mod redis;
 mod redis_keys;
-pub mod refresh_grace;
 pub mod refresh_tokens;
 pub mod reset_tokens;
 pub mod revocations;

@@ -74,8 +74,7 @@ fn count(session: &Session, ctx: &Context, metrics: &Metrics, status: u16, total
         .http_response_bytes
         .with_label_values(&[route])
         .inc_by(session.body_bytes_sent() as u64);
-    if ctx.answered_by == AnsweredBy::Upstream {
-        let overhead = total.saturating_sub(ctx.upstream_took.unwrap_or_default());
+    if let Some(overhead) = ctx.overhead {
         metrics
             .gateway_overhead
             .with_label_values(&[route])

@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Instant};
 
 use http::HeaderValue;
+use prometheus::IntGauge;
 use time::OffsetDateTime;
 
 use super::{address::Origin, upstream::Choice};
-use crate::gate::{Permit, Trace, denial::Denial, snapshot::Snapshot};
+use crate::{
+    gate::{Permit, Trace, denial::Denial, snapshot::Snapshot},
+    metrics::Metrics,
+};
 
 /// The state of one request. Made by `new_ctx`, read by the access log.
 pub struct Context {
@@ -27,8 +31,27 @@ pub struct Context {
     pub(super) upstream: Option<Choice>,
     pub(super) attempts: usize,
     pub(super) upstream_started: Option<Instant>,
+    /// From the request's headers until an upstream was asked.
+    pub(super) overhead: Option<std::time::Duration>,
     pub(super) upstream_took: Option<std::time::Duration>,
     pub(super) request_bytes: u64,
+    _in_flight: InFlight,
+}
+
+/// Counts a request for as long as it exists: also one whose task panics, or the drain would wait for it for ever.
+struct InFlight(IntGauge);
+
+impl InFlight {
+    fn new(metrics: &Metrics) -> Self {
+        metrics.http_requests_in_flight.inc();
+        Self(metrics.http_requests_in_flight.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Who produced the answer.
@@ -109,7 +132,7 @@ fn is_traceparent(text: &str) -> bool {
 }
 
 impl Context {
-    pub(super) fn new(snapshot: Arc<Snapshot>, now: OffsetDateTime) -> Self {
+    pub(super) fn new(snapshot: Arc<Snapshot>, now: OffsetDateTime, metrics: &Metrics) -> Self {
         Self {
             snapshot,
             started: Instant::now(),
@@ -126,8 +149,10 @@ impl Context {
             upstream: None,
             attempts: 0,
             upstream_started: None,
+            overhead: None,
             upstream_took: None,
             request_bytes: 0,
+            _in_flight: InFlight::new(metrics),
         }
     }
 

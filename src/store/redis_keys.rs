@@ -44,11 +44,6 @@ impl Keys {
         self.key(&format!("ratelimit:{policy}"), key)
     }
 
-    /// The sealed answer to a refresh, by the hash of the token presented.
-    pub(super) fn refresh(&self, hash: &[u8; 32]) -> String {
-        format!("{}:refresh:{}", self.namespace, hex(hash))
-    }
-
     /// What a session last did.
     pub(super) fn session(&self, session: &str) -> String {
         self.key("session", session)

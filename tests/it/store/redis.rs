@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use sidegate::metrics::Metrics;
 use sidegate::secret::Secret;
+use sidegate::store::StoreError;
 use sidegate::store::rate_limits::{self, Window};
 use sidegate::store::redis::{Redis, Settings};
 use sidegate::store::revocations::{self, Content, Entry, Revocation, Standing, Subject};
 use sidegate::store::sessions_seen::{self, Seen};
-use sidegate::store::{StoreError, refresh_grace};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
@@ -261,22 +261,6 @@ async fn a_feed_of_several_pages_is_read_whole_and_an_old_one_is_trimmed() {
         revocations::read_all(&redis).await.unwrap().len() < 200,
         "whole nodes of the stream go"
     );
-}
-
-#[tokio::test]
-async fn the_answer_to_a_refresh_is_kept_for_its_grace_and_no_longer() {
-    let redis = connect();
-    let sealed = [0, 159, 146, 150, 13, 10];
-    refresh_grace::put(&redis, &[1; 32], &sealed, Duration::from_millis(300))
-        .await
-        .unwrap();
-    assert_eq!(
-        refresh_grace::find(&redis, &[1; 32]).await.unwrap().as_deref(),
-        Some(&sealed[..])
-    );
-    assert_eq!(refresh_grace::find(&redis, &[2; 32]).await.unwrap(), None);
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(refresh_grace::find(&redis, &[1; 32]).await.unwrap(), None);
 }
 
 #[tokio::test]

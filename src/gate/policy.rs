@@ -1,4 +1,4 @@
-//! Whether this caller may do this: the last step, and the only one that makes a [`Permit`](super::Permit).
+//! Whether this caller may do this: the last step, and the only one that makes a [`Permit`].
 //!
 //! A policy is a list of rules; the first that matches decides, and no match denies.
 

@@ -42,7 +42,7 @@ use crate::{
         snapshot::Snapshot,
         verify::Verifier,
     },
-    keys::{self, Keys},
+    keys::{self, Keys, remote::Refreshers},
     log,
     metrics::Metrics,
     proxy::{AuthApi, Proxy, Upstreams},
@@ -97,6 +97,7 @@ pub(crate) struct Shared {
     pub(crate) boot: Boot,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) refreshers: Refreshers,
     pub(crate) redis: Redis,
     pub(crate) view: Arc<View>,
     pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
@@ -108,9 +109,11 @@ impl Shared {
     /// Needs a runtime to be entered: connections belong to one.
     fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
         let metrics = Arc::new(Metrics::new());
+        let keys = Arc::<Keys>::default();
         Ok(Self {
             redis: Redis::connect(&boot.redis, &metrics)?,
-            keys: Arc::default(),
+            refreshers: Refreshers::new(Arc::clone(&keys), Arc::clone(&metrics), clock::now),
+            keys,
             view: Arc::default(),
             upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
@@ -143,7 +146,11 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     };
     count_panics(&shared.metrics);
     reload::install(&shared, &shared.snapshot.load());
-    io.block_on(shared.upstreams.adopt(&shared.snapshot.load()));
+    io.block_on(async {
+        let snapshot = shared.snapshot.load_full();
+        shared.refreshers.adopt(reload::remote_sources(&snapshot)).await;
+        shared.upstreams.adopt(&snapshot).await;
+    });
 
     let gate = gate(&shared);
     let services = match (&shared.boot.auth, &shared.boot.postgres) {

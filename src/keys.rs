@@ -7,14 +7,17 @@ pub mod issuer;
 pub mod jwk;
 pub mod provider;
 pub mod random;
+pub mod remote;
 pub mod seal;
 mod set;
 mod signing;
 mod verifying;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::sync::Notify;
@@ -89,7 +92,9 @@ impl FromStr for Algorithm {
 pub struct Keys {
     set: ArcSwap<KeySet>,
     own: ArcSwapOption<Own>,
-    wanted: Notify,
+    withdrawals: AtomicU64,
+    /// Who reloads the keys of an issuer, and can be told that some are missing.
+    reloaders: ArcSwap<HashMap<Box<str>, Arc<Notify>>>,
 }
 
 /// The issuer's own half: the key that signs, and the document that publishes those which verify.
@@ -124,7 +129,26 @@ impl Keys {
 
     /// Replaces the verifying keys of one issuer and leaves the others as they are.
     pub fn replace(&self, issuer: &str, keys: &[Arc<VerifyingKey>]) {
-        self.set.rcu(|set| set.with(issuer, keys.iter().cloned()));
+        self.swap(|set| set.with(issuer, keys.iter().cloned()));
+    }
+
+    /// Forgets the keys of every issuer that `stays` does not name.
+    pub fn retain(&self, stays: impl Fn(&str) -> bool) {
+        self.swap(|set| set.only(&stays));
+    }
+
+    fn swap(&self, change: impl Fn(&KeySet) -> KeySet) {
+        let before = self.set.rcu(|set| change(set));
+        if !before.is_within(&self.set.load()) {
+            // After the new set is in place: whoever reads the new count sees the new set, too.
+            self.withdrawals.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How many times keys were taken away. What was verified before the count changed may have been verified by a key
+    /// that is no longer believed: a leaked key must not live on in a cache.
+    pub fn withdrawals(&self) -> u64 {
+        self.withdrawals.load(Ordering::SeqCst)
     }
 
     /// Installs the issuer's own keys: `signer` signs, all of `published` verify.
@@ -136,14 +160,22 @@ impl Keys {
         self.own.store(Some(Arc::new(Own { signer, jwks })));
     }
 
-    /// Says that a token named a key we do not have; whoever reloads keys may look again, with a cool-down of its own.
-    pub fn want_reload(&self) {
-        self.wanted.notify_one();
+    /// Says that a token of `issuer` named a key we do not have; whoever reloads its keys may look again, with a cool-down
+    /// of its own: tokens with invented names must not become requests.
+    pub fn want_reload(&self, issuer: &str) {
+        if let Some(wanted) = self.reloaders.load().get(issuer) {
+            wanted.notify_one();
+        }
     }
 
-    /// Waits until someone asked for a reload.
-    pub async fn reload_wanted(&self) {
-        self.wanted.notified().await;
+    /// What wakes whoever reloads the keys of `issuer`.
+    pub fn reload_wanted(&self, issuer: &str) -> Arc<Notify> {
+        self.reloaders.rcu(|reloaders| {
+            let mut reloaders = HashMap::clone(reloaders);
+            reloaders.entry(issuer.into()).or_default();
+            reloaders
+        });
+        Arc::clone(&self.reloaders.load()[issuer])
     }
 }
 
@@ -195,5 +227,34 @@ mod tests {
         keys.replace("theirs", &[]);
         assert!(keys.current().find("ours", Some(ours.kid())).is_some());
         assert!(keys.current().find("theirs", Some(theirs.kid())).is_none());
+    }
+
+    #[test]
+    fn only_a_key_taken_away_counts_as_a_withdrawal() {
+        provider::install();
+        let keys = Keys::default();
+        let [old, new] = [(); 2].map(|()| Arc::clone(SigningKey::generate(Algorithm::Es256).unwrap().verifying_key()));
+        keys.replace("iss", &[Arc::clone(&old)]);
+        let fetched_again = Arc::new(VerifyingKey::from_jwk(&old.to_jwk()).unwrap());
+        keys.replace("iss", &[fetched_again, Arc::clone(&new)]);
+        assert_eq!(keys.withdrawals(), 0, "keys were only added");
+        keys.replace("iss", &[Arc::clone(&new)]);
+        assert_eq!(keys.withdrawals(), 1);
+        keys.retain(|issuer| issuer == "iss");
+        assert_eq!(keys.withdrawals(), 1, "nobody went");
+        keys.retain(|_| false);
+        assert_eq!(keys.withdrawals(), 2);
+        assert!(keys.current().is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_reloads_an_issuers_keys_hears_of_its_unknown_ones_and_of_nobody_elses() {
+        let keys = Keys::default();
+        let (ours, theirs) = (keys.reload_wanted("ours"), keys.reload_wanted("theirs"));
+        keys.want_reload("theirs");
+        keys.want_reload("nobody");
+        theirs.notified().await;
+        let heard = tokio::time::timeout(std::time::Duration::ZERO, ours.notified()).await;
+        assert!(heard.is_err());
     }
 }

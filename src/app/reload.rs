@@ -13,7 +13,7 @@ use crate::{
     clock,
     config::{self, Loaded},
     gate::snapshot::{KeySource, Snapshot},
-    keys::VerifyingKey,
+    keys::{VerifyingKey, remote::Source},
 };
 
 /// Reloads on SIGHUP and on request, until the runtime ends.
@@ -67,8 +67,11 @@ async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {
     }
     // Names are resolved before the swap: the first request to a new upstream must not meet an unknown address.
     shared.upstreams.adopt(&loaded.snapshot).await;
+    shared.refreshers.adopt(remote_sources(&loaded.snapshot)).await;
     install(shared, &loaded.snapshot);
-    shared.snapshot.store(Arc::new(loaded.snapshot));
+    let snapshot = Arc::new(loaded.snapshot);
+    shared.snapshot.store(Arc::clone(&snapshot));
+    shared.keys.retain(|issuer| snapshot.issuers.contains_key(issuer));
     if restart.is_empty() {
         Ok("the configuration was reloaded".to_owned())
     } else {
@@ -77,6 +80,21 @@ async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {
             restart.join(", ")
         ))
     }
+}
+
+/// The issuers whose keys are behind a URL.
+pub(super) fn remote_sources(snapshot: &Snapshot) -> Vec<Source> {
+    let rules = snapshot.issuers.values();
+    let sources = rules.filter_map(|rules| match &rules.keys {
+        KeySource::Url { url, stale_ok_for } => Some(Source {
+            issuer: Arc::clone(&rules.issuer),
+            url: url.clone(),
+            algorithms: rules.algorithms.clone(),
+            stale_ok_for: *stale_ok_for,
+        }),
+        KeySource::Own | KeySource::Inline(_) => None,
+    });
+    sources.collect()
 }
 
 /// What stands in the configuration beside the snapshot: inline keys, and the gauges that name it.

@@ -101,6 +101,8 @@ pub enum TokenFault {
     WrongIssuer,
     /// No published key has this `kid`.
     UnknownKey,
+    /// No key of its issuer is known: they were never fetched, or are too old to be believed.
+    KeysUnavailable,
     /// The token names an algorithm other than its key's.
     WrongAlgorithm,
     /// The signature is not by that key.
@@ -168,6 +170,11 @@ impl Denial {
             }
             Self::Unreadable(Unreadable::Method) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unreadable(_) | Self::CredentialsAmbiguous => StatusCode::BAD_REQUEST,
+            // Nothing is wrong with the token as far as we know; with a 401 every client would throw its session away.
+            Self::Token(TokenFault::KeysUnavailable)
+            | Self::RevocationUnknown
+            | Self::LimitUnknown
+            | Self::UpstreamUnhealthy => StatusCode::SERVICE_UNAVAILABLE,
             Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::CredentialsMissing
             | Self::CredentialsMalformed
@@ -179,7 +186,6 @@ impl Denial {
             Self::PolicyDenied | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::RevocationUnknown | Self::LimitUnknown | Self::UpstreamUnhealthy => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamUnreachable | Self::UpstreamBroken => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -219,6 +225,7 @@ impl Denial {
         let error = match self {
             Self::CredentialsMissing => return Some(r#"Bearer realm="sidegate""#.to_owned()),
             Self::CredentialsMalformed | Self::CredentialsAmbiguous => "invalid_request",
+            Self::Token(TokenFault::KeysUnavailable) => return None,
             Self::Token(_) | Self::Revoked | Self::TokenOutdated => "invalid_token",
             Self::PolicyDenied => "insufficient_scope",
             Self::StepUpRequired { max_age } => {
@@ -242,6 +249,7 @@ impl Denial {
         match self {
             Self::RateLimited(state) => Some(state.reset),
             Self::RevocationUnknown | Self::LimitUnknown | Self::UpstreamUnhealthy => Some(Duration::from_secs(1)),
+            Self::Token(TokenFault::KeysUnavailable) => Some(Duration::from_secs(5)),
             _ => None,
         }
     }
@@ -363,11 +371,12 @@ impl Unreadable {
 
 impl TokenFault {
     /// Every variant.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TooLarge,
         Self::Malformed,
         Self::WrongIssuer,
         Self::UnknownKey,
+        Self::KeysUnavailable,
         Self::WrongAlgorithm,
         Self::BadSignature,
         Self::BadClaims,
@@ -383,6 +392,7 @@ impl TokenFault {
             Self::Malformed => "token_malformed",
             Self::WrongIssuer => "token_wrong_issuer",
             Self::UnknownKey => "token_unknown_key",
+            Self::KeysUnavailable => "issuer_keys_unavailable",
             Self::WrongAlgorithm => "token_wrong_algorithm",
             Self::BadSignature => "token_bad_signature",
             Self::BadClaims => "token_bad_claims",
@@ -399,6 +409,7 @@ impl TokenFault {
             Self::Malformed => "The access token is malformed.",
             Self::WrongIssuer => "The access token is by an issuer that is not trusted here.",
             Self::UnknownKey | Self::BadSignature => "The access token's signature cannot be verified.",
+            Self::KeysUnavailable => "It cannot be told right now whether this token is genuine.",
             Self::WrongAlgorithm => "The access token is signed with an algorithm that is not accepted.",
             Self::BadClaims => "The access token lacks a claim.",
             Self::WrongType => "This is not an access token.",

@@ -89,7 +89,14 @@ fn genuine<'s>(
     let issuer = parsed.claims.text("iss")?.ok_or(TokenFault::BadClaims)?;
     let rules = snapshot.issuers.get(issuer).ok_or(TokenFault::WrongIssuer)?;
     parsed.check_kind(rules)?;
-    let key = keys.find(issuer, parsed.kid.as_deref()).ok_or(TokenFault::UnknownKey)?;
+    let key = keys.find(issuer, parsed.kid.as_deref()).ok_or_else(|| {
+        // Without any key of the issuer nothing is known of the token: to call it bad would sign everybody out.
+        if keys.knows(issuer) {
+            TokenFault::UnknownKey
+        } else {
+            TokenFault::KeysUnavailable
+        }
+    })?;
     // Stated or not, the key's own algorithm is what is used; a token that names another is not what the key's owner made.
     if parsed.algorithm != key.algorithm().name() || !rules.algorithms.contains(&key.algorithm()) {
         return Err(TokenFault::WrongAlgorithm);
@@ -99,6 +106,11 @@ fn genuine<'s>(
         return Err(TokenFault::BadSignature);
     }
     Ok((parsed, rules))
+}
+
+/// The issuer that a token names, true or not.
+fn issuer_of(token: &str) -> Option<String> {
+    parse::token(token).ok()?.claims.text("iss").ok()?.map(str::to_owned)
 }
 
 #[cfg(test)]

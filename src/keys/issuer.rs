@@ -204,9 +204,10 @@ impl Issuer {
 
     /// Keeps memory and table in agreement until the task is dropped, and rotates on schedule.
     pub async fn run(&self, clock: fn() -> OffsetDateTime) {
+        let wanted = self.keys.reload_wanted(&self.settings.issuer);
         loop {
             // Either: whichever is first.
-            let _ = tokio::time::timeout(RELOAD_EVERY, self.keys.reload_wanted()).await;
+            let _ = tokio::time::timeout(RELOAD_EVERY, wanted.notified()).await;
             let outcome = self.tick(clock()).await;
             let result = if outcome.is_ok() { "success" } else { "error" };
             self.metrics.job_runs.with_label_values(&["signing_keys", result]).inc();

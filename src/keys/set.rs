@@ -26,6 +26,24 @@ impl KeySet {
         Self { issuers }
     }
 
+    /// This set without the issuers that `stays` does not name.
+    #[must_use]
+    pub fn only(&self, stays: impl Fn(&str) -> bool) -> Self {
+        let mut issuers = self.issuers.clone();
+        issuers.retain(|issuer, _| stays(issuer));
+        Self { issuers }
+    }
+
+    /// Whether every key of this set is in `other`, too, as the same key under the same name.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.issuers.iter().all(|(issuer, keys)| {
+            keys.by_kid.values().all(|key| {
+                let there = other.issuers.get(issuer).and_then(|keys| keys.by_kid.get(key.kid()));
+                there.is_some_and(|there| there.is_same(key))
+            })
+        })
+    }
+
     /// The key that `issuer` calls `kid`. A token without `kid` is verified only if its issuer has exactly one key:
     /// trying several would let a token choose by luck.
     pub fn find(&self, issuer: &str, kid: Option<&str>) -> Option<Arc<VerifyingKey>> {

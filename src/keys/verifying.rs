@@ -39,6 +39,11 @@ impl VerifyingKey {
         self.algorithm
     }
 
+    /// Whether this is the same key under the same name.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.kid == other.kid && self.public == other.public
+    }
+
     /// Whether `signature` (base64url, the third part of a token) signs `signing_input` (the first two with their dot).
     pub fn verify(&self, signing_input: &[u8], signature: &str) -> bool {
         jsonwebtoken::crypto::verify(

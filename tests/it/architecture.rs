@@ -40,7 +40,8 @@ const KNOWS: [(&str, &[&str]); 11] = [
 
 /// Each word that only some parts may say.
 const SAID_BY: [(&str, &[&str]); 8] = [
-    ("pingora::", &["proxy", "admin", "app"]),
+    // The keys fetch those of others with its HTTP client.
+    ("pingora::", &["proxy", "admin", "app", "keys"]),
     ("tokio_postgres::", &["store"]),
     ("deadpool_postgres::", &["store"]),
     ("use redis::", &["store"]),

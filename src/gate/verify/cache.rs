@@ -9,7 +9,7 @@ use moka::{Expiry, sync::Cache};
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
-use super::{Identity, check, check_even_if_expired};
+use super::{Identity, check, check_even_if_expired, issuer_of};
 use crate::{
     gate::{
         denial::{Denial, TokenFault},
@@ -61,11 +61,8 @@ impl Verifier {
     /// `Denial::Token` says which check failed.
     pub fn identity(&self, token: &str, snapshot: &Snapshot, now: OffsetDateTime) -> Result<Arc<Identity>, Denial> {
         let key = fingerprint(token);
-        if let Some(identity) = self
-            .good
-            .get(&key)
-            .filter(|identity| identity.judged_by == snapshot.sha256)
-        {
+        let judged_by = (snapshot.sha256, self.keys.withdrawals());
+        if let Some(identity) = self.good.get(&key).filter(|identity| identity.judged_by == judged_by) {
             self.hits.inc();
             // The cache forgets by its own clock and a little late; the token's own times decide.
             identity.check_times(now)?;
@@ -75,7 +72,8 @@ impl Verifier {
         if self.forged.contains_key(&key) {
             return Err(TokenFault::BadSignature.into());
         }
-        self.first_sight(key, token, snapshot, now).map_err(Denial::from)
+        self.first_sight(key, token, snapshot, judged_by.1, now)
+            .map_err(Denial::from)
     }
 
     /// For ending a session with the token it left behind; never cached.
@@ -96,24 +94,34 @@ impl Verifier {
         key: Digest,
         token: &str,
         snapshot: &Snapshot,
+        withdrawals: u64,
         now: OffsetDateTime,
     ) -> Result<Arc<Identity>, TokenFault> {
-        // What was judged by an older configuration is not good enough to be returned below.
+        // What was judged by an older configuration, or by a key that may be gone, is not good enough to be returned below.
         if self
             .good
             .get(&key)
-            .is_some_and(|identity| identity.judged_by != snapshot.sha256)
+            .is_some_and(|identity| identity.judged_by != (snapshot.sha256, withdrawals))
         {
             self.good.invalidate(&key);
         }
         // Concurrent first sights of one token wait for the one that verifies.
         let verified = self
             .good
-            .try_get_with(key, || check(token, &self.keys.current(), snapshot, now).map(Arc::new));
-        verified.map_err(|fault| {
+            // The count was read before the keys: if any are taken away meanwhile, this outcome is not believed again.
+            .try_get_with(key, || {
+                let mut identity = check(token, &self.keys.current(), snapshot, now)?;
+                identity.judged_by.1 = withdrawals;
+                Ok(Arc::new(identity))
+            });
+        verified.map_err(|fault: Arc<TokenFault>| {
             match *fault {
                 TokenFault::BadSignature => self.forged.insert(key, ()),
-                TokenFault::UnknownKey => self.keys.want_reload(),
+                TokenFault::UnknownKey | TokenFault::KeysUnavailable => {
+                    if let Some(issuer) = issuer_of(token) {
+                        self.keys.want_reload(&issuer);
+                    }
+                }
                 _ => {}
             }
             *fault

@@ -55,8 +55,9 @@ pub struct Identity {
     pub(in crate::gate) fingerprints: Fingerprints,
     not_before: i64,
     leeway: i64,
-    /// SHA-256 of the configuration by which it was judged: after a reload it is judged again.
-    pub(super) judged_by: [u8; 32],
+    /// SHA-256 of the configuration by which it was judged, and how many keys had been taken away by then: after a reload or
+    /// a withdrawal it is judged again.
+    pub(super) judged_by: ([u8; 32], u64),
     /// How long the cache may keep it.
     pub(super) keep_for: Duration,
     rendered: OnceLock<Rendered>,
@@ -129,7 +130,7 @@ impl Identity {
             fingerprints,
             not_before: claims.date("nbf")?.unwrap_or(0).max(issued_at.unwrap_or(0)),
             leeway,
-            judged_by: snapshot.sha256,
+            judged_by: (snapshot.sha256, 0),
             keep_for: Duration::from_secs(u64::try_from(left).unwrap_or(0)),
             rendered: OnceLock::new(),
         })

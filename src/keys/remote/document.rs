@@ -1,0 +1,114 @@
+//! What a JWKS URL answered, read as keys.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::keys::{Algorithm, JwkError, VerifyingKey};
+
+/// More keys than anybody rotates through; each is kept and compared at every refresh.
+const MOST_KEYS: usize = 100;
+
+/// Why a document is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Other bytes.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// Other JSON.
+    #[error("the answer is no JWK set: it has no list `keys`")]
+    NoKeys,
+    /// Too long a list.
+    #[error("the answer holds more than {MOST_KEYS} keys")]
+    TooMany,
+    /// Its publisher shows what nobody may see, so everybody can forge its tokens.
+    #[error("the answer publishes a private or secret key (member `{0}`): whoever reads it can forge tokens")]
+    Private(&'static str),
+    /// Nothing in it verifies tokens.
+    #[error("the answer holds no key that could verify a token ({0} were passed over)")]
+    NoneUsable(usize),
+}
+
+/// The keys of a JWK set (RFC 7517 section 5) that may verify with one of `algorithms`.
+///
+/// Keys for other purposes are passed over, as section 5 asks: many publishers list encryption keys, too.
+///
+/// # Errors
+/// When the document is no set of public keys, or none of them is usable.
+pub(super) fn read(body: &[u8], algorithms: &[Algorithm]) -> Result<Vec<Arc<VerifyingKey>>, DocumentError> {
+    let document: Value = serde_json::from_slice(body).map_err(|_| DocumentError::NotJson)?;
+    let listed = document["keys"].as_array().ok_or(DocumentError::NoKeys)?;
+    if listed.len() > MOST_KEYS {
+        return Err(DocumentError::TooMany);
+    }
+    let mut keys = Vec::with_capacity(listed.len());
+    for jwk in listed {
+        match VerifyingKey::from_jwk(jwk) {
+            Ok(key) if algorithms.contains(&key.algorithm()) => keys.push(Arc::new(key)),
+            Ok(key) => tracing::debug!(
+                kid = key.kid(),
+                "a key of an algorithm that is not accepted is passed over"
+            ),
+            Err(JwkError::Private(member)) => return Err(DocumentError::Private(member)),
+            Err(error) => tracing::debug!(%error, "a key is passed over"),
+        }
+    }
+    if keys.is_empty() {
+        return Err(DocumentError::NoneUsable(listed.len()));
+    }
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::keys::{SigningKey, provider};
+
+    fn jwk(algorithm: Algorithm) -> Value {
+        provider::install();
+        SigningKey::generate(algorithm).unwrap().verifying_key().to_jwk()
+    }
+
+    fn refused(document: &Value) -> DocumentError {
+        read(document.to_string().as_bytes(), &Algorithm::ALL).unwrap_err()
+    }
+
+    #[test]
+    fn keys_that_do_not_verify_tokens_are_passed_over() {
+        let mut encrypts = jwk(Algorithm::Es256);
+        encrypts["use"] = "enc".into();
+        let other_curve = json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA", "kid": "p384" });
+        let (good, other) = (jwk(Algorithm::Es256), jwk(Algorithm::EdDsa));
+        let document = json!({ "keys": [encrypts, good, other_curve, other], "more": 1 }).to_string();
+        let keys = read(document.as_bytes(), &[Algorithm::Es256]).unwrap();
+        let kids: Vec<_> = keys.iter().map(|key| key.kid()).collect();
+        assert_eq!(kids, [good["kid"].as_str().unwrap()]);
+    }
+
+    #[test]
+    fn a_published_private_or_secret_key_spoils_the_document() {
+        let mut private = jwk(Algorithm::EdDsa);
+        private["d"] = "AAAA".into();
+        assert_eq!(
+            refused(&json!({ "keys": [jwk(Algorithm::Es256), private] })),
+            DocumentError::Private("d")
+        );
+        let secret = json!({ "kty": "oct", "alg": "HS256", "k": "c2VjcmV0" });
+        assert_eq!(
+            refused(&json!({ "keys": [jwk(Algorithm::Es256), secret] })),
+            DocumentError::Private("k")
+        );
+    }
+
+    #[test]
+    fn what_is_no_set_of_usable_keys_is_refused_by_name() {
+        assert_eq!(read(b"<html>", &Algorithm::ALL).unwrap_err(), DocumentError::NotJson);
+        assert_eq!(refused(&json!([])), DocumentError::NoKeys);
+        assert_eq!(refused(&json!({ "keys": {} })), DocumentError::NoKeys);
+        assert_eq!(refused(&json!({ "keys": [] })), DocumentError::NoneUsable(0));
+        assert_eq!(refused(&json!({ "keys": [1, {}] })), DocumentError::NoneUsable(2));
+        assert_eq!(refused(&json!({ "keys": vec![1; 101] })), DocumentError::TooMany);
+    }
+}

@@ -21,3 +21,4 @@ mod operator;
 mod spine;
 mod store;
 mod support;
+mod verifier;

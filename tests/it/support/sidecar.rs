@@ -189,6 +189,11 @@ impl Sidecar {
         Request::new(self.admin.number(), method, target)
     }
 
+    /// Where it is reached, which is also the issuer of its tokens.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port.number())
+    }
+
     /// A connection to send anything on.
     pub async fn connect(&self) -> Connection {
         Connection::open(self.port.number()).await

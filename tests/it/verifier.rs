@@ -1,0 +1,6 @@
+//! An instance that verifies the tokens of others: no accounts, no PostgreSQL, no private key.
+
+mod hostile;
+mod lifecycle;
+mod publisher;
+mod together;

@@ -1,0 +1,109 @@
+//! An issuer and a verifier of ours, as two processes on one Redis.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::publisher::{passed, presented, refused, trusting};
+use crate::support::{Sidecar, TestSidecar, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn verifier_of(issuer: &Sidecar) -> Sidecar {
+    let url = issuer.url();
+    let entry = format!("{{ issuer: \"{url}\", jwks_url: \"{url}/.well-known/jwks.json\", audience: [test] }}");
+    TestSidecar::beside(issuer).config(&trusting(&[entry])).start().await
+}
+
+#[tokio::test]
+async fn a_token_of_the_issuer_passes_at_the_verifier_until_its_session_ends() {
+    let issuer = TestSidecar::new().start().await;
+    let verifier = verifier_of(&issuer).await;
+    let (alice, bob) = (issuer.user("alice").await, issuer.user("bob").await);
+
+    let answer = verifier.get("/").bearer(&alice.access_token).send().await;
+    assert_eq!(
+        answer.upstream_saw().header("x-forwarded-preferred-username"),
+        Some("alice")
+    );
+    assert_eq!(presented(&verifier, &bob.access_token).await, passed());
+
+    let answer = issuer.post("/auth/logout").bearer(&alice.access_token).send().await;
+    assert_eq!(answer.status(), 204, "{}", answer.text());
+    wait_until("the verifier hears of the logout", PATIENCE, async || {
+        presented(&verifier, &alice.access_token).await == refused(401, "revoked")
+    })
+    .await;
+    assert_eq!(
+        presented(&verifier, &bob.access_token).await,
+        passed(),
+        "another session goes on"
+    );
+}
+
+#[tokio::test]
+async fn a_verifier_has_no_accounts() {
+    let issuer = TestSidecar::new().start().await;
+    let verifier = verifier_of(&issuer).await;
+    let alice = issuer.user("alice").await;
+    let seen = verifier
+        .get("/auth/me")
+        .bearer(&alice.access_token)
+        .send()
+        .await
+        .upstream_saw();
+    assert_eq!(seen.target(), "/auth/me", "the path is the application's");
+}
+
+#[tokio::test]
+async fn a_rotation_of_the_issuers_keys_under_load_refuses_nobody() {
+    let issuer = Arc::new(TestSidecar::new().start().await);
+    let verifier = Arc::new(verifier_of(&issuer).await);
+    let before = issuer.user("alice").await;
+    let newest = Arc::new(std::sync::Mutex::new(before.access_token.clone()));
+    let (stop, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let load: Vec<_> = (0..4)
+        .map(|worker| {
+            let (verifier, stop, requests) = (Arc::clone(&verifier), Arc::clone(&stop), Arc::clone(&requests));
+            let (oldest, newest) = (before.access_token.clone(), Arc::clone(&newest));
+            tokio::spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    let token = if worker % 2 == 0 {
+                        oldest.clone()
+                    } else {
+                        newest.lock().unwrap().clone()
+                    };
+                    assert_eq!(presented(&verifier, &token).await, passed());
+                    requests.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+
+    let output = issuer.command(&["keys", "rotate"]);
+    assert!(output.status.success(), "{output:?}");
+    wait_until("the issuer signs with the next key", PATIENCE, async || {
+        let user = issuer.login("alice@example.com").await;
+        newest.lock().unwrap().clone_from(&user.access_token);
+        kid(&user.access_token) != kid(&before.access_token)
+    })
+    .await;
+    let so_far = requests.load(Ordering::Relaxed);
+    wait_until("both keys were used for a while", PATIENCE, async || {
+        requests.load(Ordering::Relaxed) > so_far + 200 || load.iter().any(tokio::task::JoinHandle::is_finished)
+    })
+    .await;
+    stop.store(true, Ordering::Relaxed);
+    for worker in load {
+        worker.await.unwrap();
+    }
+}
+
+fn kid(token: &str) -> String {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}

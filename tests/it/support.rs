@@ -23,6 +23,7 @@ use std::sync::LazyLock;
 
 use tokio::runtime::Runtime;
 
+pub use self::config::{AUDIENCE, ISSUER};
 pub use self::database::Database;
 pub use self::fault_proxy::FaultProxy;
 pub use self::http::{Answer, Connection};

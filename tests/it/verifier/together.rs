@@ -8,13 +8,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::publisher::{passed, presented, refused, trusting};
-use crate::support::{Sidecar, TestSidecar, wait_until};
+use crate::support::{AUDIENCE, ISSUER, Sidecar, TestSidecar, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn verifier_of(issuer: &Sidecar) -> Sidecar {
-    let url = issuer.url();
-    let entry = format!("{{ issuer: \"{url}\", jwks_url: \"{url}/.well-known/jwks.json\", audience: [test] }}");
+    let entry = format!(
+        "{{ issuer: \"{ISSUER}\", jwks_url: \"{}/.well-known/jwks.json\", audience: [{AUDIENCE}] }}",
+        issuer.url()
+    );
     TestSidecar::beside(issuer).config(&trusting(&[entry])).start().await
 }
 

@@ -1,6 +1,8 @@
 //! How often a caller may do this.
 
+mod lease;
 mod limiter;
+mod window;
 
 use std::{
     fmt::{self, Write as _},

@@ -1,6 +1,9 @@
 //! Rate limits: an exact sliding window, one call, time from Redis. `scripts/rate_limit_take.lua` says how.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use super::redis::Redis;
 use super::{StoreError, scripts};
@@ -10,6 +13,8 @@ use super::{StoreError, scripts};
 pub struct Window {
     /// Whether the permits were taken.
     pub allowed: bool,
+    /// How many were taken.
+    pub taken: u64,
     /// Permits left.
     pub remaining: u64,
     /// Until all permits are free again.
@@ -27,22 +32,36 @@ pub async fn take(
     window: Duration,
     cost: u64,
 ) -> Result<Window, StoreError> {
+    take_up_to(redis, policy, key, limit, window, cost..=cost).await
+}
+
+/// The same, but takes more than the start of `cost` while they are free, up to its end.
+pub async fn take_up_to(
+    redis: &Redis,
+    policy: &str,
+    key: &str,
+    limit: u64,
+    window: Duration,
+    cost: RangeInclusive<u64>,
+) -> Result<Window, StoreError> {
     let mut script = scripts::RATE_LIMIT_TAKE.prepare_invoke();
     let window = u64::try_from(window.as_micros()).unwrap_or(u64::MAX).max(1);
     script
         .key(redis.keys().rate_limit(policy, key))
         .arg(limit)
         .arg(window)
-        .arg(cost);
+        .arg(*cost.start())
+        .arg(*cost.end());
     let started = Instant::now();
-    let answer = redis.script::<(u8, u64, u64, u64)>("rate_limit_take", script).await;
+    let answer = redis.script::<(u64, u64, u64, u64)>("rate_limit_take", script).await;
     redis
         .metrics()
         .ratelimit_backend_duration
         .observe(started.elapsed().as_secs_f64());
-    let (allowed, remaining, reset, retry_after) = answer?;
+    let (taken, remaining, reset, retry_after) = answer?;
     Ok(Window {
-        allowed: allowed == 1,
+        allowed: taken > 0,
+        taken,
         remaining,
         reset: Duration::from_micros(reset),
         retry_after: Duration::from_micros(retry_after),

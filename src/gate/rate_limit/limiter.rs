@@ -1,38 +1,61 @@
 //! Counting, in Redis so that instances share a limit, or alone when Redis is away and the limit says `local`.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use moka::sync::Cache;
 use time::OffsetDateTime;
 
-use super::{OnStoreError, RateLimit};
+use super::{
+    OnStoreError, RateLimit,
+    lease::{Drawn, Lease, Spent, largest_batch},
+    window::Window,
+};
 use crate::{
     gate::denial::{Denial, LimitState},
     metrics::Metrics,
     store::{rate_limits, redis::Redis},
 };
 
-/// Keys counted locally at most; the least used go first, so an attacker with many addresses costs bounded memory.
-const LOCAL_KEYS: u64 = 100_000;
+/// Keys held at most; the least used go first, so an attacker with many addresses costs bounded memory.
+const KEYS: u64 = 100_000;
 
 /// Takes requests out of limits.
 pub struct Limiter {
     redis: Redis,
     metrics: Arc<Metrics>,
-    local: Cache<Box<str>, Arc<Mutex<Window>>>,
+    keys: Cache<Box<str>, Arc<Counter>>,
 }
+
+/// What this instance knows of one key.
+#[derive(Debug, Default)]
+struct Counter {
+    lease: Mutex<Lease>,
+    alone: Mutex<Window>,
+    /// Held while Redis is asked for a batch.
+    drawing: tokio::sync::Mutex<()>,
+    /// How many requests wait for the next batch.
+    waiting: AtomicU32,
+    /// How many draws have failed.
+    failures: AtomicU64,
+}
+
+/// Redis did not answer.
+struct Away;
 
 impl Limiter {
     /// A limiter that counts in `redis`.
     pub fn new(redis: Redis, metrics: Arc<Metrics>) -> Self {
-        let local = Cache::builder()
-            .max_capacity(LOCAL_KEYS)
+        let keys = Cache::builder()
+            .max_capacity(KEYS)
             .time_to_idle(Duration::from_secs(3600))
             .build();
-        Self { redis, metrics, local }
+        Self { redis, metrics, keys }
     }
 
     /// Takes one request of `key` out of `limit`.
@@ -40,37 +63,83 @@ impl Limiter {
     /// # Errors
     /// `RateLimited`, or `LimitUnknown` when Redis does not answer and the limit says `deny`.
     pub async fn take(&self, limit: &RateLimit, key: &str, now: OffsetDateTime) -> Result<LimitState, Denial> {
-        let taken = rate_limits::take(&self.redis, &limit.name, key, limit.limit.into(), limit.window, 1).await;
-        let (allowed, remaining, reset, result) = match (taken, limit.on_store_error) {
-            (Ok(taken), _) => {
-                let remaining = u32::try_from(taken.remaining).unwrap_or(u32::MAX);
-                // A refused caller wants to know when to come back, an admitted one when all is free again.
-                let reset = if taken.allowed { taken.reset } else { taken.retry_after };
-                (taken.allowed, remaining, reset, ["allowed", "limited"])
-            }
-            (Err(_), OnStoreError::Local) => {
-                let (allowed, remaining, reset) = self.take_locally(limit, key, now);
-                (allowed, remaining, reset, ["allowed", "limited"])
-            }
-            (Err(_), OnStoreError::Allow) => (true, limit.limit, Duration::ZERO, ["error_allowed", ""]),
-            (Err(error), OnStoreError::Deny) => {
-                tracing::warn!(%error, limit = &*limit.name, "the limit cannot be asked and says deny: refusing");
+        let name = [&*limit.name, "\n", key].concat();
+        let counter = match self.keys.get(&*name) {
+            Some(counter) => counter,
+            None => self.keys.get_with(name.into(), Arc::default),
+        };
+        let held = counter.lease().spend(now);
+        let taken = match held {
+            Some(spent) => Ok(spent),
+            // Exact, so each asks for itself.
+            None if largest_batch(limit.limit) == 1 => self.draw(limit, key, &counter, 0, now).await,
+            None => self.draw_together(limit, key, &counter, now).await,
+        };
+        let (spent, result) = match (taken, limit.on_store_error) {
+            (Ok(spent), _) => (spent, ["limited", "allowed"]),
+            (Err(Away), OnStoreError::Local) => (counter.take_alone(limit, now), ["limited", "allowed"]),
+            (Err(Away), OnStoreError::Allow) => (all(limit), ["limited", "error_allowed"]),
+            (Err(Away), OnStoreError::Deny) => {
                 self.count(limit, "error_denied");
                 return Err(Denial::LimitUnknown);
             }
         };
-        self.count(limit, result[usize::from(!allowed)]);
+        self.count(limit, result[usize::from(spent.allowed)]);
         let state = LimitState {
             policy: Arc::clone(&limit.name),
             limit: limit.limit,
             window: limit.window,
-            remaining,
-            reset,
+            remaining: spent.remaining,
+            reset: spent.reset,
         };
-        if allowed {
+        if spent.allowed {
             Ok(state)
         } else {
             Err(Denial::RateLimited(state))
+        }
+    }
+
+    /// One request draws for all that came meanwhile. Nobody waits for a second answer that does not come.
+    async fn draw_together(
+        &self,
+        limit: &RateLimit,
+        key: &str,
+        counter: &Counter,
+        now: OffsetDateTime,
+    ) -> Result<Spent, Away> {
+        let failures = counter.failures.load(Ordering::Acquire);
+        let _waiting = Waiting::new(&counter.waiting);
+        let _drawing = counter.drawing.lock().await;
+        if let Some(spent) = counter.lease().spend(now) {
+            return Ok(spent);
+        }
+        if counter.failures.load(Ordering::Acquire) != failures {
+            return Err(Away);
+        }
+        let others = counter.waiting.load(Ordering::Relaxed) - 1;
+        self.draw(limit, key, counter, others, now).await
+    }
+
+    /// Draws a batch, and with it a permit for each of the `others` that wait.
+    async fn draw(
+        &self,
+        limit: &RateLimit,
+        key: &str,
+        counter: &Counter,
+        others: u32,
+        now: OffsetDateTime,
+    ) -> Result<Spent, Away> {
+        let batch = counter.lease().batch(limit.limit, now).saturating_add(others);
+        let cost = 1..=u64::from(batch);
+        let answer =
+            rate_limits::take_up_to(&self.redis, &limit.name, key, limit.limit.into(), limit.window, cost).await;
+        match answer {
+            Ok(window) => Ok(counter.lease().drew(drawn(window), limit.window, now)),
+            Err(error) => {
+                counter.failures.fetch_add(1, Ordering::Release);
+                tracing::debug!(%error, limit = &*limit.name, "the limit cannot be asked");
+                Err(Away)
+            }
         }
     }
 
@@ -80,91 +149,65 @@ impl Limiter {
             .with_label_values(&[&limit.name, result])
             .inc();
     }
+}
 
-    fn take_locally(&self, limit: &RateLimit, key: &str, now: OffsetDateTime) -> (bool, u32, Duration) {
-        let name: Box<str> = [&*limit.name, "\n", key].concat().into();
-        let window = self.local.get_with(name, Arc::default);
-        let mut window = window.lock().expect("no holder of this lock panics");
-        window.take(limit.limit, limit.window, now)
+impl Counter {
+    fn lease(&self) -> std::sync::MutexGuard<'_, Lease> {
+        self.lease.lock().expect("no holder of this lock panics")
+    }
+
+    fn take_alone(&self, limit: &RateLimit, now: OffsetDateTime) -> Spent {
+        let mut window = self.alone.lock().expect("no holder of this lock panics");
+        let (allowed, remaining, reset) = window.take(limit.limit, limit.window, now);
+        Spent {
+            allowed,
+            remaining,
+            reset,
+        }
+    }
+}
+
+/// One who waits, until dropped: a client may go away meanwhile.
+struct Waiting<'a>(&'a AtomicU32);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU32) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn drawn(window: rate_limits::Window) -> Drawn {
+    let count = |permits: u64| u32::try_from(permits).unwrap_or(u32::MAX);
+    Drawn {
+        taken: count(window.taken),
+        remaining: count(window.remaining),
+        // A refused caller wants to know when to come back, an admitted one when all is free again.
+        reset: if window.allowed {
+            window.reset
+        } else {
+            window.retry_after
+        },
+    }
+}
+
+/// Nothing is known, and the limit says that all may pass.
+fn all(limit: &RateLimit) -> Spent {
+    Spent {
+        allowed: true,
+        remaining: limit.limit,
+        reset: Duration::ZERO,
     }
 }
 
 impl std::fmt::Debug for Limiter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Limiter")
-    }
-}
-
-/// A sliding window out of two fixed ones: the share of the last one that still lies in the window counts. It assumes an
-/// even spread in the last window, which is close enough while Redis is away.
-#[derive(Debug, Default)]
-struct Window {
-    started_ms: i64,
-    current: u32,
-    last: u32,
-}
-
-impl Window {
-    /// Whether one more fits, how many are left, and until when the caller should wait.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "counts and times are small"
-    )]
-    fn take(&mut self, limit: u32, length: Duration, now: OffsetDateTime) -> (bool, u32, Duration) {
-        let length_ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX).max(1);
-        let now_ms = (now.unix_timestamp_nanos() / 1_000_000) as i64;
-        let start = now_ms - now_ms.rem_euclid(length_ms);
-        if start != self.started_ms {
-            self.last = if start - self.started_ms == length_ms {
-                self.current
-            } else {
-                0
-            };
-            self.current = 0;
-            self.started_ms = start;
-        }
-        let share = 1.0 - (now_ms - start) as f64 / length_ms as f64;
-        let used = f64::from(self.last) * share + f64::from(self.current);
-        let reset = Duration::from_millis((start + length_ms - now_ms).max(1) as u64);
-        if used + 1.0 > f64::from(limit) {
-            return (false, 0, reset);
-        }
-        self.current += 1;
-        (true, (f64::from(limit) - used - 1.0) as u32, reset)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use time::macros::datetime;
-
-    use super::*;
-
-    const START: OffsetDateTime = datetime!(2026-11-23 12:00:00 UTC);
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn a_window_lets_the_limit_pass_and_refuses_the_next() {
-        let mut window = Window::default();
-        for left in (0..5).rev() {
-            assert_eq!(window.take(5, MINUTE, START).1, left);
-        }
-        assert!(!window.take(5, MINUTE, START).0);
-    }
-
-    #[test]
-    fn a_full_window_is_not_forgotten_at_its_edge() {
-        let mut window = Window::default();
-        for _ in 0..5 {
-            window.take(5, MINUTE, START + Duration::from_secs(59));
-        }
-        assert!(
-            !window.take(5, MINUTE, START + Duration::from_secs(61)).0,
-            "ten in two seconds would be twice the limit"
-        );
-        assert!(window.take(5, MINUTE, START + Duration::from_secs(119)).0);
-        assert!(window.take(5, MINUTE, START + Duration::from_secs(600)).0);
     }
 }

@@ -1,4 +1,4 @@
--- Takes `cost` permits of a sliding window, or says when they will be there.
+-- Takes `cost` permits of a sliding window, or says when they will be there. Up to `most` are taken if they are free.
 --
 -- Exact: a permit taken at t counts until t + window, to the microsecond, whatever the traffic looked like before; no two
 -- windows that meet. The log is a sorted set with one entry per take, scored by its time. A member is
@@ -9,9 +9,10 @@
 --   ARGV[1]  limit, permits per window
 --   ARGV[2]  window, microseconds
 --   ARGV[3]  cost, permits asked for
---   returns  {allowed 0|1, permits left, µs until all are free, µs until this cost may be taken}
+--   ARGV[4]  most, how many may be taken instead when they are free
+--   returns  {permits taken, permits left, µs until all are free, µs until this cost may be taken}
 
-local limit, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local limit, window, cost, most = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -35,10 +36,11 @@ end
 local used = total - base
 
 if used + cost <= limit then
+    local taken = math.max(cost, math.min(most, limit - used))
     -- Padded, because entries of the same microsecond are ordered by their text.
-    redis.call('ZADD', KEYS[1], string.format('%.0f', now), string.format('%016.0f:%d', total, cost))
+    redis.call('ZADD', KEYS[1], string.format('%.0f', now), string.format('%016.0f:%d', total, taken))
     redis.call('PEXPIRE', KEYS[1], math.ceil(window / 1000))
-    return {1, limit - used - cost, window, 0}
+    return {taken, limit - used - taken, window, 0}
 end
 
 local reset = window

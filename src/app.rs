@@ -45,7 +45,7 @@ use crate::{
     keys::{self, Keys, remote::Refreshers},
     log,
     metrics::Metrics,
-    proxy::{AuthApi, Proxy, Upstreams},
+    proxy::{AuthApi, EndingProxy, Proxy, Upstreams},
     store::{postgres, postgres::Postgres, redis, redis::Redis},
 };
 
@@ -264,7 +264,7 @@ fn server(
     let options = proxy.server_options.get_or_insert_default();
     options.h2c = true;
     options.h2_idle_timeout = Some(shared.snapshot.load().limits.idle);
-    let mut proxy = Service::new("proxy".to_owned(), proxy);
+    let mut proxy = Service::new("proxy".to_owned(), EndingProxy(Arc::new(proxy)));
     proxy.add_tcp(&boot.listen.to_string());
     server.add_service(proxy);
 

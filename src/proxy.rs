@@ -7,6 +7,7 @@ mod context;
 mod forward;
 mod reading;
 mod respond;
+mod stream;
 mod upstream;
 
 use std::{
@@ -27,7 +28,7 @@ use pingora::{
 };
 
 use self::context::{AnsweredBy, Ids};
-pub use self::{auth::AuthApi, context::Context, upstream::Upstreams};
+pub use self::{auth::AuthApi, context::Context, stream::EndingProxy, upstream::Upstreams};
 use crate::{
     clock,
     gate::{
@@ -103,6 +104,7 @@ impl ProxyHttp for Proxy {
         ctx: &mut Context,
     ) -> Result<()> {
         ctx.request_bytes += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        self.watch_body(session, ctx);
         let limit = ctx.permit.as_ref().map_or(0, |permit| permit.route().body_bytes);
         if ctx.request_bytes > limit && !session.was_upgraded() {
             ctx.denial = Some(Denial::BodyTooLarge);
@@ -142,10 +144,11 @@ impl ProxyHttp for Proxy {
 
     async fn upstream_request_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         upstream: &mut RequestHeader,
         ctx: &mut Context,
     ) -> Result<()> {
+        self.watch_call(session, ctx);
         let permit = ctx
             .permit
             .as_ref()
@@ -200,7 +203,20 @@ impl ProxyHttp for Proxy {
         if let Some(ids) = &ctx.ids {
             answer.insert_header("X-Request-Id", ids.request_id.clone())?;
         }
+        self.watch_answer(session, answer, ctx);
         Ok(())
+    }
+
+    fn response_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        _end: bool,
+        ctx: &mut Context,
+    ) -> Result<Option<Duration>> {
+        ctx.response_bytes += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        self.watch_body(session, ctx);
+        Ok(None)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Context) -> FailToProxy {
@@ -232,7 +248,7 @@ impl ProxyHttp for Proxy {
         if let Some(error) = error {
             tracing::debug!(request_id = ctx.ids.as_ref().map(Ids::request_id), %error, "the request failed");
         }
-        access_log::record(session, ctx, &self.metrics);
+        access_log::record(session, ctx);
     }
 
     fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {

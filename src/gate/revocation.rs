@@ -3,12 +3,19 @@
 //! Asked on every request, cached token or not, against the view in memory. Only when the view is older than `max_lag`
 //! does the route's `on_stale` decide, and a known revocation denies whatever it says.
 
+mod ending;
+mod streams;
 mod view;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use time::OffsetDateTime;
 
+pub use self::ending::{Ending, Reason};
+pub use self::streams::Watched;
 pub use self::view::{Fingerprints, Kind, Standing, View};
 use super::{
     denial::Denial,
@@ -52,6 +59,15 @@ pub(super) async fn check(
 }
 
 impl Revocations {
+    /// Ends a request as soon as its caller's token is revoked. With `expiry` also when the token expires: a WebSocket
+    /// could outlive it for ever, but a download that began in time may be finished.
+    pub fn watch(&self, identity: &Identity, ending: &Arc<Ending>, expiry: Option<Duration>) -> Watched {
+        if let Some(left) = expiry {
+            ending.at(Instant::now() + left);
+        }
+        self.view.watch(identity.fingerprints, identity.issued_at, ending)
+    }
+
     /// The same for one identity.
     ///
     /// # Errors

@@ -11,27 +11,65 @@ use super::{
     context::{AnsweredBy, Context, Ids},
     upstream::Choice,
 };
-use crate::metrics::Metrics;
+use crate::gate::revocation::Reason;
+
+/// What is logged of the request and the answer themselves.
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    method: &'static str,
+    path: Box<str>,
+    pub(super) status: u16,
+}
+
+impl Head {
+    pub(super) fn of(session: &Session, status: u16) -> Self {
+        let header = session.req_header();
+        Self {
+            method: method(&header.method),
+            path: header.uri.path().into(),
+            status,
+        }
+    }
+}
 
 /// Counts the request and writes its line.
-pub(super) fn record(session: &Session, ctx: &Context, metrics: &Metrics) {
+pub(super) fn record(session: &Session, ctx: &mut Context) {
+    ctx.recorded = true;
     let status = session.response_written().map_or(0, |answer| answer.status.as_u16());
+    let header = session.req_header();
+    let bytes = session.body_bytes_sent() as u64;
+    write(method(&header.method), header.uri.path(), status, bytes, ctx);
+}
+
+/// The same for a request that did not come to its own end.
+pub(super) fn record_cut_short(ctx: &Context) {
+    let head = ctx.head.as_ref();
+    let (method, path) = head.map_or(("other", ""), |head| (head.method, &*head.path));
+    write(
+        method,
+        path,
+        head.map_or(0, |head| head.status),
+        ctx.response_bytes,
+        ctx,
+    );
+}
+
+fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx: &Context) {
     let total = ctx.started.elapsed();
-    count(session, ctx, metrics, status, total);
+    count(method, status, response_bytes, ctx, total);
 
     let refused = ctx.denial.is_some() || status >= 500 || status == 0;
     if !refused && !sampled(ctx) {
         return;
     }
-    let header = session.req_header();
     let caller = ctx.trace.caller.as_deref();
     tracing::info!(
         target: "access",
         request_id = ctx.ids.as_ref().map(Ids::request_id),
         trace_id = ctx.ids.as_ref().map(Ids::trace_id),
-        method = method(&header.method),
+        method,
         host = &*ctx.host,
-        path = header.uri.path(),
+        path,
         route = ctx.route_id(),
         status,
         origin = ctx.answered_by.name(),
@@ -41,26 +79,31 @@ pub(super) fn record(session: &Session, ctx: &Context, metrics: &Metrics) {
         session = caller.and_then(|caller| caller.session.as_deref()),
         upstream = ctx.upstream.as_ref().map(Choice::name),
         request_bytes = ctx.request_bytes,
-        response_bytes = session.body_bytes_sent(),
+        response_bytes,
         total_ms = milliseconds(total),
         gate_ms = ctx.gate_took.map(milliseconds),
         upstream_ms = ctx.upstream_took.map(milliseconds),
+        ended = ctx.ending.reason().map(ended),
         "request"
     );
 }
 
-fn count(session: &Session, ctx: &Context, metrics: &Metrics, status: u16, total: Duration) {
+/// Why a request was ended before its time.
+fn ended(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Revoked => "revoked",
+        Reason::Expired => "expired",
+    }
+}
+
+fn count(method: &'static str, status: u16, response_bytes: u64, ctx: &Context, total: Duration) {
+    let metrics = &ctx.metrics;
     let route = ctx.route_id();
     let code = http::StatusCode::from_u16(status).ok();
     let code = code.as_ref().map_or("none", http::StatusCode::as_str);
     metrics
         .http_requests
-        .with_label_values(&[
-            route,
-            method(&session.req_header().method),
-            code,
-            ctx.answered_by.name(),
-        ])
+        .with_label_values(&[route, method, code, ctx.answered_by.name()])
         .inc();
     metrics
         .http_request_duration
@@ -73,7 +116,7 @@ fn count(session: &Session, ctx: &Context, metrics: &Metrics, status: u16, total
     metrics
         .http_response_bytes
         .with_label_values(&[route])
-        .inc_by(session.body_bytes_sent() as u64);
+        .inc_by(response_bytes);
     if let Some(overhead) = ctx.overhead {
         metrics
             .gateway_overhead

@@ -6,9 +6,14 @@ use http::HeaderValue;
 use prometheus::IntGauge;
 use time::OffsetDateTime;
 
-use super::{address::Origin, upstream::Choice};
+use super::{access_log, address::Origin, stream, upstream::Choice};
 use crate::{
-    gate::{Permit, Trace, denial::Denial, snapshot::Snapshot},
+    gate::{
+        Permit, Trace,
+        denial::Denial,
+        revocation::{Ending, Watched},
+        snapshot::Snapshot,
+    },
     metrics::Metrics,
 };
 
@@ -35,6 +40,15 @@ pub struct Context {
     pub(super) overhead: Option<std::time::Duration>,
     pub(super) upstream_took: Option<std::time::Duration>,
     pub(super) request_bytes: u64,
+    pub(super) response_bytes: u64,
+    /// By which this request can be ended before its time.
+    pub(super) ending: Arc<Ending>,
+    /// Set once it lasts.
+    pub(super) watched: Option<Watched>,
+    /// What the access log needs of a request whose session it cannot look at any more.
+    pub(super) head: Option<access_log::Head>,
+    pub(super) recorded: bool,
+    pub(super) metrics: Arc<Metrics>,
     _in_flight: InFlight,
 }
 
@@ -51,6 +65,15 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // Pingora logs no request that was ended, or whose task was.
+        if !self.recorded {
+            access_log::record_cut_short(self);
+        }
     }
 }
 
@@ -132,8 +155,14 @@ fn is_traceparent(text: &str) -> bool {
 }
 
 impl Context {
-    pub(super) fn new(snapshot: Arc<Snapshot>, now: OffsetDateTime, metrics: &Metrics) -> Self {
+    pub(super) fn new(snapshot: Arc<Snapshot>, now: OffsetDateTime, metrics: &Arc<Metrics>) -> Self {
         Self {
+            metrics: Arc::clone(metrics),
+            ending: stream::ending(),
+            watched: None,
+            head: None,
+            recorded: false,
+            response_bytes: 0,
             snapshot,
             started: Instant::now(),
             now,

@@ -20,5 +20,6 @@ mod harness;
 mod operator;
 mod spine;
 mod store;
+mod streams;
 mod support;
 mod verifier;

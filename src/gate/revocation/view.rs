@@ -16,6 +16,8 @@ use std::{
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
+use super::streams::Streams;
+
 /// What a revocation names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -43,6 +45,10 @@ impl Fingerprints {
     pub fn of(ids: &[(Kind, Option<&str>); 3]) -> Self {
         Self(ids.map(|(kind, id)| id.map_or(0, |id| fingerprint(kind, id))))
     }
+
+    pub(super) fn known(&self) -> impl Iterator<Item = Fingerprint> {
+        self.0.into_iter().filter(|fingerprint| *fingerprint != 0)
+    }
 }
 
 /// Kind and id → fingerprint. 0 stands for "none".
@@ -65,11 +71,19 @@ struct Entry {
     issued_until: u32,
 }
 
+impl Entry {
+    fn concerns(self, issued_at: i64) -> bool {
+        self.issued_until == u32::MAX || issued_at <= i64::from(self.issued_until)
+    }
+}
+
 /// All live revocations.
 #[derive(Debug)]
 pub struct View {
     shards: [RwLock<HashMap<Fingerprint, Entry, BuildHasherDefault<Folded>>>; SHARDS],
     entries: AtomicUsize,
+    /// The requests under way that end with their session.
+    pub(super) streams: Streams,
     /// Unix milliseconds until which the view is known to be complete.
     synced_at: AtomicI64,
 }
@@ -79,6 +93,7 @@ impl Default for View {
         Self {
             shards: std::array::from_fn(|_| RwLock::default()),
             entries: AtomicUsize::new(0),
+            streams: Streams::default(),
             synced_at: AtomicI64::new(i64::MIN),
         }
     }
@@ -96,7 +111,7 @@ pub enum Standing {
 }
 
 impl View {
-    /// Adds a revocation. `until`: for a user, tokens issued at or before it; `None`: all.
+    /// Adds a revocation, and ends the streams it concerns. `issued_until`: for a user, tokens issued at or before it; `None`: all.
     pub fn revoke(&self, kind: Kind, id: &str, issued_until: Option<OffsetDateTime>, expires_at: OffsetDateTime) {
         let entry = Entry {
             expires_at: seconds(expires_at),
@@ -112,6 +127,8 @@ impl View {
         if shard.insert(fingerprint, merged).is_none() {
             self.entries.fetch_add(1, Ordering::Relaxed);
         }
+        drop(shard);
+        self.streams.end(fingerprint, |issued_at| merged.concerns(issued_at));
     }
 
     /// What is known of a token with these fingerprints, issued at `issued_at` (Unix seconds).
@@ -134,9 +151,7 @@ impl View {
             return false;
         }
         let shard = self.shard(fingerprint).read().expect("no holder of this lock panics");
-        shard
-            .get(&fingerprint)
-            .is_some_and(|entry| entry.issued_until == u32::MAX || issued_at <= i64::from(entry.issued_until))
+        shard.get(&fingerprint).is_some_and(|entry| entry.concerns(issued_at))
     }
 
     /// Forgets entries whose tokens have all expired.

@@ -151,6 +151,18 @@ impl Identity {
         Ok(())
     }
 
+    /// How long a stream that opens `now` may last: until `exp`, which both sides read the same, and not until the end of the
+    /// leeway, unless the token is in its leeway already.
+    pub fn time_left(&self, now: OffsetDateTime) -> Duration {
+        let until = |end: i64| {
+            let left = i128::from(end) * 1_000_000_000 - now.unix_timestamp_nanos();
+            u64::try_from(left).ok().map(Duration::from_nanos)
+        };
+        until(self.expires_at)
+            .or_else(|| until(self.expires_at.saturating_add(self.leeway)))
+            .unwrap_or(Duration::ZERO)
+    }
+
     /// The value of a claim that this configuration names; `a.b` looks into objects.
     pub fn claim(&self, path: &str) -> Option<&Value> {
         let (name, rest) = path

@@ -206,6 +206,10 @@ impl Sidecar {
         connection.answer(false).await
     }
 
+    pub fn port(&self) -> u16 {
+        self.port.number()
+    }
+
     pub fn upstream(&self) -> &Upstream {
         &self.upstream
     }

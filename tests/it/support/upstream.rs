@@ -28,6 +28,8 @@ pub enum Behaviour {
     Cut,
     /// Sends these bytes.
     Raw(Vec<u8>),
+    /// Sends an answer without an end, a byte every now and then.
+    Dribble,
 }
 
 /// The running upstream. It ends with the value.
@@ -177,6 +179,13 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             Behaviour::Raw(bytes) => {
                 stream.write_all(&bytes).await?;
                 continue;
+            }
+            Behaviour::Dribble => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+                loop {
+                    stream.write_all(b".").await?;
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
             }
         }
         if seen.header("upgrade").is_some() {

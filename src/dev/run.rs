@@ -128,7 +128,7 @@ fn pass_on(child: &Child, signal: Signal) {
 /// Ends what the command left running, and says so: a test that does that has a bug.
 async fn end_left_behind(ours: &[u32]) {
     let mut told = false;
-    for _ in 0..100 {
+    for round in 0..200 {
         let adopted = children().filter(|pid| !ours.contains(&pid.as_raw_nonzero().get().unsigned_abs()));
         // Those that have ended only wait for somebody to take notice.
         let left: Vec<Pid> = adopted
@@ -145,7 +145,8 @@ async fn end_left_behind(ours: &[u32]) {
             );
         }
         for pid in left {
-            let _ = kill_process(pid, Signal::KILL);
+            // Politely for two seconds: a PostgreSQL that is killed leaves shared memory behind.
+            let _ = kill_process(pid, if round < 100 { Signal::TERM } else { Signal::KILL });
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -14,6 +14,7 @@ mod accounts;
 mod architecture;
 mod auth;
 mod config;
+mod crowds;
 mod dev;
 mod docs;
 mod harness;

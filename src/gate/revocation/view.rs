@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
+    hash::{BuildHasherDefault, Hash, Hasher},
     sync::{
         RwLock,
         atomic::{AtomicI64, AtomicUsize, Ordering},
@@ -77,10 +77,29 @@ impl Entry {
     }
 }
 
+type Shard = HashMap<Key, Entry, BuildHasherDefault<Folded>>;
+
+/// A fingerprint as it is kept: a `u128` has to lie at a multiple of 16, and would make an entry a third larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key([u64; 2]);
+
+impl From<Fingerprint> for Key {
+    fn from(fingerprint: Fingerprint) -> Self {
+        #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
+        Self([(fingerprint >> 64) as u64, fingerprint as u64])
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0[0]);
+    }
+}
+
 /// All live revocations.
 #[derive(Debug)]
 pub struct View {
-    shards: [RwLock<HashMap<Fingerprint, Entry, BuildHasherDefault<Folded>>>; SHARDS],
+    shards: [RwLock<Shard>; SHARDS],
     entries: AtomicUsize,
     /// The requests under way that end with their session.
     pub(super) streams: Streams,
@@ -119,12 +138,12 @@ impl View {
         };
         let fingerprint = fingerprint(kind, id);
         let mut shard = self.shard(fingerprint).write().expect("no holder of this lock panics");
-        let merged = shard.get(&fingerprint).map_or(entry, |old| Entry {
+        let merged = shard.get(&fingerprint.into()).map_or(entry, |old| Entry {
             // Entries may arrive twice and out of order: what was revoked stays revoked.
             expires_at: old.expires_at.max(entry.expires_at),
             issued_until: old.issued_until.max(entry.issued_until),
         });
-        if shard.insert(fingerprint, merged).is_none() {
+        if shard.insert(fingerprint.into(), merged).is_none() {
             self.entries.fetch_add(1, Ordering::Relaxed);
         }
         drop(shard);
@@ -151,7 +170,9 @@ impl View {
             return false;
         }
         let shard = self.shard(fingerprint).read().expect("no holder of this lock panics");
-        shard.get(&fingerprint).is_some_and(|entry| entry.concerns(issued_at))
+        shard
+            .get(&fingerprint.into())
+            .is_some_and(|entry| entry.concerns(issued_at))
     }
 
     /// Forgets entries whose tokens have all expired.
@@ -190,7 +211,7 @@ impl View {
         Duration::from_millis(u64::try_from(behind).unwrap_or(0))
     }
 
-    fn shard(&self, fingerprint: Fingerprint) -> &RwLock<HashMap<Fingerprint, Entry, BuildHasherDefault<Folded>>> {
+    fn shard(&self, fingerprint: Fingerprint) -> &RwLock<Shard> {
         // The low bits choose the shard, the high ones the bucket in it.
         &self.shards[usize::try_from(fingerprint % SHARDS as u128).expect("less than SHARDS")]
     }
@@ -217,11 +238,11 @@ impl Hasher for Folded {
     }
 
     fn write(&mut self, _: &[u8]) {
-        unreachable!("only u128 keys are hashed")
+        unreachable!("only keys are hashed")
     }
 
-    fn write_u128(&mut self, fingerprint: u128) {
-        self.0 = (fingerprint >> 64) as u64;
+    fn write_u64(&mut self, half: u64) {
+        self.0 = half;
     }
 }
 
@@ -302,6 +323,39 @@ mod tests {
             Duration::ZERO,
             "an old answer does not turn the view back"
         );
+    }
+
+    /// Resident memory of this process, by the kernel's count.
+    fn resident() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim_end_matches("kB").trim().parse::<usize>().unwrap() * 1024
+    }
+
+    #[test]
+    #[ignore = "run alone by the next one: other tests would be measured too"]
+    fn fill_with_a_million() {
+        let view = View::default();
+        let before = resident();
+        for number in 0..1_000_000 {
+            view.revoke(Kind::Sid, &format!("session-{number}"), None, LATER);
+        }
+        let each = (resident() - before) / view.len();
+        println!("{} revocations, {each} bytes of resident memory each", view.len());
+        assert_eq!(view.len(), 1_000_000);
+        assert!(each <= 64, "{each}");
+    }
+
+    #[test]
+    fn a_million_revocations_fit_into_64_mb() {
+        let alone = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--nocapture"])
+            .arg("gate::revocation::view::tests::fill_with_a_million")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&alone.stdout);
+        println!("{said}");
+        assert!(alone.status.success() && said.contains("1000000 revocations"), "{said}");
     }
 
     #[test]

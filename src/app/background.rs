@@ -1,6 +1,10 @@
 //! Work that no request waits for.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
@@ -15,6 +19,8 @@ use crate::{
 
 /// Between two looks at gauges that are sampled.
 const SAMPLE: Duration = Duration::from_secs(5);
+/// How long readiness waits for the first reading of the revocation feed.
+const FIRST_SYNC: Duration = Duration::from_secs(2);
 /// Between two cleanups.
 const CLEANUP: Duration = Duration::from_secs(3600);
 
@@ -81,6 +87,11 @@ async fn clean(shared: Arc<Shared>, accounts: Arc<Accounts>, now: OffsetDateTime
 /// Says that the proxy accepts connections once it really does: a probe must not send traffic to a closed port.
 async fn listening(shared: Arc<Shared>) {
     while tokio::net::TcpStream::connect(shared.boot.listen).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Routes that refuse what is unknown would begin with refusals. Without Redis there is still much to serve.
+    let begun = Instant::now();
+    while shared.view.lag(clock::now()) > shared.snapshot.load().max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     shared.readiness.listening();

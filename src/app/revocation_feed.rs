@@ -14,7 +14,7 @@ use crate::{
     gate::revocation::Kind,
     store::{
         StoreError, revocations,
-        revocations::{Content, Entry, Revocation, Subject},
+        revocations::{Content, End, Entry, Revocation, Subject},
         sessions, users,
     },
 };
@@ -25,6 +25,8 @@ const BLOCK: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(200);
 /// Between two heartbeats of an issuer.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Between two looks at a feed that is not complete.
+const INCOMPLETE: Duration = Duration::from_millis(50);
 /// A feed without any entry for so long may have been replaced by one whose ids begin lower: read it anew.
 const SILENT: Duration = Duration::from_secs(30);
 
@@ -42,10 +44,18 @@ pub(super) async fn follow(shared: Arc<Shared>) {
 
 async fn read(shared: &Shared) -> Result<(), StoreError> {
     let asked = clock::now();
+    let end = revocations::end(&shared.redis).await?;
     let entries = revocations::read_all(&shared.redis).await?;
     let mut last = entries.last().map_or_else(|| "0".to_owned(), |entry| entry.id.clone());
     for entry in &entries {
         apply(shared, entry);
+    }
+    // A verifier of other issuers has no feed at all, and nobody who would make one.
+    let unheard_of = shared.boot.auth.is_none() && end == End::default() && entries.is_empty();
+    if !end.complete && !unheard_of {
+        tracing::debug!("the revocation feed is being filled");
+        tokio::time::sleep(INCOMPLETE).await;
+        return Ok(());
     }
     synced(shared, asked);
     shared.metrics.revocation_stream_connected.set(1);
@@ -61,6 +71,13 @@ async fn read(shared: &Shared) -> Result<(), StoreError> {
         if let Some(entry) = entries.last() {
             last.clone_from(&entry.id);
             heard = clock::now();
+        } else {
+            // Silence may be that of another feed, whose entries come before `last`, or of a server that hears nothing.
+            let end = revocations::end(&shared.redis).await?;
+            let gone = !end.complete && !unheard_of;
+            if gone || end.last.is_some_and(|id| revocations::is_before(&id, &last)) {
+                return Ok(());
+            }
         }
         synced(shared, asked);
     }

@@ -47,6 +47,7 @@ struct Inner {
     tail: Slot,
     turn: AtomicUsize,
     timeout: Duration,
+    cluster: bool,
     keys: Keys,
     metrics: Arc<Metrics>,
 }
@@ -78,6 +79,7 @@ impl Redis {
             tail: slot(),
             turn: AtomicUsize::new(0),
             timeout: settings.timeout,
+            cluster: matches!(*address, address::Address::Cluster(_)),
             keys: Keys::new(&settings.namespace),
             metrics: Arc::clone(metrics),
         })))
@@ -86,6 +88,11 @@ impl Redis {
     /// Whether Redis answers: the gauge `store_up`.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.command::<String>("ping", redis::cmd("PING")).await.map(drop)
+    }
+
+    /// Whether it is a cluster.
+    pub(super) fn is_cluster(&self) -> bool {
+        self.0.cluster
     }
 
     /// The names of the keys.

@@ -39,6 +39,11 @@ impl Keys {
         format!("{}:revocations", self.namespace)
     }
 
+    /// Set while the feed is complete.
+    pub(super) fn revocations_complete(&self) -> String {
+        format!("{}:revocations:complete", self.namespace)
+    }
+
     /// The log of one limit and one key.
     pub(super) fn rate_limit(&self, policy: &str, key: &str) -> String {
         self.key(&format!("ratelimit:{policy}"), key)

@@ -4,8 +4,9 @@
 //! from which every instance keeps its own view (`read_all`, then `tail` from the last id). The stream is trimmed to
 //! `keep`, the longest life of an access token, so reading it from its beginning *is* the snapshot.
 //!
-//! A heartbeat in the feed tells its readers how old their view is. Its writer learns from it when the feed is gone
-//! (FLUSHALL, a new Redis) and must be filled anew from PostgreSQL.
+//! A heartbeat keeps the feed alive. Its writer learns from it when the feed is gone (FLUSHALL, a new Redis) and must be
+//! filled anew from PostgreSQL. That there is a stream does not say so: the next logout makes one. A mark beside it does,
+//! which is set only when everything is in; without it nobody may conclude from silence that a token lives.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use ::redis::{Cmd, Value};
 use time::OffsetDateTime;
 
 use super::redis::{Redis, read};
-use super::{StoreError, scripts};
+use super::{StoreError, StoreName, scripts};
 
 /// Clocks of Redis and of the instances may differ by so much without an entry going too early.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
@@ -77,6 +78,15 @@ pub struct Standing {
     pub user_valid_after: Option<OffsetDateTime>,
 }
 
+/// Where the feed is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct End {
+    /// Everything that was revoked is in it.
+    pub complete: bool,
+    /// Its last entry; `None`: it is empty.
+    pub last: Option<String>,
+}
+
 /// Revokes. `keep` is the longest life of an access token. Those that expired already are left out.
 pub async fn publish(
     redis: &Redis,
@@ -97,8 +107,12 @@ pub async fn publish(
     redis.all("revocation_publish", commands).await.map(drop)
 }
 
-/// Writes a heartbeat. `false` when there is no feed: fill it from PostgreSQL, then [`open`] it.
+/// Writes a heartbeat. `false` when there is no feed, or not all of it: fill it from PostgreSQL, then [`open`] it.
 pub async fn heartbeat(redis: &Redis, keep: Duration, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let complete = expire(redis.keys().revocations_complete(), keep);
+    if redis.command::<i64>("revocation_heartbeat", complete).await? == 0 {
+        return Ok(false);
+    }
     let mut command = ::redis::cmd("XADD");
     command.arg(redis.keys().revocations()).arg("NOMKSTREAM");
     trim(&mut command, keep, now);
@@ -110,14 +124,21 @@ pub async fn heartbeat(redis: &Redis, keep: Duration, now: OffsetDateTime) -> Re
     Ok(read::<Option<String>>("revocation_heartbeat", id)?.is_some())
 }
 
-/// Begins the feed with a heartbeat, after it was filled.
+/// Marks the feed as complete, after it was filled, and writes its first heartbeat.
 pub async fn open(redis: &Redis, keep: Duration, now: OffsetDateTime) -> Result<(), StoreError> {
     let mut command = ::redis::cmd("XADD");
     command.arg(redis.keys().revocations());
     trim(&mut command, keep, now);
     command.arg("*").arg("k").arg("hb");
+    let mut complete = ::redis::cmd("SET");
+    let life = (keep + CLOCKS_APART).as_millis().to_string();
+    complete
+        .arg(redis.keys().revocations_complete())
+        .arg(1)
+        .arg("PX")
+        .arg(life);
     redis
-        .all("revocation_open", vec![command, expire_feed(redis, keep)])
+        .all("revocation_open", vec![command, expire_feed(redis, keep), complete])
         .await
         .map(drop)
 }
@@ -160,7 +181,32 @@ pub async fn tail(redis: &Redis, id: &str, block: Duration) -> Result<Vec<Entry>
     Ok(keys.iter().flat_map(|key| key.ids.iter().map(entry)).collect())
 }
 
-/// Asks about one token, in one round trip.
+/// Asks how far the feed goes. To be asked before it is read: what is complete then is complete in what is read.
+pub async fn end(redis: &Redis) -> Result<End, StoreError> {
+    let mut last = ::redis::cmd("XREVRANGE");
+    last.arg(redis.keys().revocations())
+        .arg("+")
+        .arg("-")
+        .arg("COUNT")
+        .arg(1);
+    let [complete, last] = several(redis, "revocation_end", [mark(redis), last]).await?;
+    let last: StreamRangeReply = read("revocation_end", last)?;
+    Ok(End {
+        complete: read("revocation_end", complete)?,
+        last: last.ids.into_iter().next().map(|entry| entry.id),
+    })
+}
+
+/// Whether entry `id` comes before entry `other`.
+pub fn is_before(id: &str, other: &str) -> bool {
+    let parts = |id: &str| -> (u64, u64) {
+        let (time, number) = id.split_once('-').unwrap_or((id, "0"));
+        (time.parse().unwrap_or(0), number.parse().unwrap_or(0))
+    };
+    parts(id) < parts(other)
+}
+
+/// Asks about one token, in one round trip. An answer of a server that does not have the whole feed is none.
 pub async fn check(redis: &Redis, jti: &str, sid: &str, user: &str) -> Result<Standing, StoreError> {
     let keys = redis.keys();
     let ask = |key: String| {
@@ -168,21 +214,69 @@ pub async fn check(redis: &Redis, jti: &str, sid: &str, user: &str) -> Result<St
         command.arg(key);
         command
     };
-    let questions = vec![
+    let questions = [
         ask(keys.blacklist_jti(jti)),
         ask(keys.blacklist_sid(sid)),
         ask(keys.blacklist_user(user)),
+        mark(redis),
     ];
-    let answers = redis.each("revocation_check", questions).await?;
-    let [jti, sid, user]: [Value; 3] = answers.try_into().map_err(|_| StoreError::Data {
-        store: super::StoreName::Redis,
-        operation: "revocation_check",
-        cause: "not three answers".to_owned(),
-    })?;
+    let [jti, sid, user, complete] = several(redis, "revocation_check", questions).await?;
+    if !read::<bool>("revocation_check", complete)? {
+        return Err(unavailable(
+            "revocation_check",
+            "the feed of revocations is not complete",
+        ));
+    }
     Ok(Standing {
         revoked: jti != Value::Nil || sid != Value::Nil,
         user_valid_after: read::<Option<i64>>("revocation_check", user)?.and_then(instant),
     })
+}
+
+fn mark(redis: &Redis) -> Cmd {
+    let mut command = ::redis::cmd("EXISTS");
+    command.arg(redis.keys().revocations_complete());
+    command
+}
+
+/// Asks several questions in one round trip, of a server that knows the present: a replica that has lost its master answers
+/// from the past, and what it did not hear of was not revoked for it. A cluster's client asks masters.
+async fn several<const COUNT: usize>(
+    redis: &Redis,
+    operation: &'static str,
+    questions: [Cmd; COUNT],
+) -> Result<[Value; COUNT], StoreError> {
+    let mut questions = Vec::from(questions);
+    if !redis.is_cluster() {
+        questions.push(::redis::cmd("ROLE"));
+    }
+    let mut answers = redis.each(operation, questions).await?;
+    if answers.len() > COUNT && answers.pop().is_some_and(|role| is_cut_off(&role)) {
+        return Err(unavailable(operation, "a replica that has lost its master"));
+    }
+    answers.try_into().map_err(|_| StoreError::Data {
+        store: StoreName::Redis,
+        operation,
+        cause: format!("not {COUNT} answers"),
+    })
+}
+
+fn is_cut_off(role: &Value) -> bool {
+    let Value::Array(role) = role else { return false };
+    let is = |index: usize, text: &str| match role.get(index) {
+        Some(Value::BulkString(word)) => word == text.as_bytes(),
+        Some(Value::SimpleString(word)) => word == text,
+        _ => false,
+    };
+    is(0, "slave") && !is(3, "connected")
+}
+
+fn unavailable(operation: &'static str, cause: &str) -> StoreError {
+    StoreError::Unavailable {
+        store: StoreName::Redis,
+        operation,
+        cause: cause.to_owned(),
+    }
 }
 
 fn blacklist(redis: &Redis, revocation: &Revocation) -> Cmd {
@@ -238,10 +332,12 @@ fn trim(command: &mut Cmd, keep: Duration, now: OffsetDateTime) {
 }
 
 fn expire_feed(redis: &Redis, keep: Duration) -> Cmd {
+    expire(redis.keys().revocations(), keep)
+}
+
+fn expire(key: String, keep: Duration) -> Cmd {
     let mut command = ::redis::cmd("PEXPIRE");
-    command
-        .arg(redis.keys().revocations())
-        .arg((keep + CLOCKS_APART).as_millis().to_string());
+    command.arg(key).arg((keep + CLOCKS_APART).as_millis().to_string());
     command
 }
 

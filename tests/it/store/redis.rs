@@ -163,6 +163,11 @@ async fn a_revocation_reaches_those_who_read_the_feed_and_those_who_ask() {
     let contents: Vec<Content> = entries.into_iter().map(|entry| entry.content).collect();
     assert_eq!(contents, all.clone().map(Content::Revoked));
 
+    assert!(
+        revocations::check(&redis, "j2", "s2", "u2").await.is_err(),
+        "what is not all there proves nothing"
+    );
+    revocations::open(&redis, KEEP, now()).await.unwrap();
     let check = async |jti, sid, user| revocations::check(&redis, jti, sid, user).await.unwrap();
     assert_eq!(check("j2", "s2", "u2").await, Standing::default());
     assert!(check("j1", "s2", "u2").await.revoked);
@@ -187,6 +192,7 @@ async fn a_users_instant_never_moves_back() {
             .await
             .unwrap();
     }
+    revocations::open(&redis, KEEP, now()).await.unwrap();
     let standing = revocations::check(&redis, "j", "s", "u1").await.unwrap();
     assert_eq!(standing.user_valid_after, Some(later));
 }
@@ -241,6 +247,12 @@ async fn the_heartbeat_notices_that_the_feed_is_gone() {
         !revocations::heartbeat(&redis, KEEP, now()).await.unwrap(),
         "and does not make a hollow one"
     );
+    let logout = revocation(Subject::Sid("s1".to_owned()), 600);
+    revocations::publish(&redis, &[logout], KEEP, now()).await.unwrap();
+    assert!(
+        !revocations::heartbeat(&redis, KEEP, now()).await.unwrap(),
+        "nor takes one entry for a whole feed"
+    );
     revocations::open(&redis, KEEP, now()).await.unwrap();
     assert!(revocations::heartbeat(&redis, KEEP, now()).await.unwrap());
 }
@@ -256,7 +268,7 @@ async fn a_feed_of_several_pages_is_read_whole_and_an_old_one_is_trimmed() {
     }
     assert_eq!(revocations::read_all(&redis).await.unwrap().len(), 2_500);
     let later = now() + Duration::from_secs(3_600);
-    revocations::heartbeat(&redis, KEEP, later).await.unwrap();
+    revocations::open(&redis, KEEP, later).await.unwrap();
     assert!(
         revocations::read_all(&redis).await.unwrap().len() < 200,
         "whole nodes of the stream go"

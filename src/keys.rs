@@ -37,10 +37,13 @@ pub enum Algorithm {
     EdDsa,
     /// RSA PKCS#1 v1.5 with SHA-256, 2048 to 8192 bits.
     Rs256,
+    /// HMAC with SHA-256 and a secret that the operator wrote down. Verification only, and never published: whoever can
+    /// verify with it can sign.
+    Hs256,
 }
 
 impl Algorithm {
-    /// All of them, in the order in which an error lists them.
+    /// All that have public keys, in the order in which an error lists them.
     pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
 
     /// The name as it stands in a JOSE header.
@@ -49,6 +52,7 @@ impl Algorithm {
             Self::Es256 => "ES256",
             Self::EdDsa => "EdDSA",
             Self::Rs256 => "RS256",
+            Self::Hs256 => "HS256",
         }
     }
 
@@ -57,6 +61,7 @@ impl Algorithm {
             Self::Es256 => jsonwebtoken::Algorithm::ES256,
             Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,
+            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
         }
     }
 }

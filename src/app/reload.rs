@@ -92,23 +92,25 @@ pub(super) fn remote_sources(snapshot: &Snapshot) -> Vec<Source> {
             algorithms: rules.algorithms.clone(),
             stale_ok_for: *stale_ok_for,
         }),
-        KeySource::Own | KeySource::Inline(_) => None,
+        KeySource::Own | KeySource::Inline(_) | KeySource::Secret(_) => None,
     });
     sources.collect()
 }
 
-/// What stands in the configuration beside the snapshot: inline keys, and the gauges that name it.
+/// What stands in the configuration beside the snapshot: inline keys and secrets, and the gauges that name it.
 pub(super) fn install(shared: &Shared, snapshot: &Snapshot) {
     for rules in snapshot.issuers.values() {
-        if let KeySource::Inline(jwks) = &rules.keys {
-            let keys = jwks["keys"].as_array().into_iter().flatten();
-            // `config` has read each of them before; one that fails here would only be a key less.
-            let keys: Vec<_> = keys
-                .filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok())
-                .map(Arc::new)
-                .collect();
-            shared.keys.replace(&rules.issuer, &keys);
-        }
+        // `config` has read each of them before; one that fails here would only be a key less.
+        let keys: Vec<_> = match &rules.keys {
+            KeySource::Own | KeySource::Url { .. } => continue,
+            KeySource::Inline(jwks) => {
+                let listed = jwks["keys"].as_array().into_iter().flatten();
+                listed.filter_map(|jwk| VerifyingKey::from_jwk(jwk).ok()).collect()
+            }
+            KeySource::Secret(secret) => VerifyingKey::from_secret(secret).into_iter().collect(),
+        };
+        let keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
+        shared.keys.replace(&rules.issuer, &keys);
     }
     let metrics = &shared.metrics;
     let digest = hex(&snapshot.sha256);

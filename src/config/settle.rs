@@ -61,7 +61,7 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
             findings,
         )
     });
-    let issuers = issuers(file, auth.as_ref(), findings);
+    let issuers = issuers(input, auth.as_ref(), findings);
     let (routes, upstreams) = routes(input, findings);
     let boot = boot(input, auth, findings);
     let snapshot = Snapshot {
@@ -107,10 +107,11 @@ fn family(file: &File) -> Family {
 }
 
 fn issuers(
-    file: &File,
+    input: &Input<'_>,
     own: Option<&accounts::Settings>,
     findings: &mut Findings,
 ) -> HashMap<Box<str>, Arc<IssuerRules>> {
+    let file = input.file;
     let at = KeyPath::root().key("issuers");
     let mut all = HashMap::new();
     if let Some(own) = own {
@@ -118,7 +119,7 @@ fn issuers(
     }
     for (index, issuer) in file.issuers.iter().enumerate() {
         let at = at.index(index);
-        if let Some(rules) = issuer.settle(&at, findings)
+        if let Some(rules) = issuer.settle(&at, input.environment, findings)
             && all.insert(Box::from(&*rules.issuer), rules).is_some()
         {
             findings.add(

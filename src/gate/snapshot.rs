@@ -107,6 +107,8 @@ pub enum KeySource {
     Own,
     /// A JWK Set in the configuration itself (RFC 7517 section 5), as JSON.
     Inline(serde_json::Value),
+    /// A secret shared with the issuer, for HS256.
+    Secret(crate::secret::Secret),
     /// A JWK Set behind a URL, refreshed in the background.
     Url {
         /// `https://…`, or `http://…` inside a cluster.

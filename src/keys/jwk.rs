@@ -107,7 +107,7 @@ pub(super) fn write(public: &Public, kid: &str) -> Value {
 
 /// A JWK set (RFC 7517 section 5) of `keys`, as text.
 pub fn document<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
-    json!({ "keys": keys.map(VerifyingKey::to_jwk).collect::<Vec<_>>() }).to_string()
+    json!({ "keys": keys.map(VerifyingKey::to_jwk).filter(Value::is_object).collect::<Vec<_>>() }).to_string()
 }
 
 /// The RFC 7638 thumbprint with SHA-256, base64url.

@@ -9,6 +9,7 @@ use jsonwebtoken::jwk::{EllipticCurve, ThumbprintHash};
 use jsonwebtoken::signature::{self, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::digest;
+use ring::hmac;
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
@@ -89,11 +90,14 @@ enum RingVerifier {
     Es256(DecodingKey),
     EdDsa(DecodingKey),
     Rs256(DecodingKey),
+    Hs256(hmac::Key),
 }
 
 impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), signature::Error> {
         let checked = match self {
+            // In constant time: a comparison that stops early tells the right tag byte by byte.
+            Self::Hs256(key) => hmac::verify(key, message, signature),
             Self::Es256(key) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, raw(key)?).verify(message, signature),
             Self::EdDsa(key) => UnparsedPublicKey::new(&ED25519, raw(key)?).verify(message, signature),
             Self::Rs256(key) => match key.kind() {
@@ -115,6 +119,7 @@ impl JwtVerifier for RingVerifier {
             Self::Es256(_) => Algorithm::ES256,
             Self::EdDsa(_) => Algorithm::EdDSA,
             Self::Rs256(_) => Algorithm::RS256,
+            Self::Hs256(_) => Algorithm::HS256,
         }
     }
 }
@@ -128,6 +133,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
         Algorithm::ES256 => RingVerifier::Es256(key.clone()),
         Algorithm::EdDSA => RingVerifier::EdDsa(key.clone()),
         Algorithm::RS256 => RingVerifier::Rs256(key.clone()),
+        Algorithm::HS256 => RingVerifier::Hs256(hmac::Key::new(hmac::HMAC_SHA256, key.try_get_as_bytes()?)),
         _ => return Err(ErrorKind::UnsupportedAlgorithm.into()),
     };
     Ok(Box::new(verifier))
@@ -209,5 +215,10 @@ mod tests {
         let point = DecodingKey::from_ec_der(&[4; 65]);
         assert!(verifier(&Algorithm::EdDSA, &point).is_err());
         assert!(verifier(&Algorithm::ES384, &point).is_err());
+        assert!(verifier(&Algorithm::HS256, &point).is_err());
+        let secret = DecodingKey::from_secret(&[7; 65]);
+        for other in [Algorithm::ES256, Algorithm::RS256, Algorithm::HS384, Algorithm::HS512] {
+            assert!(verifier(&other, &secret).is_err(), "{other:?}");
+        }
     }
 }

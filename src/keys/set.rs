@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::VerifyingKey;
+use super::{Algorithm, VerifyingKey};
 
 /// Which key verifies a token of which issuer.
 #[derive(Clone, Default, Debug)]
@@ -11,18 +11,57 @@ pub struct KeySet {
     issuers: HashMap<Box<str>, IssuerKeys>,
 }
 
-#[derive(Clone, Default, Debug)]
-struct IssuerKeys {
-    by_kid: HashMap<Box<str>, Arc<VerifyingKey>>,
+/// Either public keys or a secret: with both, a token could choose which kind of key it is checked with, and a public key
+/// taken for a secret is known to everybody.
+#[derive(Clone, Debug)]
+enum IssuerKeys {
+    Public(HashMap<Box<str>, Arc<VerifyingKey>>),
+    Secret(Arc<VerifyingKey>),
+}
+
+impl IssuerKeys {
+    fn of(keys: impl IntoIterator<Item = Arc<VerifyingKey>>) -> Self {
+        let mut by_kid = HashMap::new();
+        for key in keys {
+            if key.algorithm() == Algorithm::Hs256 {
+                return Self::Secret(key);
+            }
+            by_kid.insert(key.kid().into(), key);
+        }
+        Self::Public(by_kid)
+    }
+
+    fn find(&self, kid: Option<&str>) -> Option<&Arc<VerifyingKey>> {
+        match (self, kid) {
+            // A secret has no name to be called by.
+            (Self::Secret(key), _) => Some(key),
+            (Self::Public(keys), Some(kid)) => keys.get(kid),
+            (Self::Public(keys), None) if keys.len() == 1 => keys.values().next(),
+            (Self::Public(_), None) => None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Public(keys) if keys.is_empty())
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Secret(key), Self::Secret(there)) => there.is_same(key),
+            (Self::Public(keys), Self::Public(others)) => keys
+                .iter()
+                .all(|(kid, key)| others.get(kid).is_some_and(|there| there.is_same(key))),
+            _ => self.is_empty(),
+        }
+    }
 }
 
 impl KeySet {
-    /// This set with `issuer`'s keys replaced by `keys`. Two keys of one name: the later stays.
+    /// This set with `issuer`'s keys replaced by `keys`. Two keys of one name: the later stays. A secret stands alone.
     #[must_use]
     pub fn with(&self, issuer: &str, keys: impl IntoIterator<Item = Arc<VerifyingKey>>) -> Self {
-        let by_kid = keys.into_iter().map(|key| (key.kid().into(), key)).collect();
         let mut issuers = self.issuers.clone();
-        issuers.insert(issuer.into(), IssuerKeys { by_kid });
+        issuers.insert(issuer.into(), IssuerKeys::of(keys));
         Self { issuers }
     }
 
@@ -36,40 +75,34 @@ impl KeySet {
 
     /// Whether every key of this set is in `other`, too, as the same key under the same name.
     pub fn is_within(&self, other: &Self) -> bool {
-        self.issuers.iter().all(|(issuer, keys)| {
-            keys.by_kid.values().all(|key| {
-                let there = other.issuers.get(issuer).and_then(|keys| keys.by_kid.get(key.kid()));
-                there.is_some_and(|there| there.is_same(key))
-            })
+        let mut issuers = self.issuers.iter();
+        issuers.all(|(issuer, keys)| {
+            let there = other.issuers.get(issuer);
+            keys.is_empty() || there.is_some_and(|there| keys.is_within(there))
         })
     }
 
     /// The key that `issuer` calls `kid`. A token without `kid` is verified only if its issuer has exactly one key:
     /// trying several would let a token choose by luck.
     pub fn find(&self, issuer: &str, kid: Option<&str>) -> Option<Arc<VerifyingKey>> {
-        let keys = &self.issuers.get(issuer)?.by_kid;
-        match kid {
-            Some(kid) => keys.get(kid).cloned(),
-            None if keys.len() == 1 => keys.values().next().cloned(),
-            None => None,
-        }
+        self.issuers.get(issuer)?.find(kid).cloned()
     }
 
     /// Whether any key of `issuer` is known.
     pub fn knows(&self, issuer: &str) -> bool {
-        self.issuers.get(issuer).is_some_and(|keys| !keys.by_kid.is_empty())
+        self.issuers.get(issuer).is_some_and(|keys| !keys.is_empty())
     }
 
     /// Whether there is no key at all; a process without one is not ready.
     pub fn is_empty(&self) -> bool {
-        self.issuers.values().all(|keys| keys.by_kid.is_empty())
+        self.issuers.values().all(IssuerKeys::is_empty)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Algorithm, SigningKey, provider};
+    use crate::keys::{SigningKey, provider};
 
     fn key() -> Arc<VerifyingKey> {
         provider::install();
@@ -92,6 +125,21 @@ mod tests {
             "issuers are compared exactly"
         );
         assert!(!set.is_empty() && set.knows("https://a.test") && !set.knows("https://c.test"));
+    }
+
+    #[test]
+    fn a_secret_stands_alone_and_answers_to_every_name() {
+        let secret = crate::secret::Secret::new("0123456789abcdef0123456789abcdef");
+        let secret = Arc::new(VerifyingKey::from_secret(&secret).unwrap());
+        let public = key();
+        let set = KeySet::default().with("iss", [Arc::clone(&public), secret]);
+        for kid in [None, Some("any"), Some(public.kid())] {
+            assert_eq!(set.find("iss", kid).unwrap().algorithm(), Algorithm::Hs256);
+        }
+        assert!(set.find("other", None).is_none());
+        assert!(set.knows("iss") && !set.is_empty());
+        let changed = set.with("iss", [public]);
+        assert!(!set.is_within(&changed) && !changed.is_within(&set) && set.is_within(&set));
     }
 
     #[test]

@@ -34,6 +34,12 @@ pub enum KeyError {
     /// The bytes are no usable private key of that kind.
     #[error("this is not a usable private key for {0}: RSA keys need 2048 to 4096 bits, EC keys the curve P-256")]
     Unusable(Algorithm),
+    /// A shared secret verifies and never signs.
+    #[error("HS256 tokens are verified here, never made")]
+    VerifiesOnly,
+    /// A secret that can be guessed.
+    #[error("an HS256 secret of {0} bytes is refused: expected {min} or more (RFC 7518 section 3.2)", min = super::verifying::SECRET_BYTES)]
+    ShortSecret(usize),
     /// A signature or its claims could not be made.
     #[error("signing failed: {0}")]
     Signing(String),
@@ -50,6 +56,7 @@ impl SigningKey {
             Algorithm::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
             Algorithm::EdDsa => Ed25519KeyPair::generate_pkcs8(&random),
             Algorithm::Rs256 => return Err(KeyError::RsaCannotBeGenerated),
+            Algorithm::Hs256 => return Err(KeyError::VerifiesOnly),
         };
         let pkcs8 = pkcs8.map_err(|_| KeyError::Unusable(algorithm))?;
         Self::from_der(algorithm, pkcs8.as_ref())
@@ -64,6 +71,7 @@ impl SigningKey {
             Algorithm::Es256 => EncodingKey::from_ec_pem(pem.as_bytes()),
             Algorithm::EdDsa => EncodingKey::from_ed_pem(pem.as_bytes()),
             Algorithm::Rs256 => EncodingKey::from_rsa_pem(pem.as_bytes()),
+            Algorithm::Hs256 => return Err(KeyError::VerifiesOnly),
         };
         let encoding = read.map_err(|_| KeyError::NotAPem(algorithm))?;
         Self::new(algorithm, encoding)
@@ -78,6 +86,7 @@ impl SigningKey {
             Algorithm::Es256 => EncodingKey::from_ec_der(der),
             Algorithm::EdDsa => EncodingKey::from_ed_der(der),
             Algorithm::Rs256 => EncodingKey::from_rsa_der(der),
+            Algorithm::Hs256 => return Err(KeyError::VerifiesOnly),
         };
         Self::new(algorithm, encoding)
     }
@@ -151,6 +160,7 @@ fn public_half(algorithm: Algorithm, der: &[u8]) -> jsonwebtoken::errors::Result
             let PublicKeyComponents { n, e } = PublicKeyComponents::from(provider::rsa_pair(der)?.public());
             Public::Rsa { n, e }
         }
+        Algorithm::Hs256 => return Err(jsonwebtoken::errors::ErrorKind::UnsupportedAlgorithm.into()),
     })
 }
 

@@ -1,17 +1,30 @@
-//! A public key that verifies tokens, with the one algorithm it is for.
+//! A key that verifies tokens, with the one algorithm it is for.
 
 use jsonwebtoken::DecodingKey;
 
-use super::Algorithm;
 use super::jwk::{self, JwkError, Public};
+use super::{Algorithm, KeyError};
+use crate::secret::Secret;
 
-/// A public key with its id and its algorithm.
+/// The least bytes of an HS256 secret: as many as the hash has (RFC 7518 section 3.2). A shorter one can be found by
+/// trying, with one token and no connection.
+pub(super) const SECRET_BYTES: usize = 32;
+
+/// A key with its id and its algorithm.
 #[derive(Clone)]
 pub struct VerifyingKey {
     kid: Box<str>,
     algorithm: Algorithm,
-    public: Public,
+    material: Material,
     decoding: DecodingKey,
+}
+
+/// What tells one key from another.
+#[derive(Clone, PartialEq, Eq)]
+enum Material {
+    Public(Public),
+    /// Its SHA-256, so that the secret is in one place only.
+    Secret([u8; 32]),
 }
 
 impl VerifyingKey {
@@ -24,9 +37,30 @@ impl VerifyingKey {
         Ok(Self::new(public, kid))
     }
 
-    /// The public half as a JWK, as our key set document publishes it.
+    /// A secret shared with the issuer, for HS256. Its bytes are those of the text.
+    ///
+    /// # Errors
+    /// When it is shorter than the hash: 32 bytes.
+    pub fn from_secret(secret: &Secret) -> Result<Self, KeyError> {
+        let bytes = secret.expose().as_bytes();
+        if bytes.len() < SECRET_BYTES {
+            return Err(KeyError::ShortSecret(bytes.len()));
+        }
+        let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+        Ok(Self {
+            kid: Box::default(),
+            algorithm: Algorithm::Hs256,
+            material: Material::Secret(digest.as_ref().try_into().expect("SHA-256 has 32 bytes")),
+            decoding: DecodingKey::from_secret(bytes),
+        })
+    }
+
+    /// The public half as a JWK, as our key set document publishes it; null for a shared secret, which has none.
     pub fn to_jwk(&self) -> serde_json::Value {
-        jwk::write(&self.public, &self.kid)
+        match &self.material {
+            Material::Public(public) => jwk::write(public, &self.kid),
+            Material::Secret(_) => serde_json::Value::Null,
+        }
     }
 
     /// The name by which tokens refer to this key.
@@ -41,7 +75,7 @@ impl VerifyingKey {
 
     /// Whether this is the same key under the same name.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.kid == other.kid && self.public == other.public
+        self.kid == other.kid && self.material == other.material
     }
 
     /// Whether `signature` (base64url, the third part of a token) signs `signing_input` (the first two with their dot).
@@ -66,7 +100,7 @@ impl VerifyingKey {
         Self {
             kid,
             algorithm,
-            public,
+            material: Material::Public(public),
             decoding,
         }
     }
@@ -75,5 +109,34 @@ impl VerifyingKey {
 impl std::fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.algorithm, self.kid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::provider;
+
+    #[test]
+    fn a_secret_verifies_hmac_tags_and_is_never_published() {
+        provider::install();
+        let text = "0123456789abcdef0123456789abcdef";
+        let key = VerifyingKey::from_secret(&Secret::new(text)).unwrap();
+        let tag = tag_of(text.as_bytes(), b"a.b");
+        assert!(key.verify(b"a.b", &tag));
+        assert!(!key.verify(b"a.c", &tag));
+        assert!(!key.verify(b"a.b", &tag[..20]), "a cut tag");
+        assert!(!key.verify(b"a.b", ""));
+        assert_eq!(key.to_jwk(), serde_json::Value::Null);
+        assert_eq!(
+            VerifyingKey::from_secret(&Secret::new(&text[1..])).unwrap_err(),
+            KeyError::ShortSecret(31)
+        );
+    }
+
+    fn tag_of(secret: &[u8], message: &[u8]) -> String {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
+        URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, message))
     }
 }

@@ -339,7 +339,22 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "version: 1",
         "version: 1\nissuers: [{ issuer: https://a.test, audience: x }]",
-        "issuers[0]: expected either `jwks_url` or `jwks`",
+        "issuers[0]: expected one of `jwks_url`, `jwks` and `hs256_secret`, and only one",
+    ),
+    (
+        "version: 1",
+        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, jwks_url: https://a.test/j, hs256_secret: 0123456789abcdef0123456789abcdef }]",
+        "issuers[0]: expected one of `jwks_url`, `jwks` and `hs256_secret`, and only one",
+    ),
+    (
+        "version: 1",
+        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, hs256_secret: 0123456789abcdef0123456789abcde }]",
+        "issuers[0].hs256_secret: an HS256 secret of 31 bytes is refused: expected 32 or more (RFC 7518 section 3.2)",
+    ),
+    (
+        "version: 1",
+        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, hs256_secret: 0123456789abcdef0123456789abcdef, algorithms: [ES256] }]",
+        "issuers[0].algorithms: is about public keys; with `hs256_secret` there is HS256 only",
     ),
     (
         "version: 1",

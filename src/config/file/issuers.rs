@@ -7,9 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::findings::{Findings, did_you_mean};
+use super::super::interpolate::Environment;
 use super::super::path::KeyPath;
 use super::super::text::address::Url;
 use super::super::text::duration::Duration;
+use super::super::text::secret::SecretSource;
 use super::OneOrMany;
 use crate::gate::snapshot::{ClaimNames, IssuerRules, KeySource};
 use crate::keys;
@@ -23,16 +25,20 @@ pub struct Issuer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub issuer: Option<Url>,
-    /// Where its public keys are. Either this or `jwks`.
+    /// Where its public keys are. Either this, `jwks` or `hs256_secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<Url>,
-    /// Its public keys themselves. Either this or `jwks_url`.
+    /// Its public keys themselves. Either this, `jwks_url` or `hs256_secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Jwks>,
+    /// A secret of at least 32 bytes that it signs with, by HS256: whoever knows it can make tokens. Either this, `jwks_url` or
+    /// `jwks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hs256_secret: Option<SecretSource>,
     /// Which `aud` a token must carry: one of these.
     #[schemars(extend("x-required" = true))]
     pub audience: OneOrMany<String>,
-    /// Algorithms its keys may have.
+    /// Algorithms its public keys may have.
     pub algorithms: Vec<Algorithm>,
     /// Claims that it calls differently: our name to theirs.
     pub claims: BTreeMap<String, String>,
@@ -70,6 +76,7 @@ impl Default for Issuer {
             issuer: None,
             jwks_url: None,
             jwks: None,
+            hs256_secret: None,
             audience: OneOrMany::default(),
             algorithms: vec![Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256],
             claims: BTreeMap::new(),
@@ -91,7 +98,12 @@ impl Algorithm {
 
 impl Issuer {
     /// `None` when something is wrong; `findings` says what.
-    pub(in super::super) fn settle(&self, at: &KeyPath, findings: &mut Findings) -> Option<Arc<IssuerRules>> {
+    pub(in super::super) fn settle(
+        &self,
+        at: &KeyPath,
+        environment: Environment<'_>,
+        findings: &mut Findings,
+    ) -> Option<Arc<IssuerRules>> {
         check_audience(&self.audience.0, &at.key("audience"), findings);
         if self.algorithms.is_empty() {
             findings.add(&at.key("algorithms"), "expected at least one of ES256, EdDSA, RS256");
@@ -108,7 +120,7 @@ impl Issuer {
             &(Duration::seconds(0)..=Duration::days(30)),
         );
         let claims = self.claim_names(&at.key("claims"), findings);
-        let keys = self.keys(at, findings);
+        let keys = self.keys(at, environment, findings);
         let issuer = findings.required(&at.key("issuer"), self.issuer.as_ref())?;
         Some(Arc::new(IssuerRules {
             issuer: issuer.to_string().into(),
@@ -118,7 +130,11 @@ impl Issuer {
                 .iter()
                 .map(|audience| audience.as_str().into())
                 .collect(),
-            algorithms: self.algorithms.iter().map(|algorithm| algorithm.settled()).collect(),
+            algorithms: if self.hs256_secret.is_some() {
+                vec![keys::Algorithm::Hs256]
+            } else {
+                self.algorithms.iter().map(|algorithm| algorithm.settled()).collect()
+            },
             leeway: self.leeway.0,
             typ: None,
             claims,
@@ -151,9 +167,9 @@ impl Issuer {
         names
     }
 
-    fn keys(&self, at: &KeyPath, findings: &mut Findings) -> Option<KeySource> {
-        match (&self.jwks_url, &self.jwks) {
-            (Some(url), None) => {
+    fn keys(&self, at: &KeyPath, environment: Environment<'_>, findings: &mut Findings) -> Option<KeySource> {
+        match (&self.jwks_url, &self.jwks, &self.hs256_secret) {
+            (Some(url), None, None) => {
                 if !url.is_https() {
                     findings.warn(
                         &at.key("jwks_url"),
@@ -165,7 +181,7 @@ impl Issuer {
                     stale_ok_for: self.stale_ok_for.0,
                 })
             }
-            (None, Some(jwks)) => {
+            (None, Some(jwks), None) => {
                 let at = at.key("jwks").key("keys");
                 if jwks.keys.is_empty() {
                     findings.add(&at, "expected at least one key");
@@ -177,8 +193,29 @@ impl Issuer {
                 }
                 Some(KeySource::Inline(serde_json::json!({ "keys": jwks.keys })))
             }
+            (None, None, Some(source)) => {
+                if self.algorithms != Self::default().algorithms {
+                    findings.add(
+                        &at.key("algorithms"),
+                        "is about public keys; with `hs256_secret` there is HS256 only",
+                    );
+                }
+                let at = at.key("hs256_secret");
+                let secret = source.fetch(&at, environment, findings)?;
+                match VerifyingKey::from_secret(&secret) {
+                    Ok(_) => Some(KeySource::Secret(secret)),
+                    Err(error) => {
+                        findings.add(&at, error.to_string());
+                        None
+                    }
+                }
+            }
+            // A secret beside public keys would let a token choose how it is checked.
             _ => {
-                findings.add(at, "expected either `jwks_url` or `jwks`");
+                findings.add(
+                    at,
+                    "expected one of `jwks_url`, `jwks` and `hs256_secret`, and only one",
+                );
                 None
             }
         }

@@ -443,3 +443,69 @@ fn concurrent_first_sights_verify_once() {
         "each verification makes an identity of its own"
     );
 }
+
+fn hmac_token(secret: &[u8], header: &Value, claims: &Value) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let input = format!("{}.{}", encode(header), encode(claims));
+    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret), input.as_bytes());
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
+}
+
+#[test]
+fn a_shared_secret_verifies_hs256_and_nothing_else() {
+    const SECRET: &str = "a secret that is thirty-two bytes long";
+    let secret = crate::secret::Secret::new(SECRET);
+    let mut bench = bench_with(Algorithm::Es256, KeySource::Secret(secret.clone()));
+    let shared = crate::keys::VerifyingKey::from_secret(&secret).unwrap();
+    bench.keys = bench.keys.with(ISSUER, [Arc::new(shared)]);
+    let rules = Arc::make_mut(bench.snapshot.issuers.get_mut(ISSUER).unwrap());
+    rules.algorithms = vec![Algorithm::Hs256];
+
+    for header in [
+        json!({"alg": "HS256", "typ": "JWT"}),
+        json!({"alg": "HS256", "kid": "theirs"}),
+    ] {
+        assert!(
+            bench.judge(&hmac_token(SECRET.as_bytes(), &header, &claims())).is_ok(),
+            "{header}"
+        );
+    }
+    let good = json!({"alg": "HS256", "typ": "JWT"});
+    for wrong in [&SECRET.as_bytes()[1..], b"", ISSUER.as_bytes()] {
+        assert_eq!(
+            bench.judge(&hmac_token(wrong, &good, &claims())).unwrap_err(),
+            TokenFault::BadSignature
+        );
+    }
+    for alg in ["none", "hs256", "HS384", "HS512", "ES256", "RS256", "EdDSA"] {
+        assert_eq!(
+            bench
+                .judge(&hmac_token(
+                    SECRET.as_bytes(),
+                    &json!({"alg": alg, "typ": "JWT"}),
+                    &claims()
+                ))
+                .unwrap_err(),
+            TokenFault::WrongAlgorithm,
+            "{alg}"
+        );
+    }
+    let by_key = bench.key.sign("at+jwt", &claims()).unwrap();
+    assert_eq!(bench.judge(&by_key).unwrap_err(), TokenFault::WrongAlgorithm);
+}
+
+#[test]
+fn a_secret_that_its_rules_do_not_allow_verifies_nothing() {
+    const SECRET: &str = "a secret that is thirty-two bytes long";
+    let mut bench = bench();
+    let shared = crate::keys::VerifyingKey::from_secret(&crate::secret::Secret::new(SECRET)).unwrap();
+    bench.keys = bench.keys.with(ISSUER, [Arc::new(shared)]);
+    let header = json!({"alg": "HS256", "typ": "at+jwt"});
+    assert_eq!(
+        bench
+            .judge(&hmac_token(SECRET.as_bytes(), &header, &claims()))
+            .unwrap_err(),
+        TokenFault::WrongAlgorithm
+    );
+}

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::publisher::{
-    ISSUER, Publisher, jwks, key, passed, presented, refused, token, token_with, trusting, verifier,
+    ISSUER, Publisher, claims, jwks, key, passed, presented, refused, token, token_with, trusting, verifier,
 };
 use crate::support::{Sidecar, wait_until};
 
@@ -49,6 +51,36 @@ async fn inline_keys_need_no_url() {
         presented(&verifier, &token(&other)).await,
         refused(401, "token_unknown_key")
     );
+}
+
+#[tokio::test]
+async fn a_shared_secret_is_taken_for_hs256_and_for_nothing_else() {
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    let ours = key();
+    let entry = format!("{{ issuer: \"{ISSUER}\", audience: [test], hs256_secret: {{ env: SHARED }} }}");
+    let verifier = verifier(&[entry]).env("SHARED", SECRET).start().await;
+    assert_eq!(presented(&verifier, &hmac(SECRET, "HS256")).await, passed());
+    assert_eq!(
+        presented(&verifier, &hmac(&SECRET[1..], "HS256")).await,
+        refused(401, "token_bad_signature")
+    );
+    for token in [hmac(SECRET, "HS512"), hmac(SECRET, "none"), token(&ours)] {
+        assert_eq!(
+            presented(&verifier, &token).await,
+            refused(401, "token_wrong_algorithm")
+        );
+    }
+}
+
+fn hmac(secret: &str, algorithm: &str) -> String {
+    let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let header = json!({ "alg": algorithm, "typ": "JWT" });
+    let input = format!("{}.{}", encode(&header), encode(&claims(&json!({}))));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+    format!(
+        "{input}.{}",
+        URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, input.as_bytes()))
+    )
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub mod credentials;
 pub mod denial;
+pub mod explain;
 pub mod identity;
 pub mod policy;
 pub mod rate_limit;

@@ -1,4 +1,6 @@
-//! `sidegate config`: the form of the file, and a file as it is understood.
+//! `sidegate config`: the form of the file, a file as it is understood, and what it means for a request.
+
+mod explain;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +21,8 @@ pub struct Args {
 pub enum Command {
     /// Print the JSON Schema of the file, for editors.
     Schema,
+    /// Explain what the gate would say to a request, and why.
+    Explain(explain::Args),
     /// Print a file with its defaults filled in and its secrets redacted.
     Print {
         /// The file.
@@ -31,6 +35,7 @@ pub enum Command {
 pub fn run(args: &Args) -> ExitCode {
     match &args.command {
         Command::Schema => print(&config::schema_text()),
+        Command::Explain(args) => explain::run(args),
         Command::Print { config } => match config::load(config) {
             Ok(loaded) => print(&loaded.file.to_yaml()),
             Err(errors) => bad_config(&errors),

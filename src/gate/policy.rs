@@ -17,6 +17,7 @@ use super::{
     denial::Denial,
     rate_limit::Metered,
     route::{Access, Route},
+    verify::Identity,
 };
 
 /// A named list of rules.
@@ -100,20 +101,28 @@ pub enum ClaimTest {
 /// `PolicyDenied`, or `StepUpRequired` when a second factor would help.
 pub(super) fn authorize(metered: Metered, request: &Request<'_>, now: OffsetDateTime) -> Result<Permit, Denial> {
     let Metered { route, caller, limits } = metered;
-    if let Access::Policy(policy) = &route.access {
-        let facts = Facts {
-            caller: caller.as_deref(),
-            method: request.method,
-            address: request.address,
-            now,
-        };
-        match policy.evaluate(&facts) {
-            Outcome::Allowed(_) => {}
-            Outcome::Denied(_) => return Err(Denial::PolicyDenied),
-            Outcome::StepUp { max_age } => return Err(Denial::StepUpRequired { max_age }),
-        }
+    match judge(&route, caller.as_deref(), request, now).and_then(Outcome::denial) {
+        Some(denial) => Err(denial),
+        None => Ok(Permit { route, caller, limits }),
     }
-    Ok(Permit { route, caller, limits })
+}
+
+/// What the policy of the route says; `None`: it has none, and anybody may pass.
+pub(super) fn judge(
+    route: &Route,
+    caller: Option<&Identity>,
+    request: &Request<'_>,
+    now: OffsetDateTime,
+) -> Option<Outcome> {
+    let Access::Policy(policy) = &route.access else {
+        return None;
+    };
+    Some(policy.evaluate(&Facts {
+        caller,
+        method: request.method,
+        address: request.address,
+        now,
+    }))
 }
 
 impl Policy {

@@ -17,6 +17,7 @@ mod config;
 mod crowds;
 mod dev;
 mod docs;
+mod explain;
 mod harness;
 mod instances;
 mod operator;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{ClaimTest, Condition, Effect, Policy};
-use crate::gate::verify::Identity;
+use crate::gate::{denial::Denial, verify::Identity};
 
 /// What conditions may look at.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,17 @@ pub enum Outcome {
         /// How old the sign-in may be.
         max_age: Option<Duration>,
     },
+}
+
+impl Outcome {
+    /// The refusal, if it is one.
+    pub(in crate::gate) const fn denial(self) -> Option<Denial> {
+        match self {
+            Self::Allowed(_) => None,
+            Self::Denied(_) => Some(Denial::PolicyDenied),
+            Self::StepUp { max_age } => Some(Denial::StepUpRequired { max_age }),
+        }
+    }
 }
 
 impl Policy {

@@ -1,0 +1,275 @@
+//! `sidegate config explain`: what the gate would say to a request, and why.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use http::{HeaderMap, Method};
+use serde_json::{Map, Value, json};
+
+use super::super::output::Format;
+use super::super::{bad_config, print};
+use crate::clock;
+use crate::config::{self, Loaded};
+use crate::gate::Request;
+use crate::gate::explain::{Explanation, explain};
+use crate::gate::policy::{Effect, Outcome};
+use crate::gate::route::{Access, Match, Route};
+use crate::gate::target::Target;
+
+/// Explain what the gate would say to a request. Exit code 0: it passes, 1: it does not.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The method, such as GET.
+    method: Method,
+    /// The URL, such as `https://app.example.com/path`.
+    url: String,
+    /// Whose request it is: the claims of their token as a JSON object. Without claims: nobody's.
+    #[arg(long = "as", value_name = "CLAIMS", value_parser = object)]
+    claims: Option<Map<String, Value>>,
+    /// The same from a file.
+    #[arg(long = "claims", value_name = "FILE", conflicts_with = "claims")]
+    claims_file: Option<PathBuf>,
+    /// The caller's address.
+    #[arg(long, default_value = "127.0.0.1")]
+    address: IpAddr,
+    /// The file.
+    #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
+    config: PathBuf,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    output: Format,
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(claims)) => Ok(claims),
+        Ok(_) => Err("expected a JSON object".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Explains.
+pub(super) fn run(args: &Args) -> ExitCode {
+    let claims = match &args.claims_file {
+        None => args.claims.clone(),
+        Some(file) => {
+            let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
+            match read.and_then(|text| object(&text)) {
+                Ok(claims) => Some(claims),
+                Err(error) => return usage(&format!("{}: {error}", file.display())),
+            }
+        }
+    };
+    let Some((host, target)) = split(&args.url) else {
+        return usage("expected a URL such as https://app.example.com/path");
+    };
+    let loaded = match config::load(&args.config) {
+        Ok(loaded) => loaded,
+        Err(errors) => return bad_config(&errors),
+    };
+    let headers = HeaderMap::new();
+    let explained = match Target::read(target.as_bytes()) {
+        Err(unreadable) => Explanation {
+            route: None,
+            matched: None,
+            outcome: None,
+            denial: Some(unreadable.into()),
+            headers: Vec::new(),
+        },
+        Ok(target) if is_own(&loaded, target.path()) => {
+            return finish(args, &json!({ "decision": "answered by Sidegate itself" }), true);
+        }
+        Ok(target) => {
+            let request = Request {
+                method: &args.method,
+                host: &host,
+                target,
+                headers: &headers,
+                address: args.address,
+            };
+            explain(&request, claims.as_ref(), &loaded.snapshot, clock::now())
+        }
+    };
+    finish(args, &report(&explained), explained.denial.is_none())
+}
+
+/// Exit code 2, as for every mistake on the command line.
+fn usage(sentence: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "sidegate: {sentence}");
+    ExitCode::from(2)
+}
+
+/// Host and target, as the request would carry them.
+fn split(url: &str) -> Option<(String, &str)> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let (authority, target) = match rest.find(['/', '?']) {
+        Some(at) if rest.as_bytes()[at] == b'/' => rest.split_at(at),
+        Some(_) => return None,
+        None => (rest, "/"),
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if is_port(port) => host,
+        _ => authority,
+    };
+    (!host.is_empty()).then(|| (host.to_ascii_lowercase(), target))
+}
+
+/// Whether the endpoints answer this path, before any route.
+fn is_own(loaded: &Loaded, path: &str) -> bool {
+    loaded.boot.auth.as_ref().is_some_and(|auth| {
+        let below = path.strip_prefix(auth.base_path.trim_end_matches('/'));
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) || path == "/.well-known/jwks.json"
+    })
+}
+
+/// Everything that is known, in the order in which it was decided.
+fn report(explained: &Explanation) -> Value {
+    let mut report = Map::new();
+    if let (Some(route), Some(matched)) = (&explained.route, &explained.matched) {
+        report.insert("route".into(), (*route.id).into());
+        report.insert("upstream".into(), (*route.upstream).into());
+        report.insert("matched".into(), patterns(matched));
+        report.insert("access".into(), access(route).into());
+    }
+    let decision = explained.denial.as_ref().map_or("allowed", |denial| denial.code());
+    report.insert("decision".into(), decision.into());
+    if let Some(denial) = &explained.denial {
+        report.insert("status".into(), denial.status().as_u16().into());
+        report.insert("reason".into(), denial.title().into());
+    }
+    if let (Some(outcome), Some(route)) = (explained.outcome, &explained.route) {
+        report.insert("rule".into(), rule(outcome, route));
+    }
+    if let Some(route) = explained.route.as_ref().filter(|_| explained.denial.is_none()) {
+        let limits = route.rate_limits.iter().map(|limit| {
+            let per = humantime(limit.window);
+            format!("{}: {} in {per}", limit.name, limit.limit)
+        });
+        report.insert("rate_limits".into(), limits.collect());
+        if let Some(prefix) = &route.strip_prefix {
+            report.insert("strip_prefix".into(), (**prefix).into());
+        }
+        report.insert("forward_authorization".into(), route.forward_authorization.into());
+        let headers = explained.headers.iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.to_string(), Value::from(value))
+        });
+        report.insert("headers".into(), Value::Object(headers.collect()));
+    }
+    Value::Object(report)
+}
+
+fn humantime(duration: std::time::Duration) -> String {
+    format!("{} s", duration.as_secs_f64())
+}
+
+fn patterns(matched: &Match) -> Value {
+    let any = |list: Vec<Value>| {
+        if list.is_empty() {
+            json!("any")
+        } else {
+            Value::Array(list)
+        }
+    };
+    json!({
+        "host": any(matched.hosts.iter().map(|host| Value::from(&**host)).collect()),
+        "path": any(matched.paths.iter().map(|path| Value::from(&**path)).collect()),
+        "method": any(matched.methods.iter().map(|method| Value::from(method.as_str())).collect()),
+    })
+}
+
+fn access(route: &Route) -> String {
+    match &route.access {
+        Access::Public => "public".to_owned(),
+        Access::Optional => "optional".to_owned(),
+        Access::Policy(policy) => policy.name.to_string(),
+    }
+}
+
+/// Which rule decided: its position in the policy, from 0 as in the messages of `check`, and what it does.
+fn rule(outcome: Outcome, route: &Route) -> Value {
+    let index = match outcome {
+        Outcome::Allowed(index) | Outcome::Denied(Some(index)) => index,
+        Outcome::Denied(None) => return "none matches, which denies".into(),
+        Outcome::StepUp { .. } => return "one would allow it after a second factor".into(),
+    };
+    let effect = match &route.access {
+        Access::Policy(policy) => policy.rules.get(index).map(|rule| rule.effect),
+        _ => None,
+    };
+    let effect = match effect {
+        Some(Effect::Allow) => "allow",
+        Some(Effect::Deny) => "deny",
+        None => "",
+    };
+    json!({ "index": index, "effect": effect })
+}
+
+fn finish(args: &Args, report: &Value, passes: bool) -> ExitCode {
+    let text = match args.output {
+        Format::Json => serde_json::to_string_pretty(report).expect("a value is JSON") + "\n",
+        Format::Table => table(report),
+    };
+    print(&text);
+    if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn table(report: &Value) -> String {
+    let mut text = String::new();
+    // In the order in which the gate works, whatever the order of a JSON object.
+    for key in [
+        "route",
+        "upstream",
+        "matched",
+        "access",
+        "rule",
+        "decision",
+        "status",
+        "reason",
+        "rate_limits",
+        "strip_prefix",
+        "forward_authorization",
+        "headers",
+    ] {
+        let Some(value) = report.get(key) else { continue };
+        let label = key.replace('_', " ");
+        if key == "headers" {
+            for (name, value) in value.as_object().into_iter().flatten() {
+                let _ = writeln!(text, "{:<22} {name}: {}", "header", cell(value));
+            }
+        } else {
+            let _ = writeln!(text, "{label:<22} {}", cell(value));
+        }
+    }
+    text
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| format!("{name} {}", cell(value)));
+            members.collect::<Vec<_>>().join(", ")
+        }
+        Value::Array(items) if !items.is_empty() => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        other => super::super::output::text(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_split_into_what_a_request_carries() {
+        assert_eq!(split("https://App.Test:8443/a?b"), Some(("app.test".into(), "/a?b")));
+        assert_eq!(split("http://app.test"), Some(("app.test".into(), "/")));
+        assert_eq!(split("http://[::1]:80/x"), Some(("[::1]".into(), "/x")));
+        for bad in ["/a", "app.test/a", "ftp://app.test/", "https:///a", "http://app.test?x"] {
+            assert_eq!(split(bad), None, "{bad}");
+        }
+    }
+}

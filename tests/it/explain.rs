@@ -1,0 +1,161 @@
+//! `sidegate config explain`, and that it says what the gate does.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+const CONFIG: &str = r#"
+version: 1
+store: { redis: { url: "redis://127.0.0.1:9" } }
+issuers:
+  - { issuer: "https://issuer.test", audience: [billing], hs256_secret: 0123456789abcdef0123456789abcdef }
+upstreams: { billing: { servers: ["http://127.0.0.1:9"] } }
+rate_limits: { slow: { key: user, limit: 10/1m } }
+policies:
+  finance:
+    - deny: { claim: suspended, equals: true }
+    - allow: { all: [{ role: finance }, { ip: 10.0.0.0/8 }] }
+identity_headers: { add: { X-Tenant: { claim: tenant } } }
+routes:
+  - { id: open, match: { path: "/open/**" }, upstream: billing, access: public }
+  - id: invoices
+    match: { host: ["*.example.com", other.test], path: ["/invoices/**", "/invoices"], methods: [GET, POST] }
+    upstream: billing
+    access: finance
+    rate_limits: [slow]
+    strip_prefix: /invoices
+"#;
+
+fn explain(arguments: &[&str]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("sidegate.yaml");
+    std::fs::write(&file, CONFIG).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sidegate"));
+    command
+        .args(["config", "explain", "--config"])
+        .arg(&file)
+        .args(arguments);
+    command.env_clear().output().unwrap()
+}
+
+fn explained(arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = explain(&[arguments, &["--output", "json"]].concat());
+    let said = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    (output.status.code(), said)
+}
+
+const URL: &str = "https://app.example.com:8443/invoices/7?x=1";
+
+#[test]
+fn who_may_pass_sees_the_route_the_rule_and_the_headers() {
+    let claims = r#"{"sub":"alice","roles":["finance"],"tenant":"acme"}"#;
+    let (code, said) = explained(&["GET", URL, "--as", claims, "--address", "10.1.2.3"]);
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        said,
+        json!({
+            "route": "invoices",
+            "upstream": "billing",
+            "matched": { "host": ["*.example.com"], "path": ["/invoices/**"], "method": ["GET"] },
+            "access": "finance",
+            "decision": "allowed",
+            "rule": { "index": 1, "effect": "allow" },
+            "rate_limits": ["slow: 10 in 60 s"],
+            "strip_prefix": "/invoices",
+            "forward_authorization": false,
+            "headers": { "x-forwarded-user": "alice", "x-forwarded-groups": "finance", "x-tenant": "acme" },
+        })
+    );
+}
+
+#[test]
+fn who_may_not_sees_which_rule_or_that_none_matched() {
+    let suspended = r#"{"roles":["finance"],"suspended":true}"#;
+    let elsewhere = r#"{"roles":["finance"]}"#;
+    for (claims, rule) in [
+        (suspended, json!({ "index": 0, "effect": "deny" })),
+        (elsewhere, json!("none matches, which denies")),
+    ] {
+        let (code, said) = explained(&["GET", URL, "--as", claims]);
+        assert_eq!(
+            (code, &said["decision"], &said["rule"]),
+            (Some(1), &json!("policy_denied"), &rule)
+        );
+        assert_eq!(said["status"], 403);
+        assert_eq!(said["headers"], Value::Null, "nothing is sent");
+    }
+}
+
+#[test]
+fn the_other_refusals_are_those_of_the_gate() {
+    let staff = ["--as", r#"{"roles":["finance"]}"#];
+    for (request, who, decision) in [
+        (["GET", URL], &[][..], "credentials_missing"),
+        (["DELETE", URL], &[], "route_not_found"),
+        (["GET", "https://example.com/invoices/7"], &staff, "route_not_found"),
+        (["GET", "https://other.test/invoices/../x"], &staff, "path_dot_segment"),
+        (
+            ["GET", "https://other.test/invoices/a%2fb"],
+            &staff,
+            "path_encoded_slash",
+        ),
+        (["GET", URL], &["--as", r#"{"aud":"wiki"}"#], "token_wrong_audience"),
+        (
+            ["GET", URL],
+            &["--as", r#"{"iss":"https://evil.test"}"#],
+            "token_wrong_issuer",
+        ),
+    ] {
+        let (code, said) = explained(&[&request, who].concat());
+        assert_eq!((code, &said["decision"]), (Some(1), &json!(decision)), "{request:?}");
+    }
+}
+
+#[test]
+fn a_public_route_looks_at_no_claims() {
+    let (code, said) = explained(&[
+        "PUT",
+        "http://any.test/open/x",
+        "--as",
+        r#"{"iss":"https://evil.test"}"#,
+    ]);
+    assert_eq!(
+        (code, &said["access"], &said["headers"]),
+        (Some(0), &json!("public"), &json!({}))
+    );
+    assert_eq!(said["matched"]["host"], "any");
+}
+
+#[test]
+fn claims_come_from_a_file_too_and_a_table_is_for_people() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("claims.json");
+    std::fs::write(&file, r#"{"sub":"alice","roles":["finance"]}"#).unwrap();
+    let output = explain(&["GET", URL, "--claims", file.to_str().unwrap(), "--address", "10.1.2.3"]);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "route                  invoices\n\
+         upstream               billing\n\
+         matched                host *.example.com, method GET, path /invoices/**\n\
+         access                 finance\n\
+         rule                   effect allow, index 1\n\
+         decision               allowed\n\
+         rate limits            slow: 10 in 60 s\n\
+         strip prefix           /invoices\n\
+         forward authorization  false\n\
+         header                 x-forwarded-groups: finance\n\
+         header                 x-forwarded-user: alice\n"
+    );
+}
+
+#[test]
+fn a_slip_on_the_command_line_is_no_decision() {
+    for arguments in [
+        &["GET", "/invoices"][..],
+        &["GET", URL, "--as", "[]"],
+        &["GET", URL, "--claims", "/nowhere.json"],
+        &["G ET", URL],
+    ] {
+        assert_eq!(explain(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}

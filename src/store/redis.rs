@@ -12,7 +12,7 @@ mod link;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
@@ -47,7 +47,7 @@ struct Inner {
     tail: Slot,
     turn: AtomicUsize,
     timeout: Duration,
-    cluster: bool,
+    has_role: AtomicBool,
     keys: Keys,
     metrics: Arc<Metrics>,
 }
@@ -79,7 +79,7 @@ impl Redis {
             tail: slot(),
             turn: AtomicUsize::new(0),
             timeout: settings.timeout,
-            cluster: matches!(*address, address::Address::Cluster(_)),
+            has_role: AtomicBool::new(!matches!(*address, address::Address::Cluster(_))),
             keys: Keys::new(&settings.namespace),
             metrics: Arc::clone(metrics),
         })))
@@ -90,9 +90,18 @@ impl Redis {
         self.command::<String>("ping", redis::cmd("PING")).await.map(drop)
     }
 
-    /// Whether it is a cluster.
-    pub(super) fn is_cluster(&self) -> bool {
-        self.0.cluster
+    /// Whether the server can be asked for its role. A cluster cannot, and its client asks masters.
+    pub(super) fn has_role(&self) -> bool {
+        self.0.has_role.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the server does not say its role.
+    pub(super) fn hides_role(&self) {
+        if self.0.has_role.swap(false, Ordering::Relaxed) {
+            tracing::warn!(
+                "Redis does not allow ROLE: a replica that has lost its master cannot be told from a master"
+            );
+        }
     }
 
     /// The names of the keys.

@@ -240,17 +240,24 @@ fn mark(redis: &Redis) -> Cmd {
 }
 
 /// Asks several questions in one round trip, of a server that knows the present: a replica that has lost its master answers
-/// from the past, and what it did not hear of was not revoked for it. A cluster's client asks masters.
+/// from the past, and what it did not hear of was not revoked for it.
 async fn several<const COUNT: usize>(
     redis: &Redis,
     operation: &'static str,
     questions: [Cmd; COUNT],
 ) -> Result<[Value; COUNT], StoreError> {
     let mut questions = Vec::from(questions);
-    if !redis.is_cluster() {
+    if redis.has_role() {
         questions.push(::redis::cmd("ROLE"));
     }
-    let mut answers = redis.each(operation, questions).await?;
+    let mut answers = match redis.each(operation, questions.clone()).await {
+        Err(error) if redis.has_role() && is_about_role(&error) => {
+            redis.hides_role();
+            questions.pop();
+            redis.each(operation, questions).await?
+        }
+        answers => answers?,
+    };
     if answers.len() > COUNT && answers.pop().is_some_and(|role| is_cut_off(&role)) {
         return Err(unavailable(operation, "a replica that has lost its master"));
     }
@@ -259,6 +266,14 @@ async fn several<const COUNT: usize>(
         operation,
         cause: format!("not {COUNT} answers"),
     })
+}
+
+/// Access control lists without "dangerous" commands leave out `ROLE`, and some services do not have it.
+fn is_about_role(error: &StoreError) -> bool {
+    let (StoreError::Unavailable { cause, .. } | StoreError::Data { cause, .. }) = error else {
+        return false;
+    };
+    cause.to_ascii_lowercase().contains("'role'")
 }
 
 fn is_cut_off(role: &Value) -> bool {

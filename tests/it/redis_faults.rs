@@ -197,6 +197,16 @@ async fn redis_is_emptied_and_the_feed_is_filled_from_postgresql_even_if_a_logou
 }
 
 #[tokio::test]
+async fn a_redis_that_hides_its_role_is_believed() {
+    let server = RedisServer::start().await;
+    server.command(&["ACL", "SETUSER", "default", "-role"]).await;
+    let sidecar = described().config(&server.config()).start().await;
+    let people = People::sign_in(&sidecar).await;
+    assert!(sidecar.logs().contains("does not allow ROLE"));
+    assert_eq!(on_all(&sidecar, &people.alice).await, [200; 3]);
+}
+
+#[tokio::test]
 async fn a_logout_that_an_instance_cannot_hear_of_passes_only_where_the_route_allows_it() {
     let deaf = described().with_faults().start().await;
     let other = TestSidecar::beside(&deaf).start().await;

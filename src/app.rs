@@ -45,7 +45,7 @@ use crate::{
     keys::{self, Keys, remote::Refreshers},
     log,
     metrics::Metrics,
-    proxy::{AuthApi, EndingProxy, Proxy, Upstreams},
+    proxy::{AuthApi, Connections, EndingProxy, Proxy, Upstreams},
     store::{postgres, postgres::Postgres, redis, redis::Redis},
 };
 
@@ -264,7 +264,9 @@ fn server(
     let options = proxy.server_options.get_or_insert_default();
     options.h2c = true;
     options.h2_idle_timeout = Some(shared.snapshot.load().limits.idle);
-    let mut proxy = Service::new("proxy".to_owned(), EndingProxy(Arc::new(proxy)));
+    let proxy = EndingProxy(Arc::new(proxy));
+    let proxy = Connections::new(proxy, Arc::clone(&shared.snapshot), Arc::clone(&shared.metrics));
+    let mut proxy = Service::new("proxy".to_owned(), proxy);
     proxy.add_tcp(&boot.listen.to_string());
     server.add_service(proxy);
 

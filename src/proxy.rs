@@ -3,6 +3,7 @@
 mod access_log;
 mod address;
 mod auth;
+mod connection;
 mod context;
 mod forward;
 mod reading;
@@ -11,6 +12,7 @@ mod stream;
 mod upstream;
 
 use std::{
+    any::Any,
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -28,7 +30,7 @@ use pingora::{
 };
 
 use self::context::{AnsweredBy, Ids};
-pub use self::{auth::AuthApi, context::Context, stream::EndingProxy, upstream::Upstreams};
+pub use self::{auth::AuthApi, connection::Connections, context::Context, stream::EndingProxy, upstream::Upstreams};
 use crate::{
     clock,
     gate::{
@@ -66,10 +68,17 @@ impl ProxyHttp for Proxy {
         // None: Pingora's default adds a compression module, boxed for every request, that does nothing at level 0.
     }
 
+    fn on_connection_reuse(&self, _: &mut Session, _: &mut Context, announcement: Box<dyn Any + Send + Sync>) {
+        connection::header_arrived(&*announcement);
+    }
+
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
         let limits = &ctx.snapshot.limits;
-        // Without these an HTTP/1.1 connection is kept for ever and a client may write one byte a minute.
-        session.set_keepalive(Some(limits.idle.as_secs().max(1)));
+        // Without these an HTTP/1.1 connection is kept for ever and a client may write one byte a minute. What is to be
+        // closed (`Connection: close`, HTTP/1.0) stays so: its client may wait for the end of the connection.
+        if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(limits.idle.as_secs().max(1)));
+        }
         session.set_read_timeout(Some(Duration::from_secs(30)));
         session.set_write_timeout(Some(Duration::from_secs(30)));
         Ok(())
@@ -182,6 +191,12 @@ impl ProxyHttp for Proxy {
         if answer.status == http::StatusCode::SWITCHING_PROTOCOLS {
             // From here on silence is normal: a WebSocket may have nothing to say for an hour.
             session.set_read_timeout(None);
+        }
+        if session.req_header().version == http::Version::HTTP_10
+            && answer.remove_header(&http::header::TRANSFER_ENCODING).is_some()
+        {
+            // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
+            session.set_keepalive(None);
         }
         ctx.answered_by = AnsweredBy::Upstream;
         ctx.upstream_took = ctx.upstream_started.map(|started| started.elapsed());

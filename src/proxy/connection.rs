@@ -1,0 +1,147 @@
+//! A client's connection: how long it may be silent, and how long a header block may take.
+//!
+//! Pingora limits the time of one read only, which a client keeps by sending a byte a minute, and it waits without any limit
+//! for 24 bytes that could be an HTTP/2 preface, so that the 18 bytes of `GET / HTTP/1.0` would hang. Hence a loop of our own
+//! around its HTTP/1 sessions:
+//!
+//! ```text
+//! accepted ─► header block, within request_header ─► request ─► silence, at most idle ─► header block ─► …
+//! ```
+
+use std::{
+    any::Any,
+    future::pending,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use pingora::{
+    apps::{HttpPersistentSettings, HttpServerApp as _, ServerApp},
+    protocols::{Stream, http::ServerSession},
+    server::ShutdownWatch,
+};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+
+use super::EndingProxy;
+use crate::{gate::snapshot::Snapshot, metrics::Metrics};
+
+/// What an HTTP/2 client sends first (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// All connections of the proxy's listener.
+pub struct Connections {
+    proxy: Arc<EndingProxy>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    metrics: Arc<Metrics>,
+}
+
+/// Tells the loop that the header block is there. It travels in Pingora's session and comes out in `on_connection_reuse`.
+struct Announcement(Arc<AtomicBool>);
+
+impl Connections {
+    /// `snapshot` has the limits.
+    pub fn new(proxy: EndingProxy, snapshot: Arc<ArcSwap<Snapshot>>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            proxy: Arc::new(proxy),
+            snapshot,
+            metrics,
+        }
+    }
+
+    /// Requests one after the other, until either side has enough.
+    async fn http1(&self, mut stream: Stream, shutdown: &ShutdownWatch, mut due: Instant) {
+        let mut stopping = shutdown.clone();
+        let arrived = Arc::new(AtomicBool::new(false));
+        let mut kept = None;
+        loop {
+            let limits = self.snapshot.load().limits.clone();
+            let mut session = ServerSession::new_http1(stream);
+            match kept {
+                Some(settings) => HttpPersistentSettings::apply_to_session(settings, &mut session),
+                None => session.set_keepalive(Some(limits.idle.as_secs().max(1))),
+            }
+            arrived.store(false, Ordering::Relaxed);
+            session.set_connection_user_context(Some(Box::new(Announcement(Arc::clone(&arrived)))));
+            let reusable = tokio::select! {
+                biased;
+                reusable = self.proxy.process_new_http(session, shutdown) => reusable,
+                () = overdue(&arrived, due) => return self.give_up(),
+            };
+            let Some(reusable) = reusable else { return };
+            (stream, kept) = reusable.consume();
+
+            let mut first_byte = [0];
+            tokio::select! {
+                biased;
+                peeked = timeout(limits.idle, stream.try_peek(&mut first_byte)) => match peeked {
+                    Ok(Ok(_)) => {}
+                    // Gone, or silent for too long.
+                    _ => return,
+                },
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            }
+            due = Instant::now() + limits.request_header;
+        }
+    }
+
+    /// Without an answer: whoever sends a header block this slowly does not wait for one.
+    fn give_up(&self) {
+        tracing::debug!("a client took too long over a header block");
+        self.metrics.requests_rejected.with_label_values(&["bad_request"]).inc();
+    }
+}
+
+#[async_trait]
+impl ServerApp for Connections {
+    async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let due = Instant::now() + self.snapshot.load().limits.request_header;
+        match timeout_at(due, speaks_http2(&mut stream)).await {
+            // There Pingora closes what is idle: no stream is open, be it because a header block never ends.
+            Ok(Ok(true)) => return self.proxy.process_new(stream, shutdown).await,
+            Ok(Ok(false)) => self.http1(stream, shutdown, due).await,
+            Ok(Err(_)) => {}
+            Err(_) => self.give_up(),
+        }
+        None
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.http_cleanup().await;
+    }
+}
+
+/// From here on a request has the deadlines of its own steps.
+pub(super) fn header_arrived(announcement: &(dyn Any + Send + Sync)) {
+    if let Some(Announcement(arrived)) = announcement.downcast_ref() {
+        arrived.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends when `due` has passed and the header block has not arrived; otherwise never.
+async fn overdue(arrived: &AtomicBool, due: Instant) {
+    // Most header blocks are there at once, and then this sets no timer.
+    if !arrived.load(Ordering::Relaxed) {
+        sleep_until(due).await;
+        if !arrived.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+    pending::<()>().await;
+}
+
+/// Looks no further than what has come can still be the preface.
+async fn speaks_http2(stream: &mut Stream) -> io::Result<bool> {
+    let mut seen = [0; PREFACE.len()];
+    for length in [1, 3, PREFACE.len()] {
+        let can_peek = stream.try_peek(&mut seen[..length]).await?;
+        if !can_peek || seen[..length] != PREFACE[..length] {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

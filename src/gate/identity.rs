@@ -121,7 +121,7 @@ const IDENTITY: [&str; 9] = [
 
 /// Written by us or by nobody. The second half makes frameworks route by another path or method than the one judged
 /// (`X-Original-URL` of IIS and Symfony, `X-HTTP-Method-Override`), and `Proxy` becomes `HTTP_PROXY` in CGI ("httpoxy").
-const FORWARDING: [&str; 20] = [
+const FORWARDING: [&str; 30] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-proto",
@@ -137,6 +137,16 @@ const FORWARDING: [&str; 20] = [
     "x-forwarded-prefix",
     "x-forwarded-uri",
     "x-original-url",
+    "x-original-uri",
+    "x-original-method",
+    "x-original-host",
+    "x-envoy-original-path",
+    "x-forwarded-path",
+    "x-forwarded-method",
+    "x-forwarded-protocol",
+    "x-http-host-override",
+    "x-url-scheme",
+    "front-end-https",
     "x-rewrite-url",
     "x-http-method",
     "x-http-method-override",
@@ -351,3 +361,6 @@ mod tests {
         assert_eq!(family.class(&(long + "a")), None);
     }
 }
+
+#[cfg(test)]
+mod properties;

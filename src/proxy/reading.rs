@@ -53,9 +53,9 @@ fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLim
         return Err(Unreadable::HeaderTooLarge);
     }
     let mut lines = raw.split(|&byte| byte == b'\n');
-    // A lone LF ends a line for us and not for another server (or the other way round).
+    // A lone LF ends a line, or the whole block, for us and not for another server (or the other way round).
     let mut line = || match lines.next() {
-        None | Some([]) => Ok(None),
+        None => Ok(None),
         Some([line @ .., b'\r']) if !line.contains(&b'\r') => Ok(Some(line)),
         Some(_) => Err(Unreadable::Framing),
     };
@@ -85,6 +85,17 @@ fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLim
             if !value.eq_ignore_ascii_case(b"chunked") {
                 return Err(Unreadable::Framing);
             }
+        } else if name.eq_ignore_ascii_case(b"connection") {
+            // Pingora would remove the field and forward the body, which the upstream then takes for a second request.
+            if value
+                .split(|&byte| byte == b',')
+                .any(|option| is_framing(option.trim_ascii()))
+            {
+                return Err(Unreadable::Framing);
+            }
+        } else if reads_as(name, b"content-length") || reads_as(name, b"transfer-encoding") {
+            // `Content_Length` is no length for us, and one for a server that takes header names for variables.
+            return Err(Unreadable::Framing);
         }
     }
     if fields > limits.headers {
@@ -156,6 +167,17 @@ fn read_http2(
     })
 }
 
+/// Whether `option` of `Connection` names a field that says where the body ends (RFC 9110 section 7.6.1 forbids it).
+fn is_framing(option: &[u8]) -> bool {
+    option.eq_ignore_ascii_case(b"content-length") || option.eq_ignore_ascii_case(b"transfer-encoding")
+}
+
+/// Whether a server that folds header names as CGI does takes `name` for `meant`.
+fn reads_as(name: &[u8], meant: &[u8]) -> bool {
+    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (!a.is_ascii_alphanumeric() && *b == b'-');
+    name.len() == meant.len() && name.iter().zip(meant).all(same)
+}
+
 /// `GET /x HTTP/1.1` → `/x`; exactly two spaces.
 fn request_target(line: &[u8]) -> Option<&[u8]> {
     let mut parts = line.split(|&byte| byte == b' ');
@@ -206,7 +228,9 @@ fn bare_host(host: &[u8]) -> Option<Box<str>> {
     }
     // `example.com.` is the same host (RFC 1034 section 3.1), and must not fall out of its routes.
     let name = name.strip_suffix('.').unwrap_or(name);
-    (!name.is_empty()).then(|| name.to_ascii_lowercase().into())
+    // `.a.test` would match `*.a.test` without being any host below it.
+    let whole = !name.split('.').any(str::is_empty);
+    whole.then(|| name.to_ascii_lowercase().into())
 }
 
 #[cfg(test)]
@@ -254,6 +278,10 @@ mod tests {
             "Transfer-Encoding: cow\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: \"chunked\"\r\n",
             "X: y\nTransfer-Encoding: chunked\r\n",
+            "Connection: close, Content-Length\r\nContent-Length: 5\r\n",
+            "Connection: transfer-encoding\r\nTransfer-Encoding: chunked\r\n",
+            "Content_Length: 5\r\n",
+            "transfer.encoding: chunked\r\n",
             "X: y\rTransfer-Encoding: chunked\r\n",
         ] {
             assert_eq!(with(fields), Err(Unreadable::Framing), "{fields}");
@@ -262,6 +290,20 @@ mod tests {
             read("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
             Err(Unreadable::Framing)
         );
+    }
+
+    #[test]
+    fn a_header_block_ends_like_its_lines() {
+        let read = |raw: &str| read_http1(raw.as_bytes(), &Method::GET, Version::HTTP_11, &limits());
+        for raw in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\n",
+            "GET / HTTP/1.1\r\nHost: a\n\r\n",
+            "GET / HTTP/1.1\nHost: a\n\n",
+            "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            assert_eq!(read(raw), Err(Unreadable::Framing), "{raw:?}");
+        }
+        assert!(read("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok());
     }
 
     #[test]
@@ -285,6 +327,9 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: .\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: .a.test\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a..test\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a.test..\r\n\r\n",
         ] {
             assert_eq!(read(raw), Err(Unreadable::Host), "{raw}");
         }

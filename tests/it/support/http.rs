@@ -59,6 +59,17 @@ impl Connection {
         std::mem::take(&mut self.unread)
     }
 
+    /// Reads until `wanted` has come by, as an answer's part or as what follows it.
+    pub async fn read_until(&mut self, wanted: &[u8]) {
+        while !self.unread.windows(wanted.len()).any(|window| window == wanted) {
+            assert!(
+                self.fill().await > 0,
+                "the connection ended before {:?} came",
+                String::from_utf8_lossy(wanted)
+            );
+        }
+    }
+
     /// Whether the other side closes the connection within `patience`, saying nothing more.
     pub async fn is_closed_within(&mut self, patience: Duration) -> bool {
         timeout(patience, self.fill()).await == Ok(0)

@@ -309,6 +309,11 @@ impl Sidecar {
         self.wait_until_ready().await;
     }
 
+    /// The whole configuration file.
+    pub fn config_file(&self) -> &PathBuf {
+        &self.file
+    }
+
     async fn wait_until_ready(&mut self) {
         let (process, admin) = (&mut self.process, self.admin.number());
         wait_until("the sidecar is ready", READY_WITHIN, async || {

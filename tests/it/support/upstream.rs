@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::BACKSTAGE;
@@ -30,6 +31,10 @@ pub enum Behaviour {
     Raw(Vec<u8>),
     /// Sends an answer without an end, a byte every now and then.
     Dribble,
+    /// Says 100 Continue to who expects it, before it reads the body, and then echoes.
+    Continue,
+    /// Sends one event, and the second when it is told to.
+    Events(Arc<Notify>),
 }
 
 /// The running upstream. It ends with the value.
@@ -162,12 +167,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     let mut unread = Vec::new();
-    while let Some(seen) = request(&mut stream, &mut unread).await? {
+    while let Some(seen) = request(&mut stream, &mut unread, shared).await? {
         shared.seen.lock().unwrap().push(seen.clone());
         let behaviour = shared.behaviour.lock().unwrap().clone();
         let mut status = 200;
         match behaviour {
-            Behaviour::Echo => {}
+            Behaviour::Echo | Behaviour::Continue => {}
             Behaviour::Slow(delay) => tokio::time::sleep(delay).await,
             Behaviour::Status(other) => status = other,
             Behaviour::Close => return Ok(()),
@@ -186,6 +191,14 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
                     stream.write_all(b".").await?;
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
+            }
+            Behaviour::Events(next) => {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+                stream.write_all(head).await?;
+                stream.write_all(b"9\r\ndata: 1\n\n\r\n").await?;
+                next.notified().await;
+                stream.write_all(b"9\r\ndata: 2\n\n\r\n0\r\n\r\n").await?;
+                continue;
             }
         }
         if seen.header("upgrade").is_some() {
@@ -208,7 +221,7 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-async fn request(stream: &mut TcpStream, unread: &mut Vec<u8>) -> io::Result<Option<Seen>> {
+async fn request(stream: &mut TcpStream, unread: &mut Vec<u8>, shared: &Shared) -> io::Result<Option<Seen>> {
     let Some(head) = read_past(stream, unread, b"\r\n\r\n").await? else {
         return Ok(None);
     };
@@ -220,6 +233,10 @@ async fn request(stream: &mut TcpStream, unread: &mut Vec<u8>) -> io::Result<Opt
         lines: lines.collect(),
         body: String::new(),
     };
+    let continues = matches!(*shared.behaviour.lock().unwrap(), Behaviour::Continue);
+    if continues && seen.header("expect").is_some() {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+    }
     let body = if seen
         .values(|name| name.eq_ignore_ascii_case("transfer-encoding"))
         .is_empty()

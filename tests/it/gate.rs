@@ -1,0 +1,21 @@
+//! The gate on the wire: the real binary between a client that sends what it likes and an upstream that reports every byte.
+
+mod answers;
+mod credentials;
+mod forged_headers;
+mod operation;
+mod origin;
+mod paths;
+mod upstreams;
+
+use serde_json::Value;
+
+use crate::support::{User, claims};
+
+/// The `sub` of someone who is signed in.
+fn id(user: &User) -> String {
+    let Value::String(subject) = claims(&user.access_token)["sub"].clone() else {
+        panic!("a token has a subject")
+    };
+    subject
+}

@@ -260,3 +260,6 @@ mod tests {
         assert_eq!(Target::read(b"/%61dmin/%C3%A9?q=%2e").unwrap().path(), "/admin/é");
     }
 }
+
+#[cfg(test)]
+mod properties;

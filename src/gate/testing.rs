@@ -87,3 +87,14 @@ pub(crate) fn rate_limit(limit: u32, window: Duration) -> RateLimit {
         on_store_error: OnStoreError::Local,
     }
 }
+
+/// How many cases a property is tried on: `SIDEGATE_PROPTEST_CASES`, by default few enough for every run.
+pub(crate) fn cases() -> proptest::test_runner::Config {
+    // Read when the tests are built: only `config` reads the environment of a running process.
+    let wanted = option_env!("SIDEGATE_PROPTEST_CASES").and_then(|cases| cases.parse().ok());
+    proptest::test_runner::Config {
+        // No files beside the source: a failure prints its smallest case, which becomes a test by name.
+        failure_persistence: None,
+        ..proptest::test_runner::Config::with_cases(wanted.unwrap_or(4096))
+    }
+}

@@ -168,3 +168,6 @@ impl<'de> Deserialize<'de> for Claims {
         deserializer.deserialize_map(Members)
     }
 }
+
+#[cfg(test)]
+mod properties;

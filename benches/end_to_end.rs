@@ -96,7 +96,7 @@ version: 1
 server: {{ listen: "127.0.0.1:{listen}", admin: "127.0.0.1:{admin}", threads: 1 }}
 store: {{ redis: {{ url: "{redis}", namespace: bench }} }}
 issuers:
-  - {{ issuer: bench, audience: [bench], algorithms: [ES256, EdDSA], jwks: {jwks} }}
+  - {{ issuer: "https://bench.test", audience: [bench], algorithms: [ES256, EdDSA], jwks: {jwks} }}
 upstreams: {{ app: {{ servers: ["http://127.0.0.1:{upstream_port}"] }} }}
 policies:
   five:
@@ -118,7 +118,7 @@ observability: {{ log: {{ format: json, level: warn }}, access_log: {{ sample: 0
         let file = dir.path().join("sidegate.yaml");
         std::fs::write(&file, config).unwrap();
         let upstream = upstream(upstream_port);
-        let sidegate = Command::new(env!("CARGO_BIN_EXE_sidegate"))
+        let sidegate = Command::new(binary())
             .args(["serve", "--config"])
             .arg(&file)
             .stderr(Stdio::inherit())
@@ -147,7 +147,7 @@ observability: {{ log: {{ format: json, level: warn }}, access_log: {{ sample: 0
         let mut file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
         for index in 0..count {
             let claims = json!({
-                "iss": "bench", "sub": format!("01a20a3d-6059-74ff-929e-{index:012}"), "aud": "bench", "exp": now + 7200, "iat": now,
+                "iss": "https://bench.test", "sub": format!("01a20a3d-6059-74ff-929e-{index:012}"), "aud": "bench", "exp": now + 7200, "iat": now,
                 "jti": format!("{name}-{index}"), "sid": format!("6b8951d8-7148-4a9b-857a-{index:012}"), "email": "someone@example.com",
                 "email_verified": true, "preferred_username": "someone", "roles": ["staff", "wiki"], "scope": "read write",
             });
@@ -312,6 +312,11 @@ fn extra_routes(count: usize) -> String {
     })
 }
 
+/// The binary of the same build, or another one to compare with.
+fn binary() -> PathBuf {
+    std::env::var_os("SIDEGATE_BENCH_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_sidegate").into(), PathBuf::from)
+}
+
 fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
@@ -319,9 +324,7 @@ fn free_ports<const N: usize>() -> [u16; N] {
 
 fn ready(admin: u16) -> bool {
     let admin = format!("127.0.0.1:{admin}");
-    let check = Command::new(env!("CARGO_BIN_EXE_sidegate"))
-        .args(["healthcheck", "--admin", &admin])
-        .output();
+    let check = Command::new(binary()).args(["healthcheck", "--admin", &admin]).output();
     check.is_ok_and(|output| output.status.success())
 }
 

@@ -30,6 +30,7 @@ use pingora::{
 };
 
 use self::context::{AnsweredBy, Ids};
+use self::upstream::upgrade;
 pub use self::{auth::AuthApi, connection::Connections, context::Context, stream::EndingProxy, upstream::Upstreams};
 use crate::{
     clock,
@@ -109,9 +110,12 @@ impl ProxyHttp for Proxy {
         &self,
         session: &mut Session,
         body: &mut Option<Bytes>,
-        _end: bool,
+        end: bool,
         ctx: &mut Context,
     ) -> Result<()> {
+        if let (true, Some(upgrade)) = (end, &ctx.upgrade) {
+            upgrade.release();
+        }
         ctx.request_bytes += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
         self.watch_body(session, ctx);
         let limit = ctx.permit.as_ref().map_or(0, |permit| permit.route().body_bytes);
@@ -122,14 +126,17 @@ impl ProxyHttp for Proxy {
         Ok(())
     }
 
-    async fn upstream_peer(&self, _: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
         let permit = ctx
             .permit
             .as_ref()
             .ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
         let address = ctx.origin.as_ref().map(|origin| origin.address);
         match self.upstreams.choose(&permit.route().upstream, address, ctx.attempts) {
-            Ok((choice, peer)) => {
+            Ok((choice, mut peer)) => {
+                if session.is_upgrade_req() && session.is_body_empty() {
+                    ctx.upgrade = Some(upgrade::prepare(&mut peer, &self.upstreams.upgrades));
+                }
                 if ctx.attempts > 0 {
                     self.metrics.upstream_retries.with_label_values(&[choice.name()]).inc();
                 }
@@ -162,7 +169,11 @@ impl ProxyHttp for Proxy {
             .permit
             .as_ref()
             .ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
-        forward::prepare(upstream, ctx, permit, &self.metrics)
+        forward::prepare(upstream, ctx, permit, &self.metrics)?;
+        if let Some(upgrade) = &ctx.upgrade {
+            upgrade.hold();
+        }
+        Ok(())
     }
 
     fn fail_to_connect(

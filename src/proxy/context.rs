@@ -6,7 +6,12 @@ use http::HeaderValue;
 use prometheus::IntGauge;
 use time::OffsetDateTime;
 
-use super::{access_log, address::Origin, stream, upstream::Choice};
+use super::{
+    access_log,
+    address::Origin,
+    stream,
+    upstream::{Choice, upgrade::Hold},
+};
 use crate::{
     gate::{
         Permit, Trace,
@@ -35,6 +40,8 @@ pub struct Context {
     pub(super) gate_took: Option<std::time::Duration>,
     pub(super) upstream: Option<Choice>,
     pub(super) attempts: usize,
+    /// For an upgrade: holds its answer back until the request has been sent whole.
+    pub(super) upgrade: Option<Arc<Hold>>,
     pub(super) upstream_started: Option<Instant>,
     /// From the request's headers until an upstream was asked.
     pub(super) overhead: Option<std::time::Duration>,
@@ -177,6 +184,7 @@ impl Context {
             gate_took: None,
             upstream: None,
             attempts: 0,
+            upgrade: None,
             upstream_started: None,
             overhead: None,
             upstream_took: None,

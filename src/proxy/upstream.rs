@@ -4,6 +4,7 @@
 //! `HttpPeer::new` panics on a name that does not resolve.
 
 mod health;
+pub(super) mod upgrade;
 
 use std::{
     collections::HashMap,
@@ -11,7 +12,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -36,6 +37,8 @@ const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Upstreams {
     groups: ArcSwap<HashMap<Arc<str>, Arc<Group>>>,
+    /// Tells the connections of upgrades apart.
+    pub(super) upgrades: AtomicU64,
     metrics: Arc<Metrics>,
 }
 
@@ -77,6 +80,7 @@ impl Upstreams {
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             groups: ArcSwap::default(),
+            upgrades: AtomicU64::new(0),
             metrics,
         }
     }

@@ -1,0 +1,185 @@
+//! Upgrades to a fast upstream, without a race.
+//!
+//! Pingora 0.9.1 closes an upgrade right after its 101 when it reads that answer before it has taken the (empty) end of the
+//! request's body from its own queue: the end is then mistaken for the end of the upgraded stream (`proxy_h1.rs`,
+//! `request_done && was_upgraded()`). An application on the same host answers that fast, and that is where a sidecar stands.
+//! So the answer to an upgrade is held back until the end of the request has been taken.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::task::AtomicWaker;
+use pingora::{
+    Error, ErrorType, OrErr as _, Result,
+    connectors::L4Connect,
+    protocols::l4::{
+        socket::SocketAddr,
+        stream::Stream,
+        virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream},
+    },
+    upstreams::peer::HttpPeer,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+/// Reads pass: connecting, and TLS.
+const OPEN: u8 = 0;
+/// The request is being sent: no read passes.
+const HELD: u8 = 1;
+/// The end of the request stands in the queue: one more look at the queue, then reads pass.
+const RELEASED: u8 = 2;
+
+/// Holds back what an upstream answers.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Hold {
+    state: AtomicU8,
+    reader: AtomicWaker,
+}
+
+impl Hold {
+    /// From now on nothing is read. Called before the request is written.
+    pub(in crate::proxy) fn hold(&self) {
+        self.state.store(HELD, Ordering::Release);
+    }
+
+    /// The end of the request is about to enter the queue, in this same step of the task.
+    pub(in crate::proxy) fn release(&self) {
+        if self
+            .state
+            .compare_exchange(HELD, RELEASED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            self.reader.wake();
+        }
+    }
+
+    /// Whether a read has to wait. The first look after the release waits once more: in that step the queue is looked at,
+    /// and the end of the request is in it.
+    fn must_wait(&self, cx: &Context<'_>) -> bool {
+        match self.state.load(Ordering::Acquire) {
+            OPEN => false,
+            HELD => {
+                self.reader.register(cx.waker());
+                // Released between the look and the registration: nobody would wake us.
+                if self.state.load(Ordering::Acquire) != HELD {
+                    cx.waker().wake_by_ref();
+                }
+                true
+            }
+            _ => {
+                self.state.store(OPEN, Ordering::Release);
+                cx.waker().wake_by_ref();
+                true
+            }
+        }
+    }
+}
+
+/// Makes `peer` one for an upgrade: a connection of its own whose answers can be held back.
+pub(in crate::proxy) fn prepare(peer: &mut HttpPeer, turn: &AtomicU64) -> Arc<Hold> {
+    let hold = Arc::<Hold>::default();
+    let within = peer.options.connection_timeout.unwrap_or(Duration::from_secs(1));
+    peer.options.custom_l4 = Some(Arc::new(Connector {
+        hold: Arc::clone(&hold),
+        within,
+    }));
+    // Never one from the pool, whose reads nobody could hold; and back in the pool it would be nobody's.
+    peer.group_key = turn.fetch_add(1, Ordering::Relaxed) | 1 << 63;
+    peer.options.idle_timeout = Some(Duration::from_secs(1));
+    hold
+}
+
+#[derive(Debug)]
+struct Connector {
+    hold: Arc<Hold>,
+    within: Duration,
+}
+
+#[async_trait]
+impl L4Connect for Connector {
+    async fn connect(&self, address: &SocketAddr) -> Result<Stream> {
+        let address = address
+            .as_inet()
+            .ok_or_else(|| Error::explain(ErrorType::ConnectError, "not an inet address"))?;
+        let socket = tokio::time::timeout(self.within, TcpStream::connect(address))
+            .await
+            .or_err(ErrorType::ConnectTimedout, "connecting for an upgrade")?
+            .or_err(ErrorType::ConnectRefused, "connecting for an upgrade")?;
+        let held = Held {
+            socket,
+            hold: Arc::clone(&self.hold),
+        };
+        Ok(VirtualSocketStream::new(Box::new(held)).into())
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    socket: TcpStream,
+    hold: Arc<Hold>,
+}
+
+impl VirtualSocket for Held {
+    fn set_socket_option(&self, option: VirtualSockOpt) -> io::Result<()> {
+        match option {
+            VirtualSockOpt::NoDelay => self.socket.set_nodelay(true),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Held {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.hold.must_wait(cx) {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::task::noop_waker;
+
+    use super::*;
+
+    #[test]
+    fn a_read_waits_until_the_end_of_the_request_was_looked_at() {
+        let hold = Hold::default();
+        let waker = noop_waker();
+        let cx = Context::from_waker(&waker);
+        assert!(!hold.must_wait(&cx), "TLS is spoken before the request");
+        hold.hold();
+        assert!(hold.must_wait(&cx));
+        hold.release();
+        assert!(hold.must_wait(&cx), "in this step the queue is looked at");
+        assert!(!hold.must_wait(&cx));
+        hold.release();
+        assert!(!hold.must_wait(&cx), "a second end holds nothing");
+    }
+}

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::support::{Behaviour, Connection, Sidecar, TestSidecar, User, wait_until};
 
@@ -165,12 +167,37 @@ async fn a_long_download_ends_with_its_session_but_not_with_its_token() {
     assert!(!his.bytes().await.is_empty());
 }
 
+/// An application that is faster than any: its 101 is on the way before it has read a byte, and then it echoes.
+async fn hasty_upstream() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+                stream.write_all(switch).await.unwrap();
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(stream.read_u8().await.unwrap());
+                }
+                let (mut reader, mut writer) = stream.split();
+                let _ = tokio::io::copy(&mut reader, &mut writer).await;
+            });
+        }
+    });
+    address
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_one_of_many_web_sockets_stays_open_after_its_101() {
-    let sidecar = TestSidecar::new().start().await;
+async fn a_web_socket_stays_open_however_fast_its_101_comes() {
+    let servers = format!(
+        "upstreams: {{ app: {{ servers: [\"http://{}\"] }} }}",
+        hasty_upstream().await
+    );
+    let sidecar = TestSidecar::new().config(&servers).start().await;
     let alice = sidecar.user("alice").await;
     for _ in 0..20 {
-        let openings = (0..20).map(|_| web_socket(&sidecar, &alice));
+        let openings = (0..10).map(|_| web_socket(&sidecar, &alice));
         for mut connection in futures::future::join_all(openings).await {
             assert_alive(&mut connection).await;
         }

@@ -314,6 +314,16 @@ impl Sidecar {
         &self.file
     }
 
+    /// Waits until both listeners accept connections: for a sidecar that is up and not ready.
+    pub async fn wait_until_listening(&self) {
+        wait_until("it listens", READY_WITHIN, async || {
+            let proxy = tokio::net::TcpStream::connect(("127.0.0.1", self.port.number())).await;
+            let admin = tokio::net::TcpStream::connect(("127.0.0.1", self.admin.number())).await;
+            proxy.is_ok() && admin.is_ok()
+        })
+        .await;
+    }
+
     async fn wait_until_ready(&mut self) {
         let (process, admin) = (&mut self.process, self.admin.number());
         wait_until("the sidecar is ready", READY_WITHIN, async || {

@@ -88,6 +88,7 @@ async fn without_keys_a_verifier_is_not_ready_and_calls_no_token_bad() {
     let ours = key();
     let publisher = Publisher::down().await;
     let verifier = verifier(&[publisher.entry(ISSUER, "")]).spawn().await;
+    verifier.wait_until_listening().await;
     wait_until("it has tried", PATIENCE, async || {
         verifier.logs().contains("the issuer's keys cannot be had")
     })

@@ -12,9 +12,11 @@
 //! ```
 
 mod access;
+mod codes;
 mod error;
 mod limits;
 mod login;
+mod mail;
 pub mod names;
 mod operator;
 mod origin;
@@ -38,6 +40,7 @@ pub use access::SessionOf;
 pub use error::Failure;
 pub use limits::{Limiter, Take, Taken};
 pub use login::{Attempt, LoginError};
+pub use mail::{Letter, Recipient};
 pub use operator::{Grant, NewAccount, OperatorError};
 pub use origin::Origin;
 pub use pair::Pair;
@@ -55,6 +58,7 @@ pub use crate::store::users::User;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::store::postgres::Postgres;
+use crate::store::redis::Redis;
 use crate::store::revocations::{Revocation, Subject};
 
 /// The services. One per process; every request shares it.
@@ -63,6 +67,8 @@ pub struct Accounts {
     pub settings: Arc<Settings>,
     /// The truth.
     pub postgres: Postgres,
+    /// What may be lost: codes, what was last seen.
+    pub redis: Redis,
     /// Sign and verify.
     pub keys: Arc<Keys>,
     /// Hashes passwords.

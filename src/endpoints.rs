@@ -8,6 +8,7 @@ mod jwks;
 mod login;
 mod logout;
 mod me;
+mod openapi;
 pub mod problem;
 mod refresh;
 mod register;
@@ -28,6 +29,8 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use time::OffsetDateTime;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use jwks::PATH as JWKS_PATH;
 pub use problem::Problem;
@@ -78,43 +81,42 @@ pub struct Services {
     pub identify: Authenticate,
 }
 
-/// The router of everything under `auth.base_path`, and of the key set document.
+/// The router of everything under `auth.base_path`, and of the documents beside it.
 pub fn router(services: Arc<Services>) -> Router {
-    let base = services.accounts.settings.base_path.trim_end_matches('/').to_owned();
-    let api = Router::new()
+    let (router, _) = documented(&services.accounts.settings.base_path).split_for_parts();
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(services)
+}
+
+/// The router and its description in one: an endpoint that is served is one that is described.
+fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
+    let base = base_path.trim_end_matches('/');
+    let api = OpenApiRouter::new()
+        .routes(routes!(login::login))
         .route("/register", post(register::register))
-        .route("/login", post(login::login))
         .route("/refresh", post(refresh::refresh))
         .route("/logout", post(logout::logout))
         .route("/me", get(me::show).patch(me::change).delete(me::delete))
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", delete(sessions::end))
         .route("/whoami", get(whoami::whoami))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
         .layer(map_response(no_store));
-    let public = Router::new().route(jwks::PATH, get(jwks::jwks));
-    let whole = if base.is_empty() {
+    let public = OpenApiRouter::with_openapi(openapi::base()).route(jwks::PATH, get(jwks::jwks));
+    if base.is_empty() {
         public.merge(api)
     } else {
-        public.nest(&base, api)
-    };
-    whole
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(services)
+        public.nest(base, api)
+    }
 }
 
 async fn not_found() -> Problem {
-    Problem::new(http::StatusCode::NOT_FOUND, "not_found", "There is no such endpoint.")
+    Problem::new(problem::Code::NotFound)
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(
-        http::StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "The endpoint does not know this method.",
-    )
+    Problem::new(problem::Code::MethodNotAllowed)
 }
 
 /// Tokens and profiles belong into no cache, also not a browser's.

@@ -23,8 +23,10 @@ use std::fmt;
 
 pub mod audit;
 pub mod cleanup;
+pub mod codes;
 pub mod id;
 pub mod insight;
+pub mod mail;
 pub mod migrate;
 pub mod postgres;
 pub mod rate_limits;

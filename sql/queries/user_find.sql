@@ -1,27 +1,29 @@
 -- user_find :one?
 -- Finds an account by its id, also a deleted one: the caller looks at deleted_at.
---   $1  id                    uuid
---   ->  id                    uuid
---   ->  email                 text
---   ->  username              text?
---   ->  password_hash         text?
---   ->  roles                 jsonb
---   ->  permissions           jsonb
---   ->  profile               jsonb
---   ->  email_verified_at     timestamptz?
---   ->  failed_login_count    int4
---   ->  last_failed_login_at  timestamptz?
---   ->  lockout_count         int4
---   ->  locked_until          timestamptz?
---   ->  password_changed_at   timestamptz?
---   ->  tokens_valid_after    timestamptz?
---   ->  last_login_at         timestamptz?
---   ->  created_at            timestamptz
---   ->  updated_at            timestamptz
---   ->  deleted_at            timestamptz?
+--   $1  id                          uuid
+--   ->  id                          uuid
+--   ->  email                       text
+--   ->  username                    text?
+--   ->  password_hash               text?
+--   ->  roles                       jsonb
+--   ->  permissions                 jsonb
+--   ->  profile                     jsonb
+--   ->  email_verified_at           timestamptz?
+--   ->  failed_login_count          int4
+--   ->  last_failed_login_at        timestamptz?
+--   ->  lockout_count               int4
+--   ->  locked_until                timestamptz?
+--   ->  password_changed_at         timestamptz?
+--   ->  tokens_valid_after          timestamptz?
+--   ->  last_login_at               timestamptz?
+--   ->  created_at                  timestamptz
+--   ->  updated_at                  timestamptz
+--   ->  deleted_at                  timestamptz?
+--   ->  password_reset_required_at  timestamptz?
+--   ->  mfa_email_enabled_at        timestamptz?
 
 SELECT id, email, username, password_hash, roles, permissions, profile, email_verified_at, failed_login_count,
        last_failed_login_at, lockout_count, locked_until, password_changed_at, tokens_valid_after, last_login_at,
-       created_at, updated_at, deleted_at
+       created_at, updated_at, deleted_at, password_reset_required_at, mfa_email_enabled_at
 FROM users
 WHERE id = $1

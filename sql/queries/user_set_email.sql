@@ -1,26 +1,28 @@
 -- user_set_email :one?
 -- Changes the address of an account.
---   $1  id                    uuid
---   $2  email                 text
---   $3  email_verified_at     timestamptz?  null: not yet confirmed
---   ->  id                    uuid
---   ->  email                 text
---   ->  username              text?
---   ->  password_hash         text?
---   ->  roles                 jsonb
---   ->  permissions           jsonb
---   ->  profile               jsonb
---   ->  email_verified_at     timestamptz?
---   ->  failed_login_count    int4
---   ->  last_failed_login_at  timestamptz?
---   ->  lockout_count         int4
---   ->  locked_until          timestamptz?
---   ->  password_changed_at   timestamptz?
---   ->  tokens_valid_after    timestamptz?
---   ->  last_login_at         timestamptz?
---   ->  created_at            timestamptz
---   ->  updated_at            timestamptz
---   ->  deleted_at            timestamptz?
+--   $1  id                          uuid
+--   $2  email                       text
+--   $3  email_verified_at           timestamptz?  null: not yet confirmed
+--   ->  id                          uuid
+--   ->  email                       text
+--   ->  username                    text?
+--   ->  password_hash               text?
+--   ->  roles                       jsonb
+--   ->  permissions                 jsonb
+--   ->  profile                     jsonb
+--   ->  email_verified_at           timestamptz?
+--   ->  failed_login_count          int4
+--   ->  last_failed_login_at        timestamptz?
+--   ->  lockout_count               int4
+--   ->  locked_until                timestamptz?
+--   ->  password_changed_at         timestamptz?
+--   ->  tokens_valid_after          timestamptz?
+--   ->  last_login_at               timestamptz?
+--   ->  created_at                  timestamptz
+--   ->  updated_at                  timestamptz
+--   ->  deleted_at                  timestamptz?
+--   ->  password_reset_required_at  timestamptz?
+--   ->  mfa_email_enabled_at        timestamptz?
 
 UPDATE users
 SET email             = $2,
@@ -29,4 +31,4 @@ WHERE id = $1
   AND deleted_at IS NULL
 RETURNING id, email, username, password_hash, roles, permissions, profile, email_verified_at, failed_login_count,
        last_failed_login_at, lockout_count, locked_until, password_changed_at, tokens_valid_after, last_login_at,
-       created_at, updated_at, deleted_at
+       created_at, updated_at, deleted_at, password_reset_required_at, mfa_email_enabled_at

@@ -13,7 +13,7 @@ use crate::keys::seal;
 /// What a client gets (RFC 6749 section 5.1, with the session's id).
 ///
 /// The order of the fields is part of the promise that equal refreshes get equal bytes.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Pair {
     /// The JWT.
     pub access_token: String,

@@ -23,6 +23,7 @@ pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres
     Ok(Accounts {
         settings: Arc::new(settings.clone()),
         postgres: postgres.clone(),
+        redis: shared.redis.clone(),
         keys: Arc::clone(&shared.keys),
         hasher: Hasher::start(&settings.password, Arc::clone(&shared.metrics))?,
         revoker: Arc::new(Revoker::to_redis(

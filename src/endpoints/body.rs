@@ -3,10 +3,11 @@
 use axum::body::{Body as HttpBody, to_bytes};
 use axum::extract::{FromRequest, OptionalFromRequest};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::problem::Code;
 use super::{BODY_LIMIT, Problem};
 
 /// A JSON body. Each shape says `deny_unknown_fields`: a misspelt optional field must not be silently without effect.
@@ -42,11 +43,7 @@ impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Body<T> {
 /// Exactly JSON. A form or plain text, which a page of another site can send without asking (no CORS preflight), is
 /// refused: that is the defence against cross-site requests.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let refused = Problem::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "unsupported_media_type",
-        "The body must be application/json, not compressed.",
-    );
+    let refused = Problem::new(Code::UnsupportedMediaType);
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else {
         return Err(refused);
@@ -64,17 +61,13 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
 
 async fn read(body: HttpBody) -> Result<bytes::Bytes, Problem> {
     // The proxy has the body in memory already, so that any failure to read it is its length.
-    to_bytes(body, BODY_LIMIT).await.map_err(|_| {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "The body is larger than 64 KiB.",
-        )
-    })
+    to_bytes(body, BODY_LIMIT)
+        .await
+        .map_err(|_| Problem::new(Code::BodyTooLarge))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let malformed = || Problem::new(StatusCode::BAD_REQUEST, "json_malformed", "The body is not valid JSON.");
+    let malformed = || Problem::new(Code::JsonMalformed);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().classify() == Category::Data {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
 use serde::Deserialize;
 
 use super::body::Body;
+use super::problem::{Code, ProblemBody};
 use super::{Caller, Problem, Services};
 use crate::accounts::{Attempt, LoginError, Pair};
 use crate::secret::Secret;
@@ -15,7 +15,8 @@ use crate::secret::Secret;
 /// A device's name is for its owner's eyes, in a list.
 const DEVICE_NAME_MAX: usize = 100;
 
-#[derive(Deserialize)]
+/// Who signs in.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
     /// One of the two says who; what a person typed may be in either.
@@ -28,6 +29,17 @@ pub(super) struct SignIn {
     device_name: Option<String>,
 }
 
+/// Sign in with an address or a username, and a password.
+#[utoipa::path(
+    post,
+    path = "/login",
+    tag = "sessions",
+    request_body(content = SignIn, example = json!({"email": "alice@example.com", "password": "quarrel-lantern-71-osprey"})),
+    responses(
+        (status = 200, description = "Signed in.", body = Pair),
+        (status = 401, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
 pub(super) async fn login(
     State(services): State<Arc<Services>>,
     caller: Caller,
@@ -66,11 +78,7 @@ pub(super) async fn login(
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
-            LoginError::BadCredentials => Self::new(
-                StatusCode::UNAUTHORIZED,
-                "bad_credentials",
-                "The name or the password is wrong.",
-            ),
+            LoginError::BadCredentials => Self::new(Code::BadCredentials),
             LoginError::RateLimited { retry_after } => Self::rate_limited(retry_after),
             LoginError::Failure(failure) => failure.into(),
         }

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::body::Body;
+use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
 use crate::accounts::{Change, ProfileError, User};
@@ -96,7 +97,7 @@ pub(super) async fn delete(
 pub(super) fn profile_problem(error: ProfileError) -> Problem {
     match error {
         ProfileError::NotFound => Denial::Revoked.into(),
-        ProfileError::WrongPassword => Problem::new(StatusCode::FORBIDDEN, "bad_credentials", "The password is wrong."),
+        ProfileError::WrongPassword => Problem::new(Code::PasswordWrong),
         ProfileError::Username(_) => Problem::field("username", "username_invalid", &error),
         ProfileError::UsernameTaken => username_taken(),
         ProfileError::TooLarge => Problem::field("profile", "profile_too_large", &error),
@@ -108,11 +109,7 @@ pub(super) fn profile_problem(error: ProfileError) -> Problem {
 }
 
 pub(super) const fn username_taken() -> Problem {
-    Problem::new(
-        StatusCode::CONFLICT,
-        "username_taken",
-        "Somebody else has this username.",
-    )
+    Problem::new(Code::UsernameTaken)
 }
 
 /// Tells a field that is `null` from one that is absent.

@@ -1,10 +1,13 @@
 //! Refusals as `application/problem+json` (RFC 9457) with a stable `code`.
 
+mod code;
+
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+pub use self::code::Code;
 use crate::accounts::password::HashError;
 use crate::accounts::{Failure, whole_seconds};
 use crate::gate::denial::Denial;
@@ -20,8 +23,24 @@ pub struct Problem {
     challenge: Option<String>,
 }
 
+/// A refusal as it is sent (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody {
+    r#type: &'static str,
+    /// A sentence for people; it may change.
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// The stable word for programs.
+    code: &'static str,
+    /// What is wrong with which field, for `validation_failed`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
 /// What is wrong with one field of the body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// The field, as a path: `profile.name`.
     pub field: String,
@@ -32,8 +51,12 @@ pub struct FieldError {
 }
 
 impl Problem {
-    /// A refusal by its status, its stable word, and a sentence that holds nothing the caller sent.
-    pub const fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
+    /// A refusal of the table.
+    pub const fn new(code: Code) -> Self {
+        Self::from_parts(code.status(), code.word(), code.title())
+    }
+
+    const fn from_parts(status: StatusCode, code: &'static str, title: &'static str) -> Self {
         Self {
             status,
             code,
@@ -46,7 +69,6 @@ impl Problem {
 
     /// One field that is not accepted.
     pub fn field(field: &str, code: &'static str, message: &impl ToString) -> Self {
-        let title = "The request has fields that are not accepted.";
         let error = FieldError {
             field: field.to_owned(),
             code,
@@ -54,27 +76,18 @@ impl Problem {
         };
         Self {
             errors: vec![error],
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed", title)
+            ..Self::new(Code::ValidationFailed)
         }
     }
 
     /// Too many attempts.
     pub fn rate_limited(retry_after: std::time::Duration) -> Self {
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limited",
-            "Too many attempts; try again later.",
-        )
-        .retry_after(whole_seconds(retry_after))
+        Self::new(Code::RateLimited).retry_after(whole_seconds(retry_after))
     }
 
     /// A defect of ours; the log has the cause.
     pub const fn internal() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something went wrong on our side.",
-        )
+        Self::new(Code::Internal)
     }
 
     /// When it is worth trying again.
@@ -93,7 +106,7 @@ impl From<Denial> for Problem {
         Self {
             challenge: denial.challenge(),
             retry_after_seconds: denial.retry_after().map(whole_seconds),
-            ..Self::new(denial.status(), denial.code(), denial.title())
+            ..Self::from_parts(denial.status(), denial.code(), denial.title())
         }
     }
 }
@@ -105,33 +118,22 @@ impl From<Failure> for Problem {
             return Self::internal();
         }
         tracing::warn!(error = %failure, "an endpoint is out of service");
-        let (code, title) = match failure {
-            Failure::Hash(HashError::Overloaded) => {
-                ("overloaded", "Too many people are signing in; try again in a moment.")
-            }
-            _ => ("unavailable", "Accounts are out of service for the moment."),
+        let code = match failure {
+            Failure::Hash(HashError::Overloaded) => Code::Overloaded,
+            _ => Code::Unavailable,
         };
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, title).retry_after(1)
+        Self::new(code).retry_after(1)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            r#type: &'static str,
-            title: &'static str,
-            status: u16,
-            code: &'static str,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            errors: &'a [FieldError],
-        }
-        let body = Body {
+        let body = ProblemBody {
             r#type: "about:blank",
             title: self.title,
             status: self.status.as_u16(),
             code: self.code,
-            errors: &self.errors,
+            errors: self.errors,
         };
         let text = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
         let mut response = (self.status, text).into_response();

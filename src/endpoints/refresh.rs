@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use http::StatusCode;
 use serde::Deserialize;
 
 use super::body::Body;
+use super::problem::Code;
 use super::{Caller, Problem, Services};
 use crate::accounts::{Pair, RefreshError};
 use crate::secret::Secret;
@@ -34,16 +34,12 @@ pub(super) async fn refresh(
 
 impl From<RefreshError> for Problem {
     fn from(error: RefreshError) -> Self {
-        let (code, title) = match error {
-            RefreshError::Unknown => ("refresh_unknown", "This is no refresh token; sign in again."),
-            RefreshError::Expired => ("refresh_expired", "The session has expired; sign in again."),
-            RefreshError::Revoked => ("refresh_revoked", "The session has ended; sign in again."),
-            RefreshError::Reused => (
-                "refresh_reused",
-                "This refresh token was used before; the session has been ended. Sign in again.",
-            ),
+        Self::new(match error {
+            RefreshError::Unknown => Code::RefreshUnknown,
+            RefreshError::Expired => Code::RefreshExpired,
+            RefreshError::Revoked => Code::RefreshRevoked,
+            RefreshError::Reused => Code::RefreshReused,
             RefreshError::Failure(failure) => return failure.into(),
-        };
-        Self::new(StatusCode::UNAUTHORIZED, code, title)
+        })
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::body::Body;
 use super::me::{profile_problem, username_taken};
+use super::problem::Code;
 use super::{Caller, Problem, Services};
 use crate::accounts::{Registration, RegistrationError};
 use crate::secret::Secret;
@@ -53,11 +54,7 @@ pub(super) async fn register(
 impl From<RegistrationError> for Problem {
     fn from(error: RegistrationError) -> Self {
         match error {
-            RegistrationError::Closed => Self::new(
-                StatusCode::FORBIDDEN,
-                "registration_closed",
-                "Accounts are created by an operator here.",
-            ),
+            RegistrationError::Closed => Self::new(Code::RegistrationClosed),
             RegistrationError::DomainNotAllowed => Self::field("email", "domain_not_allowed", &error),
             RegistrationError::Email(_) => Self::field("email", "email_invalid", &error),
             RegistrationError::Username(_) => Self::field("username", "username_invalid", &error),

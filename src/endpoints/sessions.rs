@@ -10,6 +10,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
 
@@ -64,13 +65,7 @@ pub(super) async fn end(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     // Another's session is not found, like one that never was.
-    let unknown = || {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "session_not_found",
-            "There is no such open session of yours.",
-        )
-    };
+    let unknown = || Problem::new(Code::SessionNotFound);
     let id = id.parse().map_err(|_| unknown())?;
     let ended = services
         .accounts

@@ -45,12 +45,20 @@ events! {
     UserLocked = "user_locked",
     /// And unlocked it.
     UserUnlocked = "user_unlocked",
+    /// Somebody was invited to make an account.
+    UserInvited = "user_invited",
+    /// An invitation was taken back.
+    InvitationRevoked = "invitation_revoked",
+    /// An account came from another system.
+    UserImported = "user_imported",
     /// A session began.
     LoginSucceeded = "login_succeeded",
     /// Wrong password, locked or unknown account.
     LoginFailed = "login_failed",
     /// Too many failures locked an account.
     AccountLocked = "account_locked",
+    /// A sign-in with a device that the account was not seen with before.
+    NewDeviceSeen = "new_device_seen",
     /// A refresh token was rotated.
     TokenRefreshed = "token_refreshed",
     /// A used refresh token was presented again: its session was ended.
@@ -75,10 +83,14 @@ events! {
     PasswordResetRequested = "password_reset_requested",
     /// A forgotten password was replaced.
     PasswordReset = "password_reset",
+    /// An operator wants a new password before the next sign-in.
+    PasswordResetRequired = "password_reset_required",
     /// A code was mailed.
     EmailVerificationRequested = "email_verification_requested",
     /// An address was confirmed.
     EmailVerified = "email_verified",
+    /// A code for an address was wrong.
+    EmailVerificationFailed = "email_verification_failed",
     /// Another address was asked for.
     EmailChangeRequested = "email_change_requested",
     /// And confirmed.
@@ -99,6 +111,10 @@ events! {
     MfaSucceeded = "mfa_succeeded",
     /// Or wrong.
     MfaFailed = "mfa_failed",
+    /// Codes by mail became a second factor.
+    MfaEmailEnabled = "mfa_email_enabled",
+    /// And no longer are.
+    MfaEmailDisabled = "mfa_email_disabled",
     /// New recovery codes replaced the old.
     RecoveryCodesCreated = "recovery_codes_created",
     /// One was used up.
@@ -109,6 +125,10 @@ events! {
     SigningKeyRotated = "signing_key_rotated",
     /// A key no longer signs.
     SigningKeyRetired = "signing_key_retired",
+    /// A client of the token endpoints did not prove who it is.
+    ClientRefused = "client_refused",
+    /// A letter will never arrive.
+    MailFailed = "mail_failed",
     /// Another configuration is in force.
     ConfigReloaded = "config_reloaded",
 }

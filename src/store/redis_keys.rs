@@ -59,6 +59,11 @@ impl Keys {
         self.key("sessions", user)
     }
 
+    /// A code that was mailed.
+    pub(super) fn code(&self, purpose: &str, of: &str) -> String {
+        self.key(&format!("code:{purpose}"), of)
+    }
+
     fn key(&self, resource: &str, identifier: &str) -> String {
         let identifier = if identifier.len() > LONGEST {
             Cow::Owned(hex(

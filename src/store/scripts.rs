@@ -8,5 +8,8 @@ use ::redis::Script;
 pub(super) static RATE_LIMIT_TAKE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/rate_limit_take.lua")));
 
+/// Compares a code and uses it up.
+pub(super) static CODE_CHECK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/code_check.lua")));
+
 /// Outdates a user's tokens. Sent as text in a pipeline, where a script that Redis does not know cannot be sent again.
 pub(super) const REVOKE_USER: &str = include_str!("scripts/revoke_user.lua");

@@ -62,6 +62,7 @@ queries! {
     PASSWORD_RESET_TOKEN_INSERT = "password_reset_token_insert",
     PASSWORD_RESET_TOKEN_FIND_FOR_UPDATE = "password_reset_token_find_for_update",
     PASSWORD_RESET_TOKEN_USE_ALL = "password_reset_token_use_all",
+    MAIL_INSERT = "mail_insert",
     AUDIT_INSERT = "audit_insert",
     AUDIT_LIST = "audit_list",
     SIGNING_KEY_LIST = "signing_key_list",

@@ -52,6 +52,10 @@ pub struct User {
     pub updated_at: OffsetDateTime,
     /// When the account was deleted.
     pub deleted_at: Option<OffsetDateTime>,
+    /// Since when an operator wants a new password before the next sign-in.
+    pub password_reset_required_at: Option<OffsetDateTime>,
+    /// Since when the person wants codes by mail as a second factor.
+    pub mfa_email_enabled_at: Option<OffsetDateTime>,
 }
 
 impl User {
@@ -89,6 +93,8 @@ impl FromRecord for User {
             created_at: record.get("created_at")?,
             updated_at: record.get("updated_at")?,
             deleted_at: record.get("deleted_at")?,
+            password_reset_required_at: record.get("password_reset_required_at")?,
+            mfa_email_enabled_at: record.get("mfa_email_enabled_at")?,
         })
     }
 }

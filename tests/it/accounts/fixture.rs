@@ -14,10 +14,12 @@ use sidegate::keys::{Algorithm, Keys, issuer, provider};
 use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
+use sidegate::store::redis::Redis;
 use sidegate::store::revocations::Revocation;
 use time::OffsetDateTime;
 
 use crate::store::fixture::{Database, NOW};
+use crate::support;
 
 pub(crate) const PASSWORD: &str = "quarrel-lantern-71-osprey";
 
@@ -67,6 +69,7 @@ impl Services {
             hasher: Hasher::start(&settings.password, Arc::clone(&metrics)).unwrap(),
             settings: Arc::new(settings),
             postgres,
+            redis: redis(&metrics).await,
             keys,
             revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish))),
             limiter: Limiter::new(Arc::new(unlimited)),
@@ -167,4 +170,14 @@ pub(crate) fn settings() -> Settings {
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
     }
+}
+
+async fn redis(metrics: &Arc<Metrics>) -> Redis {
+    let reserved = support::Redis::reserve().await;
+    let settings = sidegate::store::redis::Settings {
+        url: Secret::new(reserved.url()),
+        namespace: reserved.namespace(),
+        timeout: Duration::from_secs(2),
+    };
+    Redis::connect(&settings, metrics).unwrap()
 }

@@ -1,0 +1,115 @@
+//! Six digits that are mailed and typed back. Redis keeps an HMAC of them, never the digits: a million possibilities are
+//! tried in a moment by whoever reads a plain digest.
+
+use std::time::Duration;
+
+use ring::hmac;
+use uuid::Uuid;
+
+use super::Accounts;
+use crate::keys::{random, seal};
+use crate::secret::Secret;
+use crate::store::StoreError;
+use crate::store::codes::{self, Checked};
+
+/// Digits of a code.
+const DIGITS: usize = 6;
+/// Wrong codes that use a code up: one in 200,000 guesses right.
+pub(super) const ATTEMPTS: u32 = 5;
+/// How long a code works.
+pub(super) const LIFE: Duration = Duration::from_secs(600);
+
+/// What a code is for. A code for one thing is wrong for every other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// An address is the account's.
+    EmailVerification,
+    /// The owner of the old address agrees to a change.
+    EmailChangeOld,
+    /// The new address exists and is the person's.
+    EmailChangeNew,
+    /// A second factor.
+    Mfa,
+}
+
+impl Purpose {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::EmailVerification => "email_verification",
+            Self::EmailChangeOld => "email_change_old",
+            Self::EmailChangeNew => "email_change_new",
+            Self::Mfa => "mfa",
+        }
+    }
+}
+
+impl Accounts {
+    /// Makes a code for a user, in the place of an earlier one for the same purpose, and keeps `data` beside it.
+    pub(super) async fn new_code(&self, purpose: Purpose, user_id: Uuid, data: &str) -> Result<Secret, StoreError> {
+        let code = digits();
+        let hmac = self.code_hmac(purpose, user_id, code.expose());
+        codes::put(
+            &self.redis,
+            purpose.word(),
+            &user_id.to_string(),
+            &hmac,
+            data,
+            ATTEMPTS,
+            LIFE,
+        )
+        .await?;
+        Ok(code)
+    }
+
+    /// Compares a code and uses it up. What cannot be a code costs an attempt like any wrong one.
+    pub(super) async fn check_code(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
+        // People copy codes with the spaces around and within.
+        let typed: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
+        let hmac = self.code_hmac(purpose, user_id, &typed);
+        codes::check(&self.redis, purpose.word(), &user_id.to_string(), &hmac).await
+    }
+
+    /// What was kept beside a code that still waits.
+    pub(super) async fn code_waiting(&self, purpose: Purpose, user_id: Uuid) -> Result<Option<String>, StoreError> {
+        codes::waiting(&self.redis, purpose.word(), &user_id.to_string()).await
+    }
+
+    /// Takes a code back.
+    pub(super) async fn forget_code(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
+        codes::forget(&self.redis, purpose.word(), &user_id.to_string()).await
+    }
+
+    fn code_hmac(&self, purpose: Purpose, user_id: Uuid, code: &str) -> [u8; 32] {
+        let key = seal::derive(self.settings.secret.expose(), "codes");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
+        let mut context = hmac::Context::with_key(&key);
+        context.update(purpose.word().as_bytes());
+        context.update(user_id.as_bytes());
+        context.update(code.as_bytes());
+        context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+    }
+}
+
+/// Six digits, all equally likely: numbers above the last whole million are thrown away.
+fn digits() -> Secret {
+    const MILLION: u32 = 1_000_000;
+    loop {
+        let number = u32::from_be_bytes(random::bytes());
+        if number < u32::MAX / MILLION * MILLION {
+            return Secret::new(format!("{:0DIGITS$}", number % MILLION));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_six_digits() {
+        for _ in 0..1000 {
+            let code = digits();
+            assert!(code.expose().len() == DIGITS && code.expose().bytes().all(|byte| byte.is_ascii_digit()));
+        }
+    }
+}

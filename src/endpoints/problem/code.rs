@@ -1,0 +1,66 @@
+//! Every refusal of the API by its stable word, its status and its sentence. One table: the description of the API and the
+//! documentation are made from it.
+
+use http::StatusCode;
+
+macro_rules! codes {
+    ($($variant:ident = $status:ident $word:literal $title:literal,)*) => {
+        /// Why a request to the API is refused. What the gate refuses has the gate's own words (`Denial`).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The status of the answer.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$variant => StatusCode::$status,)*
+                }
+            }
+
+            /// The stable word.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)*
+                }
+            }
+
+            /// The sentence for people.
+            pub const fn title(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $title,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    // Reading the request
+    JsonMalformed = BAD_REQUEST "json_malformed" "The body is not valid JSON.",
+    NotFound = NOT_FOUND "not_found" "There is no such endpoint.",
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The endpoint does not know this method.",
+    BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is larger than 64 KiB.",
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body must be application/json, not compressed.",
+    ValidationFailed = UNPROCESSABLE_ENTITY "validation_failed" "The request has fields that are not accepted.",
+    // Everywhere
+    RateLimited = TOO_MANY_REQUESTS "rate_limited" "Too many attempts; try again later.",
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many people are signing in; try again in a moment.",
+    Unavailable = SERVICE_UNAVAILABLE "unavailable" "Accounts are out of service for the moment.",
+    Internal = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side.",
+    // Accounts
+    RegistrationClosed = FORBIDDEN "registration_closed" "Accounts are created by an operator here.",
+    UsernameTaken = CONFLICT "username_taken" "Somebody else has this username.",
+    PasswordWrong = FORBIDDEN "bad_credentials" "The password is wrong.",
+    // Sessions
+    BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
+    SessionNotFound = NOT_FOUND "session_not_found" "There is no such open session of yours.",
+    RefreshUnknown = UNAUTHORIZED "refresh_unknown" "This is no refresh token; sign in again.",
+    RefreshExpired = UNAUTHORIZED "refresh_expired" "The session has expired; sign in again.",
+    RefreshRevoked = UNAUTHORIZED "refresh_revoked" "The session has ended; sign in again.",
+    RefreshReused = UNAUTHORIZED "refresh_reused" "This refresh token was used before; the session has been ended. Sign in again.",
+}

@@ -1,0 +1,21 @@
+-- Compares a code with the one that waits, and uses it up. A wrong one costs an attempt; the last attempt takes the code along.
+--
+-- One script, so that of two right answers at once only one is right, and of two wrong ones both are counted.
+--
+--   KEYS[1]  the code: hash with `code` (hex of its HMAC), `data`, `left` (attempts)
+--   ARGV[1]  hex of the HMAC of what was typed
+--   returns  {1, data} right; {0, attempts left} wrong; {-1} there is none
+
+local kept = redis.call('HMGET', KEYS[1], 'code', 'data', 'left')
+if not kept[1] then return {-1} end
+if kept[1] == ARGV[1] then
+    redis.call('DEL', KEYS[1])
+    return {1, kept[2]}
+end
+local left = tonumber(kept[3]) - 1
+if left <= 0 then
+    redis.call('DEL', KEYS[1])
+    return {0, 0}
+end
+redis.call('HSET', KEYS[1], 'left', left)
+return {0, left}

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
-use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
+use sidegate::accounts::settings::{
+    AccessToken, Limits, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing,
+};
 use sidegate::accounts::{
     Accounts, Attempt, Flights, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker,
     SessionOf, Settings, Taken, User,
@@ -180,6 +182,7 @@ pub(crate) fn settings() -> Settings {
         },
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
+        limits: Limits::default(),
     }
 }
 

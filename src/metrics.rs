@@ -181,6 +181,7 @@ impl Metrics {
         }
         for result in ["hit", "miss"] {
             self.cache_requests.with_label_values(&["token", result]);
+            self.cache_requests.with_label_values(&["assertion", result]);
         }
         let process = prometheus::process_collector::ProcessCollector::for_self();
         self.registry.register(Box::new(process)).expect("registered once");

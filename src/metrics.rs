@@ -185,6 +185,7 @@ impl Metrics {
         self.connections_open.with_label_values(&["proxy"]);
         for result in ["hit", "miss"] {
             self.cache_requests.with_label_values(&["token", result]);
+            self.cache_requests.with_label_values(&["assertion", result]);
         }
         let process = prometheus::process_collector::ProcessCollector::for_self();
         self.registry.register(Box::new(process)).expect("registered once");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::mail::settings::Mail;
 use crate::keys::Algorithm;
 use crate::secret::Key32;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub lockout: Lockout,
     /// `auth.login_limit`.
     pub login_limit: LoginLimit,
+    /// `auth.mail`; without it no letter is sent.
+    pub mail: Option<Mail>,
 }
 
 /// `auth.access_token`.

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use sidegate::accounts::mail::Templates;
+use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
 use sidegate::accounts::{
     Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
@@ -17,6 +19,7 @@ use sidegate::store::postgres::Postgres;
 use sidegate::store::redis::Redis;
 use sidegate::store::revocations::Revocation;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
 use crate::store::fixture::{Database, NOW};
 use crate::support;
@@ -71,6 +74,7 @@ impl Services {
             postgres,
             redis: redis(&metrics).await,
             keys,
+            letters_wait: Notify::new(),
             revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish))),
             limiter: Limiter::new(Arc::new(unlimited)),
             metrics,
@@ -169,6 +173,25 @@ pub(crate) fn settings() -> Settings {
         },
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
+        mail: Some(mail()),
+    }
+}
+
+/// Letters are queued and nobody sends them.
+pub(crate) fn mail() -> Mail {
+    let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
+    Mail {
+        from: mailbox("Sidegate <no-reply@gw.test>").unwrap(),
+        reply_to: None,
+        transport: Transport::Log,
+        product: "Sidegate".into(),
+        home: Some("https://gw.test".into()),
+        links: Links {
+            reset: link("reset-password"),
+            invitation: link("accept-invitation"),
+        },
+        retry: Retry::default(),
+        templates: Arc::new(Templates::shipped()),
     }
 }
 

@@ -7,7 +7,6 @@ use super::path::{KeyPath, Segment};
 const KEYS: &[&str] = &[
     "server.tls",
     "auth.email",
-    "auth.mail",
     "auth.registration.invitation",
     "observability.tracing",
 ];

@@ -1,6 +1,7 @@
 //! `auth:`
 
 mod limits;
+pub mod mail;
 mod settle;
 
 pub use self::limits::Limits;
@@ -51,6 +52,9 @@ pub struct Auth {
     /// Where a browser goes to sign in, for routes with `unauthenticated: login`: a URL, or a path of this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<String>,
+    /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<mail::Mail>,
     /// How long old rows stay.
     pub retention: Retention,
 }
@@ -188,7 +192,7 @@ pub struct LoginLimit {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Refresh and reset tokens after they ended.
+    /// Refresh and reset tokens after they ended, and letters that could not be sent.
     pub tokens: Duration,
     /// The audit log.
     pub audit: Duration,
@@ -211,6 +215,7 @@ impl Default for Auth {
             limits: Limits::default(),
             session_cookie: None,
             login_url: None,
+            mail: None,
             retention: Retention::default(),
         }
     }

@@ -104,7 +104,7 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<bool, RegistrationError> {
-        if self.settings.registration.mode == RegistrationMode::Closed {
+        if self.settings.registration.mode != RegistrationMode::Open {
             return Err(RegistrationError::Closed);
         }
         if let Some(address) = origin.address {

@@ -1,6 +1,10 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
+mod letters;
+
 use std::time::Duration;
+
+pub use letters::{Email, Invitation, LetterLimit, PasswordReset, Verification};
 
 use crate::keys::Algorithm;
 use crate::secret::Key32;
@@ -24,6 +28,10 @@ pub struct Settings {
     pub signing: Signing,
     /// `auth.registration`.
     pub registration: Registration,
+    /// `auth.email`.
+    pub email: Email,
+    /// `auth.password_reset`.
+    pub password_reset: PasswordReset,
     /// `auth.password`.
     pub password: Password,
     /// `auth.lockout`.
@@ -90,6 +98,8 @@ pub struct Registration {
     pub mode: RegistrationMode,
     /// Mail domains that may; empty means any.
     pub domains: Vec<String>,
+    /// `auth.registration.invitation`.
+    pub invitation: Invitation,
 }
 
 /// `auth.registration.mode`.
@@ -97,6 +107,8 @@ pub struct Registration {
 pub enum RegistrationMode {
     /// Anyone.
     Open,
+    /// Whoever holds an invitation.
+    Invitation,
     /// Nobody; operators create accounts.
     #[default]
     Closed,

@@ -6,9 +6,7 @@ use super::path::{KeyPath, Segment};
 /// Keys, with `*` for any name or list position.
 const KEYS: &[&str] = &[
     "server.tls",
-    "auth.email",
     "auth.mail",
-    "auth.registration.invitation",
     "auth.signing.rotate_every",
     "identity_headers.assertion",
     "routes.*.identity_headers.assertion",
@@ -16,10 +14,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Values of keys that exist.
-const VALUES: &[(&str, &str)] = &[
-    ("auth.registration.mode", "invitation"),
-    ("auth.password.hash", "argon2id"),
-];
+const VALUES: &[(&str, &str)] = &[("auth.password.hash", "argon2id")];
 
 const MESSAGE: &str = "not available in this version";
 

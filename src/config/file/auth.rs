@@ -1,5 +1,8 @@
 //! `auth:`
 
+mod email;
+mod password_reset;
+mod registration;
 mod settle;
 
 use schemars::JsonSchema;
@@ -10,6 +13,10 @@ use super::super::text::duration::Duration;
 use super::super::text::percentage::Percentage;
 
 use super::super::text::secret::SecretSource;
+
+pub use email::Email;
+pub use password_reset::PasswordReset;
+pub use registration::Registration;
 
 /// Accounts, logins, tokens.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +42,10 @@ pub struct Auth {
     pub signing: Signing,
     /// Who may create an account.
     pub registration: Registration,
+    /// Whether addresses must be proven, and how often letters may be asked for.
+    pub email: Email,
+    /// The link that replaces a forgotten password.
+    pub password_reset: PasswordReset,
     /// How passwords are kept.
     pub password: Password,
     /// What happens to an account after wrong passwords.
@@ -104,26 +115,6 @@ pub enum SigningAlgorithm {
     /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
-}
-
-/// Who may create an account.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Registration {
-    /// Whether strangers may register.
-    pub mode: RegistrationMode,
-    /// Domains of email addresses that may register. Default: any.
-    pub domains: Vec<String>,
-}
-
-/// Whether strangers may register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistrationMode {
-    /// Anyone may.
-    Open,
-    /// Accounts are made by `sidegate user create`.
-    Closed,
 }
 
 /// How passwords are kept.
@@ -199,6 +190,8 @@ impl Default for Auth {
             refresh_token: RefreshToken::default(),
             signing: Signing::default(),
             registration: Registration::default(),
+            email: Email::default(),
+            password_reset: PasswordReset::default(),
             password: Password::default(),
             lockout: Lockout::default(),
             login_limit: LoginLimit::default(),
@@ -234,15 +227,6 @@ impl Default for Signing {
     fn default() -> Self {
         Self {
             algorithm: SigningAlgorithm::Es256,
-        }
-    }
-}
-
-impl Default for Registration {
-    fn default() -> Self {
-        Self {
-            mode: RegistrationMode::Closed,
-            domains: Vec::new(),
         }
     }
 }

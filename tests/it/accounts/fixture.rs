@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
-use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
+use sidegate::accounts::settings::{
+    AccessToken, Email, Lockout, LoginLimit, Password, PasswordReset, RefreshToken, Registration, Signing,
+};
 use sidegate::accounts::{
     Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
     Settings, Taken, User,
@@ -163,6 +165,8 @@ pub(crate) fn settings() -> Settings {
             rotate_every: None,
         },
         registration: Registration::default(),
+        email: Email::default(),
+        password_reset: PasswordReset::default(),
         password: Password {
             cost: 4,
             ..Password::default()

@@ -10,7 +10,7 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::issuers::check_audience;
-use super::{Auth, LostAnswer, RegistrationMode, SigningAlgorithm};
+use super::{Auth, LostAnswer, SigningAlgorithm};
 use crate::accounts::settings;
 use crate::keys::Algorithm;
 use crate::secret::{Key32, Secret};
@@ -28,7 +28,9 @@ impl Auth {
         check_audience(&self.audience, &at.key("audience"), findings);
         self.check_tokens(at, findings);
         self.check_passwords(at, findings);
-        self.check_registration(&at.key("registration").key("domains"), findings);
+        self.registration.check(&at.key("registration"), findings);
+        self.email.check(&at.key("email"), findings);
+        self.password_reset.check(&at.key("password_reset"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
             findings.range_of(
                 &at.key("retention").key(key),
@@ -76,13 +78,9 @@ impl Auth {
                 },
                 rotate_every: None,
             },
-            registration: settings::Registration {
-                mode: match self.registration.mode {
-                    RegistrationMode::Open => settings::RegistrationMode::Open,
-                    RegistrationMode::Closed => settings::RegistrationMode::Closed,
-                },
-                domains: self.registration.domains.clone(),
-            },
+            registration: self.registration.settings(),
+            email: self.email.settings(),
+            password_reset: self.password_reset.settings(),
             password: settings::Password {
                 cost: self.password.cost.into(),
                 min_length: self.password.min_length.into(),
@@ -215,21 +213,6 @@ impl Auth {
         );
         let window = Duration::seconds(1)..=Duration::days(1);
         findings.range_of(&limit.key("window"), &self.login_limit.window, &window);
-    }
-
-    fn check_registration(&self, at: &KeyPath, findings: &mut Findings) {
-        for (index, domain) in self.registration.domains.iter().enumerate() {
-            let legal = |label: &str| {
-                !label.is_empty()
-                    && label
-                        .bytes()
-                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            };
-            if !domain.contains('.') || !domain.split('.').all(legal) {
-                let expected = "a domain in lower case such as example.com";
-                findings.expected(&at.index(index), expected, format_args!("{domain:?}"));
-            }
-        }
     }
 }
 

@@ -1,0 +1,71 @@
+//! `auth.email`, `auth.password_reset` and `auth.registration.invitation`: what people are written, and what they may do with it.
+
+use std::time::Duration;
+
+/// `auth.email`.
+#[derive(Clone, Debug, Default)]
+pub struct Email {
+    /// Whether an account can be used before its address is proven.
+    pub verification: Verification,
+    /// How often letters may be asked for.
+    pub limit: LetterLimit,
+}
+
+/// `auth.email.verification`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Verification {
+    /// Nobody signs in before they proved their address.
+    Required,
+    /// Tokens say whether the address is proven; applications decide.
+    #[default]
+    Optional,
+}
+
+/// `auth.email.limit`: letters asked for, in a sliding window.
+#[derive(Clone, Debug)]
+pub struct LetterLimit {
+    /// From one client address (IPv6: one /64).
+    pub per_address: u32,
+    /// To one mailbox, whoever asks.
+    pub per_account: u32,
+    /// The window of both.
+    pub window: Duration,
+}
+
+/// `auth.password_reset`.
+#[derive(Clone, Debug)]
+pub struct PasswordReset {
+    /// How long a link works; 30 minutes.
+    pub ttl: Duration,
+}
+
+/// `auth.registration.invitation`.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// How long an invitation works; 7 days.
+    pub ttl: Duration,
+}
+
+impl Default for LetterLimit {
+    fn default() -> Self {
+        Self {
+            per_address: 20,
+            per_account: 5,
+            window: Duration::from_secs(900),
+        }
+    }
+}
+
+impl Default for PasswordReset {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(1800),
+        }
+    }
+}
+
+impl Default for Invitation {
+    fn default() -> Self {
+        Self { ttl: super::days(7) }
+    }
+}

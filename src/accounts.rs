@@ -38,7 +38,7 @@ use uuid::Uuid;
 
 pub use access::SessionOf;
 pub use error::Failure;
-pub use limits::{Limiter, Take, Taken};
+pub use limits::{Limiter, RateLimited, Take, Taken};
 pub use login::{Attempt, LoginError};
 pub use mail::{Letter, Recipient};
 pub use operator::{Grant, NewAccount, OperatorError};

@@ -1,11 +1,12 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
 mod letters;
+mod limits;
 
 use std::time::Duration;
 
-pub use letters::{Email, Invitation, LetterLimit, PasswordReset, Verification};
-
+pub use self::letters::{Email, Invitation, LetterLimit, PasswordReset, Verification};
+pub use self::limits::{Limit, Limits, Rate};
 use crate::keys::Algorithm;
 use crate::secret::Key32;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub lockout: Lockout,
     /// `auth.login_limit`.
     pub login_limit: LoginLimit,
+    /// `auth.limits`.
+    pub limits: Limits,
 }
 
 /// `auth.access_token`.

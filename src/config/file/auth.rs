@@ -1,10 +1,12 @@
 //! `auth:`
 
 mod email;
+mod limits;
 mod password_reset;
 mod registration;
 mod settle;
 
+pub use self::limits::Limits;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +54,8 @@ pub struct Auth {
     pub lockout: Lockout,
     /// How often a login may be tried, right or wrong.
     pub login_limit: LoginLimit,
+    /// How often what is not a login may be tried, right or wrong.
+    pub limits: Limits,
     /// Name of the cookie that may hold the access token instead of the `Authorization` header. Default: no cookie is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_cookie: Option<String>,
@@ -195,6 +199,7 @@ impl Default for Auth {
             password: Password::default(),
             lockout: Lockout::default(),
             login_limit: LoginLimit::default(),
+            limits: Limits::default(),
             session_cookie: None,
             login_url: None,
             retention: Retention::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sidegate::accounts::settings::{
-    AccessToken, Email, Lockout, LoginLimit, Password, PasswordReset, RefreshToken, Registration, Signing,
+    AccessToken, Email, Limits, Lockout, LoginLimit, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
 use sidegate::accounts::{
     Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
@@ -173,6 +173,7 @@ pub(crate) fn settings() -> Settings {
         },
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
+        limits: Limits::default(),
     }
 }
 

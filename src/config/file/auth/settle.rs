@@ -99,6 +99,7 @@ impl Auth {
                 per_account: self.login_limit.per_account,
                 window: self.login_limit.window.0,
             },
+            limits: self.limits.settings(),
         }
     }
 

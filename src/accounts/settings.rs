@@ -5,7 +5,7 @@ mod limits;
 
 use std::time::Duration;
 
-pub use self::letters::{Email, Invitation, LetterLimit, PasswordReset, Verification};
+pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 use crate::keys::Algorithm;
 use crate::secret::Key32;

@@ -163,11 +163,6 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "  audience: [app]\n",
-        "  audience: [app]\n  email: { limit: { per_account: 0 } }\n",
-        "auth.email.limit.per_account: expected 1 to 1000000, got 0",
-    ),
-    (
-        "  audience: [app]\n",
         "  audience: [app]\n  password_reset: { ttl: 10d }\n",
         "auth.password_reset.ttl: expected 1m to 1d, got 10d",
     ),

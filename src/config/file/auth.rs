@@ -44,7 +44,7 @@ pub struct Auth {
     pub signing: Signing,
     /// Who may create an account.
     pub registration: Registration,
-    /// Whether addresses must be proven, and how often letters may be asked for.
+    /// Whether addresses must be proven.
     pub email: Email,
     /// The link that replaces a forgotten password.
     pub password_reset: PasswordReset,

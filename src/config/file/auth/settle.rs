@@ -29,7 +29,6 @@ impl Auth {
         self.check_tokens(at, findings);
         self.check_passwords(at, findings);
         self.registration.check(&at.key("registration"), findings);
-        self.email.check(&at.key("email"), findings);
         self.password_reset.check(&at.key("password_reset"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
             findings.range_of(

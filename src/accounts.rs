@@ -13,22 +13,30 @@
 
 mod access;
 mod codes;
+mod email_change;
 mod error;
+mod invitations;
+mod letters;
 mod limits;
 mod login;
 pub mod mail;
+mod mailed_token;
 pub mod names;
 mod operator;
 mod origin;
 mod pair;
 pub mod password;
+mod password_change;
 mod profile;
+mod reauthenticate;
 mod refresh;
 mod register;
+mod reset;
 mod revoker;
 mod sessions;
 pub mod settings;
 pub mod tokens;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +45,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use access::SessionOf;
+pub use email_change::{EmailChangeError, EmailConfirmError};
 pub use error::Failure;
+pub use invitations::{InvitationError, Invited};
+pub use letters::LetterError;
 pub use limits::{Limiter, RateLimited, Take, Taken};
 pub use login::{Attempt, LoginError};
 pub use mail::{Letter, Recipient};
@@ -45,14 +56,18 @@ pub use operator::{Grant, NewAccount, OperatorError};
 pub use origin::Origin;
 pub use pair::Pair;
 pub use password::Hasher;
+pub use password_change::PasswordChangeError;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
 pub use refresh::{Flights, RefreshError};
 pub use register::{Registration, RegistrationError};
+pub use reset::ResetError;
 pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
 pub use settings::Settings;
+pub use verification::{Claimant, CodeError};
 
 pub use crate::keys::issuer::JWKS_MAX_AGE;
+pub use crate::store::invitations::Invitation;
 pub use crate::store::users::User;
 
 use crate::keys::Keys;

@@ -3,12 +3,15 @@
 //! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
 //! Nothing here knows the proxy or a store.
 
+mod accepted;
 mod body;
+mod email;
 mod jwks;
 mod login;
 mod logout;
 mod me;
 mod openapi;
+mod password;
 pub mod problem;
 mod refresh;
 mod register;
@@ -100,6 +103,13 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let api = OpenApiRouter::new()
         .routes(routes!(login::login))
         .routes(routes!(register::register))
+        .routes(routes!(password::change))
+        .routes(routes!(password::forgot))
+        .routes(routes!(password::reset))
+        .routes(routes!(email::verify))
+        .routes(routes!(email::resend))
+        .routes(routes!(email::change))
+        .routes(routes!(email::confirm))
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
         .routes(routes!(me::show, me::change, me::delete))

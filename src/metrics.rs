@@ -110,6 +110,8 @@ metrics! {
     // Identity API
     login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
     registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
+    password_resets: IntCounterVec = "password_resets_total", "Forgotten passwords: links asked for, and used.", ["stage", "result"];
+    email_verifications: IntCounterVec = "email_verifications_total", "Codes that prove an address: asked for, and typed back.", ["stage", "result"];
     tokens_issued: IntCounterVec = "tokens_issued_total", "Tokens made.", ["type", "grant"];
     refreshes: IntCounterVec = "refresh_total", "Refresh attempts.", ["result"];
     refresh_reuse_detected: IntCounter = "refresh_reuse_detected_total", "Rotated refresh tokens presented again; their sessions were revoked.";

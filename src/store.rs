@@ -26,6 +26,7 @@ pub mod cleanup;
 pub mod codes;
 pub mod id;
 pub mod insight;
+pub mod invitations;
 pub mod mail;
 pub mod migrate;
 pub mod postgres;

@@ -1,9 +1,11 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
+mod letters;
 mod limits;
 
 use std::time::Duration;
 
+pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 use super::mail::settings::Mail;
 use crate::keys::Algorithm;
@@ -28,6 +30,10 @@ pub struct Settings {
     pub signing: Signing,
     /// `auth.registration`.
     pub registration: Registration,
+    /// `auth.email`.
+    pub email: Email,
+    /// `auth.password_reset`.
+    pub password_reset: PasswordReset,
     /// `auth.password`.
     pub password: Password,
     /// `auth.lockout`.
@@ -98,6 +104,8 @@ pub struct Registration {
     pub mode: RegistrationMode,
     /// Mail domains that may; empty means any.
     pub domains: Vec<String>,
+    /// `auth.registration.invitation`.
+    pub invitation: Invitation,
 }
 
 /// `auth.registration.mode`.
@@ -105,6 +113,8 @@ pub struct Registration {
 pub enum RegistrationMode {
     /// Anyone.
     Open,
+    /// Whoever holds an invitation.
+    Invitation,
     /// Nobody; operators create accounts.
     #[default]
     Closed,

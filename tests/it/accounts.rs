@@ -4,5 +4,6 @@
 mod fixture;
 mod issuer;
 mod login;
+mod recovery;
 mod refresh;
 mod sessions;

@@ -32,7 +32,7 @@ pub use self::database::Database;
 pub use self::fault_proxy::FaultProxy;
 pub use self::http::{Answer, Connection};
 pub use self::issuer::{TestIssuer, claims, encode, now};
-pub use self::letters::{Eml, queue_letter};
+pub use self::letters::{Eml, letters_in, queue_letter};
 pub use self::mail_server::{LOGIN, MailServer};
 pub use self::ports::Port;
 pub use self::redis::Redis;

@@ -13,22 +13,28 @@
 
 mod access;
 mod codes;
+mod devices;
 mod error;
 mod limits;
+mod lock;
 mod login;
 mod mail;
+mod mfa;
 pub mod names;
+mod open;
 mod operator;
 mod origin;
 mod pair;
 pub mod password;
 mod profile;
+mod recovery;
 mod refresh;
 mod register;
 mod revoker;
 mod sessions;
 pub mod settings;
 pub mod tokens;
+mod totp;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,10 +43,13 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use access::SessionOf;
+pub use devices::LIFE as DEVICE_TOKEN_LIFE;
 pub use error::Failure;
 pub use limits::{Limiter, RateLimited, Take, Taken};
-pub use login::{Attempt, LoginError};
+pub use login::{Attempt, Login, LoginError};
 pub use mail::{Letter, Recipient};
+pub use mfa::{Challenge, Enrolment, Factor, Method, MfaError, MfaStatus, Raised};
+pub use open::SignedIn;
 pub use operator::{Grant, NewAccount, OperatorError};
 pub use origin::Origin;
 pub use pair::Pair;

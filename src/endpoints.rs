@@ -4,10 +4,12 @@
 //! Nothing here knows the proxy or a store.
 
 mod body;
+mod device_cookie;
 mod jwks;
 mod login;
 mod logout;
 mod me;
+mod mfa;
 mod openapi;
 pub mod problem;
 mod refresh;
@@ -95,6 +97,14 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
         .routes(routes!(login::login))
+        .routes(routes!(mfa::login))
+        .routes(routes!(mfa::mail_login_code))
+        .routes(routes!(mfa::status))
+        .routes(routes!(mfa::enrol, mfa::remove))
+        .routes(routes!(mfa::confirm))
+        .routes(routes!(mfa::renew_recovery_codes))
+        .routes(routes!(mfa::mail_code, mfa::enable_email, mfa::disable_email))
+        .routes(routes!(mfa::verify))
         .route("/register", post(register::register))
         .route("/refresh", post(refresh::refresh))
         .route("/logout", post(logout::logout))

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sidegate::accounts::settings::{
-    AccessToken, Email, Limits, Lockout, LoginLimit, Password, PasswordReset, RefreshToken, Registration, Signing,
+    AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
 use sidegate::accounts::{
-    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
+    Accounts, Attempt, Hasher, Limiter, Login, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
     Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
@@ -104,8 +104,12 @@ impl Services {
             login,
             password: &password,
             device_name: None,
+            device_token: None,
         };
-        self.accounts.login(attempt, &Origin::default(), now).await
+        match self.accounts.login(attempt, &Origin::default(), now).await? {
+            Login::SignedIn(signed_in) => Ok(signed_in.pair),
+            Login::SecondFactor(challenge) => panic!("a second factor was asked for: {:?}", challenge.methods),
+        }
     }
 
     pub(crate) async fn login(&self, login: &str) -> Pair {
@@ -173,6 +177,9 @@ pub(crate) fn settings() -> Settings {
         },
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
+        mfa: Mfa {
+            issuer: "gw.test".into(),
+        },
         limits: Limits::default(),
     }
 }

@@ -31,6 +31,7 @@ impl Auth {
         self.registration.check(&at.key("registration"), findings);
         self.email.check(&at.key("email"), findings);
         self.password_reset.check(&at.key("password_reset"), findings);
+        self.mfa.check(&at.key("mfa"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
             findings.range_of(
                 &at.key("retention").key(key),
@@ -48,10 +49,11 @@ impl Auth {
         if issuer.is_none() {
             findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
         }
-        Some(self.settings(issuer?, secret?))
+        let issuer = issuer?;
+        Some(self.settings(issuer, public_url.unwrap_or(issuer), secret?))
     }
 
-    fn settings(&self, issuer: &Url, secret: Key32) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
@@ -100,6 +102,7 @@ impl Auth {
                 window: self.login_limit.window.0,
             },
             limits: self.limits.settings(),
+            mfa: self.mfa.settings(found_at),
         }
     }
 

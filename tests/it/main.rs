@@ -22,6 +22,7 @@ mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod mfa;
 mod operator;
 mod protocols;
 mod redis_faults;

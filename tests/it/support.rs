@@ -7,11 +7,13 @@
 //! assert_eq!(answer.upstream_saw().header_family("x-user"), [""; 0]);
 //! ```
 
+mod authenticator;
 pub mod config;
 mod database;
 mod fault_proxy;
 mod http;
 mod issuer;
+pub mod mailbox;
 mod ports;
 mod redis;
 mod redis_server;
@@ -25,6 +27,7 @@ use std::sync::LazyLock;
 
 use tokio::runtime::Runtime;
 
+pub use self::authenticator::Authenticator;
 pub use self::config::{AUDIENCE, ISSUER};
 pub use self::database::Database;
 pub use self::fault_proxy::FaultProxy;

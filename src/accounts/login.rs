@@ -313,8 +313,7 @@ impl Accounts {
             tx.commit().await?;
             return Err(error);
         }
-        let methods = self.methods(&tx, &user).await?;
-        if !methods.is_empty() {
+        if let Some(methods) = self.methods(&tx, &user).await? {
             tx.commit().await?;
             let challenge = self.challenge(&user, methods, device_name, device, now);
             return Ok(Some(Login::SecondFactor(challenge)));

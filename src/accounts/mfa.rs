@@ -102,8 +102,10 @@ pub struct MfaStatus {
     pub totp_confirmed_at: Option<OffsetDateTime>,
     /// When its last code was accepted.
     pub totp_last_used_at: Option<OffsetDateTime>,
-    /// Since when codes are mailed.
+    /// Since when the person wants codes by mail.
     pub email_enabled_at: Option<OffsetDateTime>,
+    /// Whether they can be mailed: to an address that is known to be theirs, where letters are sent at all.
+    pub email_is_usable: bool,
     /// How many recovery codes are left.
     pub recovery_codes_left: i64,
 }
@@ -205,14 +207,16 @@ impl Accounts {
         Ok(MfaStatus {
             totp_confirmed_at: totp.as_ref().and_then(|totp| totp.confirmed_at),
             totp_last_used_at: totp.as_ref().and_then(|totp| totp.last_used_at),
-            email_enabled_at: user.mfa_email_enabled_at.filter(|_| self.mails_codes(user)),
+            email_enabled_at: user.mfa_email_enabled_at,
+            email_is_usable: self.mails_codes(user),
             recovery_codes_left: factors::count_recovery_codes(db, user.id).await?,
         })
     }
 
-    /// What a sign-in of this account is asked for; nothing when it has no second factor.
-    pub(super) async fn methods(&self, db: &impl Executor, user: &User) -> Result<Vec<Method>, StoreError> {
-        Ok(self.status(db, user).await?.methods())
+    /// What a sign-in of this account is asked for; `None` when the password is enough.
+    pub(super) async fn methods(&self, db: &impl Executor, user: &User) -> Result<Option<Vec<Method>>, StoreError> {
+        let status = self.status(db, user).await?;
+        Ok(status.is_enabled().then(|| status.methods()))
     }
 
     /// Whether this account can be asked for mailed codes. Not to an address that is not known to be theirs: a change of
@@ -374,20 +378,18 @@ impl Accounts {
 }
 
 impl MfaStatus {
-    /// Whether a sign-in is asked for more than the password.
+    /// Whether a sign-in is asked for more than the password. Also when nothing can answer just now, because letters are no
+    /// longer sent: an account that asked for two factors is not opened by one.
     pub const fn is_enabled(&self) -> bool {
         self.totp_confirmed_at.is_some() || self.email_enabled_at.is_some()
     }
 
     /// What a sign-in may be answered with. Recovery codes are a way back to a factor, and none by themselves.
     pub fn methods(&self) -> Vec<Method> {
-        if !self.is_enabled() {
-            return Vec::new();
-        }
         [
             (self.totp_confirmed_at.is_some(), Method::Totp),
-            (self.recovery_codes_left > 0, Method::RecoveryCode),
-            (self.email_enabled_at.is_some(), Method::EmailCode),
+            (self.is_enabled() && self.recovery_codes_left > 0, Method::RecoveryCode),
+            (self.email_is_usable, Method::EmailCode),
         ]
         .into_iter()
         .filter_map(|(has, method)| has.then_some(method))

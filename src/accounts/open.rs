@@ -95,10 +95,11 @@ impl Accounts {
             .session(row.session_id)
             .insert(tx, &self.metrics, now)
             .await?;
+        let unknown = || "unknown".to_owned();
         let called = row.device_name.as_ref().or(row.user_agent.as_ref());
         let letter = Letter::NewDevice {
-            device: called.cloned().unwrap_or_default(),
-            address: row.address.map(|address| address.to_string()).unwrap_or_default(),
+            device: called.cloned().unwrap_or_else(unknown),
+            address: row.address.map_or_else(unknown, |address| address.to_string()),
         };
         self.tell(tx, user, letter, now).await
     }

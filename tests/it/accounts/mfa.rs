@@ -361,6 +361,24 @@ async fn no_code_is_mailed_to_an_address_that_is_not_proven() {
 }
 
 #[tokio::test]
+async fn an_account_that_asked_for_two_factors_is_not_opened_by_one_when_no_code_can_be_mailed() {
+    let services = Services::start().await;
+    let user = services.user("alice").await;
+    let session = session_of(&user, &services.login("alice").await);
+    let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
+    accounts
+        .set_mfa_email(session, &password, true, &origin, NOW)
+        .await
+        .unwrap();
+    let unverify = "UPDATE users SET email_verified_at = NULL";
+    services.database.raw.execute(unverify, &[]).await.unwrap();
+    let asked = challenge(&services, "alice", NOW).await;
+    assert_eq!(asked.methods, []);
+    let refused = accounts.mail_login_code(&asked.mfa_token, &origin, NOW).await;
+    assert!(matches!(refused, Err(MfaError::NotEnabled)));
+}
+
+#[tokio::test]
 async fn who_must_act_first_is_told_so_after_the_right_password_alone() {
     for (change, expected) in [
         ("email_verified_at = NULL", "email_unverified"),

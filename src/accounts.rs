@@ -55,7 +55,7 @@ pub use origin::Origin;
 pub use pair::Pair;
 pub use password::Hasher;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
-pub use refresh::RefreshError;
+pub use refresh::{Flights, RefreshError};
 pub use register::{Registration, RegistrationError};
 pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
@@ -82,6 +82,8 @@ pub struct Accounts {
     pub keys: Arc<Keys>,
     /// Hashes passwords.
     pub hasher: Hasher,
+    /// Equal refreshes under way.
+    pub flights: Flights,
     /// Makes ended sessions known.
     pub revoker: Arc<Revoker>,
     /// Counts attempts.

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 use super::body::Body;
-use super::problem::{Code, ProblemBody};
+use super::problem::Code;
 use super::{Caller, Problem, Services, device_cookie};
 use crate::accounts::{Attempt, Challenge, Login, LoginError, Method, Pair, SignedIn};
 use crate::secret::Secret;
@@ -38,6 +38,12 @@ pub(super) struct SignIn {
 /// What a right password is answered with.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
+#[schema(examples(
+    json!({"access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600,
+    "refresh_token": "sgr_mmRvZbKMVYXtcXZT2kAQUCJPNUuRuYv3fyDZ1Wn3m1s", "refresh_expires_in": 2_592_000,
+    "session_id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_token": "sgd_AZgPDnpccACAAF8rfB2eOg"}),
+    json!({"mfa_required": true, "mfa_token": "sgm_AfSU8mJbQ0", "methods": ["totp", "recovery_code"], "expires_in": 300})
+))]
 pub(super) enum LoginAnswer {
     /// Signed in.
     SignedIn(SignedInAnswer),
@@ -47,6 +53,9 @@ pub(super) enum LoginAnswer {
 
 /// A new session.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600,
+    "refresh_token": "sgr_mmRvZbKMVYXtcXZT2kAQUCJPNUuRuYv3fyDZ1Wn3m1s", "refresh_expires_in": 2_592_000,
+    "session_id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_token": "sgd_AZgPDnpccACAAF8rfB2eOg"}))]
 pub(super) struct SignedInAnswer {
     #[serde(flatten)]
     pair: Pair,
@@ -67,9 +76,10 @@ pub(super) struct MfaRequired {
     expires_in: u64,
 }
 
-/// Sign in with an address or a username, and a password.
+/// Sign in
 ///
-/// An account with a second factor is answered with `mfa_required` and an `mfa_token` in the place of tokens.
+/// With an address or a username, and a password. An account with a second factor is answered with `mfa_required` and an
+/// `mfa_token` in the place of tokens.
 #[utoipa::path(
     post,
     path = "/login",
@@ -78,11 +88,10 @@ pub(super) struct MfaRequired {
     responses(
         (status = 200, description = "Signed in, or asked for a second factor.", body = LoginAnswer,
             headers(("set-cookie" = Option<String>, description = "`sidegate_device`: the device token, once signed in"))),
-        (status = 401, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The password is right: `email_unverified`, `password_reset_required`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`validation_failed`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "`overloaded`, `unavailable`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "`bad_credentials`"),
+        (status = 403, description = "The password is right: `email_unverified`, `password_reset_required`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(super) async fn login(

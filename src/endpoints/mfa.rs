@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::body::Body;
 use super::login::{LoginAnswer, signed_in};
-use super::problem::{Code, ProblemBody};
+use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
 use crate::accounts::{Factor, Method, MfaError};
@@ -81,6 +81,11 @@ pub(super) struct TotpCode {
 
 /// What an authenticator has to know. It is shown this once.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+    "otpauth_uri": "otpauth://totp/gw.example.com:alice@example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=gw.example.com&algorithm=SHA1&digits=6&period=30",
+    "qr_svg": "<svg/>"
+}))]
 pub(super) struct EnrolmentAnswer {
     /// In base32, to be typed.
     secret: String,
@@ -92,12 +97,17 @@ pub(super) struct EnrolmentAnswer {
 
 /// Codes for the day on which the authenticator is lost. They are shown this once; each works once.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"recovery_codes": ["0k3m-1xqa-p2dw-00zz"]}))]
 pub(super) struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
 /// Which second factors the account has.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "enabled": true, "methods": ["totp", "recovery_code"], "totp_confirmed_at": "2026-11-24T20:00:00Z",
+    "totp_last_used_at": "2026-11-24T20:10:00Z", "email_enabled_at": null, "recovery_codes_left": 10
+}))]
 pub(super) struct MfaAnswer {
     /// Whether a sign-in is asked for more than the password.
     enabled: bool,
@@ -115,6 +125,9 @@ pub(super) struct MfaAnswer {
 
 /// A better access token of the same session. The refresh token stays, and what it is exchanged for is as good.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600
+}))]
 pub(super) struct RaisedAnswer {
     access_token: String,
     /// Always `Bearer`.
@@ -123,21 +136,19 @@ pub(super) struct RaisedAnswer {
     expires_in: u64,
 }
 
-/// Complete a sign-in with a second factor.
+/// Complete a sign-in with a second factor
 ///
 /// A token may be tried five times. Wrong codes count like wrong passwords: they lock the account for a while.
 #[utoipa::path(
     post,
     path = "/login/mfa",
     tag = "sessions",
-    request_body(content = SecondStep, example = json!({"mfa_token": "sgm_AfSU…", "totp": "492039"})),
+    request_body(content = SecondStep, example = json!({"mfa_token": "sgm_AfSU8mJbQ0", "totp": "492039"})),
     responses(
         (status = 200, description = "Signed in.", body = LoginAnswer,
             headers(("set-cookie" = String, description = "`sidegate_device`: the device token"))),
-        (status = 401, description = "`mfa_code_wrong`; `mfa_token_invalid`: sign in again", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "`validation_failed`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "`mfa_code_wrong`; `mfa_token_invalid`: sign in again"),
+        (status = 429, description = "`rate_limited`"),
     )
 )]
 pub(super) async fn login(
@@ -155,18 +166,19 @@ pub(super) async fn login(
     Ok(signed_in(done, &services, &caller))
 }
 
-/// Have a code mailed that completes a sign-in, if the account turned that on.
+/// Have a code mailed that completes a sign-in
+///
+/// If the account turned that on.
 #[utoipa::path(
     post,
     path = "/login/mfa/email",
     tag = "sessions",
-    request_body(content = MfaTokenOnly, example = json!({"mfa_token": "sgm_AfSU…"})),
+    request_body(content = MfaTokenOnly, example = json!({"mfa_token": "sgm_AfSU8mJbQ0"})),
     responses(
         (status = 202, description = "The letter is on its way."),
-        (status = 401, description = "`mfa_token_invalid`: sign in again", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mfa_not_enabled`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "`mfa_token_invalid`: sign in again"),
+        (status = 409, description = "`mfa_not_enabled`"),
+        (status = 429, description = "`rate_limited`"),
     )
 )]
 pub(super) async fn mail_login_code(
@@ -183,14 +195,14 @@ pub(super) async fn mail_login_code(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Show which second factors the account has.
+/// Show which second factors the account has
 #[utoipa::path(
     get,
     path = "/mfa",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     responses(
         (status = 200, description = "What there is.", body = MfaAnswer),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn status(
@@ -208,18 +220,21 @@ pub(super) async fn status(
     }))
 }
 
-/// Begin an authenticator. It asks for nothing until it is confirmed.
+/// Begin an authenticator
+///
+/// It asks for nothing until it is confirmed.
 #[utoipa::path(
     post,
     path = "/mfa/totp",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
     responses(
         (status = 200, description = "What the authenticator has to know.", body = EnrolmentAnswer),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mfa_already_enabled`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`bad_credentials`"),
+        (status = 409, description = "`mfa_already_enabled`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(super) async fn enrol(
@@ -240,18 +255,18 @@ pub(super) async fn enrol(
     }))
 }
 
-/// Confirm an authenticator by one of its codes.
+/// Confirm an authenticator by one of its codes
 #[utoipa::path(
     post,
     path = "/mfa/totp/confirm",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     request_body(content = TotpCode, example = json!({"code": "492039"})),
     responses(
         (status = 200, description = "From now on sign-ins are asked for it.", body = RecoveryCodes),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`mfa_code_wrong`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mfa_not_enabled`: begin first; `mfa_already_enabled`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`mfa_code_wrong`"),
+        (status = 409, description = "`mfa_not_enabled`: begin first; `mfa_already_enabled`"),
+        (status = 429, description = "`rate_limited`"),
     )
 )]
 pub(super) async fn confirm(
@@ -268,18 +283,21 @@ pub(super) async fn confirm(
     Ok(Json(codes.into()))
 }
 
-/// Remove the authenticator. The password and a second factor are asked for.
+/// Remove the authenticator
+///
+/// The password and a second factor are asked for.
 #[utoipa::path(
     delete,
     path = "/mfa/totp",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     request_body(content = PasswordAndFactor, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
     responses(
         (status = 204, description = "Removed."),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`bad_credentials`, `mfa_code_wrong`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mfa_not_enabled`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`bad_credentials`, `mfa_code_wrong`"),
+        (status = 409, description = "`mfa_not_enabled`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(super) async fn remove(
@@ -297,18 +315,20 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make ten new recovery codes in the place of the old. A second factor is asked for.
+/// Make ten new recovery codes in the place of the old
+///
+/// A second factor is asked for.
 #[utoipa::path(
     post,
     path = "/mfa/recovery-codes",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     request_body(content = SecondFactor, example = json!({"totp": "492039"})),
     responses(
         (status = 200, description = "The new ones.", body = RecoveryCodes),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`mfa_code_wrong`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mfa_not_enabled`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`mfa_code_wrong`"),
+        (status = 409, description = "`mfa_not_enabled`"),
+        (status = 429, description = "`rate_limited`"),
     )
 )]
 pub(super) async fn renew_recovery_codes(
@@ -325,16 +345,18 @@ pub(super) async fn renew_recovery_codes(
     Ok(Json(codes.into()))
 }
 
-/// Have a code mailed that proves a second factor, if the account turned that on.
+/// Have a code mailed that proves a second factor
+///
+/// If the account turned that on.
 #[utoipa::path(
     post,
     path = "/mfa/email",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     responses(
         (status = 202, description = "The letter is on its way."),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mfa_not_enabled`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "`mfa_not_enabled`"),
+        (status = 429, description = "`rate_limited`"),
     )
 )]
 pub(super) async fn mail_code(
@@ -349,18 +371,21 @@ pub(super) async fn mail_code(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Turn codes by mail on as a second factor. The address has to be verified.
+/// Turn codes by mail on as a second factor
+///
+/// The address has to be verified.
 #[utoipa::path(
     put,
     path = "/mfa/email",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
     responses(
         (status = 204, description = "On."),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`bad_credentials`, `email_unverified`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mail_unavailable`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`bad_credentials`, `email_unverified`"),
+        (status = 409, description = "`mail_unavailable`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(super) async fn enable_email(
@@ -377,17 +402,18 @@ pub(super) async fn enable_email(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Turn codes by mail off.
+/// Turn codes by mail off
 #[utoipa::path(
     delete,
     path = "/mfa/email",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
     responses(
         (status = 204, description = "Off."),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`bad_credentials`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(super) async fn disable_email(
@@ -404,18 +430,20 @@ pub(super) async fn disable_email(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Prove a second factor now, because a route answered `step_up_required`.
+/// Prove a second factor now
+///
+/// Because a route answered `step_up_required`.
 #[utoipa::path(
     post,
     path = "/mfa/verify",
-    tag = "second factor",
+    tag = "mfa",
+    security(("bearer" = [])),
     request_body(content = SecondFactor, example = json!({"totp": "492039"})),
     responses(
         (status = 200, description = "A token with the proof, and a session that keeps it.", body = RaisedAnswer),
-        (status = 401, description = "Not signed in.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "`mfa_code_wrong`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`mfa_not_enabled`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "`rate_limited`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "`mfa_code_wrong`"),
+        (status = 409, description = "`mfa_not_enabled`"),
+        (status = 429, description = "`rate_limited`"),
     )
 )]
 pub(super) async fn verify(

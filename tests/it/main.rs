@@ -23,6 +23,7 @@ mod gate;
 mod harness;
 mod instances;
 mod mfa;
+mod openapi;
 mod operator;
 mod protocols;
 mod redis_faults;

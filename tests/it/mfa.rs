@@ -97,7 +97,7 @@ async fn each_step_is_in_the_audit_log_and_no_code_is() {
     second(&sidecar, &token, "totp", &code).await;
     let token = ask(&sidecar, &alice.email).await;
     second(&sidecar, &token, "recovery_code", &codes[0]).await;
-    let log = "SELECT event, data::text FROM audit_logs WHERE event <> 'user_registered' ORDER BY at, id";
+    let log = "SELECT event, data::text FROM audit_logs WHERE user_id IS NOT NULL AND event <> 'user_registered'";
     let rows = sidecar.database().await.query(log, &[]).await.unwrap();
     let events: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let expected = [

@@ -112,6 +112,8 @@ pub enum LostAnswer {
 pub struct Signing {
     /// For keys that are made from now on.
     pub algorithm: SigningAlgorithm,
+    /// How long a key signs before the next takes over by itself; 0s: only by `sidegate keys rotate`.
+    pub rotate_every: Duration,
 }
 
 /// A signature algorithm for our own tokens.
@@ -237,6 +239,7 @@ impl Default for Signing {
     fn default() -> Self {
         Self {
             algorithm: SigningAlgorithm::Es256,
+            rotate_every: Duration::days(90),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sidegate::keys::seal;
 use sidegate::secret::Key32;
 
-/// The letters of one kind in the order of their writing.
+/// The letters of one kind. Those of one instant are in no order.
 pub async fn letters(database: &tokio_postgres::Client, secret: [u8; 32], letter: &str) -> Vec<Value> {
     let query = "SELECT payload_sealed FROM mail_queue WHERE letter = $1 ORDER BY id";
     let rows = database.query(query, &[&letter]).await.unwrap();

@@ -6,10 +6,12 @@
 mod accepted;
 mod body;
 mod email;
+mod device_cookie;
 mod jwks;
 mod login;
 mod logout;
 mod me;
+mod mfa;
 mod openapi;
 mod password;
 pub mod problem;
@@ -102,6 +104,14 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
         .routes(routes!(login::login))
+        .routes(routes!(mfa::login))
+        .routes(routes!(mfa::mail_login_code))
+        .routes(routes!(mfa::status))
+        .routes(routes!(mfa::enrol, mfa::remove))
+        .routes(routes!(mfa::confirm))
+        .routes(routes!(mfa::renew_recovery_codes))
+        .routes(routes!(mfa::mail_code, mfa::enable_email, mfa::disable_email))
+        .routes(routes!(mfa::verify))
         .routes(routes!(register::register))
         .routes(routes!(password::change))
         .routes(routes!(password::forgot))

@@ -44,6 +44,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `auth.mail`; without it no letter is sent.
     pub mail: Option<Mail>,
+    /// `auth.mfa`.
+    pub mfa: Mfa,
 }
 
 /// `auth.access_token`.
@@ -158,6 +160,16 @@ pub struct LoginLimit {
     /// The window of both.
     pub window: Duration,
 }
+
+/// `auth.mfa`.
+#[derive(Clone, Debug)]
+pub struct Mfa {
+    /// What an authenticator calls this service.
+    pub issuer: String,
+}
+
+/// Characters of `auth.mfa.issuer`: a QR code holds it twice, with every character escaped.
+pub const MFA_ISSUER_MAX: usize = 40;
 
 impl Default for AccessToken {
     fn default() -> Self {

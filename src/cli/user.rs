@@ -66,6 +66,11 @@ pub enum Command {
         /// Whose.
         user: String,
     },
+    /// Remove every second factor of somebody who lost theirs; they are written.
+    ResetMfa {
+        /// Whose.
+        user: String,
+    },
     /// Lock an account until it is unlocked, and end its sessions.
     Lock {
         /// Whose.
@@ -173,7 +178,23 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             let columns = &["id", "email", "username", "roles", "locked_until", "last_login_at"];
             Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
         }
-        Command::Show { user } => Ok(Answer::One(shown(&accounts.lookup(&user).await?))),
+        Command::Show { user } => {
+            let user = accounts.lookup(&user).await?;
+            let mut all = shown(&user);
+            let factors = accounts.second_factors(&user).await?;
+            all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
+            Ok(Answer::One(all))
+        }
+        Command::ResetMfa { user } => {
+            let user = accounts.lookup(&user).await?;
+            let had = accounts.reset_mfa(&user, clock::now()).await?;
+            let outcome = if had {
+                "has no second factor any more"
+            } else {
+                "had no second factor"
+            };
+            Ok(Answer::Done(format!("{} {outcome}", user.email)))
+        }
         Command::Lock { user } => {
             let user = accounts.lookup(&user).await?;
             accounts.lock(&user, None, clock::now()).await?;

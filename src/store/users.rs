@@ -237,6 +237,20 @@ pub async fn record_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> 
     db.touched(&sql::USER_RECORD_LOGIN, &[&id, &now]).await
 }
 
+/// Notes a successful login without forgiving the failures before it.
+pub async fn note_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_NOTE_LOGIN, &[&id, &now]).await
+}
+
+/// Turns codes by mail as a second factor on (since an instant) or off.
+pub async fn set_mfa_email(
+    db: &impl Executor,
+    id: Uuid,
+    enabled_at: Option<OffsetDateTime>,
+) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_SET_MFA_EMAIL, &[&id, &enabled_at]).await
+}
+
 /// Replaces what an account says of itself; `None` when there is no such account, as in all that follow.
 pub async fn set_profile(
     db: &impl Executor,

@@ -26,6 +26,7 @@ mod harness;
 mod instances;
 mod invitations;
 mod mail;
+mod mfa;
 mod openapi;
 mod operator;
 mod password;

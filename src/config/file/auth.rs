@@ -3,11 +3,13 @@
 mod email;
 mod limits;
 pub mod mail;
+mod mfa;
 mod password_reset;
 mod registration;
 mod settle;
 
 pub use self::limits::Limits;
+pub use self::mfa::Mfa;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,8 @@ pub struct Auth {
     pub login_limit: LoginLimit,
     /// How often what is not a login may be tried, right or wrong.
     pub limits: Limits,
+    /// Second factors.
+    pub mfa: Mfa,
     /// Name of the cookie that may hold the access token instead of the `Authorization` header. Default: no cookie is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_cookie: Option<String>,
@@ -206,6 +210,7 @@ impl Default for Auth {
             lockout: Lockout::default(),
             login_limit: LoginLimit::default(),
             limits: Limits::default(),
+            mfa: Mfa::default(),
             session_cookie: None,
             login_url: None,
             mail: None,

@@ -65,9 +65,18 @@ codes! {
     ResetTokenInvalid = BAD_REQUEST "reset_token_invalid" "The link is no longer valid; ask for a new one.",
     // Sessions
     BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
+    EmailUnverified = FORBIDDEN "email_unverified" "The email address has to be verified first.",
+    PasswordResetRequired = FORBIDDEN "password_reset_required" "The password has to be replaced first; ask for a link.",
     SessionNotFound = NOT_FOUND "session_not_found" "There is no such open session of yours.",
     RefreshUnknown = UNAUTHORIZED "refresh_unknown" "This is no refresh token; sign in again.",
     RefreshExpired = UNAUTHORIZED "refresh_expired" "The session has expired; sign in again.",
     RefreshRevoked = UNAUTHORIZED "refresh_revoked" "The session has ended; sign in again.",
     RefreshReused = UNAUTHORIZED "refresh_reused" "This refresh token was used before; the session has been ended. Sign in again.",
+    // Second factors
+    MfaTokenInvalid = UNAUTHORIZED "mfa_token_invalid" "This sign-in took too long or was tried too often; sign in again.",
+    MfaCodeWrong = UNAUTHORIZED "mfa_code_wrong" "The code is wrong or was used before.",
+    MfaCodeRefused = FORBIDDEN "mfa_code_wrong" "The code is wrong or was used before.",
+    MfaNotEnabled = CONFLICT "mfa_not_enabled" "The account has no such second factor.",
+    MfaAlreadyEnabled = CONFLICT "mfa_already_enabled" "The account has an authenticator already; remove it first.",
+    MailUnavailable = CONFLICT "mail_unavailable" "No letters are sent here.",
 }

@@ -32,6 +32,7 @@ impl Auth {
         self.check_passwords(at, findings);
         self.registration.check(&at.key("registration"), findings);
         self.password_reset.check(&at.key("password_reset"), findings);
+        self.mfa.check(&at.key("mfa"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
             findings.range_of(
                 &at.key("retention").key(key),
@@ -57,10 +58,11 @@ impl Auth {
             Some(settled) => Some(settled?),
             None => None,
         };
-        Some(self.settings(issuer?, secret?, mail))
+        let issuer = issuer?;
+        Some(self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail))
     }
 
-    fn settings(&self, issuer: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
@@ -110,6 +112,7 @@ impl Auth {
             },
             limits: self.limits.settings(),
             mail,
+            mfa: self.mfa.settings(found_at),
         }
     }
 

@@ -12,6 +12,7 @@
 //! ```
 
 mod access;
+mod account;
 mod codes;
 mod error;
 mod limits;
@@ -20,6 +21,7 @@ mod mail;
 pub mod names;
 mod operator;
 mod origin;
+mod overview;
 mod pair;
 pub mod password;
 mod profile;
@@ -37,12 +39,14 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use access::SessionOf;
+pub use account::Account;
 pub use error::Failure;
 pub use limits::{Limiter, Take, Taken};
 pub use login::{Attempt, LoginError};
 pub use mail::{Letter, Recipient};
-pub use operator::{Grant, NewAccount, OperatorError};
+pub use operator::{Edit, Grant, NewAccount, Operator, OperatorError};
 pub use origin::Origin;
+pub use overview::{ONLINE_WITHIN, Online, Presence, Stats};
 pub use pair::Pair;
 pub use password::Hasher;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
@@ -53,7 +57,9 @@ pub use sessions::Scope;
 pub use settings::Settings;
 
 pub use crate::keys::issuer::JWKS_MAX_AGE;
-pub use crate::store::users::User;
+pub use crate::store::audit::{Entry as AuditEntry, Event, Filter as AuditFilter, Outcome};
+pub use crate::store::sessions::Session;
+pub use crate::store::users::{Deleted, Page, User};
 
 use crate::keys::Keys;
 use crate::metrics::Metrics;

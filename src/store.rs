@@ -29,6 +29,7 @@ pub mod insight;
 pub mod mail;
 pub mod migrate;
 pub mod postgres;
+pub mod presence;
 pub mod rate_limits;
 pub mod redis;
 mod redis_keys;
@@ -40,6 +41,7 @@ pub mod sessions;
 pub mod sessions_seen;
 pub mod signing_keys;
 pub mod sql;
+pub mod user_cache;
 pub mod users;
 
 pub use self::postgres::Postgres;

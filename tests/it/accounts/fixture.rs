@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
 use sidegate::accounts::{
-    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
-    Settings, Taken, User,
+    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Operator, Origin, Pair, RefreshError, Revoker,
+    SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, issuer, provider};
@@ -93,7 +93,7 @@ impl Services {
             permissions: &[],
             email_verified: true,
         };
-        self.accounts.create(wanted, NOW).await.unwrap()
+        self.accounts.create(wanted, &Operator::default(), NOW).await.unwrap()
     }
 
     pub(crate) async fn try_login(&self, login: &str, password: &str, now: OffsetDateTime) -> Result<Pair, LoginError> {

@@ -36,6 +36,7 @@ use crate::{
     clock,
     gate::{
         self, Gate, Request,
+        activity::Activity,
         denial::{Denial, Unreadable},
         snapshot::Snapshot,
         target::{Target, Unusual},
@@ -53,6 +54,8 @@ pub struct Proxy {
     pub upstreams: Arc<Upstreams>,
     /// The endpoints under `/auth`; none on a verifier.
     pub auth: Option<AuthApi>,
+    /// Notes who is active.
+    pub activity: Activity,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -339,6 +342,14 @@ impl Proxy {
             Ok(permit) => permit,
             Err(denial) => return Ok(Err(denial)),
         };
+        if let Some(caller) = permit.caller() {
+            self.activity.note(
+                caller,
+                ctx.origin.as_ref().map(|origin| origin.address),
+                &header.headers,
+                ctx.now,
+            );
+        }
         if let Some(prefix) = &permit.route().strip_prefix {
             match forward::without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),

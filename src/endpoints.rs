@@ -3,6 +3,7 @@
 //! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
 //! Nothing here knows the proxy or a store.
 
+mod admin;
 mod body;
 mod jwks;
 mod login;
@@ -36,6 +37,7 @@ pub use jwks::PATH as JWKS_PATH;
 pub use problem::Problem;
 
 use crate::accounts::{Accounts, Origin};
+use crate::gate::activity::Activity;
 use crate::gate::denial::Denial;
 
 /// How large a request body may be.
@@ -65,6 +67,8 @@ pub struct Identified {
     pub subject: String,
     /// `sid`.
     pub session: Option<String>,
+    /// Permissions.
+    pub permissions: Vec<String>,
 }
 
 /// The gate's judgement of the bearer token among these headers.
@@ -75,6 +79,8 @@ pub type Authenticate =
 pub struct Services {
     /// The services.
     pub accounts: Arc<Accounts>,
+    /// Notes who is active.
+    pub activity: Activity,
     /// The gate's full check: signature, issuer, times, revocation.
     pub authenticate: Authenticate,
     /// The same without times and revocation: enough to sign out, and for nothing else.
@@ -102,6 +108,7 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
         .route("/sessions", get(sessions::list))
         .route("/sessions/{id}", delete(sessions::end))
         .route("/whoami", get(whoami::whoami))
+        .nest("/admin", admin::routes())
         .layer(map_response(no_store));
     let public = OpenApiRouter::with_openapi(openapi::base()).route(jwks::PATH, get(jwks::jwks));
     if base.is_empty() {

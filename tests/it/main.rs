@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod admin;
 mod architecture;
 mod auth;
 mod config;

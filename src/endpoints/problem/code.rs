@@ -56,6 +56,13 @@ codes! {
     RegistrationClosed = FORBIDDEN "registration_closed" "Accounts are created by an operator here.",
     UsernameTaken = CONFLICT "username_taken" "Somebody else has this username.",
     PasswordWrong = FORBIDDEN "bad_credentials" "The password is wrong.",
+    // Administration
+    PermissionDenied = FORBIDDEN "permission_denied" "This needs a permission that your token does not have.",
+    AdminRequired = FORBIDDEN "admin_required" "This needs the permission sidegate:admin.",
+    OwnAccount = CONFLICT "own_account" "An administrator does not do this to their own account.",
+    UserNotFound = NOT_FOUND "user_not_found" "There is no such account.",
+    EmailTaken = CONFLICT "email_taken" "Another account has this address.",
+    NotDeleted = CONFLICT "not_deleted" "The account is not deleted.",
     // Sessions
     BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
     SessionNotFound = NOT_FOUND "session_not_found" "There is no such open session of yours.",

@@ -41,7 +41,7 @@ use uuid::Uuid;
 pub use access::SessionOf;
 pub use account::Account;
 pub use error::Failure;
-pub use limits::{Limiter, Take, Taken};
+pub use limits::{Limiter, RateLimited, Take, Taken};
 pub use login::{Attempt, LoginError};
 pub use mail::{Letter, Recipient};
 pub use operator::{Edit, Grant, NewAccount, Operator, OperatorError};
@@ -50,7 +50,7 @@ pub use overview::{ONLINE_WITHIN, Online, Presence, Stats};
 pub use pair::Pair;
 pub use password::Hasher;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
-pub use refresh::RefreshError;
+pub use refresh::{Flights, RefreshError};
 pub use register::{Registration, RegistrationError};
 pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
@@ -79,6 +79,8 @@ pub struct Accounts {
     pub keys: Arc<Keys>,
     /// Hashes passwords.
     pub hasher: Hasher,
+    /// Equal refreshes under way.
+    pub flights: Flights,
     /// Makes ended sessions known.
     pub revoker: Arc<Revoker>,
     /// Counts attempts.

@@ -1,7 +1,10 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
+mod limits;
+
 use std::time::Duration;
 
+pub use self::limits::{Limit, Limits, Rate};
 use crate::keys::Algorithm;
 use crate::secret::Key32;
 
@@ -30,6 +33,8 @@ pub struct Settings {
     pub lockout: Lockout,
     /// `auth.login_limit`.
     pub login_limit: LoginLimit,
+    /// `auth.limits`.
+    pub limits: Limits,
 }
 
 /// `auth.access_token`.

@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::me::profile_problem;
-use super::problem::{Code, ProblemBody};
+use super::problem::Code;
 use super::{Problem, Services};
 use crate::accounts::OperatorError;
 
@@ -37,24 +37,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(audit::list))
         .routes(routes!(presence::list))
         .routes(routes!(stats::show))
-}
-
-/// What any endpoint here may answer instead.
-#[derive(utoipa::IntoResponses)]
-#[expect(dead_code, reason = "only its description is used")]
-enum Refusals {
-    /// No access token, or one that is not accepted: `credentials_missing`, `token_expired`, `token_outdated`, `revoked` …
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(ProblemBody),
-    /// `permission_denied`, `admin_required`
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(ProblemBody),
-    /// `validation_failed`: a field of the body or of the query is not accepted.
-    #[response(status = 422, content_type = "application/problem+json")]
-    Invalid(ProblemBody),
-    /// `unavailable`: a store is away.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(ProblemBody),
 }
 
 /// The id in a path. What is none names no account either.

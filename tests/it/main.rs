@@ -23,6 +23,7 @@ mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod openapi;
 mod operator;
 mod protocols;
 mod redis_faults;

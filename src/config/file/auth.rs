@@ -1,7 +1,9 @@
 //! `auth:`
 
+mod limits;
 mod settle;
 
+pub use self::limits::Limits;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,8 @@ pub struct Auth {
     pub lockout: Lockout,
     /// How often a login may be tried, right or wrong.
     pub login_limit: LoginLimit,
+    /// How often what is not a login may be tried, right or wrong.
+    pub limits: Limits,
     /// Name of the cookie that may hold the access token instead of the `Authorization` header. Default: no cookie is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_cookie: Option<String>,
@@ -93,6 +97,8 @@ pub enum LostAnswer {
 pub struct Signing {
     /// For keys that are made from now on.
     pub algorithm: SigningAlgorithm,
+    /// How long a key signs before the next takes over by itself; 0s: only by `sidegate keys rotate`.
+    pub rotate_every: Duration,
 }
 
 /// A signature algorithm for our own tokens.
@@ -202,6 +208,7 @@ impl Default for Auth {
             password: Password::default(),
             lockout: Lockout::default(),
             login_limit: LoginLimit::default(),
+            limits: Limits::default(),
             session_cookie: None,
             login_url: None,
             retention: Retention::default(),
@@ -234,6 +241,7 @@ impl Default for Signing {
     fn default() -> Self {
         Self {
             algorithm: SigningAlgorithm::Es256,
+            rotate_every: Duration::days(90),
         }
     }
 }

@@ -11,14 +11,18 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::{Problem, Services};
-use super::Refusals;
 use super::filter::{self, Filter};
 use super::permitted::{AuditRead, Permitted};
 use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 
 /// A page of what happened.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = AuditPage)]
+#[schema(as = AuditPage, example = json!({"events": [{
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3b", "at": "2026-11-24T20:10:00Z", "event": "roles_changed",
+    "outcome": "success", "actor_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3c",
+    "user_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "session_id": null, "address": "192.0.2.7",
+    "user_agent": "curl/8.5.0", "request_id": "5c0d2c6a5d8f4f5e9b1f7a3c2d1e0f9a", "data": {"roles": ["staff"]}
+}], "next_cursor": null}))]
 pub(super) struct Page {
     events: Vec<Shown>,
     /// Where the next page begins; none on the last.
@@ -95,14 +99,20 @@ pub(super) struct Wanted {
     cursor: Option<String>,
 }
 
-/// List what happened, the newest first. Needs `sidegate:audit:read`.
+/// List what happened, the newest first
+///
+/// Needs `sidegate:audit:read`.
 #[utoipa::path(
     get,
     path = "/audit",
-    tag = "administration",
-    operation_id = "admin_list_audit",
+    tag = "admin",
+    security(("bearer" = [])),
     params(Wanted),
-    responses((status = 200, description = "A page of what happened.", body = Page), Refusals)
+    responses(
+        (status = 200, description = "A page of what happened.", body = Page),
+        (status = 403, description = "`permission_denied`"),
+        (status = 422, description = "`validation_failed`"),
+    )
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,

@@ -9,13 +9,16 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::{Problem, Services};
-use super::Refusals;
 use super::filter::{self, Filter};
 use super::permitted::{Permitted, PresenceRead};
 use crate::accounts::{self, ONLINE_WITHIN};
 
 /// Who is online.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"within_seconds": 300, "online": 1, "users": [{
+    "user_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com", "username": "alice",
+    "last_seen_at": "2026-11-24T20:10:00Z"
+}]}))]
 pub(super) struct Presence {
     /// Whoever was seen within so many seconds is online.
     within_seconds: u64,
@@ -56,15 +59,21 @@ pub(super) struct Wanted {
     limit: Option<String>,
 }
 
-/// Say who is online: who was seen within the last minutes, with a request to the application or to this API. Needs
+/// Say who is online
+///
+/// That is who was seen within the last minutes, with a request to the application or to this API. Needs
 /// `sidegate:presence:read`.
 #[utoipa::path(
     get,
     path = "/presence",
-    tag = "administration",
-    operation_id = "admin_presence",
+    tag = "admin",
+    security(("bearer" = [])),
     params(Wanted),
-    responses((status = 200, description = "Who is online.", body = Presence), Refusals)
+    responses(
+        (status = 200, description = "Who is online.", body = Presence),
+        (status = 403, description = "`permission_denied`"),
+        (status = 422, description = "`validation_failed`"),
+    )
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,

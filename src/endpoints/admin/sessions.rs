@@ -10,15 +10,19 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::problem::{Code, ProblemBody};
+use super::super::problem::Code;
 use super::super::{Problem, Services};
+use super::id;
 use super::permitted::{Permitted, SessionsRead, SessionsWrite};
-use super::{Refusals, id};
 use crate::accounts::{Session, User};
 
 /// The open sessions of somebody.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = AdminSessions)]
+#[schema(as = AdminSessions, example = json!({"sessions": [{
+    "id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_name": "phone", "user_agent": "curl/8.5.0",
+    "address": "192.0.2.7", "amr": ["pwd"], "created_at": "2026-11-24T20:00:00Z",
+    "last_seen_at": "2026-11-24T20:10:00Z", "expires_at": "2026-12-24T20:10:00Z"
+}]}))]
 pub(super) struct Sessions {
     sessions: Vec<Shown>,
 }
@@ -59,7 +63,7 @@ impl From<Session> for Shown {
 
 /// How many sessions were ended.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = AdminSessionsEnded)]
+#[schema(as = AdminSessionsEnded, example = json!({"ended": 2}))]
 pub(super) struct Ended {
     ended: usize,
 }
@@ -69,17 +73,19 @@ async fn find(services: &Services, text: &str) -> Result<User, Problem> {
     user.ok_or_else(|| Problem::new(Code::UserNotFound))
 }
 
-/// List the open sessions of an account, the last seen first. Needs `sidegate:sessions:read`.
+/// List the open sessions of an account, the last seen first
+///
+/// Needs `sidegate:sessions:read`.
 #[utoipa::path(
     get,
     path = "/users/{id}/sessions",
-    tag = "administration",
-    operation_id = "admin_list_sessions",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "Its sessions.", body = Sessions),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`"),
+        (status = 404, description = "`user_not_found`"),
     )
 )]
 pub(super) async fn list(
@@ -94,17 +100,19 @@ pub(super) async fn list(
     }))
 }
 
-/// End all sessions of an account. Needs `sidegate:sessions:write`.
+/// End all sessions of an account
+///
+/// Needs `sidegate:sessions:write`.
 #[utoipa::path(
     delete,
     path = "/users/{id}/sessions",
-    tag = "administration",
-    operation_id = "admin_end_sessions",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "Signed out everywhere.", body = Ended),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
     )
 )]
 pub(super) async fn end_all(
@@ -120,20 +128,22 @@ pub(super) async fn end_all(
     Ok(Json(Ended { ended }))
 }
 
-/// End one session of an account. Needs `sidegate:sessions:write`.
+/// End one session of an account
+///
+/// Needs `sidegate:sessions:write`.
 #[utoipa::path(
     delete,
     path = "/users/{id}/sessions/{session_id}",
-    tag = "administration",
-    operation_id = "admin_end_session",
+    tag = "admin",
+    security(("bearer" = [])),
     params(
         ("id" = String, Path, description = "The account's id."),
         ("session_id" = String, Path, description = "The session's id."),
     ),
     responses(
         (status = 204, description = "Ended."),
-        (status = 404, description = "`user_not_found`, `session_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`, `session_not_found`"),
     )
 )]
 pub(super) async fn end(

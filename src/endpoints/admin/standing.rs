@@ -9,11 +9,11 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::super::body::Body;
-use super::super::problem::{Code, ProblemBody};
+use super::super::problem::Code;
 use super::super::{Problem, Services};
+use super::id;
 use super::permitted::{Permitted, UsersWrite};
 use super::users::Shown;
-use super::{Refusals, id};
 use crate::accounts::User;
 
 /// For how long.
@@ -31,19 +31,21 @@ async fn find(services: &Services, text: &str) -> Result<User, Problem> {
     user.ok_or_else(|| Problem::new(Code::UserNotFound))
 }
 
-/// Lock an account and end its sessions. Needs `sidegate:users:write`.
+/// Lock an account and end its sessions
+///
+/// Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/users/{id}/lock",
-    tag = "administration",
-    operation_id = "admin_lock_user",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     request_body(content = Option<Lock>, example = json!({"until": "2027-01-01T00:00:00Z"})),
     responses(
         (status = 204, description = "Locked and signed out."),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`own_account`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
+        (status = 409, description = "`own_account`"),
     )
 )]
 pub(super) async fn lock(
@@ -64,17 +66,19 @@ pub(super) async fn lock(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Unlock an account, whoever or whatever locked it. Needs `sidegate:users:write`.
+/// Unlock an account, whoever or whatever locked it
+///
+/// Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/users/{id}/unlock",
-    tag = "administration",
-    operation_id = "admin_unlock_user",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 204, description = "It may sign in."),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
     )
 )]
 pub(super) async fn unlock(
@@ -87,17 +91,19 @@ pub(super) async fn unlock(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Want a new password before the next sign-in, and end all sessions. Needs `sidegate:users:write`.
+/// Want a new password before the next sign-in, and end all sessions
+///
+/// Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/users/{id}/password-reset",
-    tag = "administration",
-    operation_id = "admin_require_password_reset",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 204, description = "Signed out, and in want of a new password."),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
     )
 )]
 pub(super) async fn require_password_reset(
@@ -113,19 +119,21 @@ pub(super) async fn require_password_reset(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Delete an account and end its sessions. It can be restored until its names are given away. Needs
+/// Delete an account and end its sessions
+///
+/// It can be restored until its names are given away. Needs
 /// `sidegate:users:write`.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
-    tag = "administration",
-    operation_id = "admin_delete_user",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 204, description = "Deleted."),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`own_account`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
+        (status = 409, description = "`own_account`"),
     )
 )]
 pub(super) async fn delete(
@@ -141,18 +149,20 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Bring a deleted account back. Needs `sidegate:users:write`.
+/// Bring a deleted account back
+///
+/// Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/users/{id}/restore",
-    tag = "administration",
-    operation_id = "admin_restore_user",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "The account.", body = Shown),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`not_deleted`, or its names were given away: `email_taken`, `username_taken`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
+        (status = 409, description = "`not_deleted`, or its names were given away: `email_taken`, `username_taken`"),
     )
 )]
 pub(super) async fn restore(

@@ -7,11 +7,13 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::super::{Problem, Services};
-use super::Refusals;
 use super::permitted::{Permitted, StatsRead};
 
 /// How many there are.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "users": 1200, "locked_users": 3, "deleted_users": 41, "open_sessions": 1733, "logins_24h": 310, "online": 87
+}))]
 pub(super) struct Stats {
     /// Accounts that are not deleted.
     users: i64,
@@ -26,14 +28,18 @@ pub(super) struct Stats {
     online: Option<u64>,
 }
 
-/// Count. It reads every account and every open session: for a page that people look at; a monitor scrapes the gauges.
-/// Needs `sidegate:stats:read`.
+/// Count accounts, sessions and logins
+///
+/// It reads every account and every open session: for a page that people look at; a monitor scrapes the gauges. Needs `sidegate:stats:read`.
 #[utoipa::path(
     get,
     path = "/stats",
-    tag = "administration",
-    operation_id = "admin_stats",
-    responses((status = 200, description = "How many there are.", body = Stats), Refusals)
+    tag = "admin",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "How many there are.", body = Stats),
+        (status = 403, description = "`permission_denied`"),
+    )
 )]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,

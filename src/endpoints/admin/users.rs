@@ -12,17 +12,23 @@ use uuid::Uuid;
 
 use super::super::body::Body;
 use super::super::me::present;
-use super::super::problem::{Code, ProblemBody};
+use super::super::problem::Code;
 use super::super::{Problem, Services};
 use super::filter::{self, Filter};
+use super::id;
 use super::permitted::{Permitted, UsersRead, UsersWrite};
-use super::{Refusals, id};
 use crate::accounts::{Deleted, Edit, NewAccount, Page, User};
 use crate::secret::Secret;
 
 /// An account as an operator sees it.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = AdminUser)]
+#[schema(as = AdminUser, example = json!({
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com",
+    "email_verified_at": "2026-11-24T20:00:00Z", "username": "alice", "roles": ["staff"], "permissions": [],
+    "profile": {"name": "Alice"}, "locked_until": null, "failed_login_count": 0, "password_changed_at": null,
+    "password_reset_required_at": null, "last_login_at": "2026-11-24T20:10:00Z", "created_at": "2026-11-24T20:00:00Z",
+    "updated_at": "2026-11-24T20:10:00Z", "deleted_at": null
+}))]
 pub(super) struct Shown {
     id: Uuid,
     email: String,
@@ -75,7 +81,13 @@ impl From<User> for Shown {
 
 /// A page of accounts.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = AdminUsers)]
+#[schema(as = AdminUsers, example = json!({"users": [{
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com",
+    "email_verified_at": "2026-11-24T20:00:00Z", "username": "alice", "roles": ["staff"], "permissions": [],
+    "profile": {"name": "Alice"}, "locked_until": null, "failed_login_count": 0, "password_changed_at": null,
+    "password_reset_required_at": null, "last_login_at": "2026-11-24T20:10:00Z", "created_at": "2026-11-24T20:00:00Z",
+    "updated_at": "2026-11-24T20:10:00Z", "deleted_at": null
+}], "next_cursor": null}))]
 pub(super) struct Users {
     users: Vec<Shown>,
     /// Where the next page begins; none on the last.
@@ -149,14 +161,20 @@ pub(super) struct Changes {
     profile: Option<Map<String, Value>>,
 }
 
-/// List accounts in the order of their making. Needs `sidegate:users:read`.
+/// List accounts in the order of their making
+///
+/// Needs `sidegate:users:read`.
 #[utoipa::path(
     get,
     path = "/users",
-    tag = "administration",
-    operation_id = "admin_list_users",
+    tag = "admin",
+    security(("bearer" = [])),
     params(Wanted),
-    responses((status = 200, description = "A page of accounts.", body = Users), Refusals)
+    responses(
+        (status = 200, description = "A page of accounts.", body = Users),
+        (status = 403, description = "`permission_denied`"),
+        (status = 422, description = "`validation_failed`"),
+    )
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
@@ -186,19 +204,22 @@ pub(super) async fn list(
     }))
 }
 
-/// Create an account. Needs `sidegate:users:write`; with permissions that begin with `sidegate:`, `sidegate:admin`.
+/// Create an account
+///
+/// Needs `sidegate:users:write`; with permissions that begin with `sidegate:`, `sidegate:admin`.
 #[utoipa::path(
     post,
     path = "/users",
-    tag = "administration",
-    operation_id = "admin_create_user",
+    tag = "admin",
+    security(("bearer" = [])),
     request_body(content = New, example = json!({
         "email": "bob@example.com", "password": "quarrel-lantern-71-osprey", "roles": ["staff"], "email_verified": true
     })),
     responses(
         (status = 201, description = "The account.", body = Shown),
-        (status = 409, description = "`email_taken`, `username_taken`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 409, description = "`email_taken`, `username_taken`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(super) async fn create(
@@ -219,17 +240,19 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
-/// Show an account, also a deleted one. Needs `sidegate:users:read`.
+/// Show an account, also a deleted one
+///
+/// Needs `sidegate:users:read`.
 #[utoipa::path(
     get,
     path = "/users/{id}",
-    tag = "administration",
-    operation_id = "admin_show_user",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "The account.", body = Shown),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`"),
+        (status = 404, description = "`user_not_found`"),
     )
 )]
 pub(super) async fn show(
@@ -242,20 +265,22 @@ pub(super) async fn show(
         .ok_or_else(|| Problem::new(Code::UserNotFound))
 }
 
-/// Change an account, all of it at once or nothing. Its access tokens are outdated. Needs `sidegate:users:write`; to give
+/// Change an account
+///
+/// All of it at once or nothing. Its access tokens are outdated. Needs `sidegate:users:write`; to give
 /// or take permissions that begin with `sidegate:`, or to change an account with such that you lack, `sidegate:admin`.
 #[utoipa::path(
     patch,
     path = "/users/{id}",
-    tag = "administration",
-    operation_id = "admin_edit_user",
+    tag = "admin",
+    security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     request_body(content = Changes, example = json!({"roles": ["staff", "billing"]})),
     responses(
         (status = 200, description = "The account as it is now.", body = Shown),
-        (status = 404, description = "`user_not_found`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "`email_taken`, `username_taken`, `own_account`", body = ProblemBody, content_type = "application/problem+json"),
-        Refusals,
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
+        (status = 409, description = "`email_taken`, `username_taken`, `own_account`"),
     )
 )]
 pub(super) async fn edit(

@@ -12,9 +12,10 @@
 //! ```
 
 mod access;
+mod account;
 mod codes;
-mod email_change;
 mod devices;
+mod email_change;
 mod error;
 mod invitations;
 mod letters;
@@ -28,6 +29,7 @@ pub mod names;
 mod open;
 mod operator;
 mod origin;
+mod overview;
 mod pair;
 pub mod password;
 mod password_change;
@@ -41,8 +43,8 @@ mod revoker;
 mod sessions;
 pub mod settings;
 pub mod tokens;
-mod verification;
 mod totp;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +53,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use access::SessionOf;
-pub use email_change::{EmailChangeError, EmailConfirmError};
+pub use account::Account;
 pub use devices::LIFE as DEVICE_TOKEN_LIFE;
+pub use email_change::{EmailChangeError, EmailConfirmError};
 pub use error::Failure;
 pub use invitations::{InvitationError, Invited};
 pub use letters::LetterError;
@@ -61,8 +64,9 @@ pub use login::{Attempt, Login, LoginError};
 pub use mail::{Letter, Recipient};
 pub use mfa::{Challenge, Enrolment, Factor, Method, MfaError, MfaStatus, Raised};
 pub use open::SignedIn;
-pub use operator::{Grant, NewAccount, OperatorError};
+pub use operator::{Edit, Grant, NewAccount, Operator, OperatorError};
 pub use origin::Origin;
+pub use overview::{ONLINE_WITHIN, Online, Presence, Stats};
 pub use pair::Pair;
 pub use password::Hasher;
 pub use password_change::PasswordChangeError;
@@ -76,8 +80,10 @@ pub use settings::Settings;
 pub use verification::{Claimant, CodeError};
 
 pub use crate::keys::issuer::JWKS_MAX_AGE;
+pub use crate::store::audit::{Entry as AuditEntry, Event, Filter as AuditFilter, Outcome};
 pub use crate::store::invitations::Invitation;
-pub use crate::store::users::User;
+pub use crate::store::sessions::Session;
+pub use crate::store::users::{Deleted, Page, User};
 
 use crate::keys::Keys;
 use crate::metrics::Metrics;

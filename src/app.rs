@@ -8,6 +8,7 @@
 //! database never holds a thread that proxies.
 
 mod accounts;
+mod activity;
 mod background;
 mod issuer;
 mod reload;
@@ -37,6 +38,7 @@ use crate::{
     endpoints,
     gate::{
         self, Gate,
+        activity::Activity,
         assertion::Asserter,
         rate_limit::Limiter,
         revocation::{Revocations, View},
@@ -164,9 +166,11 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
         }
         _ => None,
     };
+    let (active, signs) = Activity::new(shared.boot.auth.as_ref().map(|auth| auth.issuer.as_str()));
+    io.spawn(activity::write_down(Arc::clone(&shared), signs));
     let auth = services
         .as_ref()
-        .map(|accounts| auth_api(&shared, &gate, accounts, io.handle()));
+        .map(|accounts| auth_api(&shared, &gate, accounts, &active, io.handle()));
     let (reload, requests) = tokio::sync::mpsc::channel(4);
     io.spawn(reload::run(Arc::clone(&shared), options.source, requests));
     background::spawn(&io, &shared, &gate);
@@ -174,7 +178,7 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
         io.spawn(background::announce(Arc::clone(&shared), services, on_ready));
     }
 
-    let server = server(&shared, gate, auth, reload);
+    let server = server(&shared, gate, auth, active, reload);
     server.run(RunArgs {
         shutdown_signal: Box::new(shutdown::Signals::new(options.stop, Arc::clone(&shared))),
     });
@@ -209,9 +213,16 @@ fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
     }))
 }
 
-fn auth_api(shared: &Arc<Shared>, gate: &Arc<Gate>, accounts: &Arc<Accounts>, runtime: &Handle) -> AuthApi {
+fn auth_api(
+    shared: &Arc<Shared>,
+    gate: &Arc<Gate>,
+    accounts: &Arc<Accounts>,
+    active: &Activity,
+    runtime: &Handle,
+) -> AuthApi {
     let services = endpoints::Services {
         accounts: Arc::clone(accounts),
+        activity: active.clone(),
         authenticate: {
             let (gate, shared) = (Arc::clone(gate), Arc::clone(shared));
             Arc::new(move |headers, now| {
@@ -243,6 +254,7 @@ fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
         issuer: identity.issuer.to_string(),
         subject: identity.subject.to_string(),
         session: identity.session.as_deref().map(str::to_owned),
+        permissions: identity.permissions.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -250,6 +262,7 @@ fn server(
     shared: &Arc<Shared>,
     gate: Arc<Gate>,
     auth: Option<AuthApi>,
+    activity: Activity,
     reload: tokio::sync::mpsc::Sender<crate::admin::ReloadRequest>,
 ) -> Server {
     let boot = &shared.boot;
@@ -269,6 +282,7 @@ fn server(
         snapshot: Arc::clone(&shared.snapshot),
         upstreams: Arc::clone(&shared.upstreams),
         auth,
+        activity,
         metrics: Arc::clone(&shared.metrics),
     };
     let mut proxy = http_proxy(&server.configuration, proxy);

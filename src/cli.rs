@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::clock;
 use crate::config::Errors;
 
+pub mod audit;
 pub mod check;
 pub mod config;
 pub mod db;
@@ -63,6 +64,8 @@ pub enum Command {
     },
     /// Accounts.
     User(user::Args),
+    /// What happened.
+    Audit(audit::Args),
     /// Who is signed in where.
     Session(session::Args),
     /// The keys that sign access tokens.
@@ -94,6 +97,7 @@ impl Cli {
                 db::run(&args, &tools.postgres, retention, clock::now(), &mut std::io::stdout()).await
             }),
             Command::User(args) => user::run(args),
+            Command::Audit(args) => audit::run(&args),
             Command::Session(args) => session::run(args),
             Command::Keys(args) => keys::run(args),
             Command::Token(args) => token::run(args),

@@ -4,9 +4,10 @@
 //! Nothing here knows the proxy or a store.
 
 mod accepted;
+mod admin;
 mod body;
-mod email;
 mod device_cookie;
+mod email;
 mod jwks;
 mod login;
 mod logout;
@@ -40,6 +41,7 @@ pub use jwks::PATH as JWKS_PATH;
 pub use problem::Problem;
 
 use crate::accounts::{Accounts, Origin};
+use crate::gate::activity::Activity;
 use crate::gate::denial::Denial;
 
 /// How large a request body may be.
@@ -69,6 +71,8 @@ pub struct Identified {
     pub subject: String,
     /// `sid`.
     pub session: Option<String>,
+    /// Permissions.
+    pub permissions: Vec<String>,
 }
 
 /// The gate's judgement of the bearer token among these headers.
@@ -79,6 +83,8 @@ pub type Authenticate =
 pub struct Services {
     /// The services.
     pub accounts: Arc<Accounts>,
+    /// Notes who is active.
+    pub activity: Activity,
     /// The gate's full check: signature, issuer, times, revocation.
     pub authenticate: Authenticate,
     /// The same without times and revocation: enough to sign out, and for nothing else.
@@ -127,6 +133,7 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(sessions::end))
         .routes(routes!(whoami::whoami))
         .routes(routes!(openapi::show))
+        .nest("/admin", admin::routes())
         .layer(map_response(no_store));
     let public = OpenApiRouter::with_openapi(openapi::base()).routes(routes!(jwks::jwks));
     if base.is_empty() {

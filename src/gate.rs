@@ -1,5 +1,6 @@
 //! The decision on a proxied request. This is the page; each step is the file of that name.
 
+pub mod activity;
 pub mod assertion;
 pub mod credentials;
 pub mod denial;

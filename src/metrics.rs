@@ -117,6 +117,7 @@ metrics! {
     refreshes: IntCounterVec = "refresh_total", "Refresh attempts.", ["result"];
     refresh_reuse_detected: IntCounter = "refresh_reuse_detected_total", "Rotated refresh tokens presented again; their sessions were revoked.";
     sessions_revoked: IntCounterVec = "sessions_revoked_total", "Sessions ended.", ["reason"];
+    sessions_active: IntGauge = "sessions_active", "Open sessions, counted once a minute.";
     // Revocation propagation
     revocation_lag: Histogram = "revocation_lag_seconds", "From revoked until applied on this instance.", LAG;
     revocation_last_sync: Gauge = "revocation_last_sync_timestamp_seconds", "When the feed was last known to be complete (heartbeats count).";
@@ -204,6 +205,7 @@ impl Metrics {
         self.connections_open.with_label_values(&["proxy"]);
         for result in ["hit", "miss"] {
             self.cache_requests.with_label_values(&["token", result]);
+            self.cache_requests.with_label_values(&["user", result]);
             self.cache_requests.with_label_values(&["assertion", result]);
         }
         let process = prometheus::process_collector::ProcessCollector::for_self();

@@ -38,6 +38,7 @@ use crate::{
     clock,
     gate::{
         self, Gate, Request,
+        activity::Activity,
         assertion::{self, Bound},
         denial::{Denial, Unreadable},
         snapshot::Snapshot,
@@ -56,6 +57,8 @@ pub struct Proxy {
     pub upstreams: Arc<Upstreams>,
     /// The endpoints under `/auth`; none on a verifier.
     pub auth: Option<AuthApi>,
+    /// Notes who is active.
+    pub activity: Activity,
     /// Counts.
     pub metrics: Arc<Metrics>,
 }
@@ -363,6 +366,14 @@ impl Proxy {
             Ok(permit) => permit,
             Err(denial) => return Ok(Err(denial)),
         };
+        if let Some(caller) = permit.caller() {
+            self.activity.note(
+                caller,
+                ctx.origin.as_ref().map(|origin| origin.address),
+                &header.headers,
+                ctx.now,
+            );
+        }
         if let Some(prefix) = &permit.route().strip_prefix {
             match without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),

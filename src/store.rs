@@ -31,6 +31,7 @@ pub mod invitations;
 pub mod mail;
 pub mod migrate;
 pub mod postgres;
+pub mod presence;
 pub mod rate_limits;
 pub mod redis;
 mod redis_keys;
@@ -42,6 +43,7 @@ pub mod sessions;
 pub mod sessions_seen;
 pub mod signing_keys;
 pub mod sql;
+pub mod user_cache;
 pub mod users;
 
 pub use self::postgres::Postgres;

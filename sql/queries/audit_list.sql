@@ -3,13 +3,14 @@
 --   $1  user_id     uuid?
 --   $2  actor_id    uuid?
 --   $3  session_id  uuid?
---   $4  event       text?
---   $5  outcome     text?
---   $6  since       timestamptz?  from this instant on
---   $7  until       timestamptz?  before this instant
---   $8  before_at   timestamptz?  the last row of the page before: its time
---   $9  before_id   uuid?         and its id
---   $10 limit       int8
+--   $4  address     inet?
+--   $5  event       text?
+--   $6  outcome     text?
+--   $7  since       timestamptz?  from this instant on
+--   $8  until       timestamptz?  before this instant
+--   $9  before_at   timestamptz?  the last row of the page before: its time
+--   $10 before_id   uuid?         and its id
+--   $11 limit       int8
 --   ->  id          uuid
 --   ->  at          timestamptz
 --   ->  event       text
@@ -27,10 +28,11 @@ FROM audit_logs
 WHERE ($1::uuid IS NULL OR user_id = $1)
   AND ($2::uuid IS NULL OR actor_id = $2)
   AND ($3::uuid IS NULL OR session_id = $3)
-  AND ($4::text IS NULL OR event = $4)
-  AND ($5::text IS NULL OR outcome = $5)
-  AND ($6::timestamptz IS NULL OR at >= $6)
-  AND ($7::timestamptz IS NULL OR at < $7)
-  AND ($8::timestamptz IS NULL OR (at, id) < ($8, $9::uuid))
+  AND ($4::inet IS NULL OR address = $4)
+  AND ($5::text IS NULL OR event = $5)
+  AND ($6::text IS NULL OR outcome = $6)
+  AND ($7::timestamptz IS NULL OR at >= $7)
+  AND ($8::timestamptz IS NULL OR at < $8)
+  AND ($9::timestamptz IS NULL OR (at, id) < ($9, $10::uuid))
 ORDER BY at DESC, id DESC
-LIMIT $10
+LIMIT $11

@@ -2,8 +2,11 @@
 -- A page of accounts in the order of their ids, which is the order of their making.
 --   $1  after                       uuid?         the last id of the page before
 --   $2  starts_with                 text?         an address or a name begins with this, whatever its case
---   $3  with_deleted                bool
---   $4  limit                       int8
+--   $3  deleted                     bool?         null: all; true: only deleted ones; false: none of them
+--   $4  locked                      bool?         null: all; true: only locked ones; false: none of them
+--   $5  role                        text?         has this role
+--   $6  now                         timestamptz   the caller's clock, never now()
+--   $7  limit                       int8
 --   ->  id                          uuid
 --   ->  email                       text
 --   ->  username                    text?
@@ -31,6 +34,8 @@ SELECT id, email, username, password_hash, roles, permissions, profile, email_ve
 FROM users
 WHERE ($1::uuid IS NULL OR id > $1)
   AND ($2::text IS NULL OR starts_with(lower(email), lower($2)) OR starts_with(lower(username), lower($2)))
-  AND ($3 OR deleted_at IS NULL)
+  AND ($3::bool IS NULL OR (deleted_at IS NOT NULL) = $3)
+  AND ($4::bool IS NULL OR coalesce(locked_until > $6, false) = $4)
+  AND ($5::text IS NULL OR roles ? $5)
 ORDER BY id
-LIMIT $4
+LIMIT $7

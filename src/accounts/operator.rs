@@ -1,19 +1,77 @@
-//! What an operator does to accounts. `None` as an actor in the audit log is the command line.
+//! What operators do to accounts: at the command line, and over the admin API. The rules of who may do it to whom are
+//! here, so that no endpoint can forget one.
+//!
+//! An administrator of limited permissions must not become one of more: they touch no account that has permissions of
+//! Sidegate's own which they lack (whoever sets an administrator's address can have the password reset), give and take
+//! none of those permissions, and do not set their own rights.
+
+mod edit;
+mod rights;
+mod sessions;
+mod standing;
 
 use serde_json::Map;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use self::edit::Edit;
+pub use self::rights::Grant;
 use super::names::{self, Identifier, NameError};
 use super::origin::Happening;
 use super::password::Weakness;
 use super::password::rules::{self, Person};
 use super::tokens::{Access, Proof};
-use super::{Accounts, Failure, Origin};
+use super::{Accounts, Failure, Origin, ProfileError};
 use crate::secret::Secret;
 use crate::store::audit::Event;
+use crate::store::postgres::Transaction;
 use crate::store::users::{self, NewUser, User};
-use crate::store::{StoreError, id, sessions};
+use crate::store::{StoreError, id};
+
+/// Everything, the permissions of Sidegate's own included.
+const ADMIN: &str = "sidegate:admin";
+/// How the permissions of Sidegate's own begin.
+const OURS: &str = "sidegate:";
+
+/// Who does it. The default is the command line, which may do everything: whoever runs it holds the configuration's
+/// secrets.
+#[derive(Debug, Clone, Default)]
+pub struct Operator {
+    /// The administrator.
+    pub user_id: Option<Uuid>,
+    /// Their permissions; `None` at the command line.
+    pub permissions: Option<Vec<String>>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl Operator {
+    fn is_admin(&self) -> bool {
+        self.permissions
+            .as_ref()
+            .is_none_or(|permissions| permissions.iter().any(|permission| permission == ADMIN))
+    }
+
+    /// Refuses an account that has more of Sidegate's own permissions.
+    fn may_touch(&self, user: &User) -> Result<(), OperatorError> {
+        let held = self.permissions.as_deref().unwrap_or_default();
+        let above = |permission: &String| permission.starts_with(OURS) && !held.contains(permission);
+        if self.is_admin() || !user.permissions.iter().any(above) {
+            Ok(())
+        } else {
+            Err(OperatorError::AdminRequired)
+        }
+    }
+
+    /// Refuses what an administrator would regret to have done to themselves.
+    fn not_oneself(&self, user: &User) -> Result<(), OperatorError> {
+        if self.user_id == Some(user.id) {
+            Err(OperatorError::OwnAccount)
+        } else {
+            Ok(())
+        }
+    }
+}
 
 /// An account to be made.
 #[derive(Debug, Clone, Copy)]
@@ -32,25 +90,15 @@ pub struct NewAccount<'a> {
     pub email_verified: bool,
 }
 
-/// Rights to give and to take away.
-#[derive(Debug, Clone, Default)]
-pub struct Grant {
-    /// Roles to give.
-    pub roles: Vec<String>,
-    /// Permissions to give.
-    pub permissions: Vec<String>,
-    /// Roles to take away.
-    pub without_roles: Vec<String>,
-    /// Permissions to take away.
-    pub without_permissions: Vec<String>,
-}
-
 /// Why an operator's wish was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The address or username is none.
+    /// The address is none.
     #[error(transparent)]
-    Name(#[from] NameError),
+    Email(NameError),
+    /// The username is none.
+    #[error(transparent)]
+    Username(NameError),
     /// Another account has the address.
     #[error("there is an account with this address already")]
     EmailTaken,
@@ -60,9 +108,26 @@ pub enum OperatorError {
     /// The password is not accepted.
     #[error("{0}")]
     Password(Weakness),
+    /// A role or a permission is none.
+    #[error(
+        "{0}: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
+    )]
+    Word(&'static str),
+    /// The profile is not accepted.
+    #[error(transparent)]
+    Profile(ProfileError),
     /// No such account.
     #[error("there is no account `{0}`")]
     NotFound(String),
+    /// It is not deleted.
+    #[error("the account is not deleted")]
+    NotDeleted,
+    /// It needs `sidegate:admin`.
+    #[error("this needs the permission {ADMIN}")]
+    AdminRequired,
+    /// An administrator does not do this to themselves.
+    #[error("this is your own account")]
+    OwnAccount,
     /// Not the operator's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -70,7 +135,13 @@ pub enum OperatorError {
 
 impl From<StoreError> for OperatorError {
     fn from(error: StoreError) -> Self {
-        Self::Failure(error.into())
+        if error.is_constraint(users::EMAIL_IS_TAKEN) {
+            Self::EmailTaken
+        } else if error.is_constraint(users::USERNAME_IS_TAKEN) {
+            Self::UsernameTaken
+        } else {
+            Self::Failure(error.into())
+        }
     }
 }
 
@@ -79,9 +150,17 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`OperatorError`].
-    pub async fn create(&self, wanted: NewAccount<'_>, now: OffsetDateTime) -> Result<User, OperatorError> {
-        let email = names::email(wanted.email)?;
-        let username = wanted.username.map(names::username).transpose()?;
+    pub async fn create(
+        &self,
+        wanted: NewAccount<'_>,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<User, OperatorError> {
+        rights::check(wanted.roles, wanted.permissions)?;
+        by.may_change(&[], wanted.permissions)?;
+        let email = names::email(wanted.email).map_err(OperatorError::Email)?;
+        let username = wanted.username.map(names::username).transpose();
+        let username = username.map_err(OperatorError::Username)?;
         self.check_password(wanted.password, &email, username.as_deref())?;
         let hash = self.hasher.hash(wanted.password).await.map_err(Failure::from)?;
         let user = NewUser {
@@ -95,16 +174,8 @@ impl Accounts {
             email_verified_at: wanted.email_verified.then_some(now),
         };
         let tx = self.postgres.transaction("user_create").await?;
-        let user = users::create(&tx, &user, now).await.map_err(|error| {
-            if error.is_constraint(users::EMAIL_IS_TAKEN) {
-                OperatorError::EmailTaken
-            } else if error.is_constraint(users::USERNAME_IS_TAKEN) {
-                OperatorError::UsernameTaken
-            } else {
-                error.into()
-            }
-        })?;
-        Happening::to(Some(user.id), Event::UserCreated, &Origin::default())
+        let user = users::create(&tx, &user, now).await?;
+        Happening::of(by, user.id, Event::UserCreated)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -123,53 +194,24 @@ impl Accounts {
         found.ok_or_else(|| OperatorError::NotFound(name.to_owned()))
     }
 
-    /// Locks an account, until an instant or until it is unlocked, and ends its sessions.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn lock(
-        &self,
-        user: &User,
-        until: Option<OffsetDateTime>,
-        now: OffsetDateTime,
-    ) -> Result<(), OperatorError> {
-        let tx = self.postgres.transaction("user_lock").await?;
-        let entries = self.end_all(&tx, user.id, "locked", now).await?;
-        users::lock(&tx, user.id, until, now).await?;
-        Happening::to(Some(user.id), Event::UserLocked, &Origin::default())
-            .with("until", until.map(OffsetDateTime::unix_timestamp))
-            .insert(&tx, &self.metrics, now)
-            .await?;
-        tx.commit().await?;
-        self.publish(&entries, entries.len() - 1, "admin").await;
-        Ok(())
-    }
-
-    /// Unlocks an account, whoever locked it.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn unlock(&self, user: &User, now: OffsetDateTime) -> Result<(), OperatorError> {
-        let tx = self.postgres.transaction("user_unlock").await?;
-        users::unlock(&tx, user.id).await?;
-        Happening::to(Some(user.id), Event::UserUnlocked, &Origin::default())
-            .insert(&tx, &self.metrics, now)
-            .await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// Sets a password and ends the sessions that were opened with the old one.
     ///
     /// # Errors
     /// When the password is not accepted.
-    pub async fn set_password(&self, user: &User, password: &Secret, now: OffsetDateTime) -> Result<(), OperatorError> {
+    pub async fn set_password(
+        &self,
+        user: &User,
+        password: &Secret,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<(), OperatorError> {
         self.check_password(password, &user.email, user.username.as_deref())?;
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
         let tx = self.postgres.transaction("user_set_password").await?;
+        let user = held(&tx, user.id, by).await?;
         let entries = self.end_all(&tx, user.id, "password_change", now).await?;
         users::set_password(&tx, user.id, &hash, now).await?;
-        Happening::to(Some(user.id), Event::PasswordSet, &Origin::default())
+        Happening::of(by, user.id, Event::PasswordSet)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -177,84 +219,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Gives and takes rights. Running access tokens are outdated, so that clients refresh and carry the new rights.
-    ///
-    /// # Errors
-    /// When the account is gone.
-    pub async fn grant(&self, user: &User, grant: &Grant, now: OffsetDateTime) -> Result<User, OperatorError> {
-        let tx = self.postgres.transaction("user_grant").await?;
-        let gone = || OperatorError::NotFound(user.id.to_string());
-        let mut user = users::find_for_update(&tx, user.id)
-            .await?
-            .filter(|u| u.deleted_at.is_none())
-            .ok_or_else(gone)?;
-        let roles = changed(&user.roles, &grant.roles, &grant.without_roles);
-        let permissions = changed(&user.permissions, &grant.permissions, &grant.without_permissions);
-        let mut outdated = false;
-        if roles != user.roles {
-            user = users::set_roles(&tx, user.id, &roles, now).await?.ok_or_else(gone)?;
-            Happening::to(Some(user.id), Event::RolesChanged, &Origin::default())
-                .with("roles", roles)
-                .insert(&tx, &self.metrics, now)
-                .await?;
-            outdated = true;
-        }
-        if permissions != user.permissions {
-            user = users::set_permissions(&tx, user.id, &permissions, now)
-                .await?
-                .ok_or_else(gone)?;
-            Happening::to(Some(user.id), Event::PermissionsChanged, &Origin::default())
-                .with("permissions", permissions)
-                .insert(&tx, &self.metrics, now)
-                .await?;
-            outdated = true;
-        }
-        tx.commit().await?;
-        if outdated {
-            self.revoker.revoke(&[self.user_outdated(user.id, now)]).await;
-        }
-        Ok(user)
-    }
-
-    /// Ends all sessions of a user; returns how many were open.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn revoke_sessions(&self, user: &User, now: OffsetDateTime) -> Result<usize, OperatorError> {
-        let tx = self.postgres.transaction("user_revoke_sessions").await?;
-        let entries = self.end_all(&tx, user.id, "admin", now).await?;
-        users::set_tokens_valid_after(&tx, user.id, now).await?;
-        let ended = entries.len() - 1;
-        Happening::to(Some(user.id), Event::SessionsRevoked, &Origin::default())
-            .with("sessions", ended)
-            .insert(&tx, &self.metrics, now)
-            .await?;
-        tx.commit().await?;
-        self.publish(&entries, ended, "admin").await;
-        Ok(ended)
-    }
-
-    /// Ends one session, whosever it is; `false` when it is not open.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn revoke_session(&self, session_id: Uuid, now: OffsetDateTime) -> Result<bool, OperatorError> {
-        let Some(session) = sessions::find(&self.postgres, session_id, now).await? else {
-            return Ok(false);
-        };
-        let tx = self.postgres.transaction("session_revoke").await?;
-        let ended = sessions::revoke(&tx, session.user_id, sessions::Scope::This(session_id), "admin", now).await?;
-        Happening::to(Some(session.user_id), Event::SessionRevoked, &Origin::default())
-            .session(session_id)
-            .insert(&tx, &self.metrics, now)
-            .await?;
-        tx.commit().await?;
-        self.publish(&[self.session_ended(session_id, now)], ended.len(), "admin")
-            .await;
-        Ok(!ended.is_empty())
-    }
-
-    /// Makes an access token for a user, outside any session; it is written down like a login.
+    /// Makes an access token for a user, outside any session; it is written down like a login. At the command line only.
     ///
     /// # Errors
     /// When the account is deleted or locked, or there is no key.
@@ -290,29 +255,17 @@ impl Accounts {
     }
 }
 
-fn changed(have: &[String], give: &[String], take: &[String]) -> Vec<String> {
-    let mut result = have
-        .iter()
-        .chain(give)
-        .filter(|right| !take.contains(right))
-        .cloned()
-        .collect::<Vec<_>>();
-    result.sort();
-    result.dedup();
-    result
+/// An account that exists and that the operator may touch, held until the transaction ends: what it may do, and who may
+/// do it to whom, is then still true when it is done.
+async fn held(tx: &Transaction, user_id: Uuid, by: &Operator) -> Result<User, OperatorError> {
+    let user = users::find_for_update(tx, user_id)
+        .await?
+        .filter(|user| user.deleted_at.is_none())
+        .ok_or_else(|| gone(user_id))?;
+    by.may_touch(&user)?;
+    Ok(user)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rights_are_given_once_and_taken_for_good() {
-        let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        assert_eq!(changed(&list(&["b"]), &list(&["a", "b"]), &[]), list(&["a", "b"]));
-        assert_eq!(
-            changed(&list(&["a", "b"]), &list(&["c"]), &list(&["a", "c"])),
-            list(&["b"])
-        );
-    }
+fn gone(user_id: Uuid) -> OperatorError {
+    OperatorError::NotFound(user_id.to_string())
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::Operator;
 use crate::metrics::Metrics;
 use crate::store::audit::{self, Event, Outcome};
 use crate::store::postgres::Executor;
@@ -75,6 +76,14 @@ impl<'a> Happening<'a> {
             session_id: None,
             data: Map::new(),
             origin,
+        }
+    }
+
+    /// Something that an operator did to an account.
+    pub(super) fn of(operator: &'a Operator, user_id: Uuid, event: Event) -> Self {
+        Self {
+            actor_id: operator.user_id,
+            ..Self::to(Some(user_id), event, &operator.origin)
         }
     }
 

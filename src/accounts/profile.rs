@@ -192,6 +192,11 @@ pub(super) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Resu
     if let Some(name) = profile.keys().find(decided) {
         return Err(ProfileError::ReadOnly(name.clone()));
     }
+    check_any(profile)
+}
+
+/// What a profile may hold whoever writes it.
+pub(super) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     if let Some(name) = profile.keys().find(|name| tokens::RESERVED.contains(&name.as_str())) {
         return Err(ProfileError::ReadOnly(name.clone()));
     }
@@ -205,7 +210,7 @@ pub(super) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Resu
     check_size(profile)
 }
 
-fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileError> {
+pub(super) fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     let size = serde_json::to_string(profile).map_or(usize::MAX, |text| text.len());
     if size > PROFILE_MAX_BYTES {
         Err(ProfileError::TooLarge)
@@ -229,7 +234,7 @@ fn holds_unclean(value: &Value) -> bool {
     }
 }
 
-fn merge(mut profile: Map<String, Value>, patch: Option<&Map<String, Value>>) -> Map<String, Value> {
+pub(super) fn merge(mut profile: Map<String, Value>, patch: Option<&Map<String, Value>>) -> Map<String, Value> {
     for (name, value) in patch.into_iter().flatten() {
         if value.is_null() {
             profile.remove(name);

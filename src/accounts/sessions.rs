@@ -9,9 +9,9 @@ use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
 use crate::store::refresh_tokens;
-use crate::store::revocations::Revocation;
+use crate::store::revocations::{Revocation, Subject};
 use crate::store::sessions::{self, Session};
-use crate::store::{StoreError, users};
+use crate::store::{StoreError, sessions_seen, users};
 
 /// Which sessions a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -27,12 +27,31 @@ pub enum Scope {
 }
 
 impl Accounts {
-    /// The open sessions of a user, the last seen first.
+    /// The open sessions of a user, the last seen first. Which are open, PostgreSQL knows; when and from where each was
+    /// last seen, Redis may know better, since PostgreSQL learns of it only at a refresh.
     ///
     /// # Errors
     /// When PostgreSQL is away.
     pub async fn sessions(&self, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, Failure> {
-        Ok(sessions::list(&self.postgres, user_id, now).await?)
+        let mut open = sessions::list(&self.postgres, user_id, now).await?;
+        if open.is_empty() {
+            return Ok(open);
+        }
+        let ids = open.iter().map(|session| session.session_id).collect::<Vec<_>>();
+        match sessions_seen::find_all(&self.redis, &ids).await {
+            Ok(seen) => {
+                for (session, seen) in open.iter_mut().zip(seen) {
+                    if let Some(seen) = seen.filter(|seen| seen.at > session.last_seen_at) {
+                        session.last_seen_at = seen.at;
+                        session.address = seen.address.or(session.address);
+                        session.user_agent = seen.user_agent.or(session.user_agent.take());
+                    }
+                }
+                open.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
+            }
+            Err(error) => tracing::debug!(%error, "sessions are shown as PostgreSQL knows them"),
+        }
+        Ok(open)
     }
 
     /// Ends one session of a user; `false` when there is no such session of theirs.
@@ -160,6 +179,15 @@ impl Accounts {
             .with_label_values(&[reason])
             .inc_by(sessions);
         self.revoker.revoke(entries).await;
+        let session = |entry: &Revocation| match &entry.subject {
+            Subject::Sid(id) => id.parse().ok(),
+            _ => None,
+        };
+        let over = entries.iter().filter_map(session).collect::<Vec<_>>();
+        // What is not forgotten now goes by its TTL, and is shown to nobody: the list of sessions is PostgreSQL's.
+        if let Err(error) = sessions_seen::forget_all(&self.redis, &over).await {
+            tracing::debug!(%error, "sessions that ended are forgotten later");
+        }
     }
 
     async fn publish_ended(&self, ended: &[Uuid], reason: &str, now: OffsetDateTime) {

@@ -9,8 +9,9 @@ use crate::{
     gate::revocation::{Kind, View},
     keys::issuer::{self, Issuer},
     store::{
-        postgres::Postgres,
+        postgres::{OnUserChanged, Postgres},
         revocations::{Revocation, Subject},
+        user_cache,
     },
 };
 
@@ -20,6 +21,7 @@ use crate::{
 /// When the system refuses the threads that hash passwords.
 pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres) -> Result<Accounts, AppError> {
     let keep = keep(settings);
+    postgres.on_user_changed(drop_copies(shared));
     Ok(Accounts {
         settings: Arc::new(settings.clone()),
         postgres: postgres.clone(),
@@ -36,6 +38,19 @@ pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres
         limiter: Limiter::in_redis(shared.redis.clone()),
         letters_wait: tokio::sync::Notify::new(),
         metrics: Arc::clone(&shared.metrics),
+    })
+}
+
+/// What copies of changed accounts mean: they are dropped, for all instances, before the change is answered.
+fn drop_copies(shared: &Shared) -> OnUserChanged {
+    let redis = shared.redis.clone();
+    Arc::new(move |users| {
+        let redis = redis.clone();
+        Box::pin(async move {
+            if let Err(error) = user_cache::drop_copies(&redis, &users).await {
+                tracing::debug!(%error, "copies of accounts may be a minute old");
+            }
+        })
     })
 }
 

@@ -14,13 +14,18 @@ use crate::{
     accounts::Accounts,
     clock,
     gate::Gate,
-    store::cleanup::{self, Before},
+    store::{
+        cleanup::{self, Before},
+        sessions,
+    },
 };
 
 /// Between two looks at gauges that are sampled.
 const SAMPLE: Duration = Duration::from_secs(5);
 /// How long readiness waits for the first reading of the revocation feed.
 const FIRST_SYNC: Duration = Duration::from_secs(2);
+/// Between two counts of the open sessions, which read them all.
+const COUNT: Duration = Duration::from_secs(60);
 /// Between two cleanups.
 const CLEANUP: Duration = Duration::from_secs(3600);
 
@@ -58,6 +63,16 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, accounts: &Arc<Accounts>) {
     }));
     let sender = Arc::clone(accounts);
     tokio::spawn(async move { sender.send_letters(clock::now).await });
+    let (counted, postgres) = (Arc::clone(shared), accounts.postgres.clone());
+    tokio::spawn(every(COUNT, move |now| {
+        let (shared, postgres) = (Arc::clone(&counted), postgres.clone());
+        async move {
+            match sessions::count(&postgres.reader(), now).await {
+                Ok(open) => shared.metrics.sessions_active.set(open),
+                Err(error) => tracing::debug!(%error, "the open sessions are not counted"),
+            }
+        }
+    }));
     let (shared, accounts) = (Arc::clone(shared), Arc::clone(accounts));
     tokio::spawn(every(CLEANUP, move |now| {
         clean(Arc::clone(&shared), Arc::clone(&accounts), now)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::{bad_config, failed};
-use crate::accounts::{Accounts, NewAccount, OperatorError};
+use crate::accounts::{Accounts, NewAccount, Operator, OperatorError};
 use crate::app::{self, Stop};
 use crate::clock;
 use crate::config;
@@ -103,7 +103,11 @@ fn play(options: Options) -> Result<ExitCode, DevError> {
 async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) -> Result<(), OperatorError> {
     match accounts.lookup(DEMO_EMAIL).await {
         // Somebody removed the file with the password and kept the database.
-        Ok(user) if is_new => accounts.set_password(&user, password, clock::now()).await,
+        Ok(user) if is_new => {
+            accounts
+                .set_password(&user, password, &Operator::default(), clock::now())
+                .await
+        }
         Ok(_) => Ok(()),
         Err(OperatorError::NotFound(_)) => {
             let account = NewAccount {
@@ -114,7 +118,10 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
                 permissions: &[],
                 email_verified: true,
             };
-            accounts.create(account, clock::now()).await.map(drop)
+            accounts
+                .create(account, &Operator::default(), clock::now())
+                .await
+                .map(drop)
         }
         Err(error) => Err(error),
     }

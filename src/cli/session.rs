@@ -6,6 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::operator::{Answer, Common, Failed, instant, run as operate};
+use crate::accounts::Operator;
 use crate::app::Tools;
 use crate::clock;
 
@@ -70,7 +71,10 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             Ok(Answer::Rows(columns, rows.collect()))
         }
         Command::Revoke { id } => {
-            if accounts.revoke_session(id, clock::now()).await? {
+            if accounts
+                .revoke_session(id, None, &Operator::default(), clock::now())
+                .await?
+            {
                 Ok(Answer::Done(format!("the session {id} has ended")))
             } else {
                 Err(format!("there is no open session {id}").into())

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::operator::{Answer, Common, Failed, PasswordSource, instant, run as operate};
-use crate::accounts::{Grant, NewAccount, User};
+use crate::accounts::{Deleted, Grant, NewAccount, Operator, Page, User};
 use crate::app::Tools;
 use crate::clock;
-use crate::store::users::{self, Page};
 
 /// Accounts.
 #[derive(Debug, clap::Args)]
@@ -47,20 +46,7 @@ pub enum Command {
         password: PasswordSource,
     },
     /// List accounts in the order of their making.
-    List {
-        /// Only those whose address or username begins with this.
-        #[arg(long, value_name = "TEXT")]
-        starts_with: Option<String>,
-        /// Only those after this id, which is the last of the page before.
-        #[arg(long, value_name = "ID")]
-        after: Option<Uuid>,
-        /// Deleted ones, too.
-        #[arg(long)]
-        with_deleted: bool,
-        /// At most so many.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-    },
+    List(List),
     /// Show one account.
     Show {
         /// Whose.
@@ -78,6 +64,21 @@ pub enum Command {
     },
     /// Unlock an account, whoever or whatever locked it.
     Unlock {
+        /// Whose.
+        user: String,
+    },
+    /// Delete an account and end its sessions. It can be restored until its names are given away.
+    Delete {
+        /// Whose.
+        user: String,
+    },
+    /// Bring a deleted account back.
+    Restore {
+        /// Its id: `user list --deleted` shows it.
+        id: Uuid,
+    },
+    /// Want a new password before the next sign-in, and end all sessions.
+    ForceReset {
         /// Whose.
         user: String,
     },
@@ -135,6 +136,49 @@ pub enum Command {
     },
 }
 
+/// Which accounts to list.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// Only those whose address or username begins with this.
+    #[arg(long, value_name = "TEXT")]
+    starts_with: Option<String>,
+    /// Only those after this id, which is the last of the page before.
+    #[arg(long, value_name = "ID")]
+    after: Option<Uuid>,
+    /// Deleted ones, too.
+    #[arg(long)]
+    with_deleted: bool,
+    /// Only deleted ones.
+    #[arg(long, conflicts_with = "with_deleted")]
+    deleted: bool,
+    /// Only locked ones.
+    #[arg(long)]
+    locked: bool,
+    /// Only those that have this role.
+    #[arg(long)]
+    role: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+}
+
+impl List {
+    fn page(&self) -> Page<'_> {
+        Page {
+            after: self.after,
+            starts_with: self.starts_with.as_deref(),
+            deleted: match (self.with_deleted, self.deleted) {
+                (_, true) => Deleted::Only,
+                (true, false) => Deleted::Include,
+                (false, false) => Deleted::Exclude,
+            },
+            locked: self.locked.then_some(true),
+            role: self.role.as_deref(),
+            limit: self.limit,
+        }
+    }
+}
+
 /// Does it.
 pub fn run(args: Args) -> ExitCode {
     operate(&args.common, async |tools| work(tools, args.command).await)
@@ -142,6 +186,7 @@ pub fn run(args: Args) -> ExitCode {
 
 async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
     let accounts = &tools.accounts;
+    let by = Operator::default();
     match command {
         Command::Create {
             email,
@@ -160,21 +205,10 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
                 permissions: &permissions,
                 email_verified: !unverified,
             };
-            Ok(Answer::One(shown(&accounts.create(wanted, clock::now()).await?)))
+            Ok(Answer::One(shown(&accounts.create(wanted, &by, clock::now()).await?)))
         }
-        Command::List {
-            starts_with,
-            after,
-            with_deleted,
-            limit,
-        } => {
-            let page = Page {
-                after,
-                starts_with: starts_with.as_deref(),
-                with_deleted,
-                limit,
-            };
-            let found = users::list(&accounts.postgres, page).await?;
+        Command::List(list) => {
+            let found = accounts.users(list.page(), clock::now()).await?;
             let columns = &["id", "email", "username", "roles", "locked_until", "last_login_at"];
             Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
         }
@@ -197,17 +231,36 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         }
         Command::Lock { user } => {
             let user = accounts.lookup(&user).await?;
-            accounts.lock(&user, None, clock::now()).await?;
+            accounts.lock(&user, None, &by, clock::now()).await?;
             Ok(Answer::Done(format!("{} is locked and signed out", user.email)))
         }
         Command::Unlock { user } => {
             let user = accounts.lookup(&user).await?;
-            accounts.unlock(&user, clock::now()).await?;
+            accounts.unlock(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!("{} may sign in again", user.email)))
+        }
+        Command::Delete { user } => {
+            let user = accounts.lookup(&user).await?;
+            accounts.delete_user(&user, &by, clock::now()).await?;
+            Ok(Answer::Done(format!(
+                "{} is deleted and signed out; `sidegate user restore {}` brings it back",
+                user.email, user.id
+            )))
+        }
+        Command::Restore { id } => Ok(Answer::One(shown(&accounts.restore(id, &by, clock::now()).await?))),
+        Command::ForceReset { user } => {
+            let user = accounts.lookup(&user).await?;
+            accounts.require_password_reset(&user, &by, clock::now()).await?;
+            Ok(Answer::Done(format!(
+                "{} needs a new password and is signed out",
+                user.email
+            )))
         }
         Command::SetPassword { user, password } => {
             let user = accounts.lookup(&user).await?;
-            accounts.set_password(&user, &password.read()?, clock::now()).await?;
+            accounts
+                .set_password(&user, &password.read()?, &by, clock::now())
+                .await?;
             Ok(Answer::Done(format!(
                 "{} has a new password and is signed out",
                 user.email
@@ -227,14 +280,16 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
                 without_roles,
                 without_permissions,
             };
-            Ok(Answer::One(shown(&accounts.grant(&user, &grant, clock::now()).await?)))
+            Ok(Answer::One(shown(
+                &accounts.grant(&user, &grant, &by, clock::now()).await?,
+            )))
         }
         Command::Invite { email, roles } => invitations::invite(accounts, &email, &roles).await,
         Command::Invitations { after, limit } => invitations::list(accounts, after, limit).await,
         Command::Uninvite { id } => invitations::revoke(accounts, id).await,
         Command::RevokeSessions { user } => {
             let user = accounts.lookup(&user).await?;
-            let ended = accounts.revoke_sessions(&user, clock::now()).await?;
+            let ended = accounts.revoke_sessions(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!(
                 "{} is signed out of {ended} session(s)",
                 user.email
@@ -254,6 +309,7 @@ fn shown(user: &User) -> Value {
         "permissions": user.permissions,
         "profile": user.profile,
         "locked_until": instant(user.locked_until),
+        "password_reset_required_at": instant(user.password_reset_required_at),
         "last_login_at": instant(user.last_login_at),
         "created_at": instant(Some(user.created_at)),
         "deleted_at": instant(user.deleted_at),

@@ -81,7 +81,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 /// serde's message may quote the value, which may be a password; of it only a field's name is used.
-fn wrong_field(path: &str, message: &str) -> Problem {
+pub(super) fn wrong_field(path: &str, message: &str) -> Problem {
     let name = message.split('`').nth(1).unwrap_or_default();
     let joined = match path {
         "." => name.to_owned(),

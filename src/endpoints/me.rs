@@ -14,7 +14,7 @@ use super::body::Body;
 use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
-use crate::accounts::{Change, ProfileError, User};
+use crate::accounts::{Account, Change, ProfileError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
@@ -75,8 +75,8 @@ pub(super) async fn show(
     SignedIn(session): SignedIn,
 ) -> Result<Json<Me>, Problem> {
     // A token outlives a deleted account by the moment that a revocation takes.
-    let user = services.accounts.user(session.user_id).await?.ok_or(Denial::Revoked)?;
-    Ok(Json(user.into()))
+    let account = services.accounts.account(session.user_id).await?;
+    Ok(Json(account.ok_or(Denial::Revoked)?.into()))
 }
 
 /// Change one's own account
@@ -105,7 +105,9 @@ pub(super) async fn change(
         .accounts
         .change(session.user_id, change, &caller.origin(), caller.received_at)
         .await;
-    changed.map(|user| Json(user.into())).map_err(profile_problem)
+    changed
+        .map(|user| Json(Account::from(user).into()))
+        .map_err(profile_problem)
 }
 
 /// Delete one's own account
@@ -161,22 +163,22 @@ pub(super) const fn username_taken() -> Problem {
     clippy::option_option,
     reason = "absent, null, and a value are three things in a merge patch"
 )]
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-impl From<User> for Me {
-    fn from(user: User) -> Self {
+impl From<Account> for Me {
+    fn from(account: Account) -> Self {
         Self {
-            id: user.id,
-            email: user.email,
-            email_verified: user.email_verified_at.is_some(),
-            username: user.username,
-            roles: user.roles,
-            permissions: user.permissions,
-            profile: user.profile,
-            created_at: user.created_at,
-            last_login_at: user.last_login_at,
+            id: account.id,
+            email: account.email,
+            email_verified: account.email_verified,
+            username: account.username,
+            roles: account.roles,
+            permissions: account.permissions,
+            profile: account.profile,
+            created_at: account.created_at,
+            last_login_at: account.last_login_at,
         }
     }
 }

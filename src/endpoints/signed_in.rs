@@ -16,10 +16,25 @@ impl FromRequestParts<Arc<Services>> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, services).await?;
-        let identified = (services.authenticate)(parts.headers.clone(), caller.received_at).await?;
-        Ok(Self(session_of(&identified, services)?))
+        let (session, _) = signed_in(parts, services).await?;
+        Ok(Self(session))
     }
+}
+
+/// Whose token it is, and what it permits; notes that they are active.
+pub(super) async fn signed_in(parts: &mut Parts, services: &Arc<Services>) -> Result<(SessionOf, Identified), Problem> {
+    let caller = Caller::from_request_parts(parts, services).await?;
+    let identified = (services.authenticate)(parts.headers.clone(), caller.received_at).await?;
+    let session = session_of(&identified, services)?;
+    services.activity.note_call(
+        &identified.issuer,
+        &identified.subject,
+        identified.session.as_deref(),
+        caller.address,
+        &parts.headers,
+        caller.received_at,
+    );
+    Ok((session, identified))
 }
 
 /// The session of a token of ours. A token of another issuer may open proxied routes but names no account here.

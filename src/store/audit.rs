@@ -11,11 +11,11 @@ use super::postgres::{Executor, FromRecord, Record};
 use super::{StoreError, sql};
 
 macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal,)*) => {
+    ($(#[doc = $text:literal] $variant:ident = $word:literal,)*) => {
         /// Everything that is written down. The schema knows the same list (`event_is_known`).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Event {
-            $($(#[$doc])* $variant,)*
+            $(#[doc = $text] $variant,)*
         }
 
         impl Event {
@@ -26,6 +26,13 @@ macro_rules! events {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
+                }
+            }
+
+            /// The sentence that says when it is written: the documentation is made from it.
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text.trim_ascii(),)*
                 }
             }
         }
@@ -39,11 +46,11 @@ events! {
     UserCreated = "user_created",
     /// An account was deleted.
     UserDeleted = "user_deleted",
-    /// And brought back.
+    /// A deleted account was brought back.
     UserRestored = "user_restored",
     /// An operator locked an account.
     UserLocked = "user_locked",
-    /// And unlocked it.
+    /// An operator unlocked an account.
     UserUnlocked = "user_unlocked",
     /// Somebody was invited to make an account.
     UserInvited = "user_invited",
@@ -71,7 +78,7 @@ events! {
     LoggedOut = "logged_out",
     /// One session was ended from another.
     SessionRevoked = "session_revoked",
-    /// Several were.
+    /// All sessions of an account were ended.
     SessionsRevoked = "sessions_revoked",
     /// Somebody changed their password.
     PasswordChanged = "password_changed",
@@ -93,31 +100,31 @@ events! {
     EmailVerificationFailed = "email_verification_failed",
     /// Another address was asked for.
     EmailChangeRequested = "email_change_requested",
-    /// And confirmed.
+    /// Another address was confirmed and is now the account's.
     EmailChanged = "email_changed",
     /// Somebody changed what they say of themselves.
     ProfileChanged = "profile_changed",
     /// The roles of an account changed.
     RolesChanged = "roles_changed",
-    /// The permissions did.
+    /// The permissions of an account changed.
     PermissionsChanged = "permissions_changed",
     /// A second factor was begun.
     MfaEnrolled = "mfa_enrolled",
-    /// And proved.
+    /// A second factor was proved and counts from now on.
     MfaConfirmed = "mfa_confirmed",
-    /// And removed.
+    /// A second factor was removed.
     MfaRemoved = "mfa_removed",
     /// A second factor was right.
     MfaSucceeded = "mfa_succeeded",
-    /// Or wrong.
+    /// A second factor was wrong.
     MfaFailed = "mfa_failed",
     /// Codes by mail became a second factor.
     MfaEmailEnabled = "mfa_email_enabled",
-    /// And no longer are.
+    /// Codes by mail are no longer a second factor.
     MfaEmailDisabled = "mfa_email_disabled",
     /// New recovery codes replaced the old.
     RecoveryCodesCreated = "recovery_codes_created",
-    /// One was used up.
+    /// A recovery code was used up.
     RecoveryCodeUsed = "recovery_code_used",
     /// A signing key was made.
     SigningKeyCreated = "signing_key_created",
@@ -158,7 +165,8 @@ impl Outcome {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    /// The outcome of a word, for filters.
+    pub fn parse(word: &str) -> Option<Self> {
         [Self::Success, Self::Failure]
             .into_iter()
             .find(|outcome| outcome.as_str() == word)
@@ -241,6 +249,8 @@ pub struct Filter {
     pub actor_id: Option<Uuid>,
     /// In which session.
     pub session_id: Option<Uuid>,
+    /// From where.
+    pub address: Option<IpAddr>,
     /// What.
     pub event: Option<Event>,
     /// Whether it worked.
@@ -261,6 +271,7 @@ pub async fn list(db: &impl Executor, filter: &Filter, limit: u32) -> Result<Vec
             &filter.user_id,
             &filter.actor_id,
             &filter.session_id,
+            &filter.address,
             &filter.event.map(Event::as_str),
             &filter.outcome.map(Outcome::as_str),
             &filter.since,
@@ -271,6 +282,20 @@ pub async fn list(db: &impl Executor, filter: &Filter, limit: u32) -> Result<Vec
         ],
     )
     .await
+}
+
+/// How often something happened since an instant. Reads the index of events, as many entries as are counted.
+pub async fn count(db: &impl Executor, event: Event, since: OffsetDateTime) -> Result<i64, StoreError> {
+    let count: Happened = db.one(&sql::AUDIT_COUNT, &[&event.as_str(), &since]).await?;
+    Ok(count.0)
+}
+
+struct Happened(i64);
+
+impl FromRecord for Happened {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        record.get("happened").map(Self)
+    }
 }
 
 #[cfg(test)]

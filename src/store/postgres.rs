@@ -14,11 +14,13 @@ mod error;
 mod executor;
 mod transaction;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use futures::future::BoxFuture;
+use uuid::Uuid;
 
 pub use self::address::BadUrl;
 pub(in crate::store) use self::address::Dedicated;
@@ -53,6 +55,9 @@ pub struct Settings {
     pub replicas: Vec<Secret>,
 }
 
+/// Is told which accounts changed, once that is true.
+pub type OnUserChanged = Arc<dyn Fn(Vec<Uuid>) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// The pools: one for the primary, one per replica. Cloning shares them.
 #[derive(Clone)]
 pub struct Postgres(Arc<Inner>);
@@ -61,6 +66,7 @@ struct Inner {
     primary: Server,
     replicas: Vec<Server>,
     turn: AtomicUsize,
+    on_user_changed: OnceLock<OnUserChanged>,
 }
 
 struct Server {
@@ -99,7 +105,14 @@ impl Postgres {
             primary: Server::new(&settings.url, settings, metrics)?,
             replicas,
             turn: AtomicUsize::new(0),
+            on_user_changed: OnceLock::new(),
         })))
+    }
+
+    /// Names who keeps copies of accounts and is to be told of changes; once per process.
+    pub fn on_user_changed(&self, tell: OnUserChanged) {
+        // A second one would be a defect of the composition root; the first stays.
+        let _ = self.0.on_user_changed.set(tell);
     }
 
     /// A connection to the primary, for as long as it is held.
@@ -109,7 +122,8 @@ impl Postgres {
 
     /// Begins a transaction on the primary. Dropped without [`Transaction::commit`], it is rolled back.
     pub async fn transaction(&self, operation: &'static str) -> Result<Transaction, StoreError> {
-        Transaction::begin(self.0.primary.client(operation).await?, operation).await
+        let client = self.0.primary.client(operation).await?;
+        Transaction::begin(client, operation, self.0.on_user_changed.get().cloned()).await
     }
 
     /// An executor for questions that bear a replica's delay; without a replica, or when it is away, the primary.
@@ -233,6 +247,12 @@ impl Executor for Postgres {
     async fn execute(&self, query: &'static sql::Query, params: &Params<'_>) -> Result<u64, StoreError> {
         let client = self.0.primary.client(query.name).await?;
         client.execute(query, params).await
+    }
+
+    async fn user_changed(&self, id: Uuid) {
+        if let Some(tell) = self.0.on_user_changed.get() {
+            tell(vec![id]).await;
+        }
     }
 }
 

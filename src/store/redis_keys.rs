@@ -59,6 +59,16 @@ impl Keys {
         self.key("sessions", user)
     }
 
+    /// What is kept of an account.
+    pub(super) fn user_cache(&self, user: &str) -> String {
+        self.key("cache:user", user)
+    }
+
+    /// Users by last seen.
+    pub(super) fn presence(&self) -> String {
+        format!("{}:presence", self.namespace)
+    }
+
     /// A code that was mailed.
     pub(super) fn code(&self, purpose: &str, of: &str) -> String {
         self.key(&format!("code:{purpose}"), of)

@@ -21,11 +21,45 @@ pub struct Seen {
     pub user_agent: Option<String>,
 }
 
+/// A sign of life, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sign {
+    /// Whose.
+    pub user: Uuid,
+    /// In which session.
+    pub session: Uuid,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// Sessions per round trip.
+const BATCH: usize = 100;
+
 /// Notes a sign of life, which is forgotten after `ttl` without another.
 pub async fn touch(redis: &Redis, user: Uuid, session: Uuid, seen: &Seen, ttl: Duration) -> Result<(), StoreError> {
+    let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
+    redis
+        .all("session_touch", commands(redis, user, session, seen, ttl))
+        .await
+        .map(drop)
+}
+
+/// The same for many sessions, a hundred per round trip.
+pub async fn touch_all(redis: &Redis, signs: &[Sign], ttl: Duration) -> Result<(), StoreError> {
+    let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
+    for batch in signs.chunks(BATCH) {
+        let all = batch
+            .iter()
+            .flat_map(|sign| commands(redis, sign.user, sign.session, &sign.seen, ttl))
+            .collect();
+        redis.each("session_touch_all", all).await?;
+    }
+    Ok(())
+}
+
+fn commands(redis: &Redis, user: Uuid, session: Uuid, seen: &Seen, ttl: i64) -> Vec<::redis::Cmd> {
     let (user, session) = (user.to_string(), session.to_string());
     let at = milliseconds(seen.at);
-    let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
     let (session_key, user_key) = (redis.keys().session(&session), redis.keys().sessions(&user));
 
     let mut fields = ::redis::cmd("HSET");
@@ -45,8 +79,7 @@ pub async fn touch(redis: &Redis, user: Uuid, session: Uuid, seen: &Seen, ttl: D
     order.arg(&user_key).arg("GT").arg(at).arg(&session);
     let mut trim = ::redis::cmd("ZREMRANGEBYSCORE");
     trim.arg(&user_key).arg("-inf").arg(at.saturating_sub(ttl));
-    let commands = vec![fields, expire(&session_key), order, trim, expire(&user_key)];
-    redis.all("session_touch", commands).await.map(drop)
+    vec![fields, expire(&session_key), order, trim, expire(&user_key)]
 }
 
 /// The sessions of a user that gave a sign of life, the last first.
@@ -64,21 +97,40 @@ pub async fn list(redis: &Redis, user: Uuid) -> Result<Vec<(Uuid, OffsetDateTime
         .collect())
 }
 
+type Fields = (Option<f64>, Option<String>, Option<String>);
+
 /// The last sign of life of a session.
 pub async fn find(redis: &Redis, session: Uuid) -> Result<Option<Seen>, StoreError> {
+    let fields = redis.command("session_find_seen", question(redis, session)).await?;
+    Ok(seen(fields))
+}
+
+/// The last signs of life of sessions, in the order of the question.
+pub async fn find_all(redis: &Redis, sessions: &[Uuid]) -> Result<Vec<Option<Seen>>, StoreError> {
+    let questions = sessions.iter().map(|session| question(redis, *session)).collect();
+    let answers = redis.each("session_find_seen", questions).await?;
+    answers
+        .into_iter()
+        .map(|answer| read("session_find_seen", answer).map(seen))
+        .collect()
+}
+
+fn question(redis: &Redis, session: Uuid) -> ::redis::Cmd {
     let mut command = ::redis::cmd("HMGET");
     command
         .arg(redis.keys().session(&session.to_string()))
         .arg("at")
         .arg("address")
         .arg("user_agent");
-    let (at, address, user_agent): (Option<f64>, Option<String>, Option<String>) =
-        redis.command("session_find_seen", command).await?;
-    Ok(at.and_then(instant).map(|at| Seen {
-        at,
+    command
+}
+
+fn seen((at, address, user_agent): Fields) -> Option<Seen> {
+    Some(Seen {
+        at: at.and_then(instant)?,
         address: address.and_then(|address| address.parse().ok()),
         user_agent: user_agent.filter(|agent| !agent.is_empty()),
-    }))
+    })
 }
 
 /// Forgets a session that ended. Says whether it was known.
@@ -92,7 +144,62 @@ pub async fn forget(redis: &Redis, user: Uuid, session: Uuid) -> Result<bool, St
     read::<i64>("session_forget", answers.next().unwrap_or(::redis::Value::Int(0))).map(|removed| removed > 0)
 }
 
-fn milliseconds(at: OffsetDateTime) -> i64 {
+/// Forgets sessions that ended, and that their users are online unless another session of theirs was seen.
+pub async fn forget_all(redis: &Redis, sessions: &[Uuid]) -> Result<(), StoreError> {
+    let keys = redis.keys();
+    for batch in sessions.chunks(BATCH) {
+        let owner = |session: &Uuid| {
+            let mut command = ::redis::cmd("HGET");
+            command.arg(keys.session(&session.to_string())).arg("user");
+            command
+        };
+        let owners = redis
+            .each("session_forget_all", batch.iter().map(owner).collect())
+            .await?;
+        let mut commands = Vec::new();
+        let mut users = Vec::new();
+        for (session, owner) in batch.iter().zip(owners) {
+            // Never seen: nothing to forget.
+            let Some(user) = read::<Option<String>>("session_forget_all", owner)? else {
+                continue;
+            };
+            let session = session.to_string();
+            let mut fields = ::redis::cmd("DEL");
+            fields.arg(keys.session(&session));
+            let mut order = ::redis::cmd("ZREM");
+            order.arg(keys.sessions(&user)).arg(&session);
+            commands.extend([fields, order]);
+            if !users.contains(&user) {
+                users.push(user);
+            }
+        }
+        let forgotten = commands.len();
+        commands.extend(users.iter().map(|user| {
+            let mut left = ::redis::cmd("ZCARD");
+            left.arg(keys.sessions(user));
+            left
+        }));
+        if commands.is_empty() {
+            continue;
+        }
+        let answers = redis.all("session_forget_all", commands).await?;
+        let mut gone = ::redis::cmd("ZREM");
+        gone.arg(keys.presence());
+        let mut any = false;
+        for (user, left) in users.iter().zip(answers.into_iter().skip(forgotten)) {
+            if read::<i64>("session_forget_all", left)? == 0 {
+                gone.arg(user);
+                any = true;
+            }
+        }
+        if any {
+            redis.command::<i64>("presence_forget", gone).await?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn milliseconds(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
@@ -100,6 +207,6 @@ fn milliseconds(at: OffsetDateTime) -> i64 {
     clippy::cast_possible_truncation,
     reason = "a score is a whole number of milliseconds below 2^53"
 )]
-fn instant(milliseconds: f64) -> Option<OffsetDateTime> {
+pub(super) fn instant(milliseconds: f64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds as i64) * 1_000_000).ok()
 }

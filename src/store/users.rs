@@ -234,12 +234,16 @@ pub async fn record_failed_login(
 
 /// Notes a successful login.
 pub async fn record_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_RECORD_LOGIN, &[&id, &now]).await
+    let done = db.touched(&sql::USER_RECORD_LOGIN, &[&id, &now]).await?;
+    db.user_changed(id).await;
+    Ok(done)
 }
 
 /// Notes a successful login without forgiving the failures before it.
 pub async fn note_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_NOTE_LOGIN, &[&id, &now]).await
+    let done = db.touched(&sql::USER_NOTE_LOGIN, &[&id, &now]).await?;
+    db.user_changed(id).await;
+    Ok(done)
 }
 
 /// Turns codes by mail as a second factor on (since an instant) or off.
@@ -258,8 +262,11 @@ pub async fn set_profile(
     username: Option<&str>,
     profile: &Map<String, Value>,
 ) -> Result<Option<User>, StoreError> {
-    db.optional(&sql::USER_SET_PROFILE, &[&id, &username, &Json(profile)])
-        .await
+    let user = db
+        .optional(&sql::USER_SET_PROFILE, &[&id, &username, &Json(profile)])
+        .await?;
+    db.user_changed(id).await;
+    Ok(user)
 }
 
 /// Sets a new password, outdates the access tokens, and lifts a lock that failures set. The caller ends the sessions.
@@ -282,7 +289,10 @@ pub async fn change_password(
 /// Sets the password of somebody who proved their address, outdates the access tokens, and lifts a lock that failures set. The
 /// caller ends the sessions.
 pub async fn reset_password(db: &impl Executor, id: Uuid, hash: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_RESET_PASSWORD, &[&id, &hash, &now]).await
+    let done = db.touched(&sql::USER_RESET_PASSWORD, &[&id, &hash, &now]).await?;
+    // The address counts as confirmed from now on.
+    db.user_changed(id).await;
+    Ok(done)
 }
 
 /// Replaces the hash of an unchanged password, if `verified` is still the hash.
@@ -297,7 +307,9 @@ pub async fn set_email(
     email: &str,
     verified_at: Option<OffsetDateTime>,
 ) -> Result<Option<User>, StoreError> {
-    db.optional(&sql::USER_SET_EMAIL, &[&id, &email, &verified_at]).await
+    let user = db.optional(&sql::USER_SET_EMAIL, &[&id, &email, &verified_at]).await?;
+    db.user_changed(id).await;
+    Ok(user)
 }
 
 /// Notes that the address was confirmed, if `email` is still the address.
@@ -307,17 +319,23 @@ pub async fn set_email_verified(
     email: &str,
     now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_SET_EMAIL_VERIFIED, &[&id, &email, &now]).await
+    let done = db.touched(&sql::USER_SET_EMAIL_VERIFIED, &[&id, &email, &now]).await?;
+    db.user_changed(id).await;
+    Ok(done)
 }
 
 /// Deletes an account: the row stays, its names become free. The caller ends the sessions.
 pub async fn soft_delete(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_SOFT_DELETE, &[&id, &now]).await
+    let done = db.touched(&sql::USER_SOFT_DELETE, &[&id, &now]).await?;
+    db.user_changed(id).await;
+    Ok(done)
 }
 
 /// Brings a deleted account back; [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`] when a name was given away.
 pub async fn restore(db: &impl Executor, id: Uuid) -> Result<Option<User>, StoreError> {
-    db.optional(&sql::USER_RESTORE, &[&id]).await
+    let user = db.optional(&sql::USER_RESTORE, &[&id]).await?;
+    db.user_changed(id).await;
+    Ok(user)
 }
 
 /// Replaces the roles and outdates the access tokens.
@@ -327,7 +345,9 @@ pub async fn set_roles(
     roles: &[String],
     now: OffsetDateTime,
 ) -> Result<Option<User>, StoreError> {
-    db.optional(&sql::USER_SET_ROLES, &[&id, &Json(roles), &now]).await
+    let user = db.optional(&sql::USER_SET_ROLES, &[&id, &Json(roles), &now]).await?;
+    db.user_changed(id).await;
+    Ok(user)
 }
 
 /// Replaces the permissions and outdates the access tokens.
@@ -337,8 +357,11 @@ pub async fn set_permissions(
     permissions: &[String],
     now: OffsetDateTime,
 ) -> Result<Option<User>, StoreError> {
-    db.optional(&sql::USER_SET_PERMISSIONS, &[&id, &Json(permissions), &now])
-        .await
+    let user = db
+        .optional(&sql::USER_SET_PERMISSIONS, &[&id, &Json(permissions), &now])
+        .await?;
+    db.user_changed(id).await;
+    Ok(user)
 }
 
 /// Outdates the access tokens issued before an instant; the instant never moves back.
@@ -366,25 +389,60 @@ pub async fn unlock(db: &impl Executor, id: Uuid) -> Result<bool, StoreError> {
     db.touched(&sql::USER_UNLOCK, &[&id]).await
 }
 
-/// Which accounts, and from where on.
+/// Wants a new password before the next sign-in, and outdates the access tokens. The caller ends the sessions.
+pub async fn require_password_reset(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_REQUIRE_PASSWORD_RESET, &[&id, &now]).await
+}
+
+/// What becomes of deleted accounts in a list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Deleted {
+    /// They are left out.
+    #[default]
+    Exclude,
+    /// They are in it, too.
+    Include,
+    /// Nothing else is.
+    Only,
+}
+
+/// Which accounts, and from where on. A page without a filter is a range of the primary key; with one, rows are read in
+/// the same order until the page is full, which for a rare word means all of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
     /// The last id of the page before.
     pub after: Option<Uuid>,
     /// An address or a name begins with this.
     pub starts_with: Option<&'a str>,
-    /// Deleted ones too.
-    pub with_deleted: bool,
+    /// Deleted ones.
+    pub deleted: Deleted,
+    /// Only those that are locked, or (`false`) that are not.
+    pub locked: Option<bool>,
+    /// Only those that have this role.
+    pub role: Option<&'a str>,
     /// At most so many.
     pub limit: u32,
 }
 
 /// A page of accounts in the order of their making.
-pub async fn list(db: &impl Executor, page: Page<'_>) -> Result<Vec<User>, StoreError> {
+pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Result<Vec<User>, StoreError> {
+    let deleted = match page.deleted {
+        Deleted::Exclude => Some(false),
+        Deleted::Include => None,
+        Deleted::Only => Some(true),
+    };
     let limit = i64::from(page.limit);
     db.many(
         &sql::USER_LIST,
-        &[&page.after, &page.starts_with, &page.with_deleted, &limit],
+        &[
+            &page.after,
+            &page.starts_with,
+            &deleted,
+            &page.locked,
+            &page.role,
+            &now,
+            &limit,
+        ],
     )
     .await
 }

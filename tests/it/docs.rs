@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sidegate::endpoints::problem::{Code, FIELD_CODES};
 use sidegate::gate::denial::Denial;
+use sidegate::store::audit::Event;
 
 /// Compares `file` with `expected`; with `SIDEGATE_BLESS=1` it is written instead.
 fn same(file: &str, expected: &str) {
@@ -47,6 +48,24 @@ fn the_list_of_refusals_is_that_of_the_program() {
 }
 
 #[test]
+fn the_list_of_audit_events_is_that_of_the_program() {
+    let mut page = "# Audit events\n\n\
+        Everything that is written to the audit log, in the transaction of what it records. `sidegate audit --event` and\n\
+        `GET /auth/admin/audit?event=` take these words, and they are the label `event` of `sidegate_audit_events_total`. The\n\
+        list is closed: the schema refuses any other word. This page is made from the program.\n\n\
+        An entry says when (`at`), what (`event`), whether it worked (`outcome`), who did it (`actor_id`; none for somebody not\n\
+        signed in and for the command line), whom it concerns (`user_id`), in which session, from which address, with which\n\
+        user agent, in which request (`request_id`, as in the access log), and more in `data`. Never in it: a password, a\n\
+        token, a code, a hash, or what a profile says.\n\n\
+        | event | written when |\n|---|---|\n"
+        .to_owned();
+    for event in Event::ALL {
+        writeln!(page, "| `{}` | {} |", event.as_str(), event.description()).unwrap();
+    }
+    same("docs/audit.md", &page);
+}
+
+#[test]
 fn the_list_of_problems_is_that_of_the_program() {
     let mut page = "# Refusals of the API\n\n\
         Every refusal of the endpoints under `/auth` that is not one of [the proxy's](refusals.md), by its stable `code`.\n\
@@ -74,7 +93,7 @@ fn the_list_of_problems_is_that_of_the_program() {
 fn every_metric_that_the_readme_or_the_architecture_names_exists() {
     let metrics = sidegate::metrics::Metrics::new();
     let known = metrics.all_names();
-    for file in ["README.md", "ARCHITECTURE.md", "docs/refusals.md"] {
+    for file in ["README.md", "ARCHITECTURE.md", "docs/refusals.md", "docs/audit.md"] {
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
             let is_metric = word.starts_with("sidegate_") && (word.ends_with("_total") || word.ends_with("_seconds"));

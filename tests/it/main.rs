@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod admin;
 mod alike;
 mod architecture;
 mod auth;

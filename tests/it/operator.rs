@@ -16,8 +16,8 @@ use sidegate::store::postgres::{self, Postgres};
 use tempfile::TempDir;
 
 use crate::store::fixture::NOW;
-use crate::support::Database;
 use crate::support::config::{self, Places};
+use crate::support::{Database, TestSidecar, wait_until};
 
 /// An operator's shell: a configuration file and a database.
 struct Shell {
@@ -196,4 +196,145 @@ async fn a_token_made_by_hand_is_verified_by_hand() {
         "wrong"
     );
     assert!(shell.failure(&["token", "inspect"], "not a token").contains("no JWT"));
+}
+
+#[tokio::test]
+async fn an_account_is_locked_deleted_and_brought_back_by_command() {
+    let shell = Shell::new().await;
+    let created = shell.json(&["user", "create", "alice@example.com", "--password-stdin"], GOOD);
+    let id = created["id"].as_str().unwrap();
+    let shown = |field: &str| shell.json(&["user", "show", id], "")[field].clone();
+
+    shell.json(&["user", "lock", "alice@example.com"], "");
+    assert!(shown("locked_until").is_string());
+    assert_eq!(
+        shell.json(&["user", "list", "--locked"], "").as_array().unwrap().len(),
+        1
+    );
+    shell.json(&["user", "unlock", "alice@example.com"], "");
+    assert_eq!(shown("locked_until"), Value::Null);
+
+    shell.json(&["user", "force-reset", "alice@example.com"], "");
+    assert!(shown("password_reset_required_at").is_string());
+    shell.json(
+        &["user", "set-password", "alice@example.com", "--password-stdin"],
+        "lantern-osprey-44-quarrel\n",
+    );
+    assert_eq!(
+        shown("password_reset_required_at"),
+        Value::Null,
+        "what was wanted is done"
+    );
+    shell.json(&["user", "revoke-sessions", "alice@example.com"], "");
+
+    shell.json(&["user", "delete", "alice@example.com"], "");
+    assert!(
+        shell
+            .failure(&["user", "delete", "alice@example.com"], "")
+            .contains("no account")
+    );
+    assert_eq!(shell.json(&["user", "list"], ""), serde_json::json!([]));
+    assert_eq!(shell.json(&["user", "list", "--deleted"], "")[0]["id"], id);
+    assert_eq!(shell.json(&["user", "list", "--with-deleted"], "")[0]["id"], id);
+    assert_eq!(shell.json(&["user", "restore", id], "")["deleted_at"], Value::Null);
+    assert_eq!(
+        shell.failure(&["user", "restore", id], ""),
+        "sidegate: the account is not deleted\n"
+    );
+
+    let audit = shell.run(&["audit", "--user", id], "");
+    let text = String::from_utf8(audit.stdout).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = events.inspect(|event| assert_eq!(event["actor"], Value::Null, "the command line is nobody"));
+    let words = events
+        .map(|event| event["event"].as_str().unwrap().to_owned())
+        .collect::<Vec<_>>();
+    assert_eq!(
+        words,
+        [
+            "user_created",
+            "user_locked",
+            "user_unlocked",
+            "password_reset_required",
+            "password_set",
+            "sessions_revoked",
+            "user_deleted",
+            "user_restored"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_right_that_would_be_two_in_a_header_is_not_given() {
+    let shell = Shell::new().await;
+    shell.json(&["user", "create", "alice@example.com", "--password-stdin"], GOOD);
+    let refused = shell.failure(&["user", "grant", "alice@example.com", "--role", "staff,admin"], "");
+    assert!(refused.starts_with("sidegate: roles: "), "{refused}");
+    let taken = [
+        "user",
+        "grant",
+        "alice@example.com",
+        "--role",
+        "staff",
+        "--role",
+        "other",
+    ];
+    assert_eq!(shell.json(&taken, "")["roles"], serde_json::json!(["other", "staff"]));
+    let left = shell.json(&["user", "grant", "alice@example.com", "--without-role", "other"], "");
+    assert_eq!(left["roles"], serde_json::json!(["staff"]));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended_by_command() {
+    let sidecar = TestSidecar::new().start().await;
+    let alice = sidecar.user("alice").await;
+    let command = |arguments: &[&str]| sidecar.command(&[arguments, &["--output", "json"]].concat());
+    let listed: Value = serde_json::from_slice(&command(&["session", "list", "alice"]).stdout).unwrap();
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(command(&["session", "revoke", id]).status.success());
+    assert_eq!(command(&["session", "revoke", id]).status.code(), Some(1), "it is over");
+    wait_until("the running instance hears of it", Duration::from_secs(5), async || {
+        let answer = sidecar.get("/x").bearer(&alice.access_token).send().await;
+        answer.text().contains(r#""code":"revoked""#)
+    })
+    .await;
+    let table = sidecar.command(&["session", "list", "alice"]);
+    assert_eq!(
+        String::from_utf8(table.stdout).unwrap().lines().count(),
+        1,
+        "a head and no row"
+    );
+}
+
+#[tokio::test]
+async fn a_key_is_retired_by_command() {
+    let shell = Shell::new().await;
+    let minted = {
+        shell.json(&["user", "create", "alice@example.com", "--password-stdin"], GOOD);
+        shell.json(&["token", "mint", "alice@example.com"], "")
+    };
+    let keys = shell.json(&["keys", "list"], "");
+    let active = keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["state"] == "active")
+        .unwrap();
+    shell.json(&["keys", "retire", active["kid"].as_str().unwrap()], "");
+    let seen = shell.json(&["token", "inspect"], minted["access_token"].as_str().unwrap());
+    assert_eq!(seen["signature"], "unknown key", "its tokens are refused");
+}
+
+#[test]
+fn every_shell_can_complete_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_sidegate"))
+            .args(["completions", shell])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        for word in ["audit", "force-reset", "restore", "revoke-sessions", "inspect"] {
+            assert!(text.contains(word), "{shell} does not complete {word}");
+        }
+    }
 }

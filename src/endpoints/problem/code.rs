@@ -63,6 +63,12 @@ codes! {
     MailNotConfigured = NOT_FOUND "mail_not_configured" "This installation sends no mail.",
     EmailCodeInvalid = BAD_REQUEST "email_code_invalid" "The code is wrong or no longer valid.",
     ResetTokenInvalid = BAD_REQUEST "reset_token_invalid" "The link is no longer valid; ask for a new one.",
+    // Administration
+    PermissionDenied = FORBIDDEN "permission_denied" "This needs a permission that your token does not have.",
+    AdminRequired = FORBIDDEN "admin_required" "This needs the permission sidegate:admin.",
+    OwnAccount = CONFLICT "own_account" "An administrator does not do this to their own account.",
+    UserNotFound = NOT_FOUND "user_not_found" "There is no such account.",
+    NotDeleted = CONFLICT "not_deleted" "The account is not deleted.",
     // Sessions
     BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
     EmailUnverified = FORBIDDEN "email_unverified" "The email address has to be verified first.",

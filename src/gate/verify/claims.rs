@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 
 use super::parse::Parsed;
 use crate::gate::{
+    activity::LastNoted,
     denial::TokenFault,
     identity::{self, Plan},
     revocation::{Fingerprints, Kind},
@@ -53,6 +54,8 @@ pub struct Identity {
     pub(in crate::gate) claims: Box<[(Box<str>, Value)]>,
     /// How the revocation view knows this token.
     pub(in crate::gate) fingerprints: Fingerprints,
+    /// When this caller was last noted as active.
+    pub(in crate::gate) last_noted: LastNoted,
     not_before: i64,
     leeway: i64,
     /// SHA-256 of the configuration by which it was judged, and how many keys had been taken away by then: after a reload or
@@ -128,6 +131,7 @@ impl Identity {
                 .filter_map(|name| Some((name.clone(), claims.value(name)?.clone())))
                 .collect(),
             fingerprints,
+            last_noted: LastNoted::default(),
             not_before: claims.date("nbf")?.unwrap_or(0).max(issued_at.unwrap_or(0)),
             leeway,
             judged_by: (snapshot.sha256, 0),

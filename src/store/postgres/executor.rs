@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use tokio_postgres::types::{FromSql, ToSql};
+use uuid::Uuid;
 
 use crate::store::sql::Query;
 use crate::store::{StoreError, StoreName};
@@ -56,6 +57,13 @@ pub trait Executor: Sync {
             let row = rows.first().ok_or_else(|| data(query.name, "no row came back"))?;
             T::from_record(row)
         }
+    }
+
+    /// Notes that an account changed: those who keep copies of accounts are told as soon as it is true, which in a
+    /// transaction is after its commit. Every function that changes what is copied calls this, so that no endpoint can
+    /// forget to.
+    fn user_changed(&self, _id: Uuid) -> impl Future<Output = ()> + Send {
+        async {}
     }
 
     /// Whether the statement touched a row.

@@ -1,5 +1,10 @@
 //! A transaction: all of it, or nothing.
 
+use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
+
+use super::OnUserChanged;
 use super::client::Client;
 use super::executor::{Executor, Params, Record};
 use crate::store::sql::{self, Query};
@@ -7,19 +12,34 @@ use crate::store::{StoreError, StoreName};
 
 /// A transaction on the primary. Whatever way its function is left (an early `?`, a panic, a client that hung up), without
 /// [`commit`](Self::commit) nothing of it remains.
-#[derive(Debug)]
 pub struct Transaction {
     client: Option<Client>,
     operation: &'static str,
+    on_user_changed: Option<OnUserChanged>,
+    changed: Mutex<Vec<Uuid>>,
+}
+
+impl std::fmt::Debug for Transaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transaction")
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Transaction {
-    pub(super) async fn begin(mut client: Client, operation: &'static str) -> Result<Self, StoreError> {
+    pub(super) async fn begin(
+        mut client: Client,
+        operation: &'static str,
+        on_user_changed: Option<OnUserChanged>,
+    ) -> Result<Self, StoreError> {
         client.command(&sql::TRANSACTION_BEGIN).await?;
         client.set_in_transaction(true);
         Ok(Self {
             client: Some(client),
             operation,
+            on_user_changed,
+            changed: Mutex::default(),
         })
     }
 
@@ -35,13 +55,20 @@ impl Transaction {
             });
         }
         let client = self.client.take().expect("held until here");
-        match client.command(&sql::TRANSACTION_COMMIT).await {
+        let outcome = client.command(&sql::TRANSACTION_COMMIT).await;
+        let outcome = match outcome {
             Ok(()) => Ok(()),
             Err(error) => {
                 client.discard();
                 Err(named(error, self.operation))
             }
+        };
+        // Also when the outcome is unknown: a copy dropped in vain is read once more, a copy kept in error is wrong.
+        let changed = std::mem::take(self.changed.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if let Some(tell) = self.on_user_changed.take().filter(|_| !changed.is_empty()) {
+            tell(changed).await;
         }
+        outcome
     }
 
     /// Forgets it, and waits until that is so.
@@ -76,6 +103,13 @@ impl Executor for Transaction {
 
     async fn execute(&self, query: &'static Query, params: &Params<'_>) -> Result<u64, StoreError> {
         self.client().execute(query, params).await
+    }
+
+    async fn user_changed(&self, id: Uuid) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !changed.contains(&id) {
+            changed.push(id);
+        }
     }
 }
 

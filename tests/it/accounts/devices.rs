@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sidegate::accounts::{Attempt, Login, LoginError, Origin, SignedIn};
+use sidegate::accounts::{Attempt, Login, LoginError, Operator, Origin, SignedIn};
 use sidegate::secret::Secret;
 use time::OffsetDateTime;
 
@@ -112,10 +112,18 @@ async fn an_operators_lock_holds_on_a_known_device_too() {
         assert!(try_on(&services, None, "wrong", &home, NOW).await.is_err());
     }
     let until = Some(NOW + Duration::from_secs(3600));
-    services.accounts.lock(&alice, until, NOW).await.unwrap();
+    services
+        .accounts
+        .lock(&alice, until, &Operator::default(), NOW)
+        .await
+        .unwrap();
     let refused = try_on(&services, Some(&known), PASSWORD, &home, NOW).await;
     assert!(matches!(refused, Err(LoginError::BadCredentials)));
-    services.accounts.unlock(&alice, NOW).await.unwrap();
+    services
+        .accounts
+        .unlock(&alice, &Operator::default(), NOW)
+        .await
+        .unwrap();
     assert!(try_on(&services, Some(&known), PASSWORD, &home, NOW).await.is_ok());
 }
 

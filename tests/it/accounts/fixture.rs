@@ -11,8 +11,8 @@ use sidegate::accounts::settings::{
     AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
 use sidegate::accounts::{
-    Accounts, Attempt, Flights, Hasher, Limiter, Login, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker,
-    SessionOf, Settings, Taken, User,
+    Accounts, Attempt, Flights, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, RefreshError,
+    Revoker, SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, issuer, provider};
@@ -108,7 +108,7 @@ impl Services {
             permissions: &[],
             email_verified: true,
         };
-        self.accounts.create(wanted, NOW).await.unwrap()
+        self.accounts.create(wanted, &Operator::default(), NOW).await.unwrap()
     }
 
     pub(crate) async fn try_login(&self, login: &str, password: &str, now: OffsetDateTime) -> Result<Pair, LoginError> {

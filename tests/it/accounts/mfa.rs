@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sidegate::accounts::settings::Verification;
 use sidegate::accounts::{
-    Attempt, Challenge, Factor, Login, LoginError, Method, MfaError, OperatorError, Origin, Pair, SessionOf, SignedIn,
-    User,
+    Attempt, Challenge, Factor, Login, LoginError, Method, MfaError, Operator, OperatorError, Origin, Pair, SessionOf,
+    SignedIn, User,
 };
 use sidegate::secret::Secret;
 use time::OffsetDateTime;
@@ -175,8 +175,14 @@ async fn a_new_password_a_lock_and_a_deletion_each_end_a_sign_in_halfway() {
         let asked = challenge(&services, "alice", later).await;
         let (accounts, new) = (&services.accounts, Secret::new("tepid-gravel-19-walnut"));
         match how {
-            "password" => accounts.set_password(&alice.user, &new, later).await.unwrap(),
-            "lock" => accounts.lock(&alice.user, None, later).await.unwrap(),
+            "password" => accounts
+                .set_password(&alice.user, &new, &Operator::default(), later)
+                .await
+                .unwrap(),
+            "lock" => accounts
+                .lock(&alice.user, None, &Operator::default(), later)
+                .await
+                .unwrap(),
             _ => {
                 let password = Secret::new(PASSWORD);
                 let origin = Origin::default();
@@ -425,7 +431,10 @@ async fn a_session_that_ended_is_not_raised() {
     let services = Services::start().await;
     let alice = alice(&services).await;
     let (accounts, origin) = (&services.accounts, Origin::default());
-    accounts.revoke_sessions(&alice.user, NOW).await.unwrap();
+    accounts
+        .revoke_sessions(&alice.user, &Operator::default(), NOW)
+        .await
+        .unwrap();
     let code = Factor::RecoveryCode(&alice.drawer[0]);
     let refused = accounts.verify_mfa(alice.session, code, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::SessionEnded)));

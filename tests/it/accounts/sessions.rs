@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidegate::accounts::{Grant, LoginError, Origin, ProfileError, RefreshError, Scope};
+use sidegate::accounts::{Grant, LoginError, Operator, Origin, ProfileError, RefreshError, Scope};
 use sidegate::secret::Secret;
 use sidegate::store::revocations::Subject;
 use uuid::Uuid;
@@ -163,11 +163,19 @@ async fn an_operators_lock_ends_sessions_and_holds_until_it_is_lifted() {
     let services = Services::start().await;
     let alice = services.user("alice").await;
     let pair = services.login("alice").await;
-    services.accounts.lock(&alice, None, NOW).await.unwrap();
+    services
+        .accounts
+        .lock(&alice, None, &Operator::default(), NOW)
+        .await
+        .unwrap();
     assert_eq!(services.live(&pair).await, 0);
     let years_later = NOW + Duration::from_secs(86_400 * 3650);
     assert!(services.try_login("alice", PASSWORD, years_later).await.is_err());
-    services.accounts.unlock(&alice, NOW).await.unwrap();
+    services
+        .accounts
+        .unlock(&alice, &Operator::default(), NOW)
+        .await
+        .unwrap();
     assert!(services.try_login("alice", PASSWORD, years_later).await.is_ok());
 }
 
@@ -180,7 +188,11 @@ async fn a_grant_reaches_the_next_token_and_outdates_those_before() {
         roles: vec!["staff".into()],
         ..Grant::default()
     };
-    services.accounts.grant(&alice, &grant, NOW).await.unwrap();
+    services
+        .accounts
+        .grant(&alice, &grant, &Operator::default(), NOW)
+        .await
+        .unwrap();
     assert_eq!(
         services.published.lock().unwrap()[0].subject,
         Subject::User {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidegate::store::audit::{self, Entry, Event, Filter, Outcome};
-use sidegate::store::users::{self, Lockout, Page};
+use sidegate::store::users::{self, Deleted, Lockout, Page};
 use sidegate::store::{cleanup, id};
 use uuid::Uuid;
 
@@ -189,11 +189,13 @@ async fn pages_of_accounts_join_without_gap_or_repetition() {
     let mut page = Page {
         after: None,
         starts_with: Some("USER"),
-        with_deleted: false,
+        deleted: Deleted::Exclude,
+        locked: None,
+        role: None,
         limit: 3,
     };
     loop {
-        let rows = users::list(&database.postgres, page).await.unwrap();
+        let rows = users::list(&database.postgres, page, NOW).await.unwrap();
         let Some(last) = rows.last() else { break };
         page.after = Some(last.id);
         seen.extend(rows.iter().map(|user| user.id));

@@ -1,0 +1,149 @@
+//! An account changed by an operator: all of it at once, in one transaction, or nothing.
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::origin::Happening;
+use super::super::{Accounts, names, profile};
+use super::{Operator, OperatorError, gone, held};
+use crate::store::audit::Event;
+use crate::store::postgres::Transaction;
+use crate::store::users::{self, User};
+
+/// What to change. What is `None` stays.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Edit<'a> {
+    /// Another address. Whether it is verified is then for `email_verified` to say; left out, it is not.
+    pub email: Option<&'a str>,
+    /// Whether the operator vouches for the address.
+    pub email_verified: Option<bool>,
+    /// Another username, or (`Some(None)`) none.
+    pub username: Option<Option<&'a str>>,
+    /// All roles.
+    pub roles: Option<&'a [String]>,
+    /// All permissions.
+    pub permissions: Option<&'a [String]>,
+    /// Members of the profile to set, or (`null`) to remove.
+    pub profile: Option<&'a Map<String, Value>>,
+}
+
+impl Accounts {
+    /// Changes an account. Access tokens say what it was, so that they are outdated by any change.
+    ///
+    /// # Errors
+    /// See [`OperatorError`].
+    pub async fn edit(
+        &self,
+        user_id: Uuid,
+        edit: Edit<'_>,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<User, OperatorError> {
+        if let Some(profile) = edit.profile {
+            profile::check_any(profile).map_err(OperatorError::Profile)?;
+        }
+        let tx = self.postgres.transaction("user_edit").await?;
+        let before = held(&tx, user_id, by).await?;
+        let user = self.edit_email(&tx, before.clone(), &edit, by, now).await?;
+        let user = self.edit_profile(&tx, user, &edit, by, now).await?;
+        let roles = edit.roles.map_or_else(|| user.roles.clone(), <[String]>::to_vec);
+        let permissions = edit
+            .permissions
+            .map_or_else(|| user.permissions.clone(), <[String]>::to_vec);
+        let (user, _) = self.set_rights(&tx, user, &roles, &permissions, by, now).await?;
+        let changed = !says_the_same(&user, &before);
+        if changed {
+            users::set_tokens_valid_after(&tx, user_id, now).await?;
+        }
+        tx.commit().await?;
+        if changed {
+            self.revoker.revoke(&[self.user_outdated(user_id, now)]).await;
+        }
+        Ok(user)
+    }
+
+    async fn edit_email(
+        &self,
+        tx: &Transaction,
+        user: User,
+        edit: &Edit<'_>,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<User, OperatorError> {
+        let email = edit.email.map(names::email).transpose().map_err(OperatorError::Email)?;
+        let email = email.unwrap_or_else(|| user.email.clone());
+        let moved = email != user.email;
+        let verified_at = match edit.email_verified {
+            Some(true) if moved => Some(now),
+            Some(true) => user.email_verified_at.or(Some(now)),
+            Some(false) => None,
+            None => user.email_verified_at.filter(|_| !moved),
+        };
+        if !moved && verified_at == user.email_verified_at {
+            return Ok(user);
+        }
+        let id = user.id;
+        let user = users::set_email(tx, id, &email, verified_at)
+            .await?
+            .ok_or_else(|| gone(id))?;
+        let event = if moved {
+            Event::EmailChanged
+        } else {
+            Event::EmailVerified
+        };
+        Happening::of(by, id, event)
+            .with("verified", verified_at.is_some())
+            .insert(tx, &self.metrics, now)
+            .await?;
+        Ok(user)
+    }
+
+    async fn edit_profile(
+        &self,
+        tx: &Transaction,
+        user: User,
+        edit: &Edit<'_>,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<User, OperatorError> {
+        let username = match edit.username {
+            Some(Some(name)) => Some(names::username(name).map_err(OperatorError::Username)?),
+            Some(None) => None,
+            None => user.username.clone(),
+        };
+        let merged = profile::merge(user.profile.clone(), edit.profile);
+        profile::check_size(&merged).map_err(OperatorError::Profile)?;
+        if username == user.username && merged == user.profile {
+            return Ok(user);
+        }
+        let id = user.id;
+        // The names of the members, as for a person's own change; what they say is nobody's business in a log.
+        let members = edit
+            .profile
+            .into_iter()
+            .flat_map(Map::keys)
+            .cloned()
+            .collect::<Vec<_>>();
+        let renamed = username != user.username;
+        let user = users::set_profile(tx, id, username.as_deref(), &merged)
+            .await?
+            .ok_or_else(|| gone(id))?;
+        Happening::of(by, id, Event::ProfileChanged)
+            .with("members", members)
+            .with("username", renamed)
+            .insert(tx, &self.metrics, now)
+            .await?;
+        Ok(user)
+    }
+}
+
+/// Whether a token says the same of both.
+fn says_the_same(one: &User, other: &User) -> bool {
+    one.email == other.email
+        && one.email_verified_at.is_some() == other.email_verified_at.is_some()
+        && one.username == other.username
+        && one.roles == other.roles
+        && one.permissions == other.permissions
+        && one.profile == other.profile
+}

@@ -1,0 +1,187 @@
+//! Roles and permissions, given and taken.
+
+use time::OffsetDateTime;
+
+use super::super::Accounts;
+use super::super::origin::Happening;
+use super::{ADMIN, OURS, Operator, OperatorError, gone, held};
+use crate::store::audit::Event;
+use crate::store::postgres::Transaction;
+use crate::store::users::{self, User};
+
+/// The longest word.
+const LONGEST: usize = 128;
+/// As many words as fit into a token's header field.
+const MOST: usize = 256;
+
+/// Rights to give and to take away.
+#[derive(Debug, Clone, Default)]
+pub struct Grant {
+    /// Roles to give.
+    pub roles: Vec<String>,
+    /// Permissions to give.
+    pub permissions: Vec<String>,
+    /// Roles to take away.
+    pub without_roles: Vec<String>,
+    /// Permissions to take away.
+    pub without_permissions: Vec<String>,
+}
+
+impl Operator {
+    /// Refuses a change of Sidegate's own permissions to whoever is not an administrator in full.
+    pub(super) fn may_change(&self, from: &[String], to: &[String]) -> Result<(), OperatorError> {
+        let changed = |a: &[String], b: &[String]| a.iter().any(|word| word.starts_with(OURS) && !b.contains(word));
+        if self.is_admin() || !(changed(from, to) || changed(to, from)) {
+            Ok(())
+        } else {
+            Err(OperatorError::AdminRequired)
+        }
+    }
+
+    /// Refuses to raise oneself, and to put oneself out of office: the last administrator would be missed.
+    pub(super) fn may_set_rights(&self, user: &User, permissions: &[String]) -> Result<(), OperatorError> {
+        self.may_change(&user.permissions, permissions)?;
+        let stays = !self.is_admin() || permissions.iter().any(|permission| permission == ADMIN);
+        if self.user_id == Some(user.id) && !(self.is_admin() && stays) {
+            return Err(OperatorError::OwnAccount);
+        }
+        Ok(())
+    }
+}
+
+impl Accounts {
+    /// Gives and takes rights. Running access tokens are outdated, so that clients refresh and carry the new rights.
+    ///
+    /// # Errors
+    /// When the account is gone, or the operator may not.
+    pub async fn grant(
+        &self,
+        user: &User,
+        grant: &Grant,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<User, OperatorError> {
+        let tx = self.postgres.transaction("user_grant").await?;
+        let user = held(&tx, user.id, by).await?;
+        let roles = changed(&user.roles, &grant.roles, &grant.without_roles);
+        let permissions = changed(&user.permissions, &grant.permissions, &grant.without_permissions);
+        let (user, outdated) = self.set_rights(&tx, user, &roles, &permissions, by, now).await?;
+        tx.commit().await?;
+        if outdated {
+            self.revoker.revoke(&[self.user_outdated(user.id, now)]).await;
+        }
+        Ok(user)
+    }
+
+    /// Sets rights inside a transaction that holds the account; says whether they are others now, and the caller then
+    /// publishes that older tokens are outdated.
+    pub(super) async fn set_rights(
+        &self,
+        tx: &Transaction,
+        mut user: User,
+        roles: &[String],
+        permissions: &[String],
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<(User, bool), OperatorError> {
+        let (roles, permissions) = (changed(roles, &[], &[]), changed(permissions, &[], &[]));
+        let outdated = roles != user.roles || permissions != user.permissions;
+        if !outdated {
+            return Ok((user, false));
+        }
+        check(&roles, &permissions)?;
+        by.may_set_rights(&user, &permissions)?;
+        if roles != user.roles {
+            let id = user.id;
+            user = users::set_roles(tx, id, &roles, now).await?.ok_or_else(|| gone(id))?;
+            Happening::of(by, id, Event::RolesChanged)
+                .with("roles", roles)
+                .insert(tx, &self.metrics, now)
+                .await?;
+        }
+        if permissions != user.permissions {
+            let id = user.id;
+            user = users::set_permissions(tx, id, &permissions, now)
+                .await?
+                .ok_or_else(|| gone(id))?;
+            Happening::of(by, id, Event::PermissionsChanged)
+                .with("permissions", permissions)
+                .insert(tx, &self.metrics, now)
+                .await?;
+        }
+        Ok((user, true))
+    }
+}
+
+/// Roles travel in a header, joined by commas: one with a comma in it would be two to the application.
+pub(super) fn check(roles: &[String], permissions: &[String]) -> Result<(), OperatorError> {
+    let is_word = |word: &String| {
+        (1..=LONGEST).contains(&word.chars().count())
+            && !word.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',')
+    };
+    for (kind, words) in [("roles", roles), ("permissions", permissions)] {
+        if words.len() > MOST || !words.iter().all(is_word) {
+            return Err(OperatorError::Word(kind));
+        }
+    }
+    Ok(())
+}
+
+fn changed(have: &[String], give: &[String], take: &[String]) -> Vec<String> {
+    let mut result = have
+        .iter()
+        .chain(give)
+        .filter(|right| !take.contains(right))
+        .cloned()
+        .collect::<Vec<_>>();
+    result.sort();
+    result.dedup();
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn rights_are_given_once_and_taken_for_good() {
+        assert_eq!(changed(&list(&["b"]), &list(&["a", "b"]), &[]), list(&["a", "b"]));
+        assert_eq!(
+            changed(&list(&["a", "b"]), &list(&["c"]), &list(&["a", "c"])),
+            list(&["b"])
+        );
+    }
+
+    #[test]
+    fn a_right_is_one_word_to_whoever_reads_the_header() {
+        assert!(check(&list(&["staff", "Betreuer-ä"]), &list(&["orders:read"])).is_ok());
+        for wrong in ["", "a,b", "a b", "a\n", &"x".repeat(129)] {
+            assert!(check(&list(&[wrong]), &[]).is_err(), "{wrong:?}");
+            assert!(check(&[], &list(&[wrong])).is_err(), "{wrong:?}");
+        }
+        assert!(check(&vec!["a".to_owned(); 257], &[]).is_err());
+    }
+
+    #[test]
+    fn only_an_administrator_in_full_gives_and_takes_permissions_of_our_own() {
+        let of = |permissions: &[&str]| Operator {
+            permissions: Some(list(permissions)),
+            ..Operator::default()
+        };
+        let (limited, full) = (of(&["sidegate:users:write"]), of(&["sidegate:admin"]));
+        let (less, more) = (list(&["x"]), list(&["sidegate:stats:read", "x"]));
+        for (from, to) in [(&less, &more), (&more, &less)] {
+            assert!(matches!(
+                limited.may_change(from, to),
+                Err(OperatorError::AdminRequired)
+            ));
+            assert!(full.may_change(from, to).is_ok());
+            assert!(Operator::default().may_change(from, to).is_ok());
+        }
+        assert!(limited.may_change(&list(&["x"]), &list(&["y"])).is_ok());
+    }
+}

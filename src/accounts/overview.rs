@@ -1,0 +1,111 @@
+//! What an operator wants to see at a glance: who is online, how many there are of everything, what happened.
+
+use std::time::Duration;
+
+use futures::stream::{StreamExt, TryStreamExt, iter};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Account, Accounts, Failure};
+use crate::store::audit::{self, Entry, Event, Filter};
+use crate::store::users::{self, Page, User};
+use crate::store::{presence, sessions};
+
+/// Whoever was seen within this time is online. Activity is noted every fifteen seconds at most, and written in batches.
+pub const ONLINE_WITHIN: Duration = Duration::from_secs(300);
+
+/// Accounts that are looked up at once for a list of names.
+const AT_ONCE: usize = 8;
+
+/// Somebody who is online.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Online {
+    /// Who.
+    pub user_id: Uuid,
+    /// When they were last seen.
+    pub last_seen_at: OffsetDateTime,
+    /// Their account; none when it was deleted a moment ago, or belongs to another issuer.
+    pub account: Option<Account>,
+}
+
+/// Who is online.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Presence {
+    /// How many.
+    pub online: u64,
+    /// Those last seen, the last first.
+    pub users: Vec<Online>,
+}
+
+/// How many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Accounts that are not deleted, those of them that are locked, and those deleted.
+    pub users: users::Count,
+    /// Open sessions.
+    pub open_sessions: i64,
+    /// Logins within the last 24 hours.
+    pub logins_24h: i64,
+    /// Who is online; `None` when Redis is away, which alone knows.
+    pub online: Option<u64>,
+}
+
+impl Accounts {
+    /// Who was seen lately; at most `limit` of them by name.
+    ///
+    /// # Errors
+    /// When a store is away: only Redis knows, and PostgreSQL has the names.
+    pub async fn presence(&self, limit: u32, now: OffsetDateTime) -> Result<Presence, Failure> {
+        let found = presence::list(&self.redis, now - ONLINE_WITHIN, limit).await?;
+        let named = found.users.into_iter().map(async |(user_id, last_seen_at)| {
+            Ok::<_, Failure>(Online {
+                user_id,
+                last_seen_at,
+                account: self.account(user_id).await?,
+            })
+        });
+        Ok(Presence {
+            online: found.count,
+            users: iter(named).buffered(AT_ONCE).try_collect().await?,
+        })
+    }
+
+    /// Counts. Reads every account, every live token and a day of logins: for a page that people look at, not for a probe.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn stats(&self, now: OffsetDateTime) -> Result<Stats, Failure> {
+        let reader = self.postgres.reader();
+        let day = Duration::from_secs(86_400);
+        Ok(Stats {
+            users: users::count(&reader, now).await?,
+            open_sessions: sessions::count(&reader, now).await?,
+            logins_24h: audit::count(&reader, Event::LoginSucceeded, now - day).await?,
+            online: presence::count(&self.redis, now - ONLINE_WITHIN).await.ok(),
+        })
+    }
+
+    /// A page of accounts, in the order of their making.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn users(&self, page: Page<'_>, now: OffsetDateTime) -> Result<Vec<User>, Failure> {
+        Ok(users::list(&self.postgres, page, now).await?)
+    }
+
+    /// An account, also a deleted one.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn any_user(&self, user_id: Uuid) -> Result<Option<User>, Failure> {
+        Ok(users::find(&self.postgres, user_id).await?)
+    }
+
+    /// A page of what happened, the newest first.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn audit(&self, filter: &Filter, limit: u32) -> Result<Vec<Entry>, Failure> {
+        Ok(audit::list(&self.postgres, filter, limit).await?)
+    }
+}

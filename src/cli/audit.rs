@@ -1,0 +1,287 @@
+//! `sidegate audit`: what happened, once or as it happens.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use super::operate::{Target, with_tools};
+use super::operator::{Failed, instant};
+use super::output::{self, Format};
+use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
+use crate::app::Tools;
+use crate::clock;
+
+/// Rows per question.
+const PAGE: u32 = 500;
+/// Between two looks for news.
+const EVERY: Duration = Duration::from_secs(1);
+/// An entry bears the time at which its request began, and is seen once that is committed: so long after, news may be older
+/// than what was shown already.
+const LATE: Duration = Duration::from_secs(35);
+
+const COLUMNS: &[&str] = &["at", "event", "outcome", "user", "actor", "session", "address", "data"];
+
+/// What happened.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which installation.
+    #[command(flatten)]
+    target: Target,
+    /// The form of the answer; as JSON, one object per line.
+    #[arg(long, value_enum, default_value_t)]
+    output: Format,
+    #[command(flatten)]
+    which: Which,
+    /// The last so many, the oldest first.
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    /// Go on, and print what happens from now on.
+    #[arg(long, short)]
+    follow: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Whom it concerns: an id, an address or a username.
+    #[arg(long)]
+    user: Option<String>,
+    /// Who did it: an id, an address or a username.
+    #[arg(long)]
+    actor: Option<String>,
+    /// What: a word of docs/audit.md.
+    #[arg(long, value_parser = event)]
+    event: Option<Event>,
+    /// Whether it worked: `success` or `failure`.
+    #[arg(long, value_parser = outcome)]
+    outcome: Option<Outcome>,
+    /// From where.
+    #[arg(long)]
+    address: Option<IpAddr>,
+    /// In which session.
+    #[arg(long)]
+    session: Option<Uuid>,
+    /// From this instant on: `2026-01-31T08:00:00Z`, or `90s`, `15m`, `24h`, `7d` ago.
+    #[arg(long, value_parser = moment)]
+    since: Option<Moment>,
+    /// Before this instant.
+    #[arg(long, value_parser = moment)]
+    until: Option<Moment>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    At(OffsetDateTime),
+    Ago(Duration),
+}
+
+impl Moment {
+    fn seen_from(self, now: OffsetDateTime) -> OffsetDateTime {
+        match self {
+            Self::At(at) => at,
+            Self::Ago(duration) => now - duration,
+        }
+    }
+}
+
+fn event(word: &str) -> Result<Event, String> {
+    Event::parse(word).ok_or_else(|| "there is no such event; docs/audit.md lists them".to_owned())
+}
+
+fn outcome(word: &str) -> Result<Outcome, String> {
+    Outcome::parse(word).ok_or_else(|| "success or failure".to_owned())
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
+        return Ok(Moment::At(at));
+    }
+    let wrong = || "an instant is `2026-01-31T08:00:00Z`, or `15m`, `24h`, `7d` ago".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count: u32 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+    Ok(Moment::Ago(Duration::from_secs(u64::from(count) * seconds)))
+}
+
+/// Does it.
+pub fn run(args: &Args) -> ExitCode {
+    with_tools(&args.target, async |tools| work(&tools, args).await)
+}
+
+async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
+    let now = clock::now();
+    let which = &args.which;
+    let id = async |name: &Option<String>| match name {
+        // By its id an account is found also after it is gone.
+        Some(name) => match name.parse::<Uuid>() {
+            Ok(id) => Ok::<_, Failed>(Some(id)),
+            Err(_) => Ok(Some(tools.accounts.lookup(name).await?.id)),
+        },
+        None => Ok(None),
+    };
+    let filter = AuditFilter {
+        user_id: id(&which.user).await?,
+        actor_id: id(&which.actor).await?,
+        session_id: which.session,
+        address: which.address,
+        event: which.event,
+        outcome: which.outcome,
+        since: which.since.map(|moment| moment.seen_from(now)),
+        until: which.until.map(|moment| moment.seen_from(now)),
+        before: None,
+    };
+    let first = newest(tools, filter, Some(args.limit)).await?;
+    let mut shown = Shown::default();
+    let first = shown.news(first);
+    if !print(&first, args.output, true) || !args.follow {
+        return Ok(());
+    }
+    // Nothing from before the command is news, except what was under way.
+    let begun = now - LATE;
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let since = clock::now() - LATE;
+        let recent = AuditFilter {
+            since: Some(since.max(begun)),
+            ..filter
+        };
+        // A store that is away for a moment is no reason to stop listening.
+        match newest(tools, recent, None).await {
+            Ok(entries) => {
+                let entries = shown.news(entries);
+                shown.forget_before(since);
+                if !print(&entries, args.output, false) {
+                    return Ok(());
+                }
+            }
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "sidegate: {error}; trying again");
+            }
+        }
+    }
+}
+
+/// The newest entries, the oldest of them first; all of them without a limit.
+async fn newest(tools: &Tools, mut filter: AuditFilter, limit: Option<u32>) -> Result<Vec<AuditEntry>, Failed> {
+    let mut found = Vec::new();
+    loop {
+        let have = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let want = limit.map_or(PAGE, |limit| limit.saturating_sub(have).min(PAGE));
+        let page = tools.accounts.audit(&filter, want).await?;
+        let last = page.len() < want as usize;
+        filter.before = page.last().map(|entry| (entry.at, entry.id));
+        found.extend(page);
+        if last || limit.is_some_and(|limit| found.len() >= limit as usize) {
+            found.reverse();
+            return Ok(found);
+        }
+    }
+}
+
+/// What was printed already.
+#[derive(Debug, Default)]
+struct Shown(HashMap<Uuid, OffsetDateTime>);
+
+impl Shown {
+    fn news(&mut self, entries: Vec<AuditEntry>) -> Vec<AuditEntry> {
+        let is_new = |entry: &AuditEntry| self.0.insert(entry.id, entry.at).is_none();
+        entries.into_iter().filter(is_new).collect()
+    }
+
+    fn forget_before(&mut self, at: OffsetDateTime) {
+        self.0.retain(|_, seen| *seen >= at);
+    }
+}
+
+/// Prints; `false` when nobody reads any more.
+fn print(entries: &[AuditEntry], format: Format, with_head: bool) -> bool {
+    let mut text = Vec::new();
+    let rows = entries.iter().map(row).collect::<Vec<_>>();
+    if format == Format::Json {
+        for row in &rows {
+            text.extend_from_slice(row.to_string().as_bytes());
+            text.push(b'\n');
+        }
+    } else if with_head || !rows.is_empty() {
+        output::rows(&mut text, Format::Table, COLUMNS, &rows).expect("a Vec takes any bytes");
+        if !with_head {
+            let head = text.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            text.drain(..head);
+        }
+    }
+    let mut out = std::io::stdout();
+    out.write_all(&text).and_then(|()| out.flush()).is_ok()
+}
+
+fn row(entry: &AuditEntry) -> Value {
+    json!({
+        "id": entry.id,
+        "at": instant(Some(entry.at)),
+        "event": entry.event.as_str(),
+        "outcome": entry.outcome.as_str(),
+        "user": entry.user_id,
+        "actor": entry.actor_id,
+        "session": entry.session_id,
+        "address": entry.address,
+        "user_agent": entry.user_agent,
+        "request_id": entry.request_id,
+        "data": entry.data,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-01-31 08:00:00 UTC);
+
+    #[test]
+    fn a_moment_is_an_instant_or_so_long_ago() {
+        let read = |text: &str| moment(text).unwrap().seen_from(NOW);
+        assert_eq!(read("2026-01-30T08:00:00Z"), datetime!(2026-01-30 08:00:00 UTC));
+        assert_eq!(read("24h"), datetime!(2026-01-30 08:00:00 UTC));
+        assert_eq!(read("90s"), datetime!(2026-01-31 07:58:30 UTC));
+        for wrong in ["", "h", "-1h", "1w", "yesterday", "2026-01-30", "1.5h", "5ä"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_was_committed_late_is_shown_once() {
+        let entry = |id: u128, seconds: i64| AuditEntry {
+            id: Uuid::from_u128(id),
+            at: NOW + time::Duration::seconds(seconds),
+            event: Event::LoggedOut,
+            outcome: Outcome::Success,
+            actor_id: None,
+            user_id: None,
+            session_id: None,
+            address: None,
+            user_agent: None,
+            request_id: None,
+            data: serde_json::Map::new(),
+        };
+        let mut shown = Shown::default();
+        assert_eq!(shown.news(vec![entry(1, 0), entry(3, 20)]).len(), 2);
+        assert_eq!(
+            shown.news(vec![entry(1, 0), entry(2, 10), entry(3, 20)]),
+            [entry(2, 10)]
+        );
+        shown.forget_before(NOW + time::Duration::seconds(15));
+        assert_eq!(shown.0.len(), 1);
+    }
+}

@@ -1,0 +1,141 @@
+//! `GET /auth/admin/audit`
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::{Problem, Services};
+use super::filter::{self, Filter};
+use super::permitted::{AuditRead, Permitted};
+use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
+
+/// A page of what happened.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AuditPage, example = json!({"events": [{
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3b", "at": "2026-11-24T20:10:00Z", "event": "roles_changed",
+    "outcome": "success", "actor_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3c",
+    "user_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "session_id": null, "address": "192.0.2.7",
+    "user_agent": "curl/8.5.0", "request_id": "5c0d2c6a5d8f4f5e9b1f7a3c2d1e0f9a", "data": {"roles": ["staff"]}
+}], "next_cursor": null}))]
+pub(super) struct Page {
+    events: Vec<Shown>,
+    /// Where the next page begins; none on the last.
+    next_cursor: Option<String>,
+}
+
+/// One thing that happened.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AuditEvent)]
+struct Shown {
+    id: Uuid,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    /// A word of the closed list of events.
+    event: &'static str,
+    /// `success` or `failure`.
+    outcome: &'static str,
+    /// Who did it; none: nobody signed in, or the command line.
+    actor_id: Option<Uuid>,
+    /// Whom it concerns.
+    user_id: Option<Uuid>,
+    session_id: Option<Uuid>,
+    #[schema(value_type = Option<String>)]
+    address: Option<IpAddr>,
+    user_agent: Option<String>,
+    request_id: Option<String>,
+    /// What else there is to know.
+    #[schema(value_type = Object)]
+    data: Map<String, Value>,
+}
+
+impl From<AuditEntry> for Shown {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            id: entry.id,
+            at: entry.at,
+            event: entry.event.as_str(),
+            outcome: entry.outcome.as_str(),
+            actor_id: entry.actor_id,
+            user_id: entry.user_id,
+            session_id: entry.session_id,
+            address: entry.address,
+            user_agent: entry.user_agent,
+            request_id: entry.request_id,
+            data: entry.data,
+        }
+    }
+}
+
+/// Which entries.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Whom it concerns, by id.
+    user: Option<String>,
+    /// Who did it, by id.
+    actor: Option<String>,
+    /// In which session.
+    session: Option<String>,
+    /// What: a word of the list of events.
+    event: Option<String>,
+    /// `success` or `failure`.
+    outcome: Option<String>,
+    /// From where: an address.
+    address: Option<String>,
+    /// From this instant on (RFC 3339).
+    since: Option<String>,
+    /// Before this instant.
+    until: Option<String>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// List what happened, the newest first
+///
+/// Needs `sidegate:audit:read`.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(Wanted),
+    responses(
+        (status = 200, description = "A page of what happened.", body = Page),
+        (status = 403, description = "`permission_denied`"),
+        (status = 422, description = "`validation_failed`"),
+    )
+)]
+pub(super) async fn list(
+    State(services): State<Arc<Services>>,
+    _: Permitted<AuditRead>,
+    Filter(wanted): Filter<Wanted>,
+) -> Result<Json<Page>, Problem> {
+    let id = |text: &str| text.parse::<Uuid>().ok();
+    let limit = filter::limit(wanted.limit.as_deref())?;
+    let which = AuditFilter {
+        user_id: filter::value("user", wanted.user.as_deref(), id)?,
+        actor_id: filter::value("actor", wanted.actor.as_deref(), id)?,
+        session_id: filter::value("session", wanted.session.as_deref(), id)?,
+        address: filter::value("address", wanted.address.as_deref(), |text| text.parse().ok())?,
+        event: filter::value("event", wanted.event.as_deref(), Event::parse)?,
+        outcome: filter::value("outcome", wanted.outcome.as_deref(), Outcome::parse)?,
+        since: filter::instant("since", wanted.since.as_deref())?,
+        until: filter::instant("until", wanted.until.as_deref())?,
+        before: filter::value("cursor", wanted.cursor.as_deref(), filter::read_time_cursor)?,
+    };
+    let mut found = services.accounts.audit(&which, limit + 1).await?;
+    let next_cursor = filter::next(&mut found, limit, |entry| filter::time_cursor(entry.at, entry.id));
+    Ok(Json(Page {
+        events: found.into_iter().map(Shown::from).collect(),
+        next_cursor,
+    }))
+}

@@ -1,0 +1,127 @@
+//! The query of a list: filters, the size of a page, and where it begins.
+
+use axum::extract::{FromRequestParts, Query};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+use super::super::Problem;
+use super::super::body::wrong_field;
+
+/// Rows on a page that names no number.
+const USUAL: u32 = 50;
+/// Rows on a page at most.
+pub(super) const MOST: u32 = 200;
+
+/// The query, in a shape that says `deny_unknown_fields`: a misspelt filter must not show everything. Its fields are texts;
+/// the functions of this file read them, so that a refusal can name the field.
+pub(super) struct Filter<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match Query::<T>::try_from_uri(&parts.uri) {
+            Ok(Query(filter)) => Ok(Self(filter)),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                // axum says which field before it says what is wrong with it.
+                let message = text.rsplit(": ").next().unwrap_or_default();
+                Err(wrong_field(".", message))
+            }
+        }
+    }
+}
+
+/// A value that `parse` reads.
+pub(super) fn value<T>(
+    field: &str,
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    text.map(|text| parse(text).ok_or_else(|| Problem::field(field, "not_accepted", &"this value is not accepted")))
+        .transpose()
+}
+
+/// An instant (RFC 3339).
+pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Problem> {
+    value(field, text, |text| OffsetDateTime::parse(text, &Rfc3339).ok())
+}
+
+/// A text to search for or to compare with. PostgreSQL has no NUL, and refuses it with an error.
+pub(super) fn plain<'a>(field: &str, text: Option<&'a str>) -> Result<Option<&'a str>, Problem> {
+    if text.is_some_and(|text| text.is_empty() || text.len() > 256 || text.chars().any(char::is_control)) {
+        let message = "a text has 1 to 256 bytes, none of them a control character";
+        return Err(Problem::field(field, "not_accepted", &message));
+    }
+    Ok(text)
+}
+
+/// The size of a page.
+pub(super) fn limit(text: Option<&str>) -> Result<u32, Problem> {
+    let Some(text) = text else { return Ok(USUAL) };
+    let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
+    number.ok_or_else(|| Problem::field("limit", "not_accepted", &format!("a number from 1 to {MOST}")))
+}
+
+/// Takes the row that was read beyond the page, and returns where the next page begins.
+pub(super) fn next<T>(rows: &mut Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Option<String> {
+    let limit = limit as usize;
+    if rows.len() <= limit {
+        return None;
+    }
+    rows.truncate(limit);
+    rows.last().map(cursor)
+}
+
+/// A place in a list by id.
+pub(super) fn id_cursor(id: Uuid) -> String {
+    URL_SAFE_NO_PAD.encode(id.as_bytes())
+}
+
+pub(super) fn read_id_cursor(text: &str) -> Option<Uuid> {
+    Uuid::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+}
+
+/// A place in a list by time and id. The time has the microseconds that PostgreSQL keeps.
+pub(super) fn time_cursor(at: OffsetDateTime, id: Uuid) -> String {
+    let micros = i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX);
+    URL_SAFE_NO_PAD.encode([&micros.to_be_bytes()[..], id.as_bytes()].concat())
+}
+
+pub(super) fn read_time_cursor(text: &str) -> Option<(OffsetDateTime, Uuid)> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let (micros, id) = bytes.split_at_checked(8)?;
+    let micros = i64::from_be_bytes(micros.try_into().ok()?);
+    let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
+    Some((at, Uuid::from_slice(id).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_says_where_the_next_page_begins() {
+        let (at, id) = (datetime!(2026-01-31 08:00:00.123456 UTC), Uuid::from_u128(7));
+        assert_eq!(read_time_cursor(&time_cursor(at, id)), Some((at, id)));
+        assert_eq!(read_id_cursor(&id_cursor(id)), Some(id));
+        for wrong in ["", "AAAA", "=", "\u{e4}", &"A".repeat(100)] {
+            assert_eq!(
+                (read_id_cursor(wrong), read_time_cursor(wrong)),
+                (None, None),
+                "{wrong:?}"
+            );
+        }
+        let mut rows = vec![1, 2, 3];
+        assert_eq!(next(&mut rows, 2, ToString::to_string).as_deref(), Some("2"));
+        assert_eq!(rows, [1, 2]);
+        assert_eq!(next(&mut rows, 2, ToString::to_string), None);
+    }
+}

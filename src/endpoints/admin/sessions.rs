@@ -1,0 +1,165 @@
+//! `GET, DELETE /auth/admin/users/{id}/sessions`, `DELETE /auth/admin/users/{id}/sessions/{session_id}`
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::problem::Code;
+use super::super::{Problem, Services};
+use super::id;
+use super::permitted::{Permitted, SessionsRead, SessionsWrite};
+use crate::accounts::{Session, User};
+
+/// The open sessions of somebody.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminSessions, example = json!({"sessions": [{
+    "id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_name": "phone", "user_agent": "curl/8.5.0",
+    "address": "192.0.2.7", "amr": ["pwd"], "created_at": "2026-11-24T20:00:00Z",
+    "last_seen_at": "2026-11-24T20:10:00Z", "expires_at": "2026-12-24T20:10:00Z"
+}]}))]
+pub(super) struct Sessions {
+    sessions: Vec<Shown>,
+}
+
+/// One device on which somebody is signed in.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminSession)]
+struct Shown {
+    id: Uuid,
+    device_name: Option<String>,
+    user_agent: Option<String>,
+    #[schema(value_type = Option<String>)]
+    address: Option<IpAddr>,
+    /// How they proved who they are (RFC 8176).
+    amr: Vec<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    last_seen_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+impl From<Session> for Shown {
+    fn from(session: Session) -> Self {
+        Self {
+            id: session.session_id,
+            device_name: session.device_name,
+            user_agent: session.user_agent,
+            address: session.address,
+            amr: session.amr,
+            created_at: session.started_at,
+            last_seen_at: session.last_seen_at,
+            expires_at: session.expires_at,
+        }
+    }
+}
+
+/// How many sessions were ended.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminSessionsEnded, example = json!({"ended": 2}))]
+pub(super) struct Ended {
+    ended: usize,
+}
+
+async fn find(services: &Services, text: &str) -> Result<User, Problem> {
+    let user = services.accounts.user(id(text, Code::UserNotFound)?).await?;
+    user.ok_or_else(|| Problem::new(Code::UserNotFound))
+}
+
+/// List the open sessions of an account, the last seen first
+///
+/// Needs `sidegate:sessions:read`.
+#[utoipa::path(
+    get,
+    path = "/users/{id}/sessions",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "The account's id.")),
+    responses(
+        (status = 200, description = "Its sessions.", body = Sessions),
+        (status = 403, description = "`permission_denied`"),
+        (status = 404, description = "`user_not_found`"),
+    )
+)]
+pub(super) async fn list(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<SessionsRead>,
+    Path(user): Path<String>,
+) -> Result<Json<Sessions>, Problem> {
+    let user = find(&services, &user).await?;
+    let open = services.accounts.sessions(user.id, permitted.now).await?;
+    Ok(Json(Sessions {
+        sessions: open.into_iter().map(Shown::from).collect(),
+    }))
+}
+
+/// End all sessions of an account
+///
+/// Needs `sidegate:sessions:write`.
+#[utoipa::path(
+    delete,
+    path = "/users/{id}/sessions",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "The account's id.")),
+    responses(
+        (status = 200, description = "Signed out everywhere.", body = Ended),
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
+    )
+)]
+pub(super) async fn end_all(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<SessionsWrite>,
+    Path(user): Path<String>,
+) -> Result<Json<Ended>, Problem> {
+    let user = find(&services, &user).await?;
+    let ended = services
+        .accounts
+        .revoke_sessions(&user, &permitted.by, permitted.now)
+        .await?;
+    Ok(Json(Ended { ended }))
+}
+
+/// End one session of an account
+///
+/// Needs `sidegate:sessions:write`.
+#[utoipa::path(
+    delete,
+    path = "/users/{id}/sessions/{session_id}",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(
+        ("id" = String, Path, description = "The account's id."),
+        ("session_id" = String, Path, description = "The session's id."),
+    ),
+    responses(
+        (status = 204, description = "Ended."),
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`, `session_not_found`"),
+    )
+)]
+pub(super) async fn end(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<SessionsWrite>,
+    Path((user, session)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let user = find(&services, &user).await?;
+    let session = id(&session, Code::SessionNotFound)?;
+    let ended = services
+        .accounts
+        .revoke_session(session, Some(user.id), &permitted.by, permitted.now)
+        .await?;
+    if ended {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::new(Code::SessionNotFound))
+    }
+}

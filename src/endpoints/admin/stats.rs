@@ -1,0 +1,57 @@
+//! `GET /auth/admin/stats`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use super::super::{Problem, Services};
+use super::permitted::{Permitted, StatsRead};
+
+/// How many there are.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "users": 1200, "locked_users": 3, "deleted_users": 41, "open_sessions": 1733, "logins_24h": 310, "online": 87
+}))]
+pub(super) struct Stats {
+    /// Accounts that are not deleted.
+    users: i64,
+    /// Of them, locked.
+    locked_users: i64,
+    /// Deleted ones.
+    deleted_users: i64,
+    open_sessions: i64,
+    /// Within the last 24 hours.
+    logins_24h: i64,
+    /// Users who were seen within the last minutes; `null` when Redis is away, which alone knows.
+    online: Option<u64>,
+}
+
+/// Count accounts, sessions and logins
+///
+/// It reads every account and every open session: for a page that people look at; a monitor scrapes the gauges. Needs `sidegate:stats:read`.
+#[utoipa::path(
+    get,
+    path = "/stats",
+    tag = "admin",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "How many there are.", body = Stats),
+        (status = 403, description = "`permission_denied`"),
+    )
+)]
+pub(super) async fn show(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<StatsRead>,
+) -> Result<Json<Stats>, Problem> {
+    let stats = services.accounts.stats(permitted.now).await?;
+    Ok(Json(Stats {
+        users: stats.users.existing,
+        locked_users: stats.users.locked,
+        deleted_users: stats.users.deleted,
+        open_sessions: stats.open_sessions,
+        logins_24h: stats.logins_24h,
+        online: stats.online,
+    }))
+}

@@ -1,0 +1,303 @@
+//! `GET, POST /auth/admin/users`, `GET, PATCH /auth/admin/users/{id}`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::body::Body;
+use super::super::me::present;
+use super::super::problem::Code;
+use super::super::{Problem, Services};
+use super::filter::{self, Filter};
+use super::id;
+use super::permitted::{Permitted, UsersRead, UsersWrite};
+use crate::accounts::{Deleted, Edit, NewAccount, Page, User};
+use crate::secret::Secret;
+
+/// An account as an operator sees it.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminUser, example = json!({
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com",
+    "email_verified_at": "2026-11-24T20:00:00Z", "username": "alice", "roles": ["staff"], "permissions": [],
+    "profile": {"name": "Alice"}, "locked_until": null, "failed_login_count": 0, "password_changed_at": null,
+    "password_reset_required_at": null, "last_login_at": "2026-11-24T20:10:00Z", "created_at": "2026-11-24T20:00:00Z",
+    "updated_at": "2026-11-24T20:10:00Z", "deleted_at": null
+}))]
+pub(super) struct Shown {
+    id: Uuid,
+    email: String,
+    #[serde(with = "time::serde::rfc3339::option")]
+    email_verified_at: Option<OffsetDateTime>,
+    username: Option<String>,
+    roles: Vec<String>,
+    permissions: Vec<String>,
+    #[schema(value_type = Object)]
+    profile: Map<String, Value>,
+    /// No sign-in before this instant; the year 9999: until somebody unlocks it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    locked_until: Option<OffsetDateTime>,
+    failed_login_count: i32,
+    #[serde(with = "time::serde::rfc3339::option")]
+    password_changed_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    password_reset_required_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    last_login_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    deleted_at: Option<OffsetDateTime>,
+}
+
+impl From<User> for Shown {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            email_verified_at: user.email_verified_at,
+            username: user.username,
+            roles: user.roles,
+            permissions: user.permissions,
+            profile: user.profile,
+            locked_until: user.locked_until,
+            failed_login_count: user.failed_login_count,
+            password_changed_at: user.password_changed_at,
+            password_reset_required_at: user.password_reset_required_at,
+            last_login_at: user.last_login_at,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+            deleted_at: user.deleted_at,
+        }
+    }
+}
+
+/// A page of accounts.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminUsers, example = json!({"users": [{
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com",
+    "email_verified_at": "2026-11-24T20:00:00Z", "username": "alice", "roles": ["staff"], "permissions": [],
+    "profile": {"name": "Alice"}, "locked_until": null, "failed_login_count": 0, "password_changed_at": null,
+    "password_reset_required_at": null, "last_login_at": "2026-11-24T20:10:00Z", "created_at": "2026-11-24T20:00:00Z",
+    "updated_at": "2026-11-24T20:10:00Z", "deleted_at": null
+}], "next_cursor": null}))]
+pub(super) struct Users {
+    users: Vec<Shown>,
+    /// Where the next page begins; none on the last.
+    next_cursor: Option<String>,
+}
+
+/// Which accounts.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// An address or a username begins with this, whatever its case. Reads accounts in order until the page is full.
+    search: Option<String>,
+    /// `exclude` (the default), `include` or `only`.
+    deleted: Option<String>,
+    /// `true`: only locked ones; `false`: none of them.
+    locked: Option<String>,
+    /// Has this role.
+    role: Option<String>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// An account to be made.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = AdminNewUser)]
+#[serde(deny_unknown_fields)]
+pub(super) struct New {
+    email: String,
+    #[serde(default)]
+    username: Option<String>,
+    password: String,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    permissions: Vec<String>,
+    /// Whether you vouch for the address.
+    #[serde(default)]
+    email_verified: bool,
+}
+
+/// What to change. What is left out stays.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = AdminEdit)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Changes {
+    /// Another address; unverified unless `email_verified` says otherwise.
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    email_verified: Option<bool>,
+    /// `null`: none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    #[expect(
+        clippy::option_option,
+        reason = "absent, null, and a value are three things in a merge patch"
+    )]
+    username: Option<Option<String>>,
+    /// All of them.
+    #[serde(default)]
+    roles: Option<Vec<String>>,
+    /// All of them.
+    #[serde(default)]
+    permissions: Option<Vec<String>>,
+    /// Members to set, or (`null`) to remove.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    profile: Option<Map<String, Value>>,
+}
+
+/// List accounts in the order of their making
+///
+/// Needs `sidegate:users:read`.
+#[utoipa::path(
+    get,
+    path = "/users",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(Wanted),
+    responses(
+        (status = 200, description = "A page of accounts.", body = Users),
+        (status = 403, description = "`permission_denied`"),
+        (status = 422, description = "`validation_failed`"),
+    )
+)]
+pub(super) async fn list(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<UsersRead>,
+    Filter(wanted): Filter<Wanted>,
+) -> Result<Json<Users>, Problem> {
+    let limit = filter::limit(wanted.limit.as_deref())?;
+    let deleted = filter::value("deleted", wanted.deleted.as_deref(), |word| match word {
+        "exclude" => Some(Deleted::Exclude),
+        "include" => Some(Deleted::Include),
+        "only" => Some(Deleted::Only),
+        _ => None,
+    })?;
+    let page = Page {
+        after: filter::value("cursor", wanted.cursor.as_deref(), filter::read_id_cursor)?,
+        starts_with: filter::plain("search", wanted.search.as_deref())?,
+        deleted: deleted.unwrap_or_default(),
+        locked: filter::value("locked", wanted.locked.as_deref(), |word| word.parse().ok())?,
+        role: filter::plain("role", wanted.role.as_deref())?,
+        limit: limit + 1,
+    };
+    let mut found = services.accounts.users(page, permitted.now).await?;
+    let next_cursor = filter::next(&mut found, limit, |user| filter::id_cursor(user.id));
+    Ok(Json(Users {
+        users: found.into_iter().map(Shown::from).collect(),
+        next_cursor,
+    }))
+}
+
+/// Create an account
+///
+/// Needs `sidegate:users:write`; with permissions that begin with `sidegate:`, `sidegate:admin`.
+#[utoipa::path(
+    post,
+    path = "/users",
+    tag = "admin",
+    security(("bearer" = [])),
+    request_body(content = New, example = json!({
+        "email": "bob@example.com", "password": "quarrel-lantern-71-osprey", "roles": ["staff"], "email_verified": true
+    })),
+    responses(
+        (status = 201, description = "The account.", body = Shown),
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 409, description = "`email_taken`, `username_taken`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub(super) async fn create(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<UsersWrite>,
+    Body(new): Body<New>,
+) -> Result<(StatusCode, Json<Shown>), Problem> {
+    let password = Secret::new(new.password);
+    let wanted = NewAccount {
+        email: &new.email,
+        username: new.username.as_deref(),
+        password: &password,
+        roles: &new.roles,
+        permissions: &new.permissions,
+        email_verified: new.email_verified,
+    };
+    let made = services.accounts.create(wanted, &permitted.by, permitted.now).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
+}
+
+/// Show an account, also a deleted one
+///
+/// Needs `sidegate:users:read`.
+#[utoipa::path(
+    get,
+    path = "/users/{id}",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "The account's id.")),
+    responses(
+        (status = 200, description = "The account.", body = Shown),
+        (status = 403, description = "`permission_denied`"),
+        (status = 404, description = "`user_not_found`"),
+    )
+)]
+pub(super) async fn show(
+    State(services): State<Arc<Services>>,
+    _: Permitted<UsersRead>,
+    Path(user): Path<String>,
+) -> Result<Json<Shown>, Problem> {
+    let user = services.accounts.any_user(id(&user, Code::UserNotFound)?).await?;
+    user.map(|user| Json(user.into()))
+        .ok_or_else(|| Problem::new(Code::UserNotFound))
+}
+
+/// Change an account
+///
+/// All of it at once or nothing. Its access tokens are outdated. Needs `sidegate:users:write`; to give
+/// or take permissions that begin with `sidegate:`, or to change an account with such that you lack, `sidegate:admin`.
+#[utoipa::path(
+    patch,
+    path = "/users/{id}",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "The account's id.")),
+    request_body(content = Changes, example = json!({"roles": ["staff", "billing"]})),
+    responses(
+        (status = 200, description = "The account as it is now.", body = Shown),
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
+        (status = 409, description = "`email_taken`, `username_taken`, `own_account`"),
+    )
+)]
+pub(super) async fn edit(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<UsersWrite>,
+    Path(user): Path<String>,
+    Body(changes): Body<Changes>,
+) -> Result<Json<Shown>, Problem> {
+    let edit = Edit {
+        email: changes.email.as_deref(),
+        email_verified: changes.email_verified,
+        username: changes.username.as_ref().map(Option::as_deref),
+        roles: changes.roles.as_deref(),
+        permissions: changes.permissions.as_deref(),
+        profile: changes.profile.as_ref(),
+    };
+    let user = id(&user, Code::UserNotFound)?;
+    let user = services.accounts.edit(user, edit, &permitted.by, permitted.now).await?;
+    Ok(Json(user.into()))
+}

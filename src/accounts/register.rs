@@ -132,9 +132,9 @@ impl Accounts {
         let person = Person {
             email: &email,
             username: username.as_deref(),
+            profile: Some(wanted.profile),
         };
-        rules::check(wanted.password.expose(), person, self.settings.password.min_length)
-            .map_err(RegistrationError::Password)?;
+        rules::check(wanted.password.expose(), person, &self.settings.password).map_err(RegistrationError::Password)?;
         profile::check_own(wanted.profile, &self.settings.access_token.profile_claims)?;
 
         // Before the address is looked at: a taken username is said to everybody, or its being said would tell that the

@@ -16,10 +16,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Values of keys that exist.
-const VALUES: &[(&str, &str)] = &[
-    ("auth.registration.mode", "invitation"),
-    ("auth.password.hash", "argon2id"),
-];
+const VALUES: &[(&str, &str)] = &[("auth.registration.mode", "invitation")];
 
 const MESSAGE: &str = "not available in this version";
 

@@ -28,6 +28,7 @@ mod register;
 mod revoker;
 mod sessions;
 pub mod settings;
+mod stuffing;
 pub mod tokens;
 
 use std::sync::Arc;

@@ -106,6 +106,8 @@ metrics! {
     cache_entries: IntGaugeVec = "cache_entries", "Entries held.", ["cache"];
     // Identity API
     login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
+    login_failures: IntCounterVec = "login_failures_total", "Failed logins by cause; the caller is never told which.", ["reason"];
+    login_stuffing_addresses: IntCounterVec = "login_stuffing_addresses_total", "Addresses (IPv6: /64) that failed to sign in to so many different accounts within ten minutes.", ["accounts"];
     registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
     tokens_issued: IntCounterVec = "tokens_issued_total", "Tokens made.", ["type", "grant"];
     refreshes: IntCounterVec = "refresh_total", "Refresh attempts.", ["result"];
@@ -159,6 +161,12 @@ impl Metrics {
     fn prepare(&self) {
         for result in ["success", "bad_credentials", "locked", "rate_limited", "error"] {
             self.login_attempts.with_label_values(&["password", result]);
+        }
+        for reason in ["unknown_account", "wrong_password", "locked"] {
+            self.login_failures.with_label_values(&[reason]);
+        }
+        for accounts in ["10", "100", "1000"] {
+            self.login_stuffing_addresses.with_label_values(&[accounts]);
         }
         for result in ["rotated", "grace", "reuse", "expired", "revoked", "unknown", "error"] {
             self.refreshes.with_label_values(&[result]);

@@ -24,6 +24,7 @@ use std::fmt;
 pub mod audit;
 pub mod cleanup;
 pub mod codes;
+pub mod distinct;
 pub mod id;
 pub mod insight;
 pub mod mail;

@@ -124,6 +124,7 @@ impl Accounts {
             self.record_failure(user.as_ref(), wrong, origin, now)
                 .await
                 .map_err(|error| plain(error.into()))?;
+            self.note_failure(origin.address, identifier.text(), wrong.word()).await;
             return Err((LoginError::BadCredentials, Some(wrong)));
         };
 

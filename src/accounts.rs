@@ -14,6 +14,7 @@
 mod access;
 mod codes;
 mod error;
+mod import;
 mod limits;
 mod login;
 mod mail;
@@ -39,6 +40,7 @@ use uuid::Uuid;
 
 pub use access::SessionOf;
 pub use error::Failure;
+pub use import::{Candidate, Imported, Refusal};
 pub use limits::{Limiter, RateLimited, Take, Taken};
 pub use login::{Attempt, LoginError};
 pub use mail::{Letter, Recipient};

@@ -41,6 +41,7 @@ pub mod sessions;
 pub mod sessions_seen;
 pub mod signing_keys;
 pub mod sql;
+pub mod user_import;
 pub mod users;
 
 pub use self::postgres::Postgres;

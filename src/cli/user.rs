@@ -1,11 +1,14 @@
 //! `sidegate user`: accounts.
 
+mod import;
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::operator::{Answer, Common, Failed, PasswordSource, instant, run as operate};
+use super::output::Format;
 use crate::accounts::{Grant, NewAccount, User};
 use crate::app::Tools;
 use crate::clock;
@@ -44,6 +47,8 @@ pub enum Command {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Import accounts from another system.
+    Import(import::Arguments),
     /// List accounts in the order of their making.
     List {
         /// Only those whose address or username begins with this.
@@ -108,10 +113,11 @@ pub enum Command {
 
 /// Does it.
 pub fn run(args: Args) -> ExitCode {
-    operate(&args.common, async |tools| work(tools, args.command).await)
+    let format = args.common.output;
+    operate(&args.common, async |tools| work(tools, args.command, format).await)
 }
 
-async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
+async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer, Failed> {
     let accounts = &tools.accounts;
     match command {
         Command::Create {
@@ -133,6 +139,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             };
             Ok(Answer::One(shown(&accounts.create(wanted, clock::now()).await?)))
         }
+        Command::Import(arguments) => import::run(tools, &arguments, format).await,
         Command::List {
             starts_with,
             after,

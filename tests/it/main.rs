@@ -29,4 +29,5 @@ mod spine;
 mod store;
 mod streams;
 mod support;
+mod user_import;
 mod verifier;

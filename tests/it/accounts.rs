@@ -1,8 +1,10 @@
 //! The account services against a real PostgreSQL, without the proxy in front: whatever depends on time or on many at
 //! once is told and counted more easily here.
 
+mod abuse;
 mod fixture;
 mod issuer;
 mod login;
+mod model;
 mod refresh;
 mod sessions;

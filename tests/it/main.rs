@@ -10,6 +10,7 @@
     reason = "pub marks what tests may use of the support, as it would in a library"
 )]
 
+mod abuse;
 mod accounts;
 mod architecture;
 mod auth;

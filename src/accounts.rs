@@ -17,7 +17,7 @@ mod error;
 mod import;
 mod limits;
 mod login;
-mod mail;
+pub mod mail;
 pub mod names;
 mod operator;
 mod origin;
@@ -49,7 +49,7 @@ pub use origin::Origin;
 pub use pair::Pair;
 pub use password::Hasher;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
-pub use refresh::RefreshError;
+pub use refresh::{Flights, RefreshError};
 pub use register::{Registration, RegistrationError};
 pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
@@ -76,10 +76,14 @@ pub struct Accounts {
     pub keys: Arc<Keys>,
     /// Hashes passwords.
     pub hasher: Hasher,
+    /// Equal refreshes under way.
+    pub flights: Flights,
     /// Makes ended sessions known.
     pub revoker: Arc<Revoker>,
     /// Counts attempts.
     pub limiter: Limiter,
+    /// Wakes what sends letters.
+    pub letters_wait: tokio::sync::Notify,
     /// Counts everything else.
     pub metrics: Arc<Metrics>,
 }

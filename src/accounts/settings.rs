@@ -5,6 +5,7 @@ mod limits;
 use std::time::Duration;
 
 pub use self::limits::{Limit, Limits, Rate};
+use super::mail::settings::Mail;
 use super::password::Cost;
 use crate::keys::Algorithm;
 use crate::secret::Key32;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub login_limit: LoginLimit,
     /// `auth.limits`.
     pub limits: Limits,
+    /// `auth.mail`; without it no letter is sent.
+    pub mail: Option<Mail>,
 }
 
 /// `auth.access_token`.

@@ -23,6 +23,8 @@ mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod mail;
+mod openapi;
 mod operator;
 mod protocols;
 mod redis_faults;

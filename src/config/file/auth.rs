@@ -1,6 +1,7 @@
 //! `auth:`
 
 mod limits;
+pub mod mail;
 mod settle;
 
 pub use self::limits::Limits;
@@ -52,6 +53,9 @@ pub struct Auth {
     /// Where a browser goes to sign in, for routes with `unauthenticated: login`: a URL, or a path of this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<String>,
+    /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<mail::Mail>,
     /// How long old rows stay.
     pub retention: Retention,
 }
@@ -98,6 +102,8 @@ pub enum LostAnswer {
 pub struct Signing {
     /// For keys that are made from now on.
     pub algorithm: SigningAlgorithm,
+    /// How long a key signs before the next takes over by itself; 0s: only by `sidegate keys rotate`.
+    pub rotate_every: Duration,
 }
 
 /// A signature algorithm for our own tokens.
@@ -195,7 +201,7 @@ pub struct LoginLimit {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Refresh and reset tokens after they ended.
+    /// Refresh and reset tokens after they ended, and letters that could not be sent.
     pub tokens: Duration,
     /// The audit log.
     pub audit: Duration,
@@ -218,6 +224,7 @@ impl Default for Auth {
             limits: Limits::default(),
             session_cookie: None,
             login_url: None,
+            mail: None,
             retention: Retention::default(),
         }
     }
@@ -248,6 +255,7 @@ impl Default for Signing {
     fn default() -> Self {
         Self {
             algorithm: SigningAlgorithm::Es256,
+            rotate_every: Duration::days(90),
         }
     }
 }

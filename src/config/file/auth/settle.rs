@@ -12,6 +12,7 @@ use super::super::super::text::duration::Duration;
 use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
 use super::{Auth, LostAnswer, PasswordHash, RegistrationMode, SigningAlgorithm};
+use crate::accounts::mail::settings::Mail;
 use crate::accounts::password::Cost;
 use crate::accounts::settings;
 use crate::keys::Algorithm;
@@ -32,6 +33,7 @@ impl Auth {
         self.check_paths(at, findings);
         check_audience(&self.audience, &at.key("audience"), findings);
         self.check_tokens(at, findings);
+        self.check_signing(&at.key("signing"), findings);
         self.check_passwords(at, findings);
         self.check_registration(&at.key("registration").key("domains"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
@@ -42,6 +44,10 @@ impl Auth {
             );
         }
 
+        let mail = self
+            .mail
+            .as_ref()
+            .map(|mail| mail.settle(public_url, &at.key("mail"), environment, findings));
         let at_secret = at.key("secret");
         let secret = findings.required(&at_secret, self.secret.as_ref());
         let secret = secret
@@ -51,10 +57,14 @@ impl Auth {
         if issuer.is_none() {
             findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
         }
-        Some(self.settings(issuer?, secret?))
+        let mail = match mail {
+            Some(settled) => Some(settled?),
+            None => None,
+        };
+        Some(self.settings(issuer?, secret?, mail))
     }
 
-    fn settings(&self, issuer: &Url, secret: Key32) -> settings::Settings {
+    fn settings(&self, issuer: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
@@ -79,7 +89,7 @@ impl Auth {
                     SigningAlgorithm::Es256 => Algorithm::Es256,
                     SigningAlgorithm::EdDsa => Algorithm::EdDsa,
                 },
-                rotate_every: None,
+                rotate_every: Some(self.signing.rotate_every.0).filter(|every| !every.is_zero()),
             },
             registration: settings::Registration {
                 mode: match self.registration.mode {
@@ -116,6 +126,7 @@ impl Auth {
                 window: self.login_limit.window.0,
             },
             limits: self.limits.settings(),
+            mail,
         }
     }
 
@@ -190,6 +201,18 @@ impl Auth {
             &token.reuse_grace,
             &(Duration::seconds(0)..=Duration::minutes(5)),
         );
+    }
+
+    fn check_signing(&self, at: &KeyPath, findings: &mut Findings) {
+        // A key is published for two minutes before it signs, and there is never more than one in waiting.
+        let every = &self.signing.rotate_every;
+        if !every.0.is_zero() {
+            findings.range_of(
+                &at.key("rotate_every"),
+                every,
+                &(Duration::minutes(5)..=Duration::days(3650)),
+            );
+        }
     }
 
     fn check_passwords(&self, at: &KeyPath, findings: &mut Findings) {

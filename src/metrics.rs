@@ -110,6 +110,8 @@ metrics! {
     // Identity API
     login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
     mfa_challenges: IntCounterVec = "mfa_challenges_total", "Second factors that were shown.", ["type", "result"];
+    login_failures: IntCounterVec = "login_failures_total", "Failed logins by cause; the caller is never told which.", ["reason"];
+    login_stuffing_addresses: IntCounterVec = "login_stuffing_addresses_total", "Addresses (IPv6: /64) that failed to sign in to so many different accounts within ten minutes.", ["accounts"];
     registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
     password_resets: IntCounterVec = "password_resets_total", "Forgotten passwords: links asked for, and used.", ["stage", "result"];
     email_verifications: IntCounterVec = "email_verifications_total", "Codes that prove an address: asked for, and typed back.", ["stage", "result"];
@@ -182,6 +184,11 @@ impl Metrics {
             for result in ["success", "wrong", "replayed", "invalid_token", "rate_limited", "error"] {
                 self.mfa_challenges.with_label_values(&[kind, result]);
             }
+        for reason in ["unknown_account", "wrong_password", "locked"] {
+            self.login_failures.with_label_values(&[reason]);
+        }
+        for accounts in ["10", "100", "1000"] {
+            self.login_stuffing_addresses.with_label_values(&[accounts]);
         }
         for result in ["rotated", "grace", "reuse", "expired", "revoked", "unknown", "error"] {
             self.refreshes.with_label_values(&[result]);

@@ -25,6 +25,7 @@ pub mod audit;
 pub mod cleanup;
 pub mod codes;
 pub mod factors;
+pub mod distinct;
 pub mod id;
 pub mod insight;
 pub mod invitations;
@@ -44,6 +45,7 @@ pub mod sessions_seen;
 pub mod signing_keys;
 pub mod sql;
 pub mod user_cache;
+pub mod user_import;
 pub mod users;
 
 pub use self::postgres::Postgres;

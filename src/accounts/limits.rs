@@ -5,13 +5,17 @@
 
 mod windows;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
 pub use self::windows::RateLimited;
@@ -86,7 +90,7 @@ impl Limiter {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::warn!(%error, policy, "the limit is counted by this instance alone");
-                self.take_local(policy, key, limit, window, now)
+                self.take_local(policy, &short(key), limit, window, now)
             }
         }
     }
@@ -124,6 +128,16 @@ impl Limiter {
         let retry_after = Duration::from_millis(u64::try_from(length - passed).unwrap_or(1));
         Taken { allowed, retry_after }
     }
+}
+
+/// Longer keys, which are what somebody typed at login, are held as their SHA-256: a hundred thousand of them must not take
+/// what memory their senders like.
+fn short(key: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 128;
+    if key.len() <= LONGEST {
+        return Cow::Borrowed(key);
+    }
+    Cow::Owned(URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
 }
 
 /// The key of an address. Of IPv6 the first 64 bits: one customer has all the rest.
@@ -188,6 +202,17 @@ mod tests {
         assert!(later(90).await.allowed, "half a window later half of it is");
         assert!(later(90).await.allowed);
         assert!(!later(90).await.allowed);
+    }
+
+    #[tokio::test]
+    async fn a_long_name_is_counted_like_a_short_one_and_is_not_kept() {
+        let limiter = without_redis();
+        let long = "a".repeat(60_000);
+        assert!(limiter.take("login_account", &long, 1, MINUTE, NOW).await.allowed);
+        assert!(!limiter.take("login_account", &long, 1, MINUTE, NOW).await.allowed);
+        let other = format!("{long}b");
+        assert!(limiter.take("login_account", &other, 1, MINUTE, NOW).await.allowed);
+        assert!(limiter.local.lock().unwrap().keys().all(|(_, key)| key.len() < 64));
     }
 
     #[test]

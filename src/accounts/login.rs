@@ -149,6 +149,7 @@ impl Accounts {
             self.record_failure(user.as_ref(), device, wrong, origin, now)
                 .await
                 .map_err(|error| plain(error.into()))?;
+            self.note_failure(origin.address, identifier.text(), wrong.word()).await;
             return Err((LoginError::BadCredentials, Some(wrong)));
         };
 

@@ -1,9 +1,23 @@
-//! Addresses and usernames, in the one form in which they are stored, compared and looked up.
+//! Addresses and usernames, in the one form in which they are stored, compared, counted and looked up.
 //!
 //! Two spellings that a person takes for one must be one: otherwise `Alice@example.com` registers beside
-//! `alice@example.com`, and a limit per account is as wide as there are spellings.
+//! `alice@example.com`, and a limit per account is as wide as there are spellings. The canonical form is also the one that
+//! applications see, which compare addresses byte by byte; what was typed is not kept.
+
+mod domain;
+mod scripts;
+
+#[cfg(test)]
+mod properties;
 
 use unicode_normalization::UnicodeNormalization;
+
+/// Longer texts are no names, whatever folding would make of them; NFKC can make one character eighteen.
+const LONGEST_WRITTEN: usize = 1024;
+/// Of the part before the `@` (RFC 5321 section 4.5.3.1.1), in bytes.
+const LOCAL_MAX: usize = 64;
+/// Of an address, in bytes: what fits the path of RFC 5321 section 4.5.3.1.3 without its brackets.
+const ADDRESS_MAX: usize = 254;
 
 /// Why a name is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,31 +28,44 @@ pub enum NameError {
     /// Not a username.
     #[error("a username has 1 to 64 letters, digits, dots, dashes, underscores or plus signs, and no @")]
     NotAUsername,
+    /// Made to be taken for another.
+    #[error("this mixes alphabets, or has letters that are taken for others")]
+    Deceptive,
 }
 
-/// An address in its canonical form: trimmed, NFKC, lower case.
+/// An address in its canonical form: NFKC, lower case, without trailing dots, its domain as DNS writes it.
 ///
 /// # Errors
-/// When it has no local part, no domain, white space, control characters, or is longer than RFC 5321 allows.
+/// When it is not one mailbox at one domain as people have them: no quoted local part, no IP address, no control
+/// character even at its ends, no mixed alphabets, nothing longer than RFC 5321 allows.
 pub fn email(written: &str) -> Result<String, NameError> {
-    let address = fold(written);
-    // After folding, since NFKC turns a full-width ＠ into @.
-    let (local, domain) = address.split_once('@').ok_or(NameError::NotAnAddress)?;
-    let plausible = (1..=64).contains(&local.len())
-        && (1..=253).contains(&domain.len())
-        && address.len() <= 254
-        && !domain.contains('@')
-        && !address
-            .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || "\"<>(),:;\\[]".contains(c))
-        && domain
-            .split('.')
-            .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
-    if plausible {
-        Ok(address)
-    } else {
-        Err(NameError::NotAnAddress)
+    if written.len() > LONGEST_WRITTEN || holds_control(written) {
+        return Err(NameError::NotAnAddress);
     }
+    folded_email(&fold(written))
+}
+
+fn folded_email(folded: &str) -> Result<String, NameError> {
+    // After folding, since NFKC turns a full-width ＠ into @.
+    let (local, domain) = folded.split_once('@').ok_or(NameError::NotAnAddress)?;
+    if local.is_empty() || local.len() > LOCAL_MAX || !local.split('.').all(is_atom) || domain.len() > LONGEST_WRITTEN {
+        return Err(NameError::NotAnAddress);
+    }
+    let domain = domain::canonical(domain)?;
+    if local.len() + 1 + domain.len() > ADDRESS_MAX {
+        return Err(NameError::NotAnAddress);
+    }
+    if scripts::are_mixed(local) || scripts::imitate_ascii(local) {
+        return Err(NameError::Deceptive);
+    }
+    Ok(format!("{local}@{domain}"))
+}
+
+/// `atext` of RFC 5322 section 3.2.3, and the letters of RFC 6531. An empty atom is a dot at an end, or two together.
+fn is_atom(text: &str) -> bool {
+    let allowed =
+        |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii() && !c.is_whitespace();
+    !text.is_empty() && text.chars().all(allowed)
 }
 
 /// A username in its canonical form.
@@ -47,14 +74,20 @@ pub fn email(written: &str) -> Result<String, NameError> {
 /// When it holds anything that could be mistaken in a header, a URL or a log, above all an `@`: a username that is
 /// another's address would be found in the other's place at login.
 pub fn username(written: &str) -> Result<String, NameError> {
-    let name = fold(written);
-    let plausible =
-        (1..=64).contains(&name.chars().count()) && name.chars().all(|c| c.is_alphanumeric() || "._-+".contains(c));
-    if plausible {
-        Ok(name)
-    } else {
-        Err(NameError::NotAUsername)
+    if written.len() > LONGEST_WRITTEN || holds_control(written) {
+        return Err(NameError::NotAUsername);
     }
+    let name = fold(written);
+    let plausible = (1..=64).contains(&name.chars().count())
+        && !name.starts_with('.')
+        && name.chars().all(|c| c.is_alphanumeric() || "._-+".contains(c));
+    if !plausible {
+        return Err(NameError::NotAUsername);
+    }
+    if scripts::are_mixed(&name) || scripts::imitate_ascii(&name) {
+        return Err(NameError::Deceptive);
+    }
+    Ok(name)
 }
 
 /// Whatever a person typed as their name at login.
@@ -72,7 +105,7 @@ impl Identifier {
     pub fn read(written: &str) -> Self {
         let folded = fold(written);
         if folded.contains('@') {
-            Self::Email(folded)
+            Self::Email(folded_email(&folded).unwrap_or(folded))
         } else {
             Self::Username(folded)
         }
@@ -86,10 +119,31 @@ impl Identifier {
     }
 }
 
-/// NFKC and lower case can undo each other once; the second NFKC makes folding a folded name change nothing.
+/// A line break at an end would be trimmed away, but who sends one tries something.
+fn holds_control(written: &str) -> bool {
+    written.chars().any(char::is_control)
+}
+
+/// NFKC, lower case, nothing at the ends. Each can undo the others: repeated until folding changes nothing, which for all
+/// of Unicode is the second or third time.
 fn fold(written: &str) -> String {
-    let lower = written.trim().nfkc().collect::<String>().to_lowercase();
-    lower.nfkc().collect()
+    let mut text = fold_once(written);
+    for _ in 0..8 {
+        let again = fold_once(&text);
+        if again == text {
+            break;
+        }
+        text = again;
+    }
+    text
+}
+
+fn fold_once(text: &str) -> String {
+    // The two small sigmas are one letter: which is written depends on what follows.
+    let lower = text.nfkc().collect::<String>().to_lowercase().replace('ς', "σ");
+    let folded: String = lower.nfkc().collect();
+    let trailing = |c: char| c.is_whitespace() || c == '.';
+    folded.trim_start().trim_end_matches(trailing).to_owned()
 }
 
 #[cfg(test)]
@@ -100,45 +154,68 @@ mod tests {
     fn spellings_of_one_address_are_one_address() {
         for spelling in [
             "alice@example.com",
-            " Alice@Example.COM\n",
+            " Alice@Example.COM ",
             "ＡＬＩＣＥ＠example.com",
-            "alice@exa\u{337}mple.com",
+            "alice@example.com.",
+            "alice@example.com. ..",
+            "ａlice@EXAMPLE。com",
+            "\u{a0}alice@example.com\u{3000}",
         ] {
-            let read = email(spelling);
-            if spelling.contains('\u{337}') {
-                assert_ne!(
-                    read.as_deref(),
-                    Ok("alice@example.com"),
-                    "a combining mark is another letter"
-                );
-            } else {
-                assert_eq!(read.as_deref(), Ok("alice@example.com"), "{spelling:?}");
-            }
+            assert_eq!(email(spelling).as_deref(), Ok("alice@example.com"), "{spelling:?}");
+            assert_eq!(Identifier::read(spelling).text(), "alice@example.com", "{spelling:?}");
         }
-    }
-
-    #[test]
-    fn folding_twice_changes_nothing() {
-        for name in ["İstanbul@x.test", "ſ@x.test", "ẞ@x.test", "ﬁ@x.test", "Å@x.test"] {
-            assert_eq!(fold(&fold(name)), fold(name), "{name}");
-        }
+        assert_ne!(
+            email("alice@exa\u{337}mple.com").as_deref(),
+            Ok("alice@example.com"),
+            "a combining mark is another letter"
+        );
+        assert_ne!(
+            email("alice+x@example.com"),
+            email("alice@example.com"),
+            "whose tags are is not ours to say"
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        let long = format!("{}@example.com", "a".repeat(65));
+        let long_local = format!("{}@example.com", "a".repeat(65));
+        let domain = format!("{}example.com", "a.".repeat(89));
+        let (fits, longer) = (
+            format!("{}@{domain}", "a".repeat(64)),
+            format!("{}b@{domain}c", "a".repeat(64)),
+        );
+        assert_eq!(fits.len(), 254);
+        assert!(email(&fits).is_ok(), "254 bytes");
         for wrong in [
             "",
             "alice",
             "@example.com",
             "alice@",
+            "@",
             "a@b@c",
+            "a@b＠c",
             "a b@c.d",
             "a@b..c",
             "a@-b.c",
             "a\r\n@b.c",
+            "a@b.c\n",
+            "\u{0}a@b.c",
             "\"a\"@b.c",
-            &long,
+            "\"a b\"@b.c",
+            "a(b)@b.c",
+            "<a@b.c>",
+            "a,b@c.d",
+            ".a@b.c",
+            "a.@b.c",
+            "a..b@c.d",
+            "a@[192.0.2.1]",
+            "a@[IPv6:2001:db8::1]",
+            "a@192.0.2.1",
+            "a@b_c.d",
+            &long_local,
+            &longer,
+            &"a".repeat(255),
+            &format!("a@{}", "\u{fdfa}".repeat(300)),
         ] {
             assert_eq!(email(wrong), Err(NameError::NotAnAddress), "{wrong:?}");
         }
@@ -146,11 +223,46 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_made_to_be_taken_for_another_is_refused() {
+        for wrong in [
+            "p\u{430}ypal@example.com",
+            "support@p\u{430}ypal.com",
+            "\u{430}\u{440}\u{440}\u{4cf}\u{435}@example.com",
+            "ali\u{200b}ce@example.com",
+        ] {
+            assert_eq!(email(wrong), Err(NameError::Deceptive), "{wrong:?}");
+        }
+        for right in ["müller@example.com", "алиса@пример.example", "田中@例え.example"] {
+            assert!(email(right).is_ok(), "{right:?}");
+        }
+        for wrong in ["p\u{430}ypal", "\u{430}\u{440}\u{440}\u{4cf}\u{435}"] {
+            assert_eq!(username(wrong), Err(NameError::Deceptive), "{wrong:?}");
+        }
+        assert_eq!(username("Алиса").as_deref(), Ok("алиса"));
+    }
+
+    #[test]
     fn a_username_cannot_look_like_an_address_or_break_a_header() {
-        assert_eq!(username(" Alice.B-1 "), Ok("alice.b-1".into()));
-        for wrong in ["", "a@b", "a b", "a\nb", "a,b", "a/b", "a＠b", &"a".repeat(65)] {
+        for spelling in ["Alice.B-1", " alice.b-1 ", "alice.b-1.", "ALICE.b-1. .", "ａlice.b-1"] {
+            assert_eq!(username(spelling).as_deref(), Ok("alice.b-1"), "{spelling:?}");
+        }
+        for wrong in [
+            "",
+            ".",
+            ".alice",
+            "a@b",
+            "a b",
+            "a\nb",
+            "a\n",
+            "a,b",
+            "a/b",
+            "a＠b",
+            &"a".repeat(65),
+            &"a".repeat(2000),
+        ] {
             assert_eq!(username(wrong), Err(NameError::NotAUsername), "{wrong:?}");
         }
+        assert_eq!(username("ΟΔΥΣΣΕΥΣ"), username("οδυσσευσ"));
     }
 
     #[test]
@@ -159,7 +271,11 @@ mod tests {
             Identifier::read("Alice@x.test"),
             Identifier::Email("alice@x.test".into())
         );
-        assert_eq!(Identifier::read("ALICE"), Identifier::Username("alice".into()));
+        assert_eq!(Identifier::read("ALICE."), Identifier::Username("alice".into()));
         assert_eq!(Identifier::read("a＠x"), Identifier::Email("a@x".into()));
+        assert_eq!(
+            Identifier::read("alice@bücher.example"),
+            Identifier::Email("alice@xn--bcher-kva.example".into())
+        );
     }
 }

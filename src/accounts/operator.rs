@@ -248,8 +248,12 @@ impl Accounts {
     fn check_password(&self, password: &Secret, email: &str, username: Option<&str>) -> Result<(), OperatorError> {
         rules::check(
             password.expose(),
-            Person { email, username },
-            self.settings.password.min_length,
+            Person {
+                email,
+                username,
+                ..Person::default()
+            },
+            &self.settings.password,
         )
         .map_err(OperatorError::Password)
     }

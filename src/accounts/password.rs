@@ -1,8 +1,13 @@
 //! Passwords: which are accepted, and how they are hashed and verified.
 
-pub mod bcrypt;
+mod argon2;
+mod bcrypt;
 pub mod hasher;
 pub mod rules;
+mod scheme;
 
+pub use argon2::Cost;
 pub use hasher::{HashError, Hasher};
 pub use rules::Weakness;
+pub use scheme::Verified;
+pub(crate) use scheme::{Scheme, is_known};

@@ -108,7 +108,7 @@ impl Accounts {
 
     /// Whether a new password is one that we accept.
     pub(super) fn judge_password(&self, password: &Secret, person: Person<'_>) -> Result<(), Weakness> {
-        rules::check(password.expose(), person, self.settings.password.min_length)
+        rules::check(password.expose(), person, &self.settings.password)
     }
 }
 
@@ -117,5 +117,6 @@ pub(super) fn known_of(user: &User) -> Person<'_> {
     Person {
         email: &user.email,
         username: user.username.as_deref(),
+        profile: Some(&user.profile),
     }
 }

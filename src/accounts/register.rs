@@ -154,6 +154,7 @@ impl Accounts {
         let person = Person {
             email: &email,
             username: username.as_deref(),
+            profile: Some(wanted.profile),
         };
         self.judge_password(wanted.password, person)
             .map_err(RegistrationError::Password)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 use super::mail::settings::Mail;
+use super::password::Cost;
 use crate::keys::Algorithm;
 use crate::secret::Key32;
 
@@ -125,8 +126,12 @@ pub enum RegistrationMode {
 /// `auth.password`.
 #[derive(Clone, Debug)]
 pub struct Password {
+    /// With what new passwords are hashed; a hash of any known make verifies.
+    pub hash: PasswordHash,
     /// The cost of bcrypt: each step doubles the work. 12 takes about 0.3 s.
     pub cost: u32,
+    /// The cost of argon2id.
+    pub argon2: Cost,
     /// In characters; 8.
     pub min_length: usize,
     /// Threads that hash.
@@ -135,6 +140,16 @@ pub struct Password {
     pub queue: usize,
     /// How long a job may wait; after that nobody waits for it any more.
     pub wait: Duration,
+}
+
+/// `auth.password.hash`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum PasswordHash {
+    /// `$2b$`
+    #[default]
+    Bcrypt,
+    /// `$argon2id$`
+    Argon2id,
 }
 
 /// `auth.lockout`.
@@ -204,7 +219,9 @@ impl Default for Signing {
 impl Default for Password {
     fn default() -> Self {
         Self {
+            hash: PasswordHash::default(),
             cost: 12,
+            argon2: Cost::default(),
             min_length: 8,
             workers: 2,
             queue: 64,

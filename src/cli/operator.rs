@@ -104,7 +104,7 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    fn render(&self, format: Format) -> String {
+    pub(super) fn render(&self, format: Format) -> String {
         let json = |value: &Value| format!("{value:#}\n");
         match (self, format) {
             (Self::Done(sentence), Format::Table) => format!("{sentence}\n"),

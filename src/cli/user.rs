@@ -1,5 +1,6 @@
 //! `sidegate user`: accounts.
 
+mod import;
 mod invitations;
 
 use std::process::ExitCode;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::operator::{Answer, Common, Failed, PasswordSource, instant, run as operate};
+use super::output::Format;
 use crate::accounts::{Deleted, Grant, NewAccount, Operator, Page, User};
 use crate::app::Tools;
 use crate::clock;
@@ -45,6 +47,8 @@ pub enum Command {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Import accounts from another system.
+    Import(import::Arguments),
     /// List accounts in the order of their making.
     List(List),
     /// Show one account.
@@ -181,10 +185,11 @@ impl List {
 
 /// Does it.
 pub fn run(args: Args) -> ExitCode {
-    operate(&args.common, async |tools| work(tools, args.command).await)
+    let format = args.common.output;
+    operate(&args.common, async |tools| work(tools, args.command, format).await)
 }
 
-async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
+async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer, Failed> {
     let accounts = &tools.accounts;
     let by = Operator::default();
     match command {
@@ -207,6 +212,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             };
             Ok(Answer::One(shown(&accounts.create(wanted, &by, clock::now()).await?)))
         }
+        Command::Import(arguments) => import::run(tools, &arguments, format).await,
         Command::List(list) => {
             let found = accounts.users(list.page(), clock::now()).await?;
             let columns = &["id", "email", "username", "roles", "locked_until", "last_login_at"];

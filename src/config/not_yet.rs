@@ -7,7 +7,7 @@ use super::path::{KeyPath, Segment};
 const KEYS: &[&str] = &["server.tls", "observability.tracing"];
 
 /// Values of keys that exist.
-const VALUES: &[(&str, &str)] = &[("auth.password.hash", "argon2id")];
+const VALUES: &[(&str, &str)] = &[];
 
 const MESSAGE: &str = "not available in this version";
 

@@ -74,6 +74,11 @@ impl Keys {
         self.key(&format!("code:{purpose}"), of)
     }
 
+    /// The accounts that an address failed to sign in to.
+    pub(super) fn failed_accounts(&self, address: &str) -> String {
+        self.key("failedaccounts", address)
+    }
+
     fn key(&self, resource: &str, identifier: &str) -> String {
         let identifier = if identifier.len() > LONGEST {
             Cow::Owned(hex(

@@ -18,7 +18,7 @@ pub const USERNAME_IS_TAKEN: &str = "users_username_is_taken";
 pub struct User {
     /// Its key, and the claim `sub`.
     pub id: Uuid,
-    /// The address, as it was typed.
+    /// The address, in its canonical form.
     pub email: String,
     /// A second name to sign in with; never holds an `@`.
     pub username: Option<String>,

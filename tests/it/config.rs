@@ -233,6 +233,31 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "  audience: [app]\n",
+        "  audience: [app]\n  password: { hash: scrypt }\n",
+        r#"auth.password.hash: expected bcrypt | argon2id, got "scrypt""#,
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  password: { hash: argon2id, memory: 32KiB }\n",
+        "auth.password.memory: expected 64KiB to 1GiB, got 32KiB",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  password: { hash: argon2id, memory: 1GiB, workers: 5 }\n",
+        "auth.password.memory: expected at most 4GiB for all 5 workers together, got 1GiB",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  password: { iterations: 0 }\n",
+        "auth.password.iterations: expected 1 to 64, got 0",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  limits: { mfa: { per_account: 0/1m } }\n",
+        r#"auth.limits.mfa.per_account: expected a rate such as 10/1m, got "0/1m""#,
+    ),
+    (
+        "  audience: [app]\n",
         "  audience: [app]\n  access_token: { jitter: 5 }\n",
         "auth.access_token.jitter: expected a percentage from 0% to 100%, got 5",
     ),
@@ -734,7 +759,7 @@ fn sidegate_yaml_shows_every_key_with_its_default() {
     let both = |file: &config::File| {
         let auth = file.auth.clone().unwrap();
         format!(
-            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
+            "{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
             file.server.limits,
             file.server.shutdown,
             file.server.listen,
@@ -745,6 +770,7 @@ fn sidegate_yaml_shows_every_key_with_its_default() {
             auth.password,
             auth.lockout,
             auth.login_limit,
+            auth.limits,
             auth.retention,
             file.observability
         )

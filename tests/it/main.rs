@@ -10,6 +10,7 @@
     reason = "pub marks what tests may use of the support, as it would in a library"
 )]
 
+mod abuse;
 mod accounts;
 mod admin;
 mod alike;
@@ -37,4 +38,5 @@ mod spine;
 mod store;
 mod streams;
 mod support;
+mod user_import;
 mod verifier;

@@ -3,7 +3,10 @@
 //! After NIST SP 800-63B section 3.1.1.2: long enough, not common, not guessable from what is known of the person; no
 //! rules about character classes, no expiry.
 
-use super::bcrypt::MAX_BYTES;
+use serde_json::{Map, Value};
+
+use super::Scheme;
+use crate::accounts::settings;
 
 /// The 3,000 most used passwords of at least 8 characters, the most used first, out of the frequency list of the crate
 /// `zxcvbn` 3.1 (MIT), which took them from public breaches. Lower case.
@@ -16,6 +19,8 @@ pub struct Person<'a> {
     pub email: &'a str,
     /// Their username.
     pub username: Option<&'a str>,
+    /// What they say of themselves; their names are in there.
+    pub profile: Option<&'a Map<String, Value>>,
 }
 
 /// Why a password is not accepted.
@@ -23,8 +28,8 @@ pub struct Person<'a> {
 pub enum Weakness {
     /// Fewer characters than this.
     TooShort(usize),
-    /// More bytes than bcrypt reads.
-    TooLong,
+    /// More bytes than this, which the hash would not read.
+    TooLong(usize),
     /// One of the most used passwords.
     Common,
     /// Made of the person's address or name, or of the product's name.
@@ -38,7 +43,7 @@ impl Weakness {
     pub const fn code(self) -> &'static str {
         match self {
             Self::TooShort(_) => "password_too_short",
-            Self::TooLong => "password_too_long",
+            Self::TooLong(_) => "password_too_long",
             Self::Common => "password_common",
             Self::Similar => "password_similar",
             Self::Guessable => "password_guessable",
@@ -50,11 +55,9 @@ impl std::fmt::Display for Weakness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::TooShort(min) => write!(f, "a password has at least {min} characters"),
-            Self::TooLong => write!(f, "a password has at most {MAX_BYTES} bytes"),
+            Self::TooLong(max) => write!(f, "a password has at most {max} bytes"),
             Self::Common => f.write_str("this is one of the most used passwords"),
-            Self::Similar => {
-                f.write_str("the password is too close to the address, the username or the product's name")
-            }
+            Self::Similar => f.write_str("the password is too close to the address, the name or the product's name"),
             Self::Guessable => f.write_str("this password is easy to guess; three or four unrelated words are not"),
         }
     }
@@ -63,16 +66,20 @@ impl std::fmt::Display for Weakness {
 /// Words that stand for this product.
 const PRODUCT: [&str; 2] = ["sidegate", "side gate"];
 
-/// Judges a password. The cheap rules go first; zxcvbn takes milliseconds and sees at most 72 bytes.
+/// Members of a profile that are names.
+const NAMES: [&str; 5] = ["name", "given_name", "family_name", "middle_name", "nickname"];
+
+/// Judges a password. The cheap rules go first; zxcvbn takes milliseconds, and looks at 100 characters at most.
 ///
 /// # Errors
 /// With the first rule that it breaks.
-pub fn check(password: &str, person: Person<'_>, min_length: usize) -> Result<(), Weakness> {
-    if password.chars().count() < min_length {
-        return Err(Weakness::TooShort(min_length));
+pub fn check(password: &str, person: Person<'_>, settings: &settings::Password) -> Result<(), Weakness> {
+    if password.chars().count() < settings.min_length {
+        return Err(Weakness::TooShort(settings.min_length));
     }
-    if password.len() > MAX_BYTES {
-        return Err(Weakness::TooLong);
+    let max_bytes = Scheme::of(settings).max_bytes();
+    if password.len() > max_bytes {
+        return Err(Weakness::TooLong(max_bytes));
     }
     let lower = password.to_lowercase();
     if COMMON.lines().any(|common| common == lower) {
@@ -89,23 +96,34 @@ pub fn check(password: &str, person: Person<'_>, min_length: usize) -> Result<()
     Ok(())
 }
 
-/// The address, its local part, the name of its domain, the username, the product: in lower case, at least 4 characters,
-/// since shorter ones are part of half of all good passwords.
+/// The address, its local part, the name of its domain, the username, the person's names one by one and as they are
+/// written together, the product: in lower case, at least 4 characters, since shorter ones are part of half of all good
+/// passwords.
 fn known_words(person: Person<'_>) -> Vec<String> {
     let (local, domain) = person.email.split_once('@').unwrap_or((person.email, ""));
     let domain_name = domain.split('.').next().unwrap_or_default();
-    [
+    let fixed = [
         person.email,
         local,
         domain,
         domain_name,
         person.username.unwrap_or_default(),
-    ]
-    .into_iter()
-    .chain(PRODUCT)
-    .map(str::to_lowercase)
-    .filter(|word| word.chars().count() >= 4)
-    .collect()
+    ];
+    let members = person.profile.into_iter().flatten();
+    let names = members.filter(|(member, _)| NAMES.contains(&member.as_str()));
+    let names = names.filter_map(|(_, name)| name.as_str()).collect::<Vec<_>>();
+    let together = names.iter().map(|name| name.split_whitespace().collect::<String>());
+    let apart = names.iter().flat_map(|name| name.split_whitespace()).map(str::to_owned);
+    fixed
+        .into_iter()
+        .chain(PRODUCT)
+        .chain(names.iter().copied())
+        .map(str::to_owned)
+        .chain(together)
+        .chain(apart)
+        .map(|word| word.to_lowercase())
+        .filter(|word| word.chars().count() >= 4)
+        .collect()
 }
 
 /// Whether the password is the word, backwards too, with little around it.
@@ -118,17 +136,22 @@ fn similar(password: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    fn judged_by(settings: &settings::Password, password: &str) -> Result<(), Weakness> {
+        let profile = json!({ "name": "Alice Pleasance Hargreaves", "nickname": "Tweedledum", "city": "Daresbury" });
+        let person = Person {
+            email: "alice.liddell@wonderland.test",
+            username: Some("whiterabbit"),
+            profile: profile.as_object(),
+        };
+        check(password, person, settings)
+    }
+
     fn judged(password: &str) -> Result<(), Weakness> {
-        check(
-            password,
-            Person {
-                email: "alice.liddell@wonderland.test",
-                username: Some("whiterabbit"),
-            },
-            8,
-        )
+        judged_by(&settings::Password::default(), password)
     }
 
     #[test]
@@ -139,10 +162,36 @@ mod tests {
     }
 
     #[test]
-    fn length_is_counted_in_characters_below_and_in_bytes_above() {
+    fn eight_characters_are_the_fewest() {
         assert_eq!(judged("kT9#vq2"), Err(Weakness::TooShort(8)));
-        assert_eq!(judged(&"й".repeat(37)), Err(Weakness::TooLong));
-        assert_eq!(judged(&"ab7Q".repeat(19)), Err(Weakness::TooLong));
+        assert_ne!(judged("kT9#vq2L"), Err(Weakness::TooShort(8)));
+        assert_eq!(judged("йцфячс9"), Err(Weakness::TooShort(8)), "characters, not bytes");
+    }
+
+    #[test]
+    fn seventy_two_bytes_are_the_most_for_bcrypt_and_not_for_argon2id() {
+        let mut long = "quarrel lantern osprey 71 tepid gravel walnut 19 marble thicket copper 5".to_owned();
+        assert_eq!(long.len(), 72);
+        assert_eq!(judged(&long), Ok(()));
+        long.push('x');
+        assert_eq!(judged(&long), Err(Weakness::TooLong(72)));
+        assert_eq!(
+            judged(&"й".repeat(37)),
+            Err(Weakness::TooLong(72)),
+            "bytes, not characters"
+        );
+
+        let argon2id = settings::Password {
+            hash: settings::PasswordHash::Argon2id,
+            ..settings::Password::default()
+        };
+        assert_eq!(judged_by(&argon2id, &long), Ok(()));
+        let longest = format!("{long}{}", "y".repeat(1024 - long.len()));
+        assert_eq!(judged_by(&argon2id, &longest), Ok(()));
+        assert_eq!(
+            judged_by(&argon2id, &format!("{longest}y")),
+            Err(Weakness::TooLong(1024))
+        );
     }
 
     #[test]
@@ -150,6 +199,9 @@ mod tests {
         for common in ["password", "PassWord", "12345678", "trustno1", "sunshine"] {
             assert_eq!(judged(common), Err(Weakness::Common), "{common}");
         }
+        let last = COMMON.lines().last().unwrap();
+        assert_eq!(judged(last), Err(Weakness::Common), "{last}");
+        assert_ne!(judged(&format!("{last} zq#7")), Err(Weakness::Common), "a near miss");
         assert_eq!(COMMON.lines().count(), 3000);
         assert!(
             COMMON
@@ -163,10 +215,14 @@ mod tests {
         for similar in [
             "alice.liddell",
             "Alice.Liddell1",
+            "alice.liddell@wonderland.test",
             "whiterabbit!9",
             "tibbaretihw",
             "wonderland7",
             "sidegate2026",
+            "Hargreaves77",
+            "alicepleasancehargreaves",
+            "Tweedledum#4",
         ] {
             assert_eq!(judged(similar), Err(Weakness::Similar), "{similar}");
         }
@@ -175,6 +231,11 @@ mod tests {
             Ok(()),
             "with enough around it, it is another"
         );
+        assert_ne!(
+            judged("Daresbury#k4"),
+            Err(Weakness::Similar),
+            "not everything said of oneself is a name"
+        );
     }
 
     #[test]
@@ -182,5 +243,11 @@ mod tests {
         for guessable in ["qwertyuiop[]", "aaaaaaaaaaaa", "19841984", "abcdefghijk", "Summer2026"] {
             assert!(judged(guessable).is_err(), "{guessable}");
         }
+        assert_eq!(judged("aaaaaaaaaaaa"), Err(Weakness::Guessable));
+        assert_eq!(
+            judged("aaaaaaaaaaaa kv#2 osprey"),
+            Ok(()),
+            "the same with something that is not"
+        );
     }
 }

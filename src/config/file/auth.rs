@@ -18,6 +18,7 @@ use super::super::text::duration::Duration;
 use super::super::text::percentage::Percentage;
 
 use super::super::text::secret::SecretSource;
+use super::super::text::size::Size;
 
 pub use email::Email;
 pub use password_reset::PasswordReset;
@@ -139,6 +140,12 @@ pub struct Password {
     pub hash: PasswordHash,
     /// bcrypt's cost: one more doubles the time.
     pub cost: u8,
+    /// argon2id: what one hash fills; times `workers` is what all may take.
+    pub memory: Size,
+    /// argon2id: how often it is filled.
+    pub iterations: u8,
+    /// argon2id: lanes.
+    pub parallelism: u8,
     /// Fewest characters of a new password.
     pub min_length: u8,
     /// Threads that hash, at low priority.
@@ -153,8 +160,10 @@ pub struct Password {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordHash {
-    /// bcrypt, `$2b$`.
+    /// bcrypt, `$2b$`; at most 72 bytes.
     Bcrypt,
+    /// Argon2id, `$argon2id$`; fills memory.
+    Argon2id,
 }
 
 /// What happens to an account after wrong passwords.
@@ -254,6 +263,9 @@ impl Default for Password {
         Self {
             hash: PasswordHash::Bcrypt,
             cost: 12,
+            memory: Size::mib(19),
+            iterations: 2,
+            parallelism: 1,
             min_length: 8,
             workers: 2,
             queue: 64,

@@ -99,7 +99,7 @@ mod tests {
         }
         let weaknesses = [
             Weakness::TooShort(8),
-            Weakness::TooLong,
+            Weakness::TooLong(72),
             Weakness::Common,
             Weakness::Similar,
             Weakness::Guessable,

@@ -9,12 +9,17 @@ use super::super::super::interpolate::Environment;
 use super::super::super::path::KeyPath;
 use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
+use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
-use super::{Auth, LostAnswer, SigningAlgorithm};
+use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm};
 use crate::accounts::mail::settings::Mail;
+use crate::accounts::password::Cost;
 use crate::accounts::settings;
 use crate::keys::Algorithm;
 use crate::secret::{Key32, Secret};
+
+/// What hashing may take at most, all workers together.
+const MOST_HASH_MEMORY: Size = Size::mib(4096);
 
 impl Auth {
     /// `None` when something is wrong; `findings` says what.
@@ -93,7 +98,16 @@ impl Auth {
             email: self.email.settings(),
             password_reset: self.password_reset.settings(),
             password: settings::Password {
+                hash: match self.password.hash {
+                    PasswordHash::Bcrypt => settings::PasswordHash::Bcrypt,
+                    PasswordHash::Argon2id => settings::PasswordHash::Argon2id,
+                },
                 cost: self.password.cost.into(),
+                argon2: Cost {
+                    memory_kib: u32::try_from(self.password.memory.0 >> 10).unwrap_or(u32::MAX),
+                    iterations: self.password.iterations.into(),
+                    parallelism: self.password.parallelism.into(),
+                },
                 min_length: self.password.min_length.into(),
                 workers: self.password.workers.into(),
                 queue: self.password.queue.into(),
@@ -210,6 +224,7 @@ impl Auth {
                 "is below 10: stolen hashes would be cheap to guess; for tests only",
             );
         }
+        self.check_argon2(&password, findings);
         findings.range(&password.key("min_length"), self.password.min_length.into(), 8..=64);
         findings.range(&password.key("workers"), self.password.workers.into(), 1..=64);
         findings.range(&password.key("queue"), self.password.queue.into(), 1..=10_000);
@@ -239,6 +254,31 @@ impl Auth {
         );
         let window = Duration::seconds(1)..=Duration::days(1);
         findings.range_of(&limit.key("window"), &self.login_limit.window, &window);
+    }
+
+    /// Checked with bcrypt too: a value that starts to count with the next edit must be right by then.
+    fn check_argon2(&self, at: &KeyPath, findings: &mut Findings) {
+        let password = &self.password;
+        let memory = at.key("memory");
+        if !(Size::kib(64)..=Size::mib(1024)).contains(&password.memory) {
+            findings.expected(&memory, "64KiB to 1GiB", password.memory);
+        } else if password.memory.0 * u64::from(password.workers) > MOST_HASH_MEMORY.0 {
+            // A container that is killed for its memory signs nobody in, and proxies nothing either.
+            let expected = format!(
+                "at most {MOST_HASH_MEMORY} for all {} workers together",
+                password.workers
+            );
+            findings.expected(&memory, expected, password.memory);
+        }
+        findings.range(&at.key("iterations"), password.iterations.into(), 1..=64);
+        findings.range(&at.key("parallelism"), password.parallelism.into(), 1..=64);
+        let weak = password.memory < Size::mib(7) || password.memory < Size::mib(19) && password.iterations < 2;
+        if password.hash == PasswordHash::Argon2id && weak {
+            findings.warn(
+                &memory,
+                "is little: stolen hashes would be cheap to guess; for tests only",
+            );
+        }
     }
 }
 

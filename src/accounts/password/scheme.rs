@@ -1,0 +1,164 @@
+//! With what new passwords are hashed, and how to tell what an old one was hashed with.
+
+use super::argon2::{self, Cost, Stored};
+use super::bcrypt;
+use crate::accounts::settings::{Password, PasswordHash};
+
+/// What new hashes are made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// `$2b$`
+    Bcrypt {
+        /// Each step doubles the work.
+        cost: u32,
+    },
+    /// `$argon2id$`
+    Argon2id(Cost),
+}
+
+/// What verifying a password against a hash showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// It is the password.
+    pub matches: bool,
+    /// The hash was made in another way than today's, and should be replaced while the password is at hand.
+    pub outdated: bool,
+}
+
+impl Scheme {
+    pub(crate) const fn of(settings: &Password) -> Self {
+        match settings.hash {
+            PasswordHash::Bcrypt => Self::Bcrypt { cost: settings.cost },
+            PasswordHash::Argon2id => Self::Argon2id(settings.argon2),
+        }
+    }
+
+    /// The label of metrics.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Bcrypt { .. } => "bcrypt",
+            Self::Argon2id(_) => "argon2id",
+        }
+    }
+
+    /// The most bytes that a password may have. More are refused and never cut.
+    pub(super) const fn max_bytes(self) -> usize {
+        match self {
+            Self::Bcrypt { .. } => bcrypt::MAX_BYTES,
+            Self::Argon2id(_) => argon2::MAX_BYTES,
+        }
+    }
+
+    pub(super) fn hash(self, password: &str) -> Result<String, String> {
+        match self {
+            Self::Bcrypt { cost } => bcrypt::hash(password, cost),
+            Self::Argon2id(cost) => argon2::hash(password, cost),
+        }
+    }
+
+    /// Verifies against a hash of any known make; also names the make, for metrics.
+    pub(super) fn verify(self, password: &str, hash: &str) -> (&'static str, Result<Verified, String>) {
+        if bcrypt::PREFIXES.into_iter().any(|prefix| hash.starts_with(prefix)) {
+            let verified = bcrypt::cost_of(hash).and_then(|cost| {
+                Ok(Verified {
+                    matches: bcrypt::verify(password, hash)?,
+                    outdated: self != Self::Bcrypt { cost },
+                })
+            });
+            return ("bcrypt", verified);
+        }
+        match Stored::read(hash) {
+            Ok(stored) => {
+                let outdated = !matches!(self, Self::Argon2id(cost) if stored.is_made_with(cost));
+                let word = stored.word();
+                let verified = stored.verify(password).map(|matches| Verified { matches, outdated });
+                (word, verified)
+            }
+            Err(error) => (self.word(), Err(error)),
+        }
+    }
+
+    /// A hash that no password is known for. Verifying against it costs what verifying against a real one costs, so that
+    /// the time of an answer does not tell whether an account exists.
+    pub(super) fn dummy(self) -> String {
+        match self {
+            Self::Bcrypt { cost } => bcrypt::dummy(cost),
+            Self::Argon2id(cost) => argon2::dummy(cost),
+        }
+    }
+}
+
+/// Whether a hash that comes from elsewhere could be verified.
+pub(crate) fn is_known(hash: &str) -> bool {
+    bcrypt::cost_of(hash).is_ok() || Stored::read(hash).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BCRYPT: Scheme = Scheme::Bcrypt { cost: 4 };
+    const ARGON2ID: Scheme = Scheme::Argon2id(Cost {
+        memory_kib: 16,
+        iterations: 1,
+        parallelism: 1,
+    });
+
+    #[test]
+    fn each_verifies_the_others_hashes_and_calls_them_outdated() {
+        for (maker, verifier, outdated, word) in [
+            (BCRYPT, BCRYPT, false, "bcrypt"),
+            (BCRYPT, ARGON2ID, true, "bcrypt"),
+            (ARGON2ID, BCRYPT, true, "argon2id"),
+            (ARGON2ID, ARGON2ID, false, "argon2id"),
+            (Scheme::Bcrypt { cost: 5 }, BCRYPT, true, "bcrypt"),
+        ] {
+            let hash = maker.hash("correct horse").unwrap();
+            let (made, verified) = verifier.verify("correct horse", &hash);
+            assert_eq!(
+                (made, verified),
+                (
+                    word,
+                    Ok(Verified {
+                        matches: true,
+                        outdated
+                    })
+                ),
+                "{hash}"
+            );
+            let (_, verified) = verifier.verify("correct horsf", &hash);
+            assert!(!verified.unwrap().matches);
+            assert!(is_known(&hash));
+        }
+    }
+
+    #[test]
+    fn what_is_no_hash_is_neither_known_nor_verified() {
+        for wrong in [
+            "",
+            "hunter2",
+            "$1$salt$hash",
+            "$2x$04$abc",
+            "{SSHA}abc",
+            "pbkdf2_sha256$1$a$b",
+        ] {
+            assert!(!is_known(wrong), "{wrong}");
+            assert!(BCRYPT.verify("hunter2", wrong).1.is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn verifying_nobodys_hash_costs_what_todays_hash_costs() {
+        for scheme in [BCRYPT, ARGON2ID] {
+            let (word, verified) = scheme.verify("anything", &scheme.dummy());
+            assert_eq!(word, scheme.word());
+            assert_eq!(
+                verified,
+                Ok(Verified {
+                    matches: false,
+                    outdated: false
+                })
+            );
+        }
+    }
+}

@@ -17,6 +17,7 @@ mod config;
 mod corpus;
 mod crowds;
 mod dev;
+mod differential;
 mod docs;
 mod explain;
 mod gate;

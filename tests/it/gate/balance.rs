@@ -32,6 +32,17 @@ fn served(upstream: &Upstream) -> usize {
     seen.iter().filter(|seen| seen.target() != "/healthz").count()
 }
 
+/// Waits until so many servers are known to be well.
+async fn healthy(sidecar: &Sidecar, count: u8) {
+    wait_until("the check has run", PATIENCE, async || {
+        let well = sidecar
+            .metric("sidegate_upstream_healthy", &[("upstream", "app")])
+            .await;
+        (well - f64::from(count)).abs() < 0.5
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn requests_go_round_the_servers() {
     let (first, second) = (Upstream::start().await, Upstream::start().await);
@@ -71,14 +82,9 @@ async fn one_address_stays_with_one_server_and_only_the_callers_of_a_sick_one_mo
         "{places:?}"
     );
 
+    healthy(&sidecar, 3).await;
     servers[1].behave(Behaviour::Status(500));
-    wait_until("the sick server is noticed", PATIENCE, async || {
-        sidecar
-            .metric("sidegate_upstream_healthy", &[("upstream", "app")])
-            .await
-            < 2.5
-    })
-    .await;
+    healthy(&sidecar, 2).await;
     for caller in 0..40 {
         let now = place(caller).await;
         assert!(if places[&caller] == 1 {
@@ -94,20 +100,9 @@ async fn a_server_that_fails_its_check_gets_nothing_until_it_passes_again() {
     let (first, second) = (Upstream::start().await, Upstream::start().await);
     let health = "upstreams: { app: { health: { path: /healthz, every: 100ms } } }";
     let sidecar = sidecar(&[url(&first), url(&second)], health).await;
-    let healthy = async |count: f64| {
-        wait_until("the check has run", PATIENCE, async || {
-            (sidecar
-                .metric("sidegate_upstream_healthy", &[("upstream", "app")])
-                .await
-                - count)
-                .abs()
-                < 0.5
-        })
-        .await;
-    };
-    healthy(2.0).await;
+    healthy(&sidecar, 2).await;
     first.behave(Behaviour::Status(503));
-    healthy(1.0).await;
+    healthy(&sidecar, 1).await;
     let before = served(&first);
     for _ in 0..10 {
         assert_eq!(sidecar.get("/x").send().await.status(), 200);
@@ -115,13 +110,13 @@ async fn a_server_that_fails_its_check_gets_nothing_until_it_passes_again() {
     assert_eq!((served(&first), served(&second)), (before, 10));
 
     second.behave(Behaviour::Close);
-    healthy(0.0).await;
+    healthy(&sidecar, 0).await;
     let answer = sidecar.get("/x").send().await;
     assert_eq!((answer.status(), answer.code().as_str()), (503, "upstream_unhealthy"));
     assert_eq!(answer.header("retry-after"), Some("1"));
 
     first.behave(Behaviour::Echo);
-    healthy(1.0).await;
+    healthy(&sidecar, 1).await;
     assert_eq!(sidecar.get("/x").send().await.status(), 200);
 }
 

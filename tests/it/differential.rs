@@ -291,18 +291,13 @@ fn careless(target: &str) -> Vec<String> {
         let escape = bytes
             .get(at + 1..at + 3)
             .and_then(|digits| std::str::from_utf8(digits).ok());
-        match escape
-            .filter(|_| bytes[at] == b'%')
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
-        {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
+        let digits = escape.filter(|_| bytes[at] == b'%');
+        if let Some(byte) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            decoded.push(byte);
+            at += 3;
+        } else {
+            decoded.push(bytes[at]);
+            at += 1;
         }
     }
     let mut segments = Vec::new();

@@ -232,6 +232,7 @@ fn auth_api(shared: &Arc<Shared>, gate: &Arc<Gate>, accounts: &Arc<Accounts>, ru
                 })
             })
         },
+        public_url: shared.boot.public_url.clone(),
     };
     let base = accounts.settings.base_path.trim_end_matches('/').to_owned();
     AuthApi::new(endpoints::router(Arc::new(services)), runtime.clone(), &base)

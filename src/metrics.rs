@@ -87,12 +87,14 @@ metrics! {
     http_request_duration: HistogramVec = "http_request_duration_seconds", "Time from request headers to last response byte.", ["route", "code_class"], HTTP;
     gateway_overhead: HistogramVec = "gateway_overhead_seconds", "Time added by the gateway: from the request's headers until an upstream was asked.", ["route"], FINE;
     http_requests_in_flight: IntGauge = "http_requests_in_flight", "Requests being served.";
+    connections_open: IntGaugeVec = "connections_open", "Open client connections.", ["listener"];
     http_request_bytes: IntCounterVec = "http_request_bytes_total", "Request body bytes received.", ["route"];
     http_response_bytes: IntCounterVec = "http_response_bytes_total", "Response body bytes sent.", ["route"];
     requests_rejected: IntCounterVec = "requests_rejected_total", "Requests refused before routing.", ["reason"];
     // Upstream
     upstream_requests: IntCounterVec = "upstream_requests_total", "Answers of upstreams.", ["upstream", "code"];
     upstream_request_duration: HistogramVec = "upstream_request_duration_seconds", "Time to the headers of the upstream's answer.", ["upstream"], HTTP;
+    upstream_connect_duration: HistogramVec = "upstream_connect_duration_seconds", "Time to open a connection to an upstream.", ["upstream"], HTTP;
     upstream_errors: IntCounterVec = "upstream_errors_total", "Upstream failures.", ["upstream", "reason"];
     upstream_retries: IntCounterVec = "upstream_retries_total", "Requests tried again on another connection.", ["upstream"];
     upstream_healthy: IntGaugeVec = "upstream_healthy", "1 if the last health check passed.", ["upstream", "server"];
@@ -104,9 +106,13 @@ metrics! {
     // Caches
     cache_requests: IntCounterVec = "cache_requests_total", "Cache lookups; the hit ratio is hit over all.", ["cache", "result"];
     cache_entries: IntGaugeVec = "cache_entries", "Entries held.", ["cache"];
+    cache_evictions: IntCounterVec = "cache_evictions_total", "Entries that had to go because the cache was full.", ["cache"];
     // Identity API
     login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
+    mfa_challenges: IntCounterVec = "mfa_challenges_total", "Second factors that were shown.", ["type", "result"];
     registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
+    password_resets: IntCounterVec = "password_resets_total", "Forgotten passwords: links asked for, and used.", ["stage", "result"];
+    email_verifications: IntCounterVec = "email_verifications_total", "Codes that prove an address: asked for, and typed back.", ["stage", "result"];
     tokens_issued: IntCounterVec = "tokens_issued_total", "Tokens made.", ["type", "grant"];
     refreshes: IntCounterVec = "refresh_total", "Refresh attempts.", ["result"];
     refresh_reuse_detected: IntCounter = "refresh_reuse_detected_total", "Rotated refresh tokens presented again; their sessions were revoked.";
@@ -148,6 +154,8 @@ metrics! {
     // Background
     job_runs: IntCounterVec = "job_runs_total", "Runs of background jobs.", ["job", "result"];
     job_last_success: GaugeVec = "job_last_success_timestamp_seconds", "When a background job last succeeded.", ["job"];
+    mail_sent: IntCounterVec = "mail_sent_total", "Tries to send a letter, by what became of them.", ["template", "result"];
+    mail_queue_length: IntGauge = "mail_queue_length", "Letters that wait to be sent.";
     audit_events: IntCounterVec = "audit_events_total", "Audit events written.", ["event"];
     panics: IntCounter = "panics_total", "Panics caught.";
     // Process
@@ -157,8 +165,22 @@ metrics! {
 impl Metrics {
     /// Creates the series that alerts watch, so that `increase()` sees the first event, and registers the process's own.
     fn prepare(&self) {
-        for result in ["success", "bad_credentials", "locked", "rate_limited", "error"] {
+        for result in [
+            "success",
+            "bad_credentials",
+            "locked",
+            "unverified",
+            "reset_required",
+            "mfa_required",
+            "rate_limited",
+            "error",
+        ] {
             self.login_attempts.with_label_values(&["password", result]);
+        }
+        for kind in ["totp", "recovery_code", "email_code"] {
+            for result in ["success", "wrong", "replayed", "invalid_token", "rate_limited", "error"] {
+                self.mfa_challenges.with_label_values(&[kind, result]);
+            }
         }
         for result in ["rotated", "grace", "reuse", "expired", "revoked", "unknown", "error"] {
             self.refreshes.with_label_values(&[result]);
@@ -179,6 +201,7 @@ impl Metrics {
         for form in ["exact", "underscore", "duplicate", "connection_listed"] {
             self.identity_headers_stripped.with_label_values(&[form]);
         }
+        self.connections_open.with_label_values(&["proxy"]);
         for result in ["hit", "miss"] {
             self.cache_requests.with_label_values(&["token", result]);
             self.cache_requests.with_label_values(&["assertion", result]);

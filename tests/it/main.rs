@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod alike;
 mod architecture;
 mod auth;
 mod config;
@@ -19,11 +20,17 @@ mod crowds;
 mod dev;
 mod differential;
 mod docs;
+mod email;
 mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod invitations;
+mod mail;
+mod mfa;
+mod openapi;
 mod operator;
+mod password;
 mod protocols;
 mod redis_faults;
 mod spine;

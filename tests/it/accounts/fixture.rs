@@ -1,13 +1,18 @@
 //! The services on a database of their own.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
-use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
+use sidegate::accounts::mail::Templates;
+use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
+use sidegate::accounts::settings::{
+    AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
+};
 use sidegate::accounts::{
-    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
-    Settings, Taken, User,
+    Accounts, Attempt, Flights, Hasher, Limiter, Login, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker,
+    SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, issuer, provider};
@@ -17,6 +22,7 @@ use sidegate::store::postgres::Postgres;
 use sidegate::store::redis::Redis;
 use sidegate::store::revocations::Revocation;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
 use crate::store::fixture::{Database, NOW};
 use crate::support;
@@ -26,6 +32,9 @@ pub(crate) const PASSWORD: &str = "quarrel-lantern-71-osprey";
 /// Everything an endpoint has, without the endpoint.
 pub(crate) struct Services {
     pub(crate) accounts: Accounts,
+    /// What else runs on the same database.
+    instances: [Accounts; 3],
+    turn: AtomicUsize,
     pub(crate) database: Database,
     /// What was sent to the revocation feed.
     pub(crate) published: Arc<Mutex<Vec<Revocation>>>,
@@ -65,18 +74,24 @@ impl Services {
             }
             .boxed()
         };
-        let accounts = Accounts {
+        let redis = redis(&metrics).await;
+        let settings = Arc::new(settings);
+        let instance = || Accounts {
             hasher: Hasher::start(&settings.password, Arc::clone(&metrics)).unwrap(),
-            settings: Arc::new(settings),
-            postgres,
-            redis: redis(&metrics).await,
-            keys,
-            revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish))),
+            settings: Arc::clone(&settings),
+            postgres: postgres.clone(),
+            redis: redis.clone(),
+            keys: Arc::clone(&keys),
+            flights: Flights::default(),
+            revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
+            letters_wait: Notify::new(),
             limiter: Limiter::new(Arc::new(unlimited)),
-            metrics,
+            metrics: Arc::clone(&metrics),
         };
         Self {
-            accounts,
+            accounts: instance(),
+            instances: [instance(), instance(), instance()],
+            turn: AtomicUsize::new(0),
             database,
             published,
         }
@@ -102,16 +117,22 @@ impl Services {
             login,
             password: &password,
             device_name: None,
+            device_token: None,
         };
-        self.accounts.login(attempt, &Origin::default(), now).await
+        match self.accounts.login(attempt, &Origin::default(), now).await? {
+            Login::SignedIn(signed_in) => Ok(signed_in.pair),
+            Login::SecondFactor(challenge) => panic!("a second factor was asked for: {:?}", challenge.methods),
+        }
     }
 
     pub(crate) async fn login(&self, login: &str) -> Pair {
         self.try_login(login, PASSWORD, NOW).await.unwrap()
     }
 
+    /// Each call at another instance, so that what decides is the database and not the memory of one process.
     pub(crate) async fn refresh(&self, token: &str, now: OffsetDateTime) -> Result<Pair, RefreshError> {
-        self.accounts
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.instances[turn % self.instances.len()]
             .refresh(&Secret::new(token), &Origin::default(), now)
             .await
     }
@@ -163,12 +184,37 @@ pub(crate) fn settings() -> Settings {
             rotate_every: None,
         },
         registration: Registration::default(),
+        email: Email::default(),
+        password_reset: PasswordReset::default(),
         password: Password {
             cost: 4,
             ..Password::default()
         },
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
+        mfa: Mfa {
+            issuer: "gw.test".into(),
+        },
+        limits: Limits::default(),
+        mail: Some(mail()),
+    }
+}
+
+/// Letters are queued and nobody sends them.
+pub(crate) fn mail() -> Mail {
+    let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
+    Mail {
+        from: mailbox("Sidegate <no-reply@gw.test>").unwrap(),
+        reply_to: None,
+        transport: Transport::Log,
+        product: "Sidegate".into(),
+        home: Some("https://gw.test".into()),
+        links: Links {
+            reset: link("reset-password"),
+            invitation: link("accept-invitation"),
+        },
+        retry: Retry::default(),
+        templates: Arc::new(Templates::shipped()),
     }
 }
 

@@ -184,6 +184,7 @@ impl Metrics {
             for result in ["success", "wrong", "replayed", "invalid_token", "rate_limited", "error"] {
                 self.mfa_challenges.with_label_values(&[kind, result]);
             }
+        }
         for reason in ["unknown_account", "wrong_password", "locked"] {
             self.login_failures.with_label_values(&[reason]);
         }

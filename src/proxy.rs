@@ -138,7 +138,10 @@ impl ProxyHttp for Proxy {
             .as_ref()
             .ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
         let address = ctx.origin.as_ref().map(|origin| origin.address);
-        match self.upstreams.choose(&permit.route().upstream, address, ctx.attempts) {
+        match self
+            .upstreams
+            .choose(&permit.route().upstream, address, ctx.upstream.as_ref())
+        {
             Ok((choice, mut peer)) => {
                 if session.is_upgrade_req() && session.is_body_empty() {
                     ctx.upgrade = Some(upgrade::prepare(&mut peer, &self.upstreams.upgrades));

@@ -6,9 +6,6 @@ use super::path::{KeyPath, Segment};
 /// Keys, with `*` for any name or list position.
 const KEYS: &[&str] = &["server.tls", "observability.tracing"];
 
-/// Values of keys that exist.
-const VALUES: &[(&str, &str)] = &[];
-
 const MESSAGE: &str = "not available in this version";
 
 /// The message for a key which is planned; `None` for one that is simply unknown.
@@ -16,14 +13,6 @@ pub(super) fn key(path: &KeyPath) -> Option<String> {
     KEYS.iter()
         .any(|pattern| matches(pattern, path))
         .then(|| MESSAGE.to_owned())
-}
-
-/// The message for a value which is planned.
-pub(super) fn value(path: &KeyPath, value: &str) -> Option<String> {
-    VALUES
-        .iter()
-        .any(|(pattern, planned)| *planned == value && matches(pattern, path))
-        .then(|| format!("`{value}` is {MESSAGE}"))
 }
 
 fn matches(pattern: &str, path: &KeyPath) -> bool {

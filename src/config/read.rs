@@ -117,9 +117,6 @@ fn explain(message: &str, path: &KeyPath, value: Option<&Value>, from_variable: 
         let Some((got, known)) = words.split_first() else {
             return "unknown value".to_owned();
         };
-        if let Some(message) = not_yet::value(path, got) {
-            return message;
-        }
         let got = if from_variable {
             "another value from the environment".to_owned()
         } else {

@@ -101,7 +101,7 @@ struct Made {
     caller: Arc<Identity>,
     route: Arc<Route>,
     kid: Box<str>,
-    made_at: OffsetDateTime,
+    since: OffsetDateTime,
     /// Until when it may be sent again: half of its life is left then.
     fresh_until: OffsetDateTime,
 }
@@ -178,7 +178,7 @@ impl Asserter {
         let good = kept.filter(|made| {
             Arc::ptr_eq(&made.caller, caller)
                 && Arc::ptr_eq(&made.route, &permit.route)
-                && (made.made_at..made.fresh_until).contains(&now)
+                && (made.since..made.fresh_until).contains(&now)
                 && self.signs_with(&made.kid)
         });
         if let Some(made) = good {
@@ -226,7 +226,7 @@ impl Asserter {
             caller: Arc::clone(caller),
             route: Arc::clone(route),
             kid: key.kid().into(),
-            made_at: now,
+            since: now,
             fresh_until: now + Duration::from_secs(life) / 2,
         })
     }

@@ -134,14 +134,18 @@ mod tests {
     use crate::gate::testing;
 
     fn counted(address: &str, parts: &[KeyPart]) -> String {
+        counted_of(None, "app", address, parts)
+    }
+
+    fn counted_of(caller: Option<&Identity>, route: &str, address: &str, parts: &[KeyPart]) -> String {
         let limit = RateLimit {
             key: parts.to_vec(),
             ..testing::rate_limit(1, Duration::from_secs(1))
         };
         key(
             &limit,
-            &testing::route("app", "", "/**", &[]),
-            None,
+            &testing::route(route, "", "/**", &[]),
+            caller,
             address.parse().unwrap(),
         )
     }
@@ -153,6 +157,49 @@ mod tests {
         assert_ne!(counted("2001:db8:1:2::1", ip), counted("2001:db8:1:3::1", ip));
         assert_eq!(counted("::ffff:192.0.2.1", ip), counted("192.0.2.1", ip));
         assert_ne!(counted("192.0.2.1", ip), counted("192.0.2.2", ip));
+    }
+
+    fn caller(issuer: &str, subject: &str, session: &str) -> Identity {
+        let mut snapshot = testing::snapshot(vec![]);
+        let rules = testing::issuer_rules(issuer, "app");
+        snapshot.issuers.insert(issuer.into(), Arc::new(rules));
+        let claims = serde_json::json!({ "iss": issuer, "aud": "app", "sub": subject, "sid": session, "exp": 1000 });
+        crate::gate::verify::imagine(claims, &snapshot, OffsetDateTime::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn a_pair_counts_each_combination_for_itself() {
+        use KeyPart::{Ip, Route, Session, User};
+        let (here, there) = ("192.0.2.1", "192.0.2.2");
+        let alice = caller("https://a.test", "alice", "s1");
+        let phone = caller("https://a.test", "alice", "s2");
+        let bob = caller("https://a.test", "bob", "s3");
+        let namesake = caller("https://b.test", "alice", "s1");
+        let all = |parts: &[KeyPart]| {
+            let mut keys = std::collections::BTreeSet::new();
+            for caller in [&alice, &phone, &bob, &namesake] {
+                for route in ["app", "wiki"] {
+                    for address in [here, there] {
+                        keys.insert(counted_of(Some(caller), route, address, parts));
+                    }
+                }
+            }
+            keys.len()
+        };
+        // Four sessions of three people, two routes, two addresses.
+        for (parts, combinations) in [
+            (&[Ip][..], 2),
+            (&[User], 3),
+            (&[Session], 4),
+            (&[Route], 2),
+            (&[Ip, User], 6),
+            (&[User, Route], 6),
+            (&[Session, Route], 8),
+            (&[Ip, Route], 4),
+            (&[Ip, Session], 8),
+        ] {
+            assert_eq!(all(parts), combinations, "{parts:?}");
+        }
     }
 
     #[test]

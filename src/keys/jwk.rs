@@ -293,6 +293,28 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_another_curve_is_refused_by_its_name_and_a_point_of_no_curve_verifies_nothing() {
+        for (kty, crv) in [
+            ("EC", "P-521"),
+            ("EC", "secp256k1"),
+            ("EC", "p-256"),
+            ("OKP", "Ed448"),
+            ("OKP", "X25519"),
+        ] {
+            let jwk = json!({"kty": kty, "crv": crv, "x": encode(&[1; 32]), "y": encode(&[1; 32])});
+            assert_eq!(refused(&jwk), JwkError::Unsupported(format!("{kty} {crv}")), "{crv}");
+        }
+        crate::keys::provider::install();
+        for (x, y) in [([0; 32], [0; 32]), ([1; 32], [1; 32]), ([255; 32], [255; 32])] {
+            let jwk = json!({"kty": "EC", "crv": "P-256", "x": encode(&x), "y": encode(&y)});
+            let key = VerifyingKey::from_jwk(&jwk).unwrap();
+            for signature in [[0; 64], [1; 64], [255; 64]] {
+                assert!(!key.verify(b"a.b", &encode(&signature)));
+            }
+        }
+    }
+
+    #[test]
     fn an_rsa_key_needs_2048_to_8192_bits_and_an_odd_exponent() {
         let rsa = |bits: usize, e: &[u8]| {
             let mut n = vec![0xff; bits / 8];

@@ -63,6 +63,7 @@ struct Backend {
 #[derive(Debug, Clone)]
 pub(super) struct Choice {
     group: Arc<Group>,
+    index: usize,
 }
 
 impl Choice {
@@ -125,7 +126,7 @@ impl Upstreams {
         }
     }
 
-    /// Chooses a server of `upstream` for a caller at `address`; `attempt` counts from 0 and moves on to another server.
+    /// Chooses a server of `upstream` for a caller at `address`; after a failure, the one after the server that `failed`.
     ///
     /// # Errors
     /// `UpstreamUnhealthy` when none passes its check, `UpstreamUnreachable` when no name has resolved.
@@ -133,20 +134,20 @@ impl Upstreams {
         &self,
         upstream: &str,
         address: Option<IpAddr>,
-        attempt: usize,
+        failed: Option<&Choice>,
     ) -> Result<(Choice, HttpPeer), Denial> {
         let groups = self.groups.load();
         let group = groups.get(upstream).ok_or(Denial::UpstreamUnreachable)?;
         let count = group.backends.len();
-        let start = match (group.spec.balance, address) {
-            (Balance::ConsistentHash, Some(address)) => group.preferred(address),
-            _ if attempt == 0 => group.turn.fetch_add(1, Ordering::Relaxed),
-            // A retry goes to the server after the one that failed.
-            _ => group.turn.load(Ordering::Relaxed),
+        let start = match (failed, group.spec.balance, address) {
+            // Whatever was reloaded meanwhile, the index is only where the search begins.
+            (Some(failed), ..) => failed.index.wrapping_add(1),
+            (None, Balance::ConsistentHash, Some(address)) => group.preferred(address),
+            (None, ..) => group.turn.fetch_add(1, Ordering::Relaxed),
         };
         let mut any_healthy = false;
         for offset in 0..count {
-            let index = (start.wrapping_add(attempt).wrapping_add(offset)) % count;
+            let index = start.wrapping_add(offset) % count;
             let backend = &group.backends[index];
             if !backend.healthy.load(Ordering::Relaxed) {
                 continue;
@@ -156,6 +157,7 @@ impl Upstreams {
                 return Ok((
                     Choice {
                         group: Arc::clone(group),
+                        index,
                     },
                     HttpPeer::clone(peer),
                 ));

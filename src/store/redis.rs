@@ -74,13 +74,15 @@ impl Redis {
     pub fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, BadUrl> {
         let address = Arc::new(address::Address::parse(&settings.url)?);
         let slot = || Slot::new(Arc::clone(&address));
+        let is_cluster = matches!(*address, address::Address::Cluster(_));
+        let keys = if is_cluster { Keys::of_cluster } else { Keys::new };
         Ok(Self(Arc::new(Inner {
             ordinary: [slot(), slot()],
             tail: slot(),
             turn: AtomicUsize::new(0),
             timeout: settings.timeout,
-            has_role: AtomicBool::new(!matches!(*address, address::Address::Cluster(_))),
-            keys: Keys::new(&settings.namespace),
+            has_role: AtomicBool::new(!is_cluster),
+            keys: keys(&settings.namespace),
             metrics: Arc::clone(metrics),
         })))
     }

@@ -10,28 +10,41 @@ const LONGEST: usize = 128;
 /// Builds the names.
 pub(super) struct Keys {
     namespace: String,
+    /// What every key about revocations ends with. On a cluster it puts them on one server, so that they are there or lost
+    /// as a whole: a mark that outlived the entries it vouches for would call a revoked token live.
+    tag: String,
 }
 
 impl Keys {
     pub(super) fn new(namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
+            tag: String::new(),
+        }
+    }
+
+    /// The same for a cluster: a key is where the part in braces is, and that of the feed has none and is its own.
+    pub(super) fn of_cluster(namespace: &str) -> Self {
+        let keys = Self::new(namespace);
+        Self {
+            tag: format!(":{{{}}}", keys.revocations()),
+            ..keys
         }
     }
 
     /// A revoked access token.
     pub(super) fn blacklist_jti(&self, jti: &str) -> String {
-        self.key("blacklist:jti", jti)
+        self.key("blacklist:jti", jti) + &self.tag
     }
 
     /// A revoked session.
     pub(super) fn blacklist_sid(&self, sid: &str) -> String {
-        self.key("blacklist:sid", sid)
+        self.key("blacklist:sid", sid) + &self.tag
     }
 
     /// A user whose older tokens are outdated.
     pub(super) fn blacklist_user(&self, user: &str) -> String {
-        self.key("blacklist:user", user)
+        self.key("blacklist:user", user) + &self.tag
     }
 
     /// The feed of revocations.
@@ -41,7 +54,7 @@ impl Keys {
 
     /// Set while the feed is complete.
     pub(super) fn revocations_complete(&self) -> String {
-        format!("{}:revocations:complete", self.namespace)
+        format!("{}:revocations:complete{}", self.namespace, self.tag)
     }
 
     /// The log of one limit and one key.
@@ -103,6 +116,24 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn on_a_cluster_all_that_is_about_revocations_lies_where_the_feed_does() {
+        let keys = Keys::of_cluster("sidegate");
+        assert_eq!(keys.revocations(), "sidegate:revocations");
+        for key in [
+            keys.revocations_complete(),
+            keys.blacklist_jti("a"),
+            keys.blacklist_sid("a"),
+            keys.blacklist_user("a"),
+        ] {
+            assert!(
+                key.starts_with("sidegate:") && key.ends_with(":{sidegate:revocations}"),
+                "{key}"
+            );
+        }
+        assert!(!keys.session("a").contains('{'), "the rest is spread");
+    }
 
     #[test]
     fn every_key_begins_with_its_namespace_and_is_short() {

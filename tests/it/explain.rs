@@ -4,6 +4,8 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
+use crate::support::TestSidecar;
+
 const CONFIG: &str = r#"
 version: 1
 store: { redis: { url: "redis://127.0.0.1:9" } }
@@ -175,6 +177,41 @@ fn the_signed_header_is_shown_with_what_it_would_say() {
     );
     let (_, unsigned) = explained(&["GET", URL, "--as", r#"{"roles":["finance"]}"#, "--address", "10.1.2.3"]);
     assert_eq!(unsigned["assertion"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_account_is_explained_by_what_its_next_token_would_say() {
+    let sidecar = TestSidecar::new()
+        .config("policies: { billing: [{ allow: { role: finance } }] }")
+        .route("/billing/**", "billing")
+        .start()
+        .await;
+    let alice = sidecar.user("alice").await;
+    let url = format!("{}/billing/7", sidecar.url());
+    let explained = |who: &str| sidecar.command(&["config", "explain", "GET", &url, "--as", who, "--output", "json"]);
+    let said = |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    for who in ["alice", &alice.email] {
+        let output = explained(who);
+        assert_eq!(
+            (output.status.code(), &said(&output)["decision"]),
+            (Some(1), &json!("policy_denied"))
+        );
+    }
+    let granted = sidecar.command(&["user", "grant", "alice", "--role", "finance"]);
+    assert!(granted.status.success(), "{granted:?}");
+    let output = explained("alice");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let headers = &said(&output)["headers"];
+    assert_eq!(
+        (
+            &headers["x-forwarded-preferred-username"],
+            &headers["x-forwarded-groups"]
+        ),
+        (&json!("alice"), &json!("finance"))
+    );
+    let nobody = explained("nobody");
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(nobody.stdout.is_empty(), "no decision");
 }
 
 #[test]

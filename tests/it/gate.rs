@@ -2,11 +2,14 @@
 
 mod answers;
 mod assertion;
+mod balance;
 mod credentials;
 mod forged_headers;
+mod identity_headers;
 mod operation;
 mod origin;
 mod paths;
+mod tls;
 mod upstreams;
 
 use serde_json::Value;

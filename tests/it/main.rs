@@ -20,6 +20,7 @@ mod config;
 mod corpus;
 mod crowds;
 mod dev;
+mod differential;
 mod docs;
 mod email;
 mod explain;

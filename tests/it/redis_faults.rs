@@ -1,4 +1,4 @@
-//! What a request sees when Redis is killed, frozen, slow, read-only or loading, or PostgreSQL is away.
+//! What a request sees when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or PostgreSQL is away.
 //!
 //! | | while the view is fresh | once it is older than `max_lag` |
 //! |---|---|---|
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{FaultProxy, PASSWORD, RedisServer, Sidecar, TestSidecar, User, wait_until};
+use crate::support::{FaultProxy, PASSWORD, RedisCluster, RedisServer, Sidecar, TestSidecar, User, wait_until};
 
 /// `store.redis.timeout`, and what a busy test machine adds.
 const BUDGET: Duration = Duration::from_millis(250 + 1_000);
@@ -118,8 +118,12 @@ impl People {
 }
 
 async fn fresh(sidecar: &Sidecar, server: &RedisServer) -> Sidecar {
+    beside(sidecar, &server.config()).await
+}
+
+async fn beside(sidecar: &Sidecar, config: &str) -> Sidecar {
     let fresh = ROUTES.iter().fold(TestSidecar::beside(sidecar), with_route);
-    fresh.config(&server.config()).start().await
+    fresh.config(config).start().await
 }
 
 #[tokio::test]
@@ -194,6 +198,59 @@ async fn redis_is_emptied_and_the_feed_is_filled_from_postgresql_even_if_a_logou
     log_out(&sidecar, &people.carol).await;
     assert_eq!(on_all(&sidecar, &people.bob).await, [401; 3]);
     people.look_back(&sidecar, &fresh(&sidecar, &server).await).await;
+}
+
+#[tokio::test]
+async fn the_master_of_a_cluster_that_has_the_feed_is_killed_and_comes_back_empty() {
+    let mut cluster = RedisCluster::start(false).await;
+    let sidecar = described().config(&cluster.config()).start().await;
+    let people = People::sign_in(&sidecar).await;
+    let feed = cluster.master_of(&feed(&sidecar).await).await;
+    cluster.kill(feed);
+    people.live_through(&sidecar).await;
+    cluster.start_again(feed).await;
+    people
+        .look_back(&sidecar, &beside(&sidecar, &cluster.config()).await)
+        .await;
+}
+
+#[tokio::test]
+async fn another_master_of_a_cluster_is_killed_and_a_logout_is_still_heard_of_everywhere() {
+    let mut cluster = RedisCluster::start(false).await;
+    let sidecar = described().config(&cluster.config()).start().await;
+    let other = beside(&sidecar, &cluster.config()).await;
+    let people = People::sign_in(&sidecar).await;
+    let master = (cluster.master_of(&feed(&sidecar).await).await + 1) % 3;
+    cluster.kill(master);
+    log_out(&sidecar, &people.carol).await;
+    wait_until("the other instance hears of it", PATIENCE, async || {
+        assert_eq!(on_all(&other, &people.bob).await, [401; 3]);
+        on_all(&other, &people.carol).await == [401; 3]
+    })
+    .await;
+    cluster.start_again(master).await;
+    people
+        .look_back(&sidecar, &beside(&sidecar, &cluster.config()).await)
+        .await;
+}
+
+#[tokio::test]
+async fn a_cluster_refuses_everything_while_one_of_its_masters_is_away() {
+    let mut cluster = RedisCluster::start(true).await;
+    let sidecar = described().config(&cluster.config()).start().await;
+    let people = People::sign_in(&sidecar).await;
+    let master = (cluster.master_of(&feed(&sidecar).await).await + 1) % 3;
+    cluster.kill(master);
+    people.live_through(&sidecar).await;
+    cluster.start_again(master).await;
+    people
+        .look_back(&sidecar, &beside(&sidecar, &cluster.config()).await)
+        .await;
+}
+
+/// The key of the feed.
+async fn feed(sidecar: &Sidecar) -> String {
+    format!("{}:revocations", sidecar.redis().await.1)
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! `sidegate config explain`: what the gate would say to a request, and why.
 
+mod account;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -11,7 +13,8 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::super::output::Format;
-use super::super::{bad_config, print};
+use super::super::{bad_config, failed, print};
+use crate::app::install_crypto;
 use crate::clock;
 use crate::config::{self, Loaded};
 use crate::gate::Request;
@@ -28,11 +31,12 @@ pub struct Args {
     method: Method,
     /// The URL, such as `https://app.example.com/path`.
     url: String,
-    /// Whose request it is: the claims of their token as a JSON object. Without claims: nobody's.
-    #[arg(long = "as", value_name = "CLAIMS", value_parser = object)]
-    claims: Option<Map<String, Value>>,
-    /// The same from a file.
-    #[arg(long = "claims", value_name = "FILE", conflicts_with = "claims")]
+    /// Whose request it is: an account by its id, address or username, or the claims of a token as a JSON object. Without
+    /// it: nobody's.
+    #[arg(long = "as", value_name = "USER|CLAIMS", value_parser = who)]
+    who: Option<Who>,
+    /// The claims out of a file.
+    #[arg(long = "claims", value_name = "FILE", conflicts_with = "who")]
     claims_file: Option<PathBuf>,
     /// The caller's address.
     #[arg(long, default_value = "127.0.0.1")]
@@ -45,6 +49,24 @@ pub struct Args {
     output: Format,
 }
 
+/// Whose request is imagined.
+#[derive(Debug, Clone)]
+enum Who {
+    Claims(Map<String, Value>),
+    Account(String),
+}
+
+fn who(text: &str) -> Result<Who, String> {
+    // No name of an account begins like this.
+    if text.trim_start().starts_with(['{', '[']) {
+        object(text).map(Who::Claims)
+    } else if text.trim().is_empty() {
+        Err("expected an account or a JSON object".to_owned())
+    } else {
+        Ok(Who::Account(text.to_owned()))
+    }
+}
+
 fn object(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(claims)) => Ok(claims),
@@ -55,9 +77,21 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
 
 /// Explains.
 pub(super) fn run(args: &Args) -> ExitCode {
-    let claims = match &args.claims_file {
-        None => args.claims.clone(),
-        Some(file) => {
+    let now = clock::now();
+    let claims = match (&args.claims_file, &args.who) {
+        (None, None) => None,
+        (None, Some(Who::Claims(claims))) => Some(claims.clone()),
+        (None, Some(Who::Account(name))) => {
+            if let Err(errors) = config::load(&args.config) {
+                return bad_config(&errors);
+            }
+            install_crypto();
+            match account::claims(&args.config, name, now) {
+                Ok(claims) => Some(claims),
+                Err(error) => return failed(&error),
+            }
+        }
+        (Some(file), _) => {
             let read = std::fs::read_to_string(file).map_err(|error| error.to_string());
             match read.and_then(|text| object(&text)) {
                 Ok(claims) => Some(claims),
@@ -73,7 +107,6 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(errors) => return bad_config(&errors),
     };
     let headers = HeaderMap::new();
-    let now = clock::now();
     let explained = match Target::read(target.as_bytes()) {
         Err(unreadable) => Explanation {
             route: None,

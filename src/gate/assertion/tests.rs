@@ -31,7 +31,7 @@ fn snapshot() -> Snapshot {
     snapshot
 }
 
-fn caller(claims: Value) -> Arc<Identity> {
+fn caller(claims: &Value) -> Arc<Identity> {
     let mut whole = json!({
         "iss": ISSUER, "aud": "app", "sub": "alice", "sid": "s1", "jti": "j1", "iat": NOW.unix_timestamp(),
         "exp": NOW.unix_timestamp() + 600, "email": "alice@example.com", "email_verified": true, "roles": ["staff"],
@@ -70,7 +70,7 @@ fn part(jwt: &str, index: usize) -> Value {
 
 #[test]
 fn it_says_who_calls_and_for_which_request() {
-    let (asserter, permit) = (asserter(), permit(Some(&caller(json!({})))));
+    let (asserter, permit) = (asserter(), permit(Some(&caller(&json!({})))));
     let jwt = said(&asserter, &permit, &GET, NOW);
     assert_eq!(part(&jwt, 0)["typ"], TYP);
     assert_eq!(
@@ -91,7 +91,7 @@ fn it_says_who_calls_and_for_which_request() {
 
 #[test]
 fn one_is_sent_again_for_the_same_request_until_half_of_its_life_is_over() {
-    let (asserter, permit) = (asserter(), permit(Some(&caller(json!({})))));
+    let (asserter, permit) = (asserter(), permit(Some(&caller(&json!({})))));
     let first = said(&asserter, &permit, &GET, NOW);
     let other_query = Bound { target: b"/a/b", ..GET };
     let almost = NOW + Duration::from_millis(14_999);
@@ -108,7 +108,7 @@ fn one_is_sent_again_for_the_same_request_until_half_of_its_life_is_over() {
 
 #[test]
 fn none_is_sent_for_another_request_or_another_caller() {
-    let (asserter, alice) = (asserter(), caller(json!({})));
+    let (asserter, alice) = (asserter(), caller(&json!({})));
     let alices = permit(Some(&alice));
     let first = said(&asserter, &alices, &GET, NOW);
     for other in [
@@ -134,20 +134,20 @@ fn none_is_sent_for_another_request_or_another_caller() {
     ] {
         assert_ne!(said(&asserter, &alices, &other, NOW), first, "{other:?}");
     }
-    let equal = permit(Some(&caller(json!({}))));
+    let equal = permit(Some(&caller(&json!({}))));
     assert_ne!(
         said(&asserter, &equal, &GET, NOW),
         first,
         "another token of the same person"
     );
-    let bobs = permit(Some(&caller(json!({ "sub": "bob" }))));
+    let bobs = permit(Some(&caller(&json!({ "sub": "bob" }))));
     assert_eq!(part(&said(&asserter, &bobs, &GET, NOW), 1)["sub"], "bob");
 }
 
 #[test]
 fn it_does_not_outlive_the_token_that_it_speaks_for() {
     let (asserter, now) = (asserter(), NOW.unix_timestamp());
-    let permit = permit(Some(&caller(json!({ "exp": now + 10 }))));
+    let permit = permit(Some(&caller(&json!({ "exp": now + 10 }))));
     let first = said(&asserter, &permit, &GET, NOW);
     assert_eq!(part(&first, 1)["exp"], now + 10);
     let second = said(&asserter, &permit, &GET, NOW + Duration::from_secs(5));
@@ -157,7 +157,7 @@ fn it_does_not_outlive_the_token_that_it_speaks_for() {
 
 #[test]
 fn nobody_in_particular_and_who_is_not_asked_for_one_get_none() {
-    let (asserter, caller) = (asserter(), caller(json!({})));
+    let (asserter, caller) = (asserter(), caller(&json!({})));
     assert_eq!(asserter.assert(&permit(None), &GET, NOW), Ok(None));
     let mut without = permit(Some(&caller));
     without.route = Arc::new(testing::route("app", "", "/**", &[]));
@@ -168,7 +168,7 @@ fn nobody_in_particular_and_who_is_not_asked_for_one_get_none() {
 fn an_issuers_rotation_is_followed_at_once_and_without_a_key_nothing_is_forwarded() {
     let (keys, metrics) = (Arc::new(Keys::default()), Metrics::new());
     let asserter = Asserter::of_issuer(ISSUER, Arc::clone(&keys), &metrics);
-    let permit = permit(Some(&caller(json!({}))));
+    let permit = permit(Some(&caller(&json!({}))));
     assert_eq!(asserter.assert(&permit, &GET, NOW), Err(Denial::AssertionUnavailable));
     let mut kids = Vec::new();
     for key in [key(), key()] {
@@ -188,7 +188,7 @@ fn it_is_no_access_token_for_who_trusts_the_same_key() {
     let keys = KeySet::default().with(ISSUER, [Arc::clone(key.verifying_key())]);
     let jwt = said(
         &Asserter::ephemeral(ISSUER, key, &Metrics::new()),
-        &permit(Some(&caller(json!({})))),
+        &permit(Some(&caller(&json!({})))),
         &GET,
         NOW,
     );

@@ -24,9 +24,17 @@ struct Bench {
     snapshot: Snapshot,
 }
 
+/// ring makes no RSA keys, so there is one of them.
+fn key(algorithm: Algorithm) -> SigningKey {
+    match algorithm {
+        Algorithm::Rs256 => SigningKey::from_pem(algorithm, include_str!("../../keys/testdata/rsa_2048.pem")).unwrap(),
+        other => SigningKey::generate(other).unwrap(),
+    }
+}
+
 fn bench_with(algorithm: Algorithm, source: KeySource) -> Bench {
     provider::install();
-    let key = SigningKey::generate(algorithm).unwrap();
+    let key = key(algorithm);
     let keys = KeySet::default().with(ISSUER, [Arc::clone(key.verifying_key())]);
     let typ = (source == KeySource::Own).then(|| "at+jwt".into());
     let rules = IssuerRules {
@@ -85,7 +93,7 @@ impl Bench {
 
 #[test]
 fn a_good_token_is_verified_with_each_algorithm() {
-    for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+    for algorithm in Algorithm::ALL {
         let bench = bench_with(algorithm, KeySource::Own);
         let identity = bench.judge(&bench.key.sign("at+jwt", &claims()).unwrap()).unwrap();
         assert_eq!((&*identity.subject, identity.session.as_deref()), ("alice", Some("s1")));
@@ -95,6 +103,163 @@ fn a_good_token_is_verified_with_each_algorithm() {
             ("staff", 2, true)
         );
     }
+}
+
+#[test]
+fn every_near_miss_of_a_signature_is_refused_with_each_algorithm() {
+    for algorithm in Algorithm::ALL {
+        let bench = bench_with(algorithm, KeySource::Own);
+        let good = bench.key.sign("at+jwt", &claims()).unwrap();
+        let (input, signature) = good.rsplit_once('.').unwrap();
+        let bytes = decode(signature);
+        let mut flipped = bytes.clone();
+        flipped[0] ^= 1;
+        let mut misses = vec![
+            ("one bit", flipped),
+            ("cut short", bytes[..bytes.len() - 1].to_vec()),
+            ("zeros", vec![0; bytes.len()]),
+            ("ones", vec![255; bytes.len()]),
+            ("a byte too many", [&bytes[..], &[0]].concat()),
+            ("a byte before", [&[0], &bytes[..]].concat()),
+            ("twice", [&bytes[..], &bytes[..]].concat()),
+        ];
+        if algorithm == Algorithm::Es256 {
+            // The form of X.509, which some libraries take as well (RFC 7518 section 3.4 does not).
+            misses.push(("DER", der(&bytes)));
+            misses.push(("r and s swapped", [&bytes[32..], &bytes[..32]].concat()));
+        }
+        for (miss, bytes) in misses {
+            let fault = bench.judge(&format!("{input}.{}", encode(&bytes))).unwrap_err();
+            assert_eq!(fault, TokenFault::BadSignature, "{algorithm}: {miss}");
+        }
+        let other_claims = encode(json!({"sub": "root"}).to_string().as_bytes());
+        let (header, _) = input.split_once('.').unwrap();
+        let fault = bench
+            .judge(&format!("{header}.{other_claims}.{signature}"))
+            .unwrap_err();
+        assert_eq!(fault, TokenFault::BadClaims, "no issuer");
+        let mut root = claims();
+        root["sub"] = "root".into();
+        let root = encode(root.to_string().as_bytes());
+        let fault = bench.judge(&format!("{header}.{root}.{signature}")).unwrap_err();
+        assert_eq!(fault, TokenFault::BadSignature, "{algorithm}: other claims");
+    }
+}
+
+#[test]
+fn a_key_verifies_with_its_own_algorithm_whatever_the_header_says() {
+    for algorithm in Algorithm::ALL {
+        let bench = bench_with(algorithm, KeySource::Own);
+        for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
+            // Signed by a key of the other algorithm, under the name of ours: with the header of either.
+            let signer = key(other);
+            for alg in [algorithm, other] {
+                let header = json!({"alg": alg.name(), "typ": "at+jwt", "kid": bench.key.kid()});
+                let token = signer.sign_raw(&header.to_string(), &claims().to_string());
+                let fault = if alg == algorithm {
+                    TokenFault::BadSignature
+                } else {
+                    TokenFault::WrongAlgorithm
+                };
+                assert_eq!(
+                    bench.judge(&token).unwrap_err(),
+                    fault,
+                    "{other} for {algorithm}, named {alg}"
+                );
+            }
+        }
+        for alg in [
+            "none", "HS256", "RS384", "RS512", "PS256", "ES384", "ES512", "ES256K", "Ed25519", "Ed448",
+        ] {
+            let fault = bench.with_header("alg", alg.into()).unwrap_err();
+            assert_eq!(fault, TokenFault::WrongAlgorithm, "{alg} for {algorithm}");
+        }
+        // A key that the issuer has, of an algorithm that it may not use.
+        let mut strict = bench_with(algorithm, KeySource::Own);
+        let mut rules = IssuerRules::clone(&strict.snapshot.issuers[ISSUER]);
+        rules.algorithms.retain(|allowed| *allowed != algorithm);
+        strict.snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
+        let token = strict.key.sign("at+jwt", &claims()).unwrap();
+        assert_eq!(strict.judge(&token).unwrap_err(), TokenFault::WrongAlgorithm);
+    }
+}
+
+/// Half of all ES256 signatures have a high s, so it cannot be refused: a token has two spellings, and what is revoked or
+/// counted is never a spelling.
+#[test]
+fn the_high_s_twin_of_a_signature_is_the_same_token() {
+    let bench = bench();
+    let good = bench.key.sign("at+jwt", &claims()).unwrap();
+    let (input, signature) = good.rsplit_once('.').unwrap();
+    let mut twin = decode(signature);
+    let s: [u8; 32] = twin[32..].try_into().unwrap();
+    twin[32..].copy_from_slice(&order_minus(&s));
+    let twin = format!("{input}.{}", encode(&twin));
+    assert_ne!(twin, good);
+    let (one, other) = (bench.judge(&good).unwrap(), bench.judge(&twin).unwrap());
+    assert_eq!(
+        (one.jti, one.session, one.subject),
+        (other.jti, other.session, other.subject)
+    );
+    assert_eq!(one.fingerprints, other.fingerprints, "revoked together");
+}
+
+#[test]
+fn a_flood_of_forged_tokens_pushes_no_good_one_out() {
+    let bench = bench();
+    let (verifier, metrics) = verifier(&bench);
+    let good = bench.key.sign("at+jwt", &claims()).unwrap();
+    verifier.identity(&good, &bench.snapshot, NOW).unwrap();
+    let (input, signature) = good.rsplit_once('.').unwrap();
+    let tail = &signature[8..];
+    // More than the small cache of forged ones takes.
+    for number in 0..12_000_u32 {
+        let forged = format!("{input}.{number:08}{tail}");
+        let denial = verifier.identity(&forged, &bench.snapshot, NOW).unwrap_err();
+        assert_eq!(denial, TokenFault::BadSignature.into());
+    }
+    let before = count(&metrics, "hit");
+    verifier.identity(&good, &bench.snapshot, NOW).unwrap();
+    assert_eq!(count(&metrics, "hit"), before + 1, "it is still there");
+}
+
+fn decode(part: &str) -> Vec<u8> {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.decode(part).unwrap()
+}
+
+fn encode(bytes: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// An ECDSA signature as ASN.1 (RFC 3279 section 2.2.3).
+fn der(signature: &[u8]) -> Vec<u8> {
+    let integer = |bytes: &[u8]| {
+        let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(31);
+        let mut number = bytes[start..].to_vec();
+        if number[0] & 0x80 != 0 {
+            number.insert(0, 0);
+        }
+        [vec![2, u8::try_from(number.len()).unwrap()], number].concat()
+    };
+    let both = [integer(&signature[..32]), integer(&signature[32..])].concat();
+    [vec![0x30, u8::try_from(both.len()).unwrap()], both].concat()
+}
+
+/// The order of P-256 (FIPS 186-4 D.1.2.3) less `s`.
+fn order_minus(s: &[u8; 32]) -> [u8; 32] {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
+        0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let (mut out, mut borrow) = ([0; 32], false);
+    for index in (0..32).rev() {
+        let (less, first) = ORDER[index].overflowing_sub(s[index]);
+        let (less, second) = less.overflowing_sub(u8::from(borrow));
+        (out[index], borrow) = (less, first || second);
+    }
+    out
 }
 
 #[test]

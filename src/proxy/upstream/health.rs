@@ -2,11 +2,11 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use http::header;
-use pingora::{connectors::http::Connector, http::RequestHeader, upstreams::peer::HttpPeer};
+use http::{Uri, header};
+use pingora::{ErrorType, OrErr as _, connectors::http::Connector, http::RequestHeader, upstreams::peer::HttpPeer};
 
 use super::{Backend, Group};
-use crate::metrics::Metrics;
+use crate::{gate::snapshot::Server, metrics::Metrics};
 
 /// Checks every server of a group at once.
 pub(super) async fn check(group: &Group, metrics: &Metrics) {
@@ -39,19 +39,40 @@ async fn is_healthy(backend: &Backend, path: &str, within: Duration) -> bool {
     let Some(peer) = backend.peer.load_full() else {
         return false;
     };
-    let answer = tokio::time::timeout(within, status(&peer, path, &backend.server.host)).await;
+    let answer = tokio::time::timeout(within, status(&peer, path, &backend.server)).await;
     matches!(answer, Ok(Ok(200..=399)))
 }
 
-async fn status(peer: &HttpPeer, path: &str, host: &str) -> pingora::Result<u16> {
+async fn status(peer: &HttpPeer, path: &str, server: &Server) -> pingora::Result<u16> {
     // A connection of its own each time: a pooled one would say that the server was healthy once.
     let connector = Connector::new(None);
     let (mut session, _) = connector.get_http_session(peer).await?;
     let mut request = RequestHeader::build("GET", path.as_bytes(), None)?;
-    request.insert_header(header::HOST, host)?;
+    let authority = authority(server);
+    if server.http2 {
+        // HTTP/2 has pseudo-header fields where HTTP/1 has `Host`; Pingora makes them of the URI.
+        let scheme = if server.tls { "https" } else { "http" };
+        let uri = Uri::builder()
+            .scheme(scheme)
+            .authority(&*authority)
+            .path_and_query(path)
+            .build();
+        request.set_uri(uri.or_err(ErrorType::InternalError, "the address of a server is no authority")?);
+    } else {
+        request.insert_header(header::HOST, authority)?;
+    }
     request.insert_header(header::USER_AGENT, "sidegate-health")?;
     session.write_request_header(Box::new(request)).await?;
     session.finish_request_body().await?;
     session.read_response_header().await?;
     Ok(session.response_header().map_or(0, |answer| answer.status.as_u16()))
+}
+
+fn authority(server: &Server) -> String {
+    let Server { host, port, .. } = server;
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }

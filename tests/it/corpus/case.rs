@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -116,6 +118,10 @@ impl Case {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, issuer.public_key());
                 format!("{input}.{}", encode(hmac::sign(&key, input.as_bytes()).as_ref()))
             }
+            "with the public key in PEM as a secret" => {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, pem(issuer.public_key()).as_bytes());
+                format!("{input}.{}", encode(hmac::sign(&key, input.as_bytes()).as_ref()))
+            }
             "with an empty secret" => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, b"");
                 format!("{input}.{}", encode(hmac::sign(&key, input.as_bytes()).as_ref()))
@@ -124,6 +130,24 @@ impl Case {
             other => other.replace("{good}", &issuer.sign(&input)).replace("{input}", &input),
         }
     }
+}
+
+/// A point on P-256 as a file of a public key (RFC 5480), as an issuer publishes it.
+fn pem(point: &[u8]) -> String {
+    const BEFORE: [u8; 26] = [
+        0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+        0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+    ];
+    let text = STANDARD.encode([&BEFORE[..], point].concat());
+    let lines: Vec<_> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!(
+        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+        lines.join("\n")
+    )
 }
 
 /// Cases about tokens differ in nothing else.

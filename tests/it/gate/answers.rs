@@ -1,6 +1,8 @@
 //! What a refusal looks like, and that it costs nobody their connection.
 
-use crate::support::TestSidecar;
+use serde_json::json;
+
+use crate::support::{TestIssuer, TestSidecar, now};
 
 const LIMITED: &str = "{ id: few, match: { path: /few/** }, upstream: app, access: public, rate_limits: [few] }";
 
@@ -30,6 +32,55 @@ async fn a_policy_that_does_not_allow_is_forbidden() {
     let alice = sidecar.user("alice").await;
     let answer = sidecar.get("/x").bearer(&alice.access_token).send().await;
     assert_eq!((answer.status(), answer.code().as_str()), (403, "policy_denied"));
+}
+
+#[tokio::test]
+async fn who_lacks_a_recent_second_factor_is_told_how_recent_it_must_be() {
+    let issuer = TestIssuer::new();
+    let sidecar = TestSidecar::new()
+        .config(&issuer.config())
+        .config(
+            "policies: { pay: [{ deny: { role: guest } }, { allow: { all: [{ role: reader }, { mfa: true, max_age: 15m }] } }], \
+             any: [{ allow: { mfa: true } }] }",
+        )
+        .route("/pay", "pay")
+        .route("/any", "any")
+        .start()
+        .await;
+    let ask = async |path: &str, claims: serde_json::Value| {
+        let token = issuer.token(&json!({}), &claims);
+        sidecar.get(path).bearer(&token).send().await
+    };
+    let now = now();
+    let fresh = json!({ "amr": ["pwd", "otp", "mfa"], "auth_time": now - 60 });
+    assert_eq!(ask("/pay", fresh.clone()).await.status(), 200);
+    let old = json!({ "amr": ["pwd", "otp", "mfa"], "auth_time": now - 3600 });
+    assert_eq!(ask("/any", old.clone()).await.status(), 200);
+    let without = json!({ "amr": ["pwd"], "auth_time": now - 60 });
+    let undated = json!({ "amr": ["pwd", "mfa"] });
+    for (path, claims, max_age) in [
+        ("/pay", old, ", max_age=900"),
+        ("/pay", without.clone(), ", max_age=900"),
+        ("/pay", undated, ", max_age=900"),
+        ("/any", without, ""),
+    ] {
+        let answer = ask(path, claims.clone()).await;
+        assert_eq!(
+            (answer.status(), answer.code().as_str()),
+            (401, "step_up_required"),
+            "{claims}"
+        );
+        // RFC 9470 section 3.
+        let challenge = format!(
+            "Bearer realm=\"sidegate\", error=\"insufficient_user_authentication\", acr_values=\"mfa\"{max_age}"
+        );
+        assert_eq!(answer.header("www-authenticate"), Some(&*challenge));
+    }
+    // No second factor helps who is denied anyway.
+    for claims in [json!({ "roles": ["guest"] }), json!({ "roles": ["other"] })] {
+        let answer = ask("/pay", claims).await;
+        assert_eq!((answer.status(), answer.code().as_str()), (403, "policy_denied"));
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Which credential counts, and what a token must be.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -8,6 +10,37 @@ use crate::support::{Sidecar, TestIssuer, TestSidecar, encode, now};
 
 async fn accepting(issuer: &TestIssuer) -> Sidecar {
     TestSidecar::new().config(&issuer.config()).start().await
+}
+
+/// ES256 has two good signatures for one: a token that was spelled anew is still the one that was revoked.
+#[tokio::test]
+async fn the_twin_of_a_tokens_signature_is_revoked_with_it() {
+    let sidecar = TestSidecar::new().start().await;
+    let alice = sidecar.user("alice").await;
+    let (input, signature) = alice.access_token.rsplit_once('.').unwrap();
+    let twin = format!("{input}.{}", high_s_twin(signature));
+    assert_ne!(twin, alice.access_token);
+    assert_eq!(sidecar.get("/x").bearer(&twin).send().await.status(), 200);
+    let answer = sidecar.post("/auth/logout").bearer(&alice.access_token).send().await;
+    assert_eq!(answer.status(), 204);
+    let answer = sidecar.get("/x").bearer(&twin).send().await;
+    assert_eq!((answer.status(), answer.code().as_str()), (401, "revoked"));
+}
+
+/// `(r, n - s)` for `(r, s)`, where n is the order of P-256 (FIPS 186-4 D.1.2.3).
+fn high_s_twin(signature: &str) -> String {
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad,
+        0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let mut bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let mut borrow = false;
+    for (index, order) in ORDER.iter().enumerate().rev() {
+        let (less, first) = order.overflowing_sub(bytes[32 + index]);
+        let (less, second) = less.overflowing_sub(u8::from(borrow));
+        (bytes[32 + index], borrow) = (less, first || second);
+    }
+    encode(&bytes)
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
 //! ```
 
 mod access;
+mod clients;
 mod codes;
 mod error;
 mod limits;
@@ -37,6 +38,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use access::SessionOf;
+pub use clients::{Client, ClientError, Credentials};
 pub use error::Failure;
 pub use limits::{Limiter, Take, Taken};
 pub use login::{Attempt, LoginError};

@@ -233,6 +233,7 @@ fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
         issuer: identity.issuer.to_string(),
         subject: identity.subject.to_string(),
         session: identity.session.as_deref().map(str::to_owned),
+        token_id: identity.jti.as_deref().map(str::to_owned),
     }
 }
 

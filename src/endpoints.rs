@@ -4,6 +4,11 @@
 //! Nothing here knows the proxy or a store.
 
 mod body;
+mod claims;
+mod client;
+mod discovery;
+mod form;
+mod introspect;
 mod jwks;
 mod login;
 mod logout;
@@ -12,6 +17,7 @@ mod openapi;
 pub mod problem;
 mod refresh;
 mod register;
+mod revoke;
 mod sessions;
 mod signed_in;
 mod whoami;
@@ -31,7 +37,7 @@ use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use jwks::PATH as JWKS_PATH;
+pub use crate::accounts::settings::is_own_path;
 pub use problem::Problem;
 
 use crate::accounts::{Accounts, Origin};
@@ -64,6 +70,8 @@ pub struct Identified {
     pub subject: String,
     /// `sid`.
     pub session: Option<String>,
+    /// `jti`.
+    pub token_id: Option<String>,
 }
 
 /// The gate's judgement of the bearer token among these headers.
@@ -105,10 +113,15 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(me::show, me::change, me::delete))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(introspect::introspect))
+        .routes(routes!(revoke::revoke))
         .routes(routes!(whoami::whoami))
         .routes(routes!(openapi::show))
         .layer(map_response(no_store));
-    let public = OpenApiRouter::with_openapi(openapi::base()).routes(routes!(jwks::jwks));
+    let public = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(jwks::jwks))
+        .routes(routes!(discovery::metadata))
+        .routes(routes!(discovery::change_password));
     if base.is_empty() {
         public.merge(api)
     } else {

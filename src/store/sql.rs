@@ -65,6 +65,7 @@ queries! {
     MAIL_INSERT = "mail_insert",
     AUDIT_INSERT = "audit_insert",
     AUDIT_LIST = "audit_list",
+    AUDIT_LIST_REVOKED_TOKENS = "audit_list_revoked_tokens",
     SIGNING_KEY_LIST = "signing_key_list",
     SIGNING_KEY_INSERT = "signing_key_insert",
     SIGNING_KEY_ACTIVATE = "signing_key_activate",

@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod api;
 mod architecture;
 mod auth;
 mod config;

@@ -10,7 +10,7 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::issuers::check_audience;
-use super::{Auth, LostAnswer, RegistrationMode, SigningAlgorithm};
+use super::{Auth, LostAnswer, RegistrationMode, SigningAlgorithm, clients};
 use crate::accounts::settings;
 use crate::keys::Algorithm;
 use crate::secret::{Key32, Secret};
@@ -42,11 +42,15 @@ impl Auth {
         let secret = secret
             .and_then(|source| source.fetch(&at_secret, environment, findings))
             .and_then(|secret| key(&secret, &at_secret, findings));
+        let clients = clients::settle(&self.clients, &at.key("clients"), environment, findings);
         let issuer = self.issuer.as_ref().or(public_url);
         if issuer.is_none() {
             findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
         }
-        Some(self.settings(issuer?, secret?))
+        Some(settings::Settings {
+            clients,
+            ..self.settings(issuer?, secret?)
+        })
     }
 
     fn settings(&self, issuer: &Url, secret: Key32) -> settings::Settings {
@@ -101,6 +105,8 @@ impl Auth {
                 per_account: self.login_limit.per_account,
                 window: self.login_limit.window.0,
             },
+            change_password_url: self.change_password_url.clone(),
+            clients: Vec::new(),
         }
     }
 
@@ -136,12 +142,16 @@ impl Auth {
                 );
             }
         }
-        if let Some(url) = &self.login_url {
+        for (key, url) in [
+            ("login_url", &self.login_url),
+            ("change_password_url", &self.change_password_url),
+        ] {
+            let Some(url) = url else { continue };
             let is_path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
             let visible = url.bytes().all(|byte| byte.is_ascii_graphic());
             if !visible || !(is_path || url.parse::<Url>().is_ok()) {
                 let expected = "a URL such as https://login.example.com, or a path such as /login";
-                findings.expected(&at.key("login_url"), expected, format_args!("{url:?}"));
+                findings.expected(&at.key(key), expected, format_args!("{url:?}"));
             }
         }
     }

@@ -11,7 +11,6 @@ if [[ "$("$home/bin/schemathesis" --version 2>/dev/null || true)" == *" $version
 fi
 echo "==> Installing schemathesis $version into $home"
 rm -rf "$home"
-# Debian's python3 can make no environment without python3-venv, and says so only when it tries.
 python3 -m venv "$home"
 "$home/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
 "$home/bin/schemathesis" --version

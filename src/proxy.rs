@@ -25,6 +25,7 @@ use pingora::{
     Error, ErrorSource, ErrorType, Result,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
+    protocols::Digest,
     proxy::{FailToProxy, ProxyHttp, Session},
     upstreams::peer::HttpPeer,
 };
@@ -156,6 +157,24 @@ impl ProxyHttp for Proxy {
                 Error::e_explain(ErrorType::HTTPStatus(503), "no server to send to")
             }
         }
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        reused: bool,
+        _: &HttpPeer,
+        _: std::os::fd::RawFd,
+        _: Option<&Digest>,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        if let (false, Some(choice), Some(started)) = (reused, &ctx.upstream, ctx.upstream_started) {
+            self.metrics
+                .upstream_connect_duration
+                .with_label_values(&[choice.name()])
+                .observe(started.elapsed().as_secs_f64());
+        }
+        Ok(())
     }
 
     async fn upstream_request_filter(

@@ -1,9 +1,16 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
+mod clients;
+mod limits;
+mod paths;
+
 use std::time::Duration;
 
+pub use self::clients::Client;
+pub use self::limits::{Limit, Limits, Rate};
+pub use self::paths::{WELL_KNOWN, is_own_path};
 use crate::keys::Algorithm;
-use crate::secret::{Key32, Secret};
+use crate::secret::Key32;
 
 /// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
 #[derive(Clone, Debug)]
@@ -30,35 +37,12 @@ pub struct Settings {
     pub lockout: Lockout,
     /// `auth.login_limit`.
     pub login_limit: LoginLimit,
+    /// `auth.limits`.
+    pub limits: Limits,
     /// `auth.change_password_url`: where a password manager sends someone.
     pub change_password_url: Option<String>,
     /// `auth.clients`.
     pub clients: Vec<Client>,
-}
-
-/// Documents at places of their own (RFC 8615), beside everything under the base path.
-pub const WELL_KNOWN: [&str; 3] = [
-    "/.well-known/jwks.json",
-    "/.well-known/oauth-authorization-server",
-    "/.well-known/change-password",
-];
-
-/// Whether the endpoints answer a path themselves, before any route: everything under the base path, and
-/// [`WELL_KNOWN`].
-pub fn is_own_path(base_path: &str, path: &str) -> bool {
-    let under = path
-        .strip_prefix(base_path.trim_end_matches('/'))
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    under || WELL_KNOWN.contains(&path)
-}
-
-/// One of `auth.clients`: a service that may ask about tokens, and revoke them.
-#[derive(Clone, Debug)]
-pub struct Client {
-    /// Its name.
-    pub id: String,
-    /// How it proves it.
-    pub secret: Secret,
 }
 
 /// `auth.access_token`.

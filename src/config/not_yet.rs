@@ -9,7 +9,6 @@ const KEYS: &[&str] = &[
     "auth.email",
     "auth.mail",
     "auth.registration.invitation",
-    "auth.signing.rotate_every",
     "identity_headers.assertion",
     "routes.*.identity_headers.assertion",
     "observability.tracing",

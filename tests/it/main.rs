@@ -14,6 +14,7 @@ mod accounts;
 mod api;
 mod architecture;
 mod auth;
+mod clients;
 mod config;
 mod corpus;
 mod crowds;

@@ -53,6 +53,11 @@ auth:
   registration: {{ mode: open }}
   password: {{ cost: 4 }}
   login_limit: {{ per_address: 10000, per_account: 10000 }}
+  limits:
+    registration: {{ per_address: 100000/1m, per_account: 100000/1m }}
+    password_reset: {{ per_address: 100000/1m, per_account: 100000/1m }}
+    verification: {{ per_address: 100000/1m, per_account: 100000/1m }}
+    mfa: {{ per_address: 100000/1m, per_account: 100000/1m }}
 upstreams:
   app: {{ servers: ["http://{upstream}"] }}
 routes: []

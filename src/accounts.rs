@@ -17,7 +17,7 @@ mod codes;
 mod error;
 mod limits;
 mod login;
-mod mail;
+pub mod mail;
 pub mod names;
 mod operator;
 mod origin;
@@ -81,6 +81,8 @@ pub struct Accounts {
     pub revoker: Arc<Revoker>,
     /// Counts attempts.
     pub limiter: Limiter,
+    /// Wakes what sends letters.
+    pub letters_wait: tokio::sync::Notify,
     /// Counts everything else.
     pub metrics: Arc<Metrics>,
 }

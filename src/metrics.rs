@@ -151,6 +151,8 @@ metrics! {
     // Background
     job_runs: IntCounterVec = "job_runs_total", "Runs of background jobs.", ["job", "result"];
     job_last_success: GaugeVec = "job_last_success_timestamp_seconds", "When a background job last succeeded.", ["job"];
+    mail_sent: IntCounterVec = "mail_sent_total", "Tries to send a letter, by what became of them.", ["template", "result"];
+    mail_queue_length: IntGauge = "mail_queue_length", "Letters that wait to be sent.";
     audit_events: IntCounterVec = "audit_events_total", "Audit events written.", ["event"];
     panics: IntCounter = "panics_total", "Panics caught.";
     // Process
@@ -185,6 +187,7 @@ impl Metrics {
         self.connections_open.with_label_values(&["proxy"]);
         for result in ["hit", "miss"] {
             self.cache_requests.with_label_values(&["token", result]);
+            self.cache_requests.with_label_values(&["assertion", result]);
         }
         let process = prometheus::process_collector::ProcessCollector::for_self();
         self.registry.register(Box::new(process)).expect("registered once");

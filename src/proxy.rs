@@ -10,6 +10,7 @@ mod reading;
 mod respond;
 mod stream;
 mod upstream;
+mod well_known;
 
 use std::{
     any::Any,
@@ -37,9 +38,10 @@ use crate::{
     clock,
     gate::{
         self, Gate, Request,
+        assertion::{self, Bound},
         denial::{Denial, Unreadable},
         snapshot::Snapshot,
-        target::{Target, Unusual},
+        target::{Target, Unusual, without_prefix},
     },
     metrics::Metrics,
 };
@@ -340,6 +342,9 @@ impl Proxy {
                 .await?
                 .map(|()| true));
         }
+        if target.path() == assertion::JWKS_PATH {
+            return well_known::jwks(session, ctx, &self.gate.asserter).await;
+        }
         let begun = Instant::now();
         let header = session.req_header();
         let request = Request {
@@ -359,7 +364,7 @@ impl Proxy {
             Err(denial) => return Ok(Err(denial)),
         };
         if let Some(prefix) = &permit.route().strip_prefix {
-            match forward::without_prefix(&head.target, prefix) {
+            match without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),
                 None => return Ok(Err(Unreadable::BadEscape.into())),
             }
@@ -370,6 +375,16 @@ impl Proxy {
             .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > permit.route().body_bytes) {
             return Ok(Err(Denial::BodyTooLarge));
+        }
+        let bound = Bound {
+            method: &header.method,
+            scheme: ctx.origin.as_ref().map_or("http", address::Origin::scheme),
+            authority: forward::authority(header, &head.host),
+            target: ctx.forward_target.as_deref().unwrap_or(&head.target),
+        };
+        match self.gate.asserter.assert(&permit, &bound, ctx.now) {
+            Ok(assertion) => ctx.assertion = assertion.map(|(name, value)| (name.clone(), value)),
+            Err(denial) => return Ok(Err(denial)),
         }
         ctx.permit = Some(permit);
         Ok(Ok(false))

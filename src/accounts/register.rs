@@ -15,11 +15,16 @@ use super::password::Weakness;
 use super::password::rules::{self, Person};
 use super::profile::{self, ProfileError};
 use super::settings::RegistrationMode;
-use super::{Accounts, Failure, Origin};
+use super::{Accounts, Failure, Letter, Origin, Recipient};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::users::{self, NewUser};
 use crate::store::{StoreError, id};
+
+/// Letters to the owner of an address about those who try to register with it, in a window.
+const LETTERS: u32 = 3;
+/// That window.
+const LETTERS_WINDOW: Duration = Duration::from_secs(3600);
 
 /// What somebody who registers sends.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +170,14 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<bool, RegistrationError> {
+        // A stranger who registers with one address again and again must not fill a mailbox. Asked whether or not the
+        // address is taken: what only one of the two costs would tell them apart.
+        let key = user.email.to_lowercase();
+        let letters = self
+            .limiter
+            .take("registration_letter", &key, LETTERS, LETTERS_WINDOW, now)
+            .await;
+        let may_write = letters.allowed;
         let tx = self.postgres.transaction("register").await?;
         match users::create(&tx, user, now).await {
             Ok(created) => {
@@ -177,17 +190,32 @@ impl Accounts {
             Err(error) if error.is_constraint(users::USERNAME_IS_TAKEN) => Err(RegistrationError::UsernameTaken),
             Err(error) if error.is_constraint(users::EMAIL_IS_TAKEN) => {
                 tx.rollback().await?;
-                let owner = users::find_by_email(&self.postgres, user.email)
-                    .await?
-                    .map(|owner| owner.id);
-                Happening::to(owner, Event::UserRegistered, origin)
-                    .failed()
-                    .with("reason", "email_taken")
-                    .insert(&self.postgres, &self.metrics, now)
-                    .await?;
+                self.tell_owner(user.email, may_write, origin, now).await?;
                 Ok(false)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The owner of an address that is taken learns by mail that somebody tried; who tried learns nothing.
+    async fn tell_owner(
+        &self,
+        email: &str,
+        may_write: bool,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let tx = self.postgres.transaction("register_taken").await?;
+        let owner = users::find_by_email(&tx, email).await?;
+        Happening::to(owner.as_ref().map(|owner| owner.id), Event::UserRegistered, origin)
+            .failed()
+            .with("reason", "email_taken")
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        if let Some(owner) = owner.filter(|_| may_write) {
+            self.mail(&tx, Recipient::of(&owner), Letter::RegistrationAttempted, None, now)
+                .await?;
+        }
+        tx.commit().await
     }
 }

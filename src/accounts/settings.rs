@@ -9,6 +9,7 @@ use std::time::Duration;
 pub use self::clients::Client;
 pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
+use super::mail::settings::Mail;
 use crate::keys::Algorithm;
 use crate::secret::Key32;
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub change_password_url: Option<String>,
     /// `auth.clients`.
     pub clients: Vec<Client>,
+    /// `auth.mail`; without it no letter is sent.
+    pub mail: Option<Mail>,
 }
 
 /// `auth.access_token`.

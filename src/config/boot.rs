@@ -49,6 +49,12 @@ pub struct Retention {
 }
 
 impl Boot {
+    /// The `iss` of the assertions that this instance signs: the issuer itself, or where a verifier is reached.
+    pub fn asserts_as(&self) -> &str {
+        let issuer = self.auth.as_ref().map(|auth| auth.issuer.as_str());
+        issuer.or(self.public_url.as_deref()).unwrap_or("urn:sidegate:verifier")
+    }
+
     /// The keys that differ from `other` and that a reload cannot bring into force.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let pairs = self.fields().into_iter().zip(other.fields());
@@ -92,6 +98,13 @@ impl Boot {
             ("store.redis", format!("{:?}", self.redis)),
             ("auth.secret", digest(auth.map(|auth| auth.secret.expose().as_slice()))),
             ("auth.clients", digest(auth.map(client_secrets).as_deref())),
+            (
+                "auth.mail.smtp.password",
+                digest(
+                    auth.and_then(|auth| auth.mail.as_ref()?.password())
+                        .map(|password| password.expose().as_bytes()),
+                ),
+            ),
             ("auth", format!("{auth:?}")),
             ("auth.retention", format!("{:?}", self.retention)),
             ("observability.log", format!("{:?} {}", self.log_format, self.log_level)),

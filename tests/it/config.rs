@@ -148,8 +148,63 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "  audience: [app]\n",
-        "  audience: [app]\n  mail: { from: a }\n",
-        "auth.mail: not available in this version",
+        "  audience: [app]\n  mail: { from: a, transport: log }\n",
+        r#"auth.mail.from: expected an address such as no-reply@example.com or Example <no-reply@example.com>, got "a""#,
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { transport: log }\n",
+        "auth.mail.from: is required",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test }\n",
+        "auth.mail.smtp: is required",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://user:hunter2@mail.test } }\n",
+        "auth.mail.smtp.url: expected a URL such as smtp://mail.example.com:587 or smtps://mail.example.com:465; user and password have keys of their own",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test?tls=none } }\n",
+        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the letters",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test, user: u } }\n",
+        "auth.mail.smtp.password: is required with `user`",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test, ca_file: /nowhere } }\n",
+        "auth.mail.smtp.ca_file: cannot read the file /nowhere: No such file or directory (os error 2)",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, smtp: { url: smtp://mail.test } }\n",
+        "auth.mail.smtp: is only for `transport: smtp`",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: file }\n",
+        "auth.mail.directory: is required",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, templates: /nowhere }\n",
+        "auth.mail.templates: /nowhere: cannot be read: No such file or directory (os error 2)",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, links: { reset: \"http://evil.test/{token}\" } }\n",
+        r#"auth.mail.links.reset: expected a URL below server.public_url, or any with https, with one {token} in its path, query or fragment, got "http://evil.test/{token}""#,
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, retry: { first: 1h, max: 1m } }\n",
+        "auth.mail.retry.max: expected at least first (1h), got 1m",
     ),
     (
         "  audience: [app]\n",
@@ -249,6 +304,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "match: { path: /** }",
+        "match: { path: /.well-known/sidegate/jwks.json }",
+        "routes[0].match.path: /.well-known/sidegate/jwks.json would never be reached: it is Sidegate's own",
+    ),
+    (
+        "match: { path: /** }",
         "match: { path: /a**/b }",
         r#"routes[0].match.path: expected `*` to stand for a whole segment, got "/a**/b""#,
     ),
@@ -291,6 +351,26 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "    access: staff\n",
         "    access: staff\n    identity_headers: { add: { 'a b': { claim: a } } }\n",
         r#"routes[0].identity_headers.add["a b"]: is not the name of a header"#,
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { ttl: 2m } }\n",
+        "routes[0].identity_headers.assertion.ttl: expected 1s to 1m, got 2m",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { header: Cookie } }\n",
+        "routes[0].identity_headers.assertion.header: frames, routes or authenticates the request itself and cannot carry an identity",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { header: Remote-User } }\n",
+        "routes[0].identity_headers.assertion.header: is a header of a preset",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { header: X-Who }, add: { X_Who: { claim: a } } }\n",
+        "routes[0].identity_headers.add.X_Who: is the same header as `X-Who`",
     ),
     (
         "    access: staff\n",

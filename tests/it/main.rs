@@ -24,6 +24,7 @@ mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod mail;
 mod openapi;
 mod operator;
 mod protocols;

@@ -2,6 +2,7 @@
 
 mod clients;
 mod limits;
+pub mod mail;
 mod settle;
 
 pub use self::limits::Limits;
@@ -58,6 +59,9 @@ pub struct Auth {
     pub change_password_url: Option<String>,
     /// Services that may ask about tokens (RFC 7662) and revoke them (RFC 7009).
     pub clients: Vec<clients::Client>,
+    /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<mail::Mail>,
     /// How long old rows stay.
     pub retention: Retention,
 }
@@ -195,7 +199,7 @@ pub struct LoginLimit {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Refresh and reset tokens after they ended.
+    /// Refresh and reset tokens after they ended, and letters that could not be sent.
     pub tokens: Duration,
     /// The audit log.
     pub audit: Duration,
@@ -220,6 +224,7 @@ impl Default for Auth {
             login_url: None,
             change_password_url: None,
             clients: Vec::new(),
+            mail: None,
             retention: Retention::default(),
         }
     }

@@ -11,6 +11,7 @@ use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::issuers::check_audience;
 use super::{Auth, LostAnswer, RegistrationMode, SigningAlgorithm, clients};
+use crate::accounts::mail::settings::Mail;
 use crate::accounts::settings;
 use crate::keys::Algorithm;
 use crate::secret::{Key32, Secret};
@@ -38,6 +39,10 @@ impl Auth {
             );
         }
 
+        let mail = self
+            .mail
+            .as_ref()
+            .map(|mail| mail.settle(public_url, &at.key("mail"), environment, findings));
         let at_secret = at.key("secret");
         let secret = findings.required(&at_secret, self.secret.as_ref());
         let secret = secret
@@ -48,13 +53,17 @@ impl Auth {
         if issuer.is_none() {
             findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
         }
+        let mail = match mail {
+            Some(settled) => Some(settled?),
+            None => None,
+        };
         Some(settings::Settings {
             clients,
-            ..self.settings(issuer?, secret?)
+            ..self.settings(issuer?, secret?, mail)
         })
     }
 
-    fn settings(&self, issuer: &Url, secret: Key32) -> settings::Settings {
+    fn settings(&self, issuer: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
@@ -109,6 +118,7 @@ impl Auth {
             change_password_url: self.change_password_url.clone(),
             clients: Vec::new(),
             limits: self.limits.settings(),
+            mail,
         }
     }
 

@@ -132,7 +132,7 @@ impl Accounts {
     /// When PostgreSQL is away; then nothing is revoked.
     pub async fn revoke_access(
         &self,
-        of: SessionOf,
+        of: Option<SessionOf>,
         token_id: &str,
         by: &Client,
         origin: &Origin,
@@ -140,12 +140,13 @@ impl Accounts {
     ) -> Result<(), Failure> {
         let tx = self.postgres.transaction("token_revoke").await?;
         // The entry is the record from which a new Redis is told.
-        Happening::to(Some(of.user_id), Event::TokenRevoked, origin)
-            .session(of.session_id)
+        let mut happening = Happening::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
             .with("client", by.id.as_str())
-            .with(audit::TOKEN_ID, token_id)
-            .insert(&tx, &self.metrics, now)
-            .await?;
+            .with(audit::TOKEN_ID, token_id);
+        if let Some(of) = of {
+            happening = happening.session(of.session_id);
+        }
+        happening.insert(&tx, &self.metrics, now).await?;
         tx.commit().await?;
         let subject = Subject::Jti(token_id.to_owned());
         self.revoker.revoke(&[self.revocation(subject, now)]).await;

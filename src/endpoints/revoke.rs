@@ -40,14 +40,16 @@ pub(super) async fn revoke(
     let accounts = &services.accounts;
     match live(&services, token, now).await {
         Some(identified) => {
-            let session = session_of(&identified, &services)?;
-            let id = identified.token_id.unwrap_or_default();
-            accounts.revoke_access(session, &id, client, &origin, now).await?;
+            // Ours always have an id; an empty one must never be revoked, or every token without one would be.
+            if let Some(id) = &identified.token_id {
+                let session = session_of(&identified, &services).ok();
+                accounts.revoke_access(session, id, client, &origin, now).await?;
+            }
         }
         None => {
             accounts
                 .revoke_refresh(&Secret::new(token), client, &origin, now)
-                .await?
+                .await?;
         }
     }
     Ok(StatusCode::OK)

@@ -1,13 +1,13 @@
 # `make demo` shows it, `make test` tests it, `make lint` is picky. Nothing else needs to be installed or started first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench tools packages clean
+.PHONY: help demo test api-test lint bench tools packages clean
 
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 
 help: ## Show this
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: packages ## Build in release and run everything on this machine: `sidegate dev`
 	@echo "==> Building in release (several minutes the first time)"
@@ -19,6 +19,12 @@ test: packages ## Run all tests; PostgreSQL and Redis are started for them and s
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Testing"
 	@target/debug/sidegate dev --run -- $(CARGO) test --locked
+
+api-test: packages ## Drive the API from its own description (schemathesis, installed into .tools); SEED=7 tries others
+	@scripts/install-packages.sh python
+	@scripts/install-schemathesis.sh
+	@$(CARGO) build --locked --all-targets
+	@target/debug/sidegate dev --run -- $(CARGO) test --locked --test it -- --ignored --nocapture schemathesis
 
 lint: ## Formatting, clippy, documentation, and what may be in the dependency tree
 	@echo "==> Formatting"

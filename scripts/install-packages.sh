@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and trying Sidegate needs and this machine lacks. Says what and why; does nothing when nothing
-# is missing. Needs root rights only then (sudo when there is no other way).
+# is missing. Needs root rights only then (sudo when there is no other way). With the word `python` also what `make
+# api-test` needs.
 set -euo pipefail
 
 missing=() # Debian packages
@@ -45,6 +46,11 @@ need postgresql "the database; 'sidegate dev' and the tests start one of their o
 need redis-server "the store for what is short-lived; started the same way" has_redis
 need python3-aiosmtpd "the mail server that the tests send letters to" has_aiosmtpd
 need curl "for the commands that 'sidegate dev' prints" command -v curl
+
+if [[ ${1:-} == python ]]; then
+    # Debian's python3 comes without what an environment is made of.
+    need python3-venv "Python, for the tester of 'make api-test'" python3 -c "import ensurepip, venv"
+fi
 
 if [[ ${#missing[@]} -eq 0 ]]; then
     exit 0

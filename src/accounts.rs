@@ -13,6 +13,7 @@
 
 mod access;
 mod account;
+mod clients;
 mod codes;
 mod devices;
 mod email_change;
@@ -56,6 +57,7 @@ use uuid::Uuid;
 
 pub use access::SessionOf;
 pub use account::Account;
+pub use clients::{Client, ClientError, Credentials};
 pub use devices::LIFE as DEVICE_TOKEN_LIFE;
 pub use email_change::{EmailChangeError, EmailConfirmError};
 pub use error::Failure;

@@ -255,6 +255,7 @@ fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
         subject: identity.subject.to_string(),
         session: identity.session.as_deref().map(str::to_owned),
         permissions: identity.permissions.iter().map(ToString::to_string).collect(),
+        token_id: identity.jti.as_deref().map(str::to_owned),
     }
 }
 

@@ -6,8 +6,13 @@
 mod accepted;
 mod admin;
 mod body;
+mod claims;
+mod client;
 mod device_cookie;
+mod discovery;
 mod email;
+mod form;
+mod introspect;
 mod jwks;
 mod login;
 mod logout;
@@ -18,6 +23,7 @@ mod password;
 pub mod problem;
 mod refresh;
 mod register;
+mod revoke;
 mod sessions;
 mod signed_in;
 mod whoami;
@@ -37,7 +43,7 @@ use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use jwks::PATH as JWKS_PATH;
+pub use crate::accounts::settings::is_own_path;
 pub use problem::Problem;
 
 use crate::accounts::{Accounts, Origin};
@@ -73,6 +79,8 @@ pub struct Identified {
     pub session: Option<String>,
     /// Permissions.
     pub permissions: Vec<String>,
+    /// `jti`.
+    pub token_id: Option<String>,
 }
 
 /// The gate's judgement of the bearer token among these headers.
@@ -131,11 +139,16 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(me::show, me::change, me::delete))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
+        .routes(routes!(introspect::introspect))
+        .routes(routes!(revoke::revoke))
         .routes(routes!(whoami::whoami))
         .routes(routes!(openapi::show))
         .nest("/admin", admin::routes())
         .layer(map_response(no_store));
-    let public = OpenApiRouter::with_openapi(openapi::base()).routes(routes!(jwks::jwks));
+    let public = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(jwks::jwks))
+        .routes(routes!(discovery::metadata))
+        .routes(routes!(discovery::change_password));
     if base.is_empty() {
         public.merge(api)
     } else {

@@ -1,12 +1,16 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
+mod clients;
 mod letters;
 mod limits;
+mod paths;
 
 use std::time::Duration;
 
+pub use self::clients::Client;
 pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
+pub use self::paths::{WELL_KNOWN, is_own_path};
 use super::mail::settings::Mail;
 use super::password::Cost;
 use crate::keys::Algorithm;
@@ -43,6 +47,10 @@ pub struct Settings {
     pub login_limit: LoginLimit,
     /// `auth.limits`.
     pub limits: Limits,
+    /// `auth.change_password_url`: where a password manager sends someone.
+    pub change_password_url: Option<String>,
+    /// `auth.clients`.
+    pub clients: Vec<Client>,
     /// `auth.mail`; without it no letter is sent.
     pub mail: Option<Mail>,
     /// `auth.mfa`.

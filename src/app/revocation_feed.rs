@@ -13,7 +13,7 @@ use crate::{
     clock,
     gate::revocation::Kind,
     store::{
-        StoreError, revocations,
+        StoreError, audit, revocations,
         revocations::{Content, End, Entry, Revocation, Subject},
         sessions, users,
     },
@@ -164,5 +164,10 @@ async fn live(accounts: &Accounts, settings: &Settings, now: OffsetDateTime) -> 
         },
         expires_at: user.valid_after + life,
     });
-    Ok(ended.chain(outdated).collect())
+    let single = audit::list_revoked_tokens(&accounts.postgres, since).await?;
+    let single = single.into_iter().map(|(id, at)| Revocation {
+        subject: Subject::Jti(id),
+        expires_at: at + life,
+    });
+    Ok(ended.chain(outdated).chain(single).collect())
 }

@@ -97,6 +97,7 @@ impl Boot {
             ("store.redis.url", digest(Some(self.redis.url.expose().as_bytes()))),
             ("store.redis", format!("{:?}", self.redis)),
             ("auth.secret", digest(auth.map(|auth| auth.secret.expose().as_slice()))),
+            ("auth.clients", digest(auth.map(client_secrets).as_deref())),
             (
                 "auth.mail.smtp.password",
                 digest(
@@ -109,6 +110,11 @@ impl Boot {
             ("observability.log", format!("{:?} {}", self.log_format, self.log_level)),
         ]
     }
+}
+
+fn client_secrets(auth: &accounts::Settings) -> Vec<u8> {
+    let secrets = auth.clients.iter().map(|client| client.secret.expose().as_bytes());
+    secrets.collect::<Vec<_>>().join(&0)
 }
 
 fn digest(secret: Option<&[u8]>) -> String {

@@ -43,23 +43,28 @@ impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Body<T> {
 /// Exactly JSON. A form or plain text, which a page of another site can send without asking (no CORS preflight), is
 /// refused: that is the defence against cross-site requests.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let refused = Problem::new(Code::UnsupportedMediaType);
+    if is_exactly("application/json", headers) {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::UnsupportedMediaType))
+    }
+}
+
+/// Whether the body has this type and no other, in UTF-8, and as it is.
+pub(super) fn is_exactly(expected: &str, headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else {
-        return Err(refused);
+        return false;
     };
     let text = only.to_str().unwrap_or_default();
     let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
     let charset = parameters.trim().to_ascii_lowercase().replace('"', "");
-    let is_json = essence.trim().eq_ignore_ascii_case("application/json");
-    if is_json && matches!(charset.as_str(), "" | "charset=utf-8") && !headers.contains_key(CONTENT_ENCODING) {
-        Ok(())
-    } else {
-        Err(refused)
-    }
+    essence.trim().eq_ignore_ascii_case(expected)
+        && matches!(charset.as_str(), "" | "charset=utf-8")
+        && !headers.contains_key(CONTENT_ENCODING)
 }
 
-async fn read(body: HttpBody) -> Result<bytes::Bytes, Problem> {
+pub(super) async fn read(body: HttpBody) -> Result<bytes::Bytes, Problem> {
     // The proxy has the body in memory already, so that any failure to read it is its length.
     to_bytes(body, BODY_LIMIT)
         .await
@@ -68,6 +73,10 @@ async fn read(body: HttpBody) -> Result<bytes::Bytes, Problem> {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = || Problem::new(Code::JsonMalformed);
+    // serde reads a list as the members of a shape in their order; a client that sends one did not mean that.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::field(".", "wrong_type", &"the body is an object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         if error.inner().classify() == Category::Data {
@@ -142,6 +151,8 @@ mod tests {
             (r#"{"name":"a","inner":{}}"#, "inner.n", "missing"),
             (r#"{"name":"a","inner":{"n":"hunter2"}}"#, "inner.n", "wrong_type"),
             (r#"{"name":"a","name":"b"}"#, "name", "duplicate"),
+            (r#" ["a",null]"#, ".", "wrong_type"),
+            (r#""a""#, ".", "wrong_type"),
         ];
         for (text, field, code) in cases {
             let problem = refused(text).await;

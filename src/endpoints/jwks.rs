@@ -10,9 +10,6 @@ use super::problem::Code;
 use super::{Problem, Services};
 use crate::accounts::JWKS_MAX_AGE;
 
-/// Where verifiers look (RFC 8615).
-pub const PATH: &str = "/.well-known/jwks.json";
-
 /// Public keys (RFC 7517).
 #[derive(utoipa::ToSchema)]
 #[schema(example = json!({"keys": [{

@@ -208,7 +208,10 @@ impl ProblemBody {
             code: refusal.word,
             request_id: Some("01980f0e-7a5c-7000-8000-5f2b7c1d9e3a".to_owned()),
             errors: errors.into_iter().collect(),
-            error: None,
+            error: [Code::InvalidClient, Code::InvalidRequest]
+                .into_iter()
+                .map(Code::word)
+                .find(|word| *word == refusal.word),
         }
     }
 }

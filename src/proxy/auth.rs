@@ -15,7 +15,7 @@ use tower::ServiceExt as _;
 
 use super::context::{AnsweredBy, Context};
 use crate::{
-    endpoints::Caller,
+    endpoints::{self, Caller},
     gate::denial::{Denial, Unreadable},
     metrics::Metrics,
 };
@@ -46,11 +46,7 @@ impl AuthApi {
 
     /// Whether a path belongs to the endpoints: everything under the base path and the well-known documents.
     pub(super) fn owns(&self, path: &str) -> bool {
-        const WELL_KNOWN: [&str; 1] = ["/.well-known/jwks.json"];
-        let under = path
-            .strip_prefix(&*self.base)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        under || WELL_KNOWN.contains(&path)
+        endpoints::is_own_path(&self.base, path)
     }
 
     /// Answers a request.

@@ -8,9 +8,13 @@ use pingora::{Result, http::ResponseHeader, proxy::Session};
 
 use super::context::Context;
 use crate::gate::{
-    denial::{Denial, LimitState},
+    denial::{Denial, LimitState, Unreadable},
     route::Unauthenticated,
 };
+
+/// What a 405 lists as `Allow` (RFC 9110 section 15.5.6): `CONNECT` and `TRACE` are not among them. What an application
+/// knows of these is its own business.
+const PROXIED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Answers with a refusal and leaves the connection usable.
 ///
@@ -64,6 +68,9 @@ pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denia
     }
     if let Denial::RateLimited(state) = &denial {
         limits(&mut answer, std::slice::from_ref(state))?;
+    }
+    if denial == Denial::Unreadable(Unreadable::Method) {
+        answer.insert_header(header::ALLOW, PROXIED)?;
     }
     if let Some(request_id) = request_id {
         answer.insert_header("X-Request-Id", request_id)?;

@@ -98,6 +98,7 @@ queries! {
     AUDIT_INSERT_MANY = "audit_insert_many",
     AUDIT_LIST = "audit_list",
     AUDIT_COUNT = "audit_count",
+    AUDIT_LIST_REVOKED_TOKENS = "audit_list_revoked_tokens",
     SIGNING_KEY_LIST = "signing_key_list",
     SIGNING_KEY_INSERT = "signing_key_insert",
     SIGNING_KEY_ACTIVATE = "signing_key_activate",

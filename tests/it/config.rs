@@ -334,7 +334,8 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "match: { path: /** }",
         "match: { path: /auth/login }",
-        "routes[0].match.path: /auth/login would never be reached: /auth and /.well-known/jwks.json are Sidegate's own",
+        "routes[0].match.path: /auth/login would never be reached: /auth and /.well-known/jwks.json, /.well-known/oauth-authorization-server, \
+         /.well-known/change-password are Sidegate's own",
     ),
     (
         "match: { path: /** }",

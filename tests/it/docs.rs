@@ -72,6 +72,8 @@ fn the_list_of_problems_is_that_of_the_program() {
         Reading a request and judging its token, the endpoints refuse with the proxy's words. One word may come with two\n\
         statuses. This page is made from the program, and so is `/auth/openapi.json`, which says which endpoint refuses with\n\
         which words.\n\n\
+        The endpoints for services (`/auth/introspect`, `/auth/revoke`) add the member `error` of RFC 6749 section 5.2, for clients\n\
+        that know OAuth and not us: `invalid_client` or `invalid_request`.\n\n\
         | code | status | what the caller reads |\n|---|---|---|\n"
         .to_owned();
     for code in Code::ALL {

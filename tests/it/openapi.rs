@@ -21,7 +21,10 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 
 #[tokio::test]
 async fn every_described_operation_is_served_and_needs_a_token_only_if_it_says_so() {
-    let sidecar = TestSidecar::new().start().await;
+    let sidecar = TestSidecar::new()
+        .config("auth: { change_password_url: /account/password }")
+        .start()
+        .await;
     let document = sidecar.get("/auth/openapi.json").send().await;
     assert_eq!(document.header("content-type"), Some("application/json"));
     let document = document.json();
@@ -35,12 +38,8 @@ async fn every_described_operation_is_served_and_needs_a_token_only_if_it_says_s
         let path = path.replace(['{', '}'], "");
         let answer = sidecar.request(&method, &path).send().await;
         let status = answer.status();
-        let code = answer
-            .json()
-            .get("code")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned();
+        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let code = body.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
         assert!(code != "not_found" && status != 405, "{method} {path}: {status} {code}");
         assert!(
             operation["responses"].get(status.to_string()).is_some(),

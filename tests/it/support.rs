@@ -42,6 +42,7 @@ pub use self::ports::Port;
 pub use self::redis::Redis;
 pub use self::redis_cluster::RedisCluster;
 pub use self::redis_server::RedisServer;
+pub use self::request::Request;
 pub use self::sidecar::{Sidecar, TestSidecar};
 pub use self::upstream::{Behaviour, Upstream};
 pub use self::user::{PASSWORD, User};

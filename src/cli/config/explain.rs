@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 use super::super::output::Format;
 use super::super::{bad_config, failed, print};
+use crate::accounts::settings::is_own_path;
 use crate::app::install_crypto;
 use crate::clock;
 use crate::config::{self, Loaded};
@@ -181,10 +182,8 @@ fn split(url: &str) -> Option<(String, &str)> {
 
 /// Whether the endpoints answer this path, before any route.
 fn is_own(loaded: &Loaded, path: &str) -> bool {
-    loaded.boot.auth.as_ref().is_some_and(|auth| {
-        let below = path.strip_prefix(auth.base_path.trim_end_matches('/'));
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) || path == "/.well-known/jwks.json"
-    }) || path == assertion::JWKS_PATH
+    let auth = loaded.boot.auth.as_ref();
+    auth.is_some_and(|auth| is_own_path(&auth.base_path, path)) || path == assertion::JWKS_PATH
 }
 
 /// Everything that is known, in the order in which it was decided.

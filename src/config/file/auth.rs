@@ -1,5 +1,6 @@
 //! `auth:`
 
+mod clients;
 mod email;
 mod limits;
 pub mod mail;
@@ -68,6 +69,12 @@ pub struct Auth {
     /// Where a browser goes to sign in, for routes with `unauthenticated: login`: a URL, or a path of this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<String>,
+    /// Where `/.well-known/change-password` leads, which password managers follow: a URL, or a path of this host. Default:
+    /// nowhere, 404.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_password_url: Option<String>,
+    /// Services that may ask about tokens (RFC 7662) and revoke them (RFC 7009).
+    pub clients: Vec<clients::Client>,
     /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<mail::Mail>,
@@ -222,6 +229,8 @@ impl Default for Auth {
             mfa: Mfa::default(),
             session_cookie: None,
             login_url: None,
+            change_password_url: None,
+            clients: Vec::new(),
             mail: None,
             retention: Retention::default(),
         }

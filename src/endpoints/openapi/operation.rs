@@ -84,6 +84,12 @@ fn common(operation: &Value) -> Vec<(u16, String)> {
             problem::Code::ValidationFailed,
         ]);
     }
+    if body.get("application/x-www-form-urlencoded").is_some() {
+        codes.extend([problem::Code::InvalidRequest, problem::Code::UnsupportedMediaType]);
+    }
+    if security.iter().any(|way| way.get("client").is_some()) {
+        codes.extend([problem::Code::InvalidClient, problem::Code::RateLimited]);
+    }
     let denials = denials.iter().map(|denial| (denial.status(), denial.code()));
     let codes = codes.iter().map(|code| (code.status(), code.word()));
     denials

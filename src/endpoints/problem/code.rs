@@ -45,8 +45,9 @@ codes! {
     NotFound = NOT_FOUND "not_found" "There is no such endpoint.",
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The endpoint does not know this method.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is larger than 64 KiB.",
-    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body must be application/json, not compressed.",
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body is not of the type that this endpoint reads, or is compressed.",
     ValidationFailed = UNPROCESSABLE_ENTITY "validation_failed" "The request has fields that are not accepted.",
+    InvalidRequest = BAD_REQUEST "invalid_request" "A parameter is missing, empty, or there twice.",
     // Everywhere
     RateLimited = TOO_MANY_REQUESTS "rate_limited" "Too many attempts; try again later.",
     Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many people are signing in; try again in a moment.",
@@ -69,6 +70,8 @@ codes! {
     OwnAccount = CONFLICT "own_account" "An administrator does not do this to their own account.",
     UserNotFound = NOT_FOUND "user_not_found" "There is no such account.",
     NotDeleted = CONFLICT "not_deleted" "The account is not deleted.",
+    // Services that were given a token
+    InvalidClient = UNAUTHORIZED "invalid_client" "The client did not prove who it is.",
     // Sessions
     BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
     EmailUnverified = FORBIDDEN "email_unverified" "The email address has to be verified first.",

@@ -191,6 +191,8 @@ pub(crate) fn settings() -> Settings {
             ..Password::default()
         },
         lockout: Lockout::default(),
+        change_password_url: None,
+        clients: Vec::new(),
         login_limit: LoginLimit::default(),
         mfa: Mfa {
             issuer: "gw.test".into(),

@@ -11,7 +11,7 @@ use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
-use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm};
+use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm, clients};
 use crate::accounts::mail::settings::Mail;
 use crate::accounts::password::Cost;
 use crate::accounts::settings;
@@ -55,6 +55,7 @@ impl Auth {
         let secret = secret
             .and_then(|source| source.fetch(&at_secret, environment, findings))
             .and_then(|secret| key(&secret, &at_secret, findings));
+        let clients = clients::settle(&self.clients, &at.key("clients"), environment, findings);
         let issuer = self.issuer.as_ref().or(public_url);
         if issuer.is_none() {
             findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
@@ -64,7 +65,10 @@ impl Auth {
             None => None,
         };
         let issuer = issuer?;
-        Some(self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail))
+        Some(settings::Settings {
+            clients,
+            ..self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail)
+        })
     }
 
     fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
@@ -124,6 +128,8 @@ impl Auth {
                 per_account: self.login_limit.per_account,
                 window: self.login_limit.window.0,
             },
+            change_password_url: self.change_password_url.clone(),
+            clients: Vec::new(),
             limits: self.limits.settings(),
             mail,
             mfa: self.mfa.settings(found_at),
@@ -162,12 +168,16 @@ impl Auth {
                 );
             }
         }
-        if let Some(url) = &self.login_url {
+        for (key, url) in [
+            ("login_url", &self.login_url),
+            ("change_password_url", &self.change_password_url),
+        ] {
+            let Some(url) = url else { continue };
             let is_path = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
             let visible = url.bytes().all(|byte| byte.is_ascii_graphic());
             if !visible || !(is_path || url.parse::<Url>().is_ok()) {
                 let expected = "a URL such as https://login.example.com, or a path such as /login";
-                findings.expected(&at.key("login_url"), expected, format_args!("{url:?}"));
+                findings.expected(&at.key(key), expected, format_args!("{url:?}"));
             }
         }
     }

@@ -5,6 +5,7 @@ use super::super::super::path::KeyPath;
 use super::super::OneOrMany;
 use super::super::policies::settle::methods;
 use super::Match;
+use crate::accounts::settings::{WELL_KNOWN, is_own_path};
 use crate::gate::{assertion, route};
 
 /// `None` when something is wrong; `findings` says what. `base_path` is where our own endpoints are.
@@ -33,10 +34,13 @@ pub(super) fn matches(
         findings.add(&at_path, format!("{path} would never be reached: it is Sidegate's own"));
     }
     if let (Some(base), Some(paths)) = (base_path, &paths) {
-        for path in paths.iter().filter(|path| is_ours(path, base)) {
+        for path in paths.iter().filter(|path| is_own_path(base, path)) {
             findings.add(
                 &at_path,
-                format!("{path} would never be reached: {base} and /.well-known/jwks.json are Sidegate's own"),
+                format!(
+                    "{path} would never be reached: {base} and {} are Sidegate's own",
+                    WELL_KNOWN.join(", ")
+                ),
             );
         }
     }
@@ -49,13 +53,6 @@ pub(super) fn matches(
         paths: paths?,
         methods: methods?,
     })
-}
-
-fn is_ours(path: &str, base: &str) -> bool {
-    path == "/.well-known/jwks.json"
-        || path
-            .strip_prefix(base)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Reads one word or each of a list; an empty list is a mistake, because it would mean "any".

@@ -1,0 +1,186 @@
+//! Services that were given a token: who they are, and what they may know of a token and do to it.
+//!
+//! A client may ask about every token of ours and revoke it: tokens are issued to people, not to clients.
+
+use std::time::Duration;
+
+use ring::hmac;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::limits::address_key;
+use super::origin::Happening;
+pub use super::settings::Client;
+use super::{Accounts, Failure, Origin, SessionOf, tokens};
+use crate::keys::seal;
+use crate::secret::Secret;
+use crate::store::audit::{self, Event};
+use crate::store::refresh_tokens::{self, RefreshToken};
+use crate::store::revocations::Subject;
+use crate::store::sessions;
+use crate::store::users::User;
+
+/// What somebody says of themselves.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The name.
+    pub id: String,
+    /// The proof.
+    pub secret: Secret,
+}
+
+/// Why a client is none.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// It did not prove who it is.
+    #[error("no such client, or not its secret")]
+    Refused,
+    /// Too many failures from this address.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+}
+
+impl Accounts {
+    /// Finds the client that one of the readings names and proves. From memory: it works while PostgreSQL is away.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn authenticate_client(
+        &self,
+        presented: &[Credentials],
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<&Client, ClientError> {
+        // Only failures are counted: a service asks about each of its requests. The limit is for the audit log, which a
+        // stranger could fill; guessing a secret of 32 characters is hopeless at any pace.
+        if let Some(client) = presented.iter().find_map(|credentials| self.client_of(credentials)) {
+            return Ok(client);
+        }
+        if let Some(address) = origin.address {
+            let limit = &self.settings.login_limit;
+            let key = address_key(address);
+            let taken = self
+                .limiter
+                .take("client_address", &key, limit.per_address, limit.window, now)
+                .await;
+            if !taken.allowed {
+                return Err(ClientError::RateLimited {
+                    retry_after: taken.retry_after,
+                });
+            }
+        }
+        self.note_refused(presented, origin, now).await;
+        Err(ClientError::Refused)
+    }
+
+    /// Compared by their MACs, which takes the same time wherever two secrets first differ.
+    fn client_of(&self, credentials: &Credentials) -> Option<&Client> {
+        let client = self.settings.clients.iter().find(|client| client.id == credentials.id);
+        let key = seal::derive(self.settings.secret.expose(), "clients");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
+        let expected = client.map_or("", |client| client.secret.expose());
+        let expected = hmac::sign(&key, expected.as_bytes());
+        let same = hmac::verify(&key, credentials.secret.expose().as_bytes(), expected.as_ref()).is_ok();
+        client.filter(|_| same)
+    }
+
+    /// A name that no client has is not written down: it may be a secret in the wrong place.
+    async fn note_refused(&self, presented: &[Credentials], origin: &Origin, now: OffsetDateTime) {
+        let known = |credentials: &Credentials| {
+            let mut clients = self.settings.clients.iter();
+            clients.find(|client| client.id == credentials.id)
+        };
+        let mut happening = Happening::to(None, Event::ClientRefused, origin).failed();
+        happening = match presented.iter().find_map(known) {
+            _ if presented.is_empty() => happening.with("reason", "no_credentials"),
+            Some(client) => happening
+                .with("reason", "wrong_secret")
+                .with("client", client.id.as_str()),
+            None => happening.with("reason", "unknown_client"),
+        };
+        if let Err(error) = happening.insert(&self.postgres, &self.metrics, now).await {
+            tracing::warn!(%error, "a client was refused, which could not be written down");
+        }
+    }
+
+    /// A refresh token that could still be used, and whose it is.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn live_refresh(
+        &self,
+        presented: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<Option<(RefreshToken, User)>, Failure> {
+        let Some(hash) = tokens::refresh_hash(presented.expose()) else {
+            return Ok(None);
+        };
+        let row = refresh_tokens::find(&self.postgres, &hash).await?;
+        let Some(row) = row.filter(|row| row.is_live(now)) else {
+            return Ok(None);
+        };
+        let user = self.user(row.user_id).await?;
+        Ok(user.map(|user| (row, user)))
+    }
+
+    /// Revokes one access token, and no other of its session.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away; then nothing is revoked.
+    pub async fn revoke_access(
+        &self,
+        of: Option<SessionOf>,
+        token_id: &str,
+        by: &Client,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
+        let tx = self.postgres.transaction("token_revoke").await?;
+        // The entry is the record from which a new Redis is told.
+        let mut happening = Happening::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
+            .with("client", by.id.as_str())
+            .with(audit::TOKEN_ID, token_id);
+        if let Some(of) = of {
+            happening = happening.session(of.session_id);
+        }
+        happening.insert(&tx, &self.metrics, now).await?;
+        tx.commit().await?;
+        let subject = Subject::Jti(token_id.to_owned());
+        self.revoker.revoke(&[self.revocation(subject, now)]).await;
+        Ok(())
+    }
+
+    /// Ends the session of a refresh token, be it used or expired. A text that is none, or one long forgotten, is no
+    /// mistake.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away; then nothing has ended.
+    pub async fn revoke_refresh(
+        &self,
+        presented: &Secret,
+        by: &Client,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
+        let Some(SessionOf { user_id, session_id }) = self.session_of_refresh(presented).await? else {
+            return Ok(());
+        };
+        let tx = self.postgres.transaction("token_revoke").await?;
+        let ended: Vec<Uuid> = sessions::revoke(&tx, user_id, sessions::Scope::This(session_id), "client", now).await?;
+        if !ended.is_empty() {
+            Happening::to(Some(user_id), Event::TokenRevoked, origin)
+                .session(session_id)
+                .with("client", by.id.as_str())
+                .insert(&tx, &self.metrics, now)
+                .await?;
+        }
+        tx.commit().await?;
+        // Also when the refresh token had expired: an access token may live on.
+        self.publish(&[self.session_ended(session_id, now)], ended.len(), "client")
+            .await;
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! Which paths are ours, before any route: for the proxy, for routes that could never be reached, for explanations.
+
+/// Documents at places of their own (RFC 8615), beside everything under the base path.
+pub const WELL_KNOWN: [&str; 3] = [
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/change-password",
+];
+
+/// Whether the endpoints answer a path themselves: everything under the base path, and [`WELL_KNOWN`].
+pub fn is_own_path(base_path: &str, path: &str) -> bool {
+    let under = path
+        .strip_prefix(base_path)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    under || WELL_KNOWN.contains(&path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_ours_at_slashes_and_a_well_known_one_to_the_letter() {
+        for ours in ["/auth", "/auth/", "/auth/me", "/.well-known/jwks.json"] {
+            assert!(is_own_path("/auth", ours), "{ours}");
+        }
+        for not in [
+            "/authority",
+            "/",
+            "/.well-known/jwks.json/",
+            "/.well-known/openid-configuration",
+        ] {
+            assert!(!is_own_path("/auth", not), "{not}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `auth.clients`: services that may ask about tokens, and revoke them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::super::findings::Findings;
+use super::super::super::interpolate::Environment;
+use super::super::super::path::KeyPath;
+use super::super::super::text::secret::SecretSource;
+use crate::accounts::settings;
+
+/// Shorter secrets can be guessed, at the pace of an attacker who has many addresses.
+const SECRET_MIN: usize = 32;
+
+/// A service that may ask about tokens, and revoke them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Client {
+    /// Its name, as it says it itself.
+    #[schemars(extend("x-required" = true))]
+    pub id: String,
+    /// At least 32 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-required" = true))]
+    pub secret: Option<SecretSource>,
+}
+
+/// Reads the list. What is wrong is in `findings`.
+pub(super) fn settle(
+    clients: &[Client],
+    at: &KeyPath,
+    environment: Environment<'_>,
+    findings: &mut Findings,
+) -> Vec<settings::Client> {
+    let mut settled: Vec<settings::Client> = Vec::new();
+    for (index, client) in clients.iter().enumerate() {
+        let at = at.index(index);
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if client.id.is_empty() || client.id.len() > 64 || !client.id.bytes().all(legal) {
+            let expected = "a name of 1 to 64 letters, digits, `-`, `_` or `.`";
+            findings.expected(&at.key("id"), expected, format_args!("{:?}", client.id));
+        } else if settled.iter().any(|other| other.id == client.id) {
+            findings.add(&at.key("id"), format!("{:?} is there twice", client.id));
+        }
+        let at_secret = at.key("secret");
+        let secret = findings
+            .required(&at_secret, client.secret.as_ref())
+            .and_then(|source| source.fetch(&at_secret, environment, findings));
+        let Some(secret) = secret else { continue };
+        let length = secret.expose().chars().count();
+        if length < SECRET_MIN {
+            let expected = format!("at least {SECRET_MIN} characters, such as `openssl rand -base64 32` makes");
+            findings.expected(&at_secret, expected, format_args!("{length}"));
+        }
+        settled.push(settings::Client {
+            id: client.id.clone(),
+            secret,
+        });
+    }
+    settled
+}

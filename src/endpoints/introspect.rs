@@ -1,0 +1,171 @@
+//! `POST /auth/introspect` (RFC 7662)
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+
+use super::form::Form;
+use super::{Caller, Identified, Problem, Services, claims, client};
+use crate::secret::Secret;
+
+/// A token that somebody was given.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only its shape matters")]
+pub(super) struct Presented {
+    #[schema(min_length = 1)]
+    token: String,
+    /// `access_token` or `refresh_token`. Only a hint: the two are told apart without it.
+    #[schema(required = false)]
+    token_type_hint: String,
+    /// For clients that cannot use HTTP Basic (`client_secret_post`).
+    #[schema(required = false)]
+    client_id: String,
+    #[schema(required = false)]
+    client_secret: String,
+}
+
+/// What a token is: its claims, or nothing but that it is not active.
+#[derive(utoipa::ToSchema)]
+#[schema(example = json!({
+    "active": true, "token_type": "Bearer", "iss": "https://gw.example.com", "sub": "01980f0e-7a5c-7000-8000-000000000001",
+    "aud": ["billing"], "exp": 1_795_550_400, "iat": 1_795_549_800, "nbf": 1_795_549_800,
+    "jti": "3f1c2b54-6a43-4f53-9f8e-2d5f6f0f3a10", "sid": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "username": "alice",
+    "email": "alice@example.com", "email_verified": true, "roles": ["staff"], "permissions": []
+}))]
+#[expect(dead_code, reason = "only its shape matters")]
+pub(super) struct Introspection {
+    /// Whether the token may be used. If not, this is the only member.
+    active: bool,
+    /// `Bearer`, or `refresh_token` for one that only this server takes.
+    #[schema(required = false)]
+    token_type: String,
+    #[schema(required = false)]
+    iss: String,
+    #[schema(required = false)]
+    sub: String,
+    #[schema(required = false)]
+    aud: Vec<String>,
+    #[schema(required = false)]
+    exp: i64,
+    #[schema(required = false)]
+    iat: i64,
+    #[schema(required = false)]
+    nbf: i64,
+    #[schema(required = false)]
+    jti: String,
+    /// The session.
+    #[schema(required = false)]
+    sid: String,
+    /// The name to sign in with: the username, or else the address.
+    #[schema(required = false)]
+    username: String,
+    #[schema(required = false)]
+    roles: Vec<String>,
+    #[schema(required = false)]
+    permissions: Vec<String>,
+}
+
+/// Ask about a token
+///
+/// For services that do not verify tokens themselves (RFC 7662), and for those that want to hear of a revocation. An access
+/// token is checked as on a proxied request; other claims of it come along. A token that is unknown, expired, revoked, used
+/// up or another issuer's is not active.
+#[utoipa::path(
+    post,
+    path = "/introspect",
+    tag = "tokens",
+    security(("client" = [])),
+    request_body(
+        content = Presented,
+        content_type = "application/x-www-form-urlencoded",
+        example = json!({"token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type_hint": "access_token"})
+    ),
+    responses(
+        (status = 200, description = "What the token is.", body = Introspection),
+        (status = 503, description = "`revocation_unknown`"),
+    )
+)]
+pub(super) async fn introspect(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Json<Value>, Problem> {
+    client::authenticate(&services, &caller, &headers, &form).await?;
+    let token = form.required("token")?;
+    let said = match access(&services, token, caller.received_at).await? {
+        Some((_, claims)) => Some(of_access(claims)),
+        None => of_refresh(&services, token, caller.received_at).await?,
+    };
+    Ok(Json(said.map_or_else(|| json!({ "active": false }), Value::Object)))
+}
+
+/// An access token of ours that the gate would let pass, and its claims.
+///
+/// # Errors
+/// When that cannot be told right now: "not active" would sign people out.
+pub(super) async fn access(
+    services: &Services,
+    token: &str,
+    now: OffsetDateTime,
+) -> Result<Option<(Identified, Map<String, Value>)>, Problem> {
+    let Some(headers) = bearer(token) else { return Ok(None) };
+    match (services.authenticate)(headers, now).await {
+        Ok(identified) if identified.issuer == services.accounts.settings.issuer => {
+            Ok(claims::of(token).map(|claims| (identified, claims)))
+        }
+        Err(denial) if denial.status() == StatusCode::SERVICE_UNAVAILABLE => Err(denial.into()),
+        // Another issuer's is for that issuer to speak about.
+        Ok(_) | Err(_) => Ok(None),
+    }
+}
+
+/// The token as the gate expects it.
+pub(super) fn bearer(token: &str) -> Option<HeaderMap> {
+    let value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    Some(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+}
+
+fn of_access(mut claims: Map<String, Value>) -> Map<String, Value> {
+    let name = claims
+        .get("preferred_username")
+        .or_else(|| claims.get("email"))
+        .cloned();
+    if let Some(name) = name {
+        claims.insert("username".to_owned(), name);
+    }
+    claims.insert("active".to_owned(), true.into());
+    claims.insert("token_type".to_owned(), "Bearer".into());
+    claims
+}
+
+/// For us alone, and so the audience says: a service that takes whatever is active must not take it for an access token.
+async fn of_refresh(
+    services: &Services,
+    token: &str,
+    now: OffsetDateTime,
+) -> Result<Option<Map<String, Value>>, Problem> {
+    let Some((row, user)) = services.accounts.live_refresh(&Secret::new(token), now).await? else {
+        return Ok(None);
+    };
+    let issuer = &services.accounts.settings.issuer;
+    let said: [(&str, Value); 9] = [
+        ("active", true.into()),
+        ("token_type", "refresh_token".into()),
+        ("iss", issuer.as_str().into()),
+        ("aud", json!([issuer])),
+        ("sub", row.user_id.to_string().into()),
+        ("sid", row.session_id.to_string().into()),
+        ("iat", row.created_at.unix_timestamp().into()),
+        ("exp", row.expires_at.unix_timestamp().into()),
+        ("username", user.username.unwrap_or(user.email).into()),
+    ];
+    Ok(Some(
+        said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+    ))
+}

@@ -38,7 +38,7 @@ use uuid::Uuid;
 
 pub use access::SessionOf;
 pub use error::Failure;
-pub use limits::{Limiter, Take, Taken};
+pub use limits::{Limiter, RateLimited, Take, Taken};
 pub use login::{Attempt, LoginError};
 pub use mail::{Letter, Recipient};
 pub use operator::{Grant, NewAccount, OperatorError};
@@ -46,7 +46,7 @@ pub use origin::Origin;
 pub use pair::Pair;
 pub use password::Hasher;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
-pub use refresh::RefreshError;
+pub use refresh::{Flights, RefreshError};
 pub use register::{Registration, RegistrationError};
 pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
@@ -73,6 +73,8 @@ pub struct Accounts {
     pub keys: Arc<Keys>,
     /// Hashes passwords.
     pub hasher: Hasher,
+    /// Equal refreshes under way.
+    pub flights: Flights,
     /// Makes ended sessions known.
     pub revoker: Arc<Revoker>,
     /// Counts attempts.

@@ -37,12 +37,13 @@ use crate::{
     endpoints,
     gate::{
         self, Gate,
+        assertion::Asserter,
         rate_limit::Limiter,
         revocation::{Revocations, View},
         snapshot::Snapshot,
         verify::Verifier,
     },
-    keys::{self, Keys, remote::Refreshers},
+    keys::{self, Algorithm, Keys, SigningKey, remote::Refreshers},
     log,
     metrics::Metrics,
     proxy::{AuthApi, Connections, EndingProxy, Proxy, Upstreams},
@@ -152,7 +153,7 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
         shared.upstreams.adopt(&snapshot).await;
     });
 
-    let gate = gate(&shared);
+    let gate = gate(&shared)?;
     let services = match (&shared.boot.auth, &shared.boot.postgres) {
         (Some(settings), Some(postgres)) => {
             let _inside = io.enter();
@@ -188,15 +189,24 @@ pub fn install_crypto() {
     keys::provider::install();
 }
 
-fn gate(shared: &Shared) -> Arc<Gate> {
-    Arc::new(Gate {
+fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
+    let asserts_as = shared.boot.asserts_as();
+    let asserter = if shared.boot.auth.is_some() {
+        Asserter::of_issuer(asserts_as, Arc::clone(&shared.keys), &shared.metrics)
+    } else {
+        // In memory only, made anew at each start: whoever breaks in finds nothing that another instance would believe.
+        let key = SigningKey::generate(Algorithm::Es256).map_err(std::io::Error::other)?;
+        Asserter::ephemeral(asserts_as, key, &shared.metrics)
+    };
+    Ok(Arc::new(Gate {
+        asserter,
         verifier: Verifier::new(Arc::clone(&shared.keys), &shared.metrics),
         revocations: Revocations {
             view: Arc::clone(&shared.view),
             redis: shared.redis.clone(),
         },
         limiter: Limiter::new(shared.redis.clone(), Arc::clone(&shared.metrics)),
-    })
+    }))
 }
 
 fn auth_api(shared: &Arc<Shared>, gate: &Arc<Gate>, accounts: &Arc<Accounts>, runtime: &Handle) -> AuthApi {
@@ -222,6 +232,7 @@ fn auth_api(shared: &Arc<Shared>, gate: &Arc<Gate>, accounts: &Arc<Accounts>, ru
                 })
             })
         },
+        public_url: shared.boot.public_url.clone(),
     };
     let base = accounts.settings.base_path.trim_end_matches('/').to_owned();
     AuthApi::new(endpoints::router(Arc::new(services)), runtime.clone(), &base)

@@ -19,11 +19,10 @@ mod whoami;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::FromRequestParts;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
-use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
 use futures::future::BoxFuture;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
@@ -79,14 +78,19 @@ pub struct Services {
     pub authenticate: Authenticate,
     /// The same without times and revocation: enough to sign out, and for nothing else.
     pub identify: Authenticate,
+    /// How clients reach us, if the configuration says so.
+    pub public_url: Option<String>,
 }
 
 /// The router of everything under `auth.base_path`, and of the documents beside it.
 pub fn router(services: Arc<Services>) -> Router {
-    let (router, _) = documented(&services.accounts.settings.base_path).split_for_parts();
+    let (router, described) = documented(&services.accounts.settings.base_path).split_for_parts();
+    let document = openapi::complete(&described, services.public_url.as_deref());
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(problem::with_request_id))
+        .layer(Extension(openapi::Finished::new(&document)))
         .with_state(services)
 }
 
@@ -95,15 +99,16 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
         .routes(routes!(login::login))
-        .route("/register", post(register::register))
-        .route("/refresh", post(refresh::refresh))
-        .route("/logout", post(logout::logout))
-        .route("/me", get(me::show).patch(me::change).delete(me::delete))
-        .route("/sessions", get(sessions::list))
-        .route("/sessions/{id}", delete(sessions::end))
-        .route("/whoami", get(whoami::whoami))
+        .routes(routes!(register::register))
+        .routes(routes!(refresh::refresh))
+        .routes(routes!(logout::logout))
+        .routes(routes!(me::show, me::change, me::delete))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::end))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(openapi::show))
         .layer(map_response(no_store));
-    let public = OpenApiRouter::with_openapi(openapi::base()).route(jwks::PATH, get(jwks::jwks));
+    let public = OpenApiRouter::with_openapi(openapi::base()).routes(routes!(jwks::jwks));
     if base.is_empty() {
         public.merge(api)
     } else {

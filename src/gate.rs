@@ -1,5 +1,6 @@
 //! The decision on a proxied request. This is the page; each step is the file of that name.
 
+pub mod assertion;
 pub mod credentials;
 pub mod denial;
 pub mod explain;
@@ -20,6 +21,7 @@ use http::{HeaderMap, Method};
 use time::OffsetDateTime;
 
 use self::{
+    assertion::Asserter,
     denial::{Denial, LimitState},
     rate_limit::Limiter,
     revocation::Revocations,
@@ -59,6 +61,8 @@ pub struct Gate {
     pub revocations: Revocations,
     /// Counts.
     pub limiter: Limiter,
+    /// Signs our word to the application.
+    pub asserter: Asserter,
 }
 
 /// The proof that a request passed every step; without one there is no upstream.

@@ -87,12 +87,14 @@ metrics! {
     http_request_duration: HistogramVec = "http_request_duration_seconds", "Time from request headers to last response byte.", ["route", "code_class"], HTTP;
     gateway_overhead: HistogramVec = "gateway_overhead_seconds", "Time added by the gateway: from the request's headers until an upstream was asked.", ["route"], FINE;
     http_requests_in_flight: IntGauge = "http_requests_in_flight", "Requests being served.";
+    connections_open: IntGaugeVec = "connections_open", "Open client connections.", ["listener"];
     http_request_bytes: IntCounterVec = "http_request_bytes_total", "Request body bytes received.", ["route"];
     http_response_bytes: IntCounterVec = "http_response_bytes_total", "Response body bytes sent.", ["route"];
     requests_rejected: IntCounterVec = "requests_rejected_total", "Requests refused before routing.", ["reason"];
     // Upstream
     upstream_requests: IntCounterVec = "upstream_requests_total", "Answers of upstreams.", ["upstream", "code"];
     upstream_request_duration: HistogramVec = "upstream_request_duration_seconds", "Time to the headers of the upstream's answer.", ["upstream"], HTTP;
+    upstream_connect_duration: HistogramVec = "upstream_connect_duration_seconds", "Time to open a connection to an upstream.", ["upstream"], HTTP;
     upstream_errors: IntCounterVec = "upstream_errors_total", "Upstream failures.", ["upstream", "reason"];
     upstream_retries: IntCounterVec = "upstream_retries_total", "Requests tried again on another connection.", ["upstream"];
     upstream_healthy: IntGaugeVec = "upstream_healthy", "1 if the last health check passed.", ["upstream", "server"];
@@ -104,6 +106,7 @@ metrics! {
     // Caches
     cache_requests: IntCounterVec = "cache_requests_total", "Cache lookups; the hit ratio is hit over all.", ["cache", "result"];
     cache_entries: IntGaugeVec = "cache_entries", "Entries held.", ["cache"];
+    cache_evictions: IntCounterVec = "cache_evictions_total", "Entries that had to go because the cache was full.", ["cache"];
     // Identity API
     login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
     registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
@@ -181,8 +184,10 @@ impl Metrics {
         for form in ["exact", "underscore", "duplicate", "connection_listed"] {
             self.identity_headers_stripped.with_label_values(&[form]);
         }
+        self.connections_open.with_label_values(&["proxy"]);
         for result in ["hit", "miss"] {
             self.cache_requests.with_label_values(&["token", result]);
+            self.cache_requests.with_label_values(&["assertion", result]);
         }
         let process = prometheus::process_collector::ProcessCollector::for_self();
         self.registry.register(Box::new(process)).expect("registered once");

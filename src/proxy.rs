@@ -10,6 +10,7 @@ mod reading;
 mod respond;
 mod stream;
 mod upstream;
+mod well_known;
 
 use std::{
     any::Any,
@@ -25,6 +26,7 @@ use pingora::{
     Error, ErrorSource, ErrorType, Result,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
+    protocols::Digest,
     proxy::{FailToProxy, ProxyHttp, Session},
     upstreams::peer::HttpPeer,
 };
@@ -36,9 +38,10 @@ use crate::{
     clock,
     gate::{
         self, Gate, Request,
+        assertion::{self, Bound},
         denial::{Denial, Unreadable},
         snapshot::Snapshot,
-        target::{Target, Unusual},
+        target::{Target, Unusual, without_prefix},
     },
     metrics::Metrics,
 };
@@ -156,6 +159,24 @@ impl ProxyHttp for Proxy {
                 Error::e_explain(ErrorType::HTTPStatus(503), "no server to send to")
             }
         }
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        reused: bool,
+        _: &HttpPeer,
+        _: std::os::fd::RawFd,
+        _: Option<&Digest>,
+        ctx: &mut Context,
+    ) -> Result<()> {
+        if let (false, Some(choice), Some(started)) = (reused, &ctx.upstream, ctx.upstream_started) {
+            self.metrics
+                .upstream_connect_duration
+                .with_label_values(&[choice.name()])
+                .observe(started.elapsed().as_secs_f64());
+        }
+        Ok(())
     }
 
     async fn upstream_request_filter(
@@ -321,6 +342,9 @@ impl Proxy {
                 .await?
                 .map(|()| true));
         }
+        if target.path() == assertion::JWKS_PATH {
+            return well_known::jwks(session, ctx, &self.gate.asserter).await;
+        }
         let begun = Instant::now();
         let header = session.req_header();
         let request = Request {
@@ -340,7 +364,7 @@ impl Proxy {
             Err(denial) => return Ok(Err(denial)),
         };
         if let Some(prefix) = &permit.route().strip_prefix {
-            match forward::without_prefix(&head.target, prefix) {
+            match without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),
                 None => return Ok(Err(Unreadable::BadEscape.into())),
             }
@@ -351,6 +375,16 @@ impl Proxy {
             .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > permit.route().body_bytes) {
             return Ok(Err(Denial::BodyTooLarge));
+        }
+        let bound = Bound {
+            method: &header.method,
+            scheme: ctx.origin.as_ref().map_or("http", address::Origin::scheme),
+            authority: forward::authority(header, &head.host),
+            target: ctx.forward_target.as_deref().unwrap_or(&head.target),
+        };
+        match self.gate.asserter.assert(&permit, &bound, ctx.now) {
+            Ok(assertion) => ctx.assertion = assertion.map(|(name, value)| (name.clone(), value)),
+            Err(denial) => return Ok(Err(denial)),
         }
         ctx.permit = Some(permit);
         Ok(Ok(false))

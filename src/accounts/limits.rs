@@ -3,6 +3,8 @@
 //! Redis counts for all instances together. When it is away each instance counts for itself: the limit is then as many
 //! times wider as there are instances, which the lockout in PostgreSQL still bounds per account.
 
+mod windows;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use time::OffsetDateTime;
 
+pub use self::windows::RateLimited;
+pub(super) use self::windows::Window;
 use crate::store::redis::Redis;
 use crate::store::{StoreError, rate_limits};
 

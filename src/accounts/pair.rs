@@ -14,6 +14,11 @@ use crate::keys::seal;
 ///
 /// The order of the fields is part of the promise that equal refreshes get equal bytes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600,
+    "refresh_token": "sgr_mmRvZbKMVYXtcXZT2kAQUCJPNUuRuYv3fyDZ1Wn3m1s", "refresh_expires_in": 2_592_000,
+    "session_id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11"
+}))]
 pub struct Pair {
     /// The JWT.
     pub access_token: String,

@@ -14,11 +14,15 @@
 //! The invariant, which the schema enforces too: a session has at most one live refresh token. The row lock on token and
 //! user decides between those who come at once.
 
+mod flights;
+
 use std::time::Duration;
 
 use serde_json::Map;
 use time::OffsetDateTime;
 
+pub use self::flights::Flights;
+use self::flights::Landed;
 use super::origin::Happening;
 use super::pair::{self, Pair};
 use super::settings::LostAnswer;
@@ -90,7 +94,7 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Pair, RefreshError> {
-        let outcome = self.try_refresh(presented, origin, now).await;
+        let outcome = self.refresh_together(presented, origin, now).await;
         let result = match &outcome {
             Ok(Outcome::Rotated(_)) => "rotated",
             Ok(Outcome::Again(_)) => "grace",
@@ -110,13 +114,44 @@ impl Accounts {
         }
     }
 
-    async fn try_refresh(
+    /// Of those who present one token at the same time, the first asks and the others are given its answer.
+    async fn refresh_together(
         &self,
         presented: &Secret,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Outcome, RefreshError> {
         let hash = tokens::refresh_hash(presented.expose()).ok_or(RefreshError::Unknown)?;
+        // The strict rule knows no two answers to one token.
+        if self.settings.refresh_token.reuse_grace.is_zero() {
+            return self.try_refresh(hash, presented, origin, now).await;
+        }
+        let ticket = self.flights.join(hash);
+        let mut landed = ticket.flight.lock().await;
+        match &*landed {
+            Landed::NotYet => {}
+            Landed::Answer(pair) => return Ok(Outcome::Again(pair.clone())),
+            Landed::Nothing => {
+                drop(landed);
+                return self.try_refresh(hash, presented, origin, now).await;
+            }
+        }
+        let outcome = self.try_refresh(hash, presented, origin, now).await;
+        *landed = match &outcome {
+            Ok(Outcome::Rotated(pair) | Outcome::Again(pair)) => Landed::Answer(pair.clone()),
+            Err(_) => Landed::Nothing,
+        };
+        drop(landed);
+        outcome
+    }
+
+    async fn try_refresh(
+        &self,
+        hash: [u8; 32],
+        presented: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Outcome, RefreshError> {
         if let Some(pair) = self.answered_before(&hash, presented, now).await? {
             return Ok(Outcome::Again(pair));
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::limits::address_key;
+use super::limits::{RateLimited, Window};
 use super::names::{self, NameError};
 use super::origin::Happening;
 use super::password::Weakness;
@@ -74,6 +74,14 @@ pub enum RegistrationError {
     Failure(#[from] Failure),
 }
 
+impl From<RateLimited> for RegistrationError {
+    fn from(limited: RateLimited) -> Self {
+        Self::RateLimited {
+            retry_after: limited.retry_after,
+        }
+    }
+}
+
 impl From<StoreError> for RegistrationError {
     fn from(error: StoreError) -> Self {
         Self::Failure(error.into())
@@ -112,19 +120,10 @@ impl Accounts {
         if self.settings.registration.mode == RegistrationMode::Closed {
             return Err(RegistrationError::Closed);
         }
-        if let Some(address) = origin.address {
-            let limit = &self.settings.login_limit;
-            let taken = self
-                .limiter
-                .take("register", &address_key(address), limit.per_address, limit.window, now)
-                .await;
-            if !taken.allowed {
-                return Err(RegistrationError::RateLimited {
-                    retry_after: taken.retry_after,
-                });
-            }
-        }
         let email = names::email(wanted.email).map_err(RegistrationError::Email)?;
+        // By the address that is to be registered too: a crowd of strangers must not fill its owner's mailbox.
+        self.limit(Window::Registration, origin.address, Some(&email), now)
+            .await?;
         let username = wanted
             .username
             .map(names::username)

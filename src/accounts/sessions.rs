@@ -14,7 +14,7 @@ use crate::store::sessions::{self, Session};
 use crate::store::{StoreError, users};
 
 /// Which sessions a logout ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// The one it comes from.

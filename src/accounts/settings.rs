@@ -1,7 +1,10 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
+mod limits;
+
 use std::time::Duration;
 
+pub use self::limits::{Limit, Limits, Rate};
 use super::mail::settings::Mail;
 use crate::keys::Algorithm;
 use crate::secret::Key32;
@@ -31,6 +34,8 @@ pub struct Settings {
     pub lockout: Lockout,
     /// `auth.login_limit`.
     pub login_limit: LoginLimit,
+    /// `auth.limits`.
+    pub limits: Limits,
     /// `auth.mail`; without it no letter is sent.
     pub mail: Option<Mail>,
 }

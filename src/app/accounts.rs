@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{AppError, Shared};
 use crate::{
-    accounts::{Accounts, Apply, Hasher, Limiter, Revoker, Settings},
+    accounts::{Accounts, Apply, Flights, Hasher, Limiter, Revoker, Settings},
     clock,
     gate::revocation::{Kind, View},
     keys::issuer::{self, Issuer},
@@ -26,6 +26,7 @@ pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres
         redis: shared.redis.clone(),
         keys: Arc::clone(&shared.keys),
         hasher: Hasher::start(&settings.password, Arc::clone(&shared.metrics))?,
+        flights: Flights::default(),
         revoker: Arc::new(Revoker::to_redis(
             apply(&shared.view),
             shared.redis.clone(),

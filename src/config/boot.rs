@@ -49,6 +49,12 @@ pub struct Retention {
 }
 
 impl Boot {
+    /// The `iss` of the assertions that this instance signs: the issuer itself, or where a verifier is reached.
+    pub fn asserts_as(&self) -> &str {
+        let issuer = self.auth.as_ref().map(|auth| auth.issuer.as_str());
+        issuer.or(self.public_url.as_deref()).unwrap_or("urn:sidegate:verifier")
+    }
+
     /// The keys that differ from `other` and that a reload cannot bring into force.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let pairs = self.fields().into_iter().zip(other.fields());

@@ -13,8 +13,29 @@ use crate::accounts::JWKS_MAX_AGE;
 /// Where verifiers look (RFC 8615).
 pub const PATH: &str = "/.well-known/jwks.json";
 
-/// From memory: it works while PostgreSQL is away. May be kept for less long than a key is published before it signs.
+/// Public keys (RFC 7517).
+#[derive(utoipa::ToSchema)]
+#[schema(example = json!({"keys": [{
+    "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "pV2nq2k1Tq0",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"
+}]}))]
+#[expect(dead_code, reason = "only its shape matters")]
+struct Jwks {
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<serde_json::Value>,
+}
+
+/// Get the public keys
+///
+/// They verify our tokens. An answer may be kept for as long as its `Cache-Control` says.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "discovery",
+    responses((status = 200, description = "The keys.", body = Jwks, content_type = "application/jwk-set+json"))
+)]
 pub(super) async fn jwks(State(services): State<Arc<Services>>) -> Response {
+    // From memory: it works while PostgreSQL is away. May be kept for less long than a key is published before it signs.
     let Some(document) = services.accounts.keys.jwks() else {
         return Problem::new(Code::Unavailable).retry_after(1).into_response();
     };

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Deserialize;
 
 use super::body::Body;
-use super::problem::{Code, ProblemBody};
+use super::problem::Code;
 use super::{Caller, Problem, Services};
 use crate::accounts::{Attempt, LoginError, Pair};
 use crate::secret::Secret;
@@ -29,7 +29,9 @@ pub(super) struct SignIn {
     device_name: Option<String>,
 }
 
-/// Sign in with an address or a username, and a password.
+/// Sign in
+///
+/// With an address or a username, and a password.
 #[utoipa::path(
     post,
     path = "/login",
@@ -37,7 +39,9 @@ pub(super) struct SignIn {
     request_body(content = SignIn, example = json!({"email": "alice@example.com", "password": "quarrel-lantern-71-osprey"})),
     responses(
         (status = 200, description = "Signed in.", body = Pair),
-        (status = 401, description = "`bad_credentials`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "`bad_credentials`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(super) async fn login(

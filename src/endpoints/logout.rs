@@ -16,15 +16,32 @@ use crate::accounts::{Scope, SessionOf};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
-#[derive(Deserialize, Default)]
+/// Which sessions end, and by which right.
+#[derive(Deserialize, Default, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Logout {
+    /// Which sessions end.
     #[serde(default)]
     scope: Scope,
+    /// Says whose session it is, where there is no `Authorization`.
     #[serde(default)]
     refresh_token: Option<String>,
 }
 
+/// Sign out
+///
+/// Works with what a client has left: an access token, expired or not, or a refresh token. Signing out twice is fine.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "sessions",
+    security((), ("bearer" = [])),
+    request_body(content = Option<Logout>, example = json!({"scope": "this"})),
+    responses(
+        (status = 204, description = "Signed out."),
+        (status = 401, description = "`credentials_missing`"),
+    )
+)]
 pub(super) async fn logout(
     State(services): State<Arc<Services>>,
     caller: Caller,

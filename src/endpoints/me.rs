@@ -19,7 +19,12 @@ use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
 /// One's own account.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com", "email_verified": true, "username": "alice",
+    "roles": ["staff"], "permissions": [], "profile": {"name": "Alice"},
+    "created_at": "2026-11-24T20:00:00Z", "last_login_at": null
+}))]
 pub(super) struct Me {
     id: Uuid,
     email: String,
@@ -34,7 +39,8 @@ pub(super) struct Me {
     last_login_at: Option<OffsetDateTime>,
 }
 
-#[derive(Deserialize)]
+/// What changes; the rest stays.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Edit {
     /// Left out: stays. `null`: goes.
@@ -44,16 +50,26 @@ pub(super) struct Edit {
         reason = "absent, null, and a value are three things in a merge patch"
     )]
     username: Option<Option<String>>,
+    /// Members to set, or with `null` to remove; others stay.
     #[serde(default)]
     profile: Option<Map<String, Value>>,
 }
 
-#[derive(Deserialize)]
+/// That it is really you.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Delete {
     password: String,
 }
 
+/// Show one's own account
+#[utoipa::path(
+    get,
+    path = "/me",
+    tag = "account",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The account.", body = Me))
+)]
 pub(super) async fn show(
     State(services): State<Arc<Services>>,
     SignedIn(session): SignedIn,
@@ -63,6 +79,18 @@ pub(super) async fn show(
     Ok(Json(user.into()))
 }
 
+/// Change one's own account
+#[utoipa::path(
+    patch,
+    path = "/me",
+    tag = "account",
+    security(("bearer" = [])),
+    request_body(content = Edit, example = json!({"username": "alice", "profile": {"name": "Alice", "nickname": null}})),
+    responses(
+        (status = 200, description = "The account as it is now.", body = Me),
+        (status = 409, description = "`username_taken`"),
+    )
+)]
 pub(super) async fn change(
     State(services): State<Arc<Services>>,
     caller: Caller,
@@ -80,6 +108,22 @@ pub(super) async fn change(
     changed.map(|user| Json(user.into())).map_err(profile_problem)
 }
 
+/// Delete one's own account
+///
+/// Ends every session. An operator can restore the account.
+#[utoipa::path(
+    delete,
+    path = "/me",
+    tag = "account",
+    security(("bearer" = [])),
+    request_body(content = Delete, example = json!({"password": "quarrel-lantern-71-osprey"})),
+    responses(
+        (status = 204, description = "Deleted."),
+        (status = 403, description = "`bad_credentials`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
 pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     caller: Caller,

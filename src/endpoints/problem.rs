@@ -1,6 +1,8 @@
 //! Refusals as `application/problem+json` (RFC 9457) with a stable `code`.
 
 mod code;
+mod field;
+mod name;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -8,9 +10,14 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 pub use self::code::Code;
+pub use self::field::FIELD_CODES;
+pub(super) use self::name::with_request_id;
 use crate::accounts::password::HashError;
 use crate::accounts::{Failure, whole_seconds};
 use crate::gate::denial::Denial;
+
+/// What a 401 asks for when it knows nothing better (RFC 9110 section 15.5.2 wants a challenge in each).
+const CHALLENGE: &str = r#"Bearer realm="sidegate""#;
 
 /// A refusal.
 #[derive(Debug, Clone)]
@@ -19,24 +26,35 @@ pub struct Problem {
     code: &'static str,
     title: &'static str,
     errors: Vec<FieldError>,
+    oauth_error: Option<&'static str>,
     retry_after_seconds: Option<u64>,
     challenge: Option<String>,
 }
 
-/// A refusal as it is sent (RFC 9457).
+/// A refusal as it is sent (RFC 9457). The gate's have the same members.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemBody {
-    r#type: &'static str,
+    /// The same word as `code`, as a URI.
+    r#type: String,
     /// A sentence for people; it may change.
     title: &'static str,
     /// The status of the answer.
     status: u16,
     /// The stable word for programs.
     code: &'static str,
+    /// The request, as in the access log and in `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    request_id: Option<String>,
     /// What is wrong with which field, for `validation_failed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     errors: Vec<FieldError>,
+    /// The word of RFC 6749 section 5.2, from the endpoints for services.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    error: Option<&'static str>,
 }
 
 /// What is wrong with one field of the body.
@@ -48,6 +66,35 @@ pub struct FieldError {
     pub code: &'static str,
     /// A sentence for the person who typed it.
     pub message: String,
+}
+
+/// One row of the table of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// The stable word.
+    pub word: &'static str,
+    /// The sentence for people.
+    pub title: &'static str,
+}
+
+/// Every refusal there is: the API's, and those that only the gate makes.
+pub fn all() -> Vec<Refusal> {
+    let ours = Code::ALL.iter().map(|code| Refusal {
+        status: code.status(),
+        word: code.word(),
+        title: code.title(),
+    });
+    let mut all: Vec<Refusal> = ours.collect();
+    for denial in Denial::all() {
+        let (status, word) = (denial.status(), denial.code());
+        if !all.iter().any(|row| row.status == status && row.word == word) {
+            let title = denial.title();
+            all.push(Refusal { status, word, title });
+        }
+    }
+    all
 }
 
 impl Problem {
@@ -62,12 +109,13 @@ impl Problem {
             code,
             title,
             errors: Vec::new(),
+            oauth_error: None,
             retry_after_seconds: None,
             challenge: None,
         }
     }
 
-    /// One field that is not accepted.
+    /// One field that is not accepted, with a word of [`FIELD_CODES`].
     pub fn field(field: &str, code: &'static str, message: &impl ToString) -> Self {
         let error = FieldError {
             field: field.to_owned(),
@@ -98,6 +146,77 @@ impl Problem {
             ..self
         }
     }
+
+    /// How the caller may prove who they are, for a 401.
+    #[must_use]
+    pub(super) fn challenge(self, challenge: &str) -> Self {
+        Self {
+            challenge: Some(challenge.to_owned()),
+            ..self
+        }
+    }
+
+    /// For clients that know OAuth and not us (RFC 6749 section 5.2).
+    #[must_use]
+    pub(super) fn oauth_error(self, word: &'static str) -> Self {
+        Self {
+            oauth_error: Some(word),
+            ..self
+        }
+    }
+
+    fn respond(self, request_id: Option<&str>) -> Response {
+        let body = ProblemBody {
+            r#type: uri(self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            code: self.code,
+            request_id: request_id.map(str::to_owned),
+            errors: self.errors,
+            error: self.oauth_error,
+        };
+        let text = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
+        let mut response = (self.status, text).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        let challenge = self.challenge.and_then(|challenge| challenge.parse().ok());
+        if let Some(challenge) = challenge {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        } else if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
+        response
+    }
+}
+
+impl ProblemBody {
+    /// A refusal as a client would read it, for the description of the API.
+    pub(super) fn example(refusal: &Refusal) -> Self {
+        let errors = (refusal.word == Code::ValidationFailed.word()).then(|| FieldError {
+            field: "nmae".to_owned(),
+            code: "unknown_field",
+            message: "there is no such field".to_owned(),
+        });
+        Self {
+            r#type: uri(refusal.word),
+            title: refusal.title,
+            status: refusal.status.as_u16(),
+            code: refusal.word,
+            request_id: Some("01980f0e-7a5c-7000-8000-5f2b7c1d9e3a".to_owned()),
+            errors: errors.into_iter().collect(),
+            error: None,
+        }
+    }
+}
+
+/// The `type` of a problem: it need not lead anywhere (RFC 9457 section 3.1.1), and two problems share it only if they
+/// share the code.
+fn uri(code: &str) -> String {
+    format!("urn:sidegate:problem:{code}")
 }
 
 impl From<Denial> for Problem {
@@ -127,25 +246,10 @@ impl From<Failure> for Problem {
 }
 
 impl IntoResponse for Problem {
+    /// The problem goes along, for [`with_request_id`].
     fn into_response(self) -> Response {
-        let body = ProblemBody {
-            r#type: "about:blank",
-            title: self.title,
-            status: self.status.as_u16(),
-            code: self.code,
-            errors: self.errors,
-        };
-        let text = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
-        let mut response = (self.status, text).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after_seconds {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        if let Some(challenge) = self.challenge.and_then(|challenge| challenge.parse().ok()) {
-            headers.insert(WWW_AUTHENTICATE, challenge);
-        }
+        let mut response = self.clone().respond(None);
+        response.extensions_mut().insert(self);
         response
     }
 }

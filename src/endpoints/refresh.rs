@@ -12,12 +12,27 @@ use super::{Caller, Problem, Services};
 use crate::accounts::{Pair, RefreshError};
 use crate::secret::Secret;
 
-#[derive(Deserialize)]
+/// The refresh token of the session.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
     refresh_token: String,
 }
 
+/// Get a new pair
+///
+/// The old refresh token is used up. Presented again within the grace period it yields the same answer; later, it ends the
+/// session.
+#[utoipa::path(
+    post,
+    path = "/refresh",
+    tag = "sessions",
+    request_body(content = Refresh, example = json!({"refresh_token": "sgr_mmRvZbKMVYXtcXZT2kAQUCJPNUuRuYv3fyDZ1Wn3m1s"})),
+    responses(
+        (status = 200, description = "A new pair.", body = Pair),
+        (status = 401, description = "`refresh_unknown`, `refresh_expired`, `refresh_revoked`, `refresh_reused`"),
+    )
+)]
 pub(super) async fn refresh(
     State(services): State<Arc<Services>>,
     caller: Caller,

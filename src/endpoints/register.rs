@@ -15,7 +15,8 @@ use super::{Caller, Problem, Services};
 use crate::accounts::{Registration, RegistrationError};
 use crate::secret::Secret;
 
-#[derive(Deserialize)]
+/// Who wants an account.
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Register {
     email: String,
@@ -27,11 +28,31 @@ pub(super) struct Register {
 }
 
 /// The same for a free address and a taken one; whoever owns it can sign in.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"status": "accepted"}))]
 pub(super) struct Accepted {
+    /// Always `accepted`.
     status: &'static str,
 }
 
+/// Create an account
+///
+/// The answer is the same whether the address was free or taken.
+#[utoipa::path(
+    post,
+    path = "/register",
+    tag = "account",
+    request_body(content = Register, example = json!({
+        "email": "alice@example.com", "username": "alice", "password": "quarrel-lantern-71-osprey", "profile": {"name": "Alice"}
+    })),
+    responses(
+        (status = 202, description = "Accepted.", body = Accepted),
+        (status = 403, description = "`registration_closed`"),
+        (status = 409, description = "`username_taken`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
 pub(super) async fn register(
     State(services): State<Arc<Services>>,
     caller: Caller,

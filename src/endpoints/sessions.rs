@@ -14,19 +14,26 @@ use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
 
-#[derive(Serialize)]
+/// Where somebody is signed in, the last seen first.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"sessions": [{
+    "id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "current": true, "device_name": "phone", "user_agent": "curl/8.5.0",
+    "address": "192.0.2.7", "created_at": "2026-11-24T20:00:00Z", "last_seen_at": "2026-11-24T20:10:00Z",
+    "expires_at": "2026-12-24T20:10:00Z"
+}]}))]
 pub(super) struct Sessions {
     sessions: Vec<Session>,
 }
 
 /// One device on which somebody is signed in.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Session {
     id: Uuid,
     /// Whether it is the one that asks.
     current: bool,
     device_name: Option<String>,
     user_agent: Option<String>,
+    #[schema(value_type = Option<String>)]
     address: Option<IpAddr>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -36,6 +43,14 @@ struct Session {
     expires_at: OffsetDateTime,
 }
 
+/// List one's open sessions
+#[utoipa::path(
+    get,
+    path = "/sessions",
+    tag = "sessions",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The open sessions.", body = Sessions))
+)]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
     caller: Caller,
@@ -58,6 +73,18 @@ pub(super) async fn list(
     Ok(Json(Sessions { sessions }))
 }
 
+/// End one of one's sessions
+#[utoipa::path(
+    delete,
+    path = "/sessions/{id}",
+    tag = "sessions",
+    security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The session.")),
+    responses(
+        (status = 204, description = "Ended."),
+        (status = 404, description = "`session_not_found`"),
+    )
+)]
 pub(super) async fn end(
     State(services): State<Arc<Services>>,
     caller: Caller,

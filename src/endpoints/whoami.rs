@@ -14,16 +14,36 @@ use serde_json::Value;
 
 use super::{Caller, Problem, Services};
 
-#[derive(Serialize)]
+/// A request as it looks from here.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "address": "192.0.2.7", "via_tls": true, "request_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a",
+    "claims": {"iss": "https://gw.example.com", "sub": "01980f0e-7a5c-7000-8000-000000000001", "preferred_username": "alice"}
+}))]
 pub(super) struct WhoAmI {
+    /// The client's address, trusted proxies seen through.
+    #[schema(value_type = String)]
     address: IpAddr,
+    /// Whether the client came by TLS.
     via_tls: bool,
+    /// As in the access log.
     request_id: String,
     /// With a token: its claims.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, required = false)]
     claims: Option<Value>,
 }
 
+/// See how a request looks from here
+///
+/// The first thing to ask when "it says I am not signed in".
+#[utoipa::path(
+    get,
+    path = "/whoami",
+    tag = "discovery",
+    security((), ("bearer" = [])),
+    responses((status = 200, description = "The request.", body = WhoAmI))
+)]
 pub(super) async fn whoami(
     State(services): State<Arc<Services>>,
     caller: Caller,

@@ -41,6 +41,8 @@ pub enum Denial {
         /// How old the authentication may be, if the policy says so.
         max_age: Option<Duration>,
     },
+    /// The application is to get a signed assertion, and there is no key to sign it with (yet).
+    AssertionUnavailable,
     /// The body is larger than the route allows.
     BodyTooLarge,
     /// The client did not send its request in time.
@@ -152,6 +154,7 @@ impl Denial {
             Self::LimitUnknown => "limit_unknown",
             Self::PolicyDenied => "policy_denied",
             Self::StepUpRequired { .. } => "step_up_required",
+            Self::AssertionUnavailable => "assertion_unavailable",
             Self::BodyTooLarge => "body_too_large",
             Self::RequestTimeout => "request_timeout",
             Self::UpstreamUnreachable => "upstream_unreachable",
@@ -174,6 +177,7 @@ impl Denial {
             Self::Token(TokenFault::KeysUnavailable)
             | Self::RevocationUnknown
             | Self::LimitUnknown
+            | Self::AssertionUnavailable
             | Self::UpstreamUnhealthy => StatusCode::SERVICE_UNAVAILABLE,
             Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::CredentialsMissing
@@ -209,6 +213,7 @@ impl Denial {
             Self::LimitUnknown => "The rate limit cannot be checked right now.",
             Self::PolicyDenied => "You may not do this.",
             Self::StepUpRequired { .. } => "This needs a recent sign-in with a second factor.",
+            Self::AssertionUnavailable => "The application cannot be told right now who is calling.",
             Self::BodyTooLarge => "The request body is larger than this route accepts.",
             Self::RequestTimeout => "The request did not arrive in time.",
             Self::UpstreamUnreachable => "The application cannot be reached.",
@@ -248,7 +253,9 @@ impl Denial {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(state) => Some(state.reset),
-            Self::RevocationUnknown | Self::LimitUnknown | Self::UpstreamUnhealthy => Some(Duration::from_secs(1)),
+            Self::RevocationUnknown | Self::LimitUnknown | Self::AssertionUnavailable | Self::UpstreamUnhealthy => {
+                Some(Duration::from_secs(1))
+            }
             Self::Token(TokenFault::KeysUnavailable) => Some(Duration::from_secs(5)),
             _ => None,
         }
@@ -289,6 +296,7 @@ impl Denial {
             Self::StepUpRequired {
                 max_age: Some(Duration::from_secs(900)),
             },
+            Self::AssertionUnavailable,
             Self::BodyTooLarge,
             Self::RequestTimeout,
             Self::UpstreamUnreachable,
@@ -462,6 +470,7 @@ mod tests {
             Denial::Internal => 18,
             Denial::CrossSite => 19,
             Denial::RequestTimeout => 20,
+            Denial::AssertionUnavailable => 21,
         }
     }
 
@@ -471,7 +480,7 @@ mod tests {
         let codes: HashSet<_> = all.iter().map(Denial::code).collect();
         assert_eq!(codes.len(), all.len(), "two denials share a code");
         let kinds: HashSet<_> = all.iter().map(kind).collect();
-        assert_eq!(kinds.len(), 21, "Denial::all() misses a variant");
+        assert_eq!(kinds.len(), 22, "Denial::all() misses a variant");
     }
 
     #[test]

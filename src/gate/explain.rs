@@ -15,7 +15,7 @@ use super::{
     policy::{self, Outcome},
     route::{self, Match, Route, Table},
     snapshot::{KeySource, Snapshot},
-    verify,
+    verify::{self, Identity},
 };
 
 /// What would happen.
@@ -31,6 +31,8 @@ pub struct Explanation {
     pub denial: Option<Denial>,
     /// Identity headers that the application would receive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Who is calling, if the route wants to know and the claims say so.
+    pub caller: Option<Identity>,
 }
 
 /// Explains the decision on a request by somebody with these claims, or by nobody.
@@ -48,6 +50,7 @@ pub fn explain(
         outcome: None,
         denial: None,
         headers: Vec::new(),
+        caller: None,
     };
     explanation.denial = walk(request, claims, snapshot, now, &mut explanation).err();
     explanation
@@ -89,6 +92,7 @@ fn walk(
             found.headers.push((name.clone(), value.clone()));
         });
     }
+    found.caller = caller;
     Ok(())
 }
 

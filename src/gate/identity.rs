@@ -8,13 +8,15 @@ use std::{collections::HashMap, fmt::Write as _};
 use http::{HeaderName, HeaderValue, header};
 use serde_json::Value;
 
-use super::verify::Identity;
+use super::{assertion::Terms, verify::Identity};
 
 /// Which headers a route sends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     /// In the order in which they are written.
     pub headers: Vec<Planned>,
+    /// The signed one, if there is one.
+    pub assertion: Option<Terms>,
 }
 
 /// One header to be sent.
@@ -62,6 +64,11 @@ pub enum Preset {
 impl Preset {
     /// All presets: the names of each are removed from requests, whichever one is in use.
     pub const ALL: [Self; 3] = [Self::Oauth2Proxy, Self::Authelia, Self::None];
+
+    /// Whether the preset sets `name`.
+    pub fn sets(self, name: &HeaderName) -> bool {
+        self.headers().iter().any(|planned| planned.name == *name)
+    }
 
     /// The headers of the preset.
     pub fn headers(self) -> Vec<Planned> {

@@ -169,9 +169,32 @@ fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
+/// The raw target without `prefix`, cut at a slash; `None` when the raw bytes do not begin with it, because they spell it
+/// with escapes.
+pub fn without_prefix(target: &[u8], prefix: &str) -> Option<Box<[u8]>> {
+    let rest = target.strip_prefix(prefix.trim_end_matches('/').as_bytes())?;
+    match rest.first() {
+        Some(b'/') => Some(rest.into()),
+        None | Some(b'?') => Some([b"/", rest].concat().into()),
+        Some(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_cut_at_a_slash() {
+        let cut = |target: &str| {
+            without_prefix(target.as_bytes(), "/wiki").map(|rest| String::from_utf8(rest.into()).unwrap())
+        };
+        assert_eq!(cut("/wiki/a?b").as_deref(), Some("/a?b"));
+        assert_eq!(cut("/wiki").as_deref(), Some("/"));
+        assert_eq!(cut("/wiki?b").as_deref(), Some("/?b"));
+        assert_eq!(cut("/wikipedia"), None);
+        assert_eq!(cut("/%77iki/a"), None);
+    }
 
     fn refusal(raw: &str) -> Unreadable {
         Target::read(raw.as_bytes()).unwrap_err()

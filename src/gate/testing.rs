@@ -10,7 +10,7 @@ use super::{
     policy::wanted_claims,
     rate_limit::{KeyPart, OnStoreError, RateLimit},
     route::{Access, DEFAULT_BODY_BYTES, Match, OnStale, Route, Table, Unauthenticated},
-    snapshot::{AccessLog, RequestLimits, Snapshot},
+    snapshot::{AccessLog, ClaimNames, IssuerRules, KeySource, RequestLimits, Snapshot},
     target::{Target, Unusual},
 };
 
@@ -29,6 +29,7 @@ pub(crate) fn route(id: &str, host: &str, path: &str, methods: &[Method]) -> Rou
         on_stale: OnStale::Check,
         identity: Arc::new(Plan {
             headers: Preset::Oauth2Proxy.headers(),
+            assertion: None,
         }),
         strip_prefix: None,
         tolerated: Unusual::default(),
@@ -63,6 +64,19 @@ pub(crate) fn snapshot(routes: Vec<Route>) -> Snapshot {
         session_cookie: None,
         login_url: None,
         access_log: AccessLog { sample: 1.0 },
+    }
+}
+
+/// Rules for another issuer's ES256 tokens.
+pub(crate) fn issuer_rules(issuer: &str, audience: &str) -> IssuerRules {
+    IssuerRules {
+        issuer: issuer.into(),
+        audience: vec![audience.into()],
+        algorithms: vec![crate::keys::Algorithm::Es256],
+        leeway: Duration::from_secs(30),
+        typ: None,
+        claims: ClaimNames::default(),
+        keys: KeySource::Inline(serde_json::Value::Null),
     }
 }
 

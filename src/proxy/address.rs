@@ -22,6 +22,13 @@ pub(super) struct Origin {
     pub(super) chain: String,
 }
 
+impl Origin {
+    /// How the caller spoke, for `X-Forwarded-Proto`.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+}
+
 /// Works out the origin of a request.
 pub(super) fn origin(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> Origin {
     let peer = peer.to_canonical();

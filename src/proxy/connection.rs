@@ -25,6 +25,7 @@ use pingora::{
     protocols::{Stream, http::ServerSession},
     server::ShutdownWatch,
 };
+use prometheus::IntGauge;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::EndingProxy;
@@ -38,6 +39,23 @@ pub struct Connections {
     proxy: Arc<EndingProxy>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     metrics: Arc<Metrics>,
+}
+
+/// Counts a connection for as long as its task exists, also one that panics.
+struct Open(IntGauge);
+
+impl Open {
+    fn new(metrics: &Metrics) -> Self {
+        let open = metrics.connections_open.with_label_values(&["proxy"]);
+        open.inc();
+        Self(open)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Tells the loop that the header block is there. It travels in Pingora's session and comes out in `on_connection_reuse`.
@@ -99,6 +117,7 @@ impl Connections {
 #[async_trait]
 impl ServerApp for Connections {
     async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let _open = Open::new(&self.metrics);
         let due = Instant::now() + self.snapshot.load().limits.request_header;
         match timeout_at(due, speaks_http2(&mut stream)).await {
             // There Pingora closes what is idle: no stream is open, be it because a header block never ends.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 use prometheus::IntGauge;
 use time::OffsetDateTime;
 
@@ -35,6 +35,8 @@ pub struct Context {
     pub(super) denial: Option<Denial>,
     /// The target to forward; set when it differs from the one received.
     pub(super) forward_target: Option<Box<[u8]>>,
+    /// Our signed word to the application.
+    pub(super) assertion: Option<(HeaderName, HeaderValue)>,
     pub(super) host: Box<str>,
     pub(super) answered_by: AnsweredBy,
     pub(super) gate_took: Option<std::time::Duration>,
@@ -179,6 +181,7 @@ impl Context {
             permit: None,
             denial: None,
             forward_target: None,
+            assertion: None,
             host: Box::default(),
             answered_by: AnsweredBy::Gateway,
             gate_took: None,

@@ -35,7 +35,17 @@ pub(super) fn prepare(upstream: &mut RequestHeader, ctx: &Context, permit: &Perm
         });
         written?;
     }
+    if let Some((name, value)) = &ctx.assertion {
+        upstream.insert_header(name.clone(), value.clone())?;
+    }
     Ok(())
+}
+
+/// The host and port that the client named: what the application is told, and what an assertion is bound to.
+pub(super) fn authority<'a>(request: &'a RequestHeader, host: &'a str) -> &'a [u8] {
+    let field = request.headers.get(header::HOST).map(HeaderValue::as_bytes);
+    let pseudo = request.uri.authority().map(|authority| authority.as_str().as_bytes());
+    field.or(pseudo).unwrap_or(host.as_bytes())
 }
 
 /// On every route, public ones too: an upstream never sees one of these names unless we wrote it.
@@ -109,14 +119,10 @@ fn set_cookies(upstream: &mut RequestHeader, pairs: &[Vec<u8>]) -> Result<()> {
 fn write_origin(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
     if let Some(origin) = &ctx.origin {
         upstream.insert_header("X-Forwarded-For", &*origin.chain)?;
-        upstream.insert_header("X-Forwarded-Proto", if origin.secure { "https" } else { "http" })?;
+        upstream.insert_header("X-Forwarded-Proto", origin.scheme())?;
         if !ctx.host.is_empty() {
-            let host = upstream.headers.get(header::HOST).cloned();
-            upstream.insert_header(
-                "X-Forwarded-Host",
-                host.map_or_else(|| HeaderValue::from_str(&ctx.host), Ok)
-                    .unwrap_or(HeaderValue::from_static("")),
-            )?;
+            let host = HeaderValue::from_bytes(authority(upstream, &ctx.host));
+            upstream.insert_header("X-Forwarded-Host", host.unwrap_or(HeaderValue::from_static("")))?;
         }
     }
     if let Some(ids) = &ctx.ids {
@@ -124,32 +130,4 @@ fn write_origin(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
         upstream.insert_header("traceparent", ids.traceparent.clone())?;
     }
     Ok(())
-}
-
-/// The raw target without `prefix`, cut at a slash; `None` when the raw bytes do not begin with it, because they spell it
-/// with escapes.
-pub(super) fn without_prefix(target: &[u8], prefix: &str) -> Option<Box<[u8]>> {
-    let rest = target.strip_prefix(prefix.trim_end_matches('/').as_bytes())?;
-    match rest.first() {
-        Some(b'/') => Some(rest.into()),
-        None | Some(b'?') => Some([b"/", rest].concat().into()),
-        Some(_) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_cut_at_a_slash() {
-        let cut = |target: &str| {
-            without_prefix(target.as_bytes(), "/wiki").map(|rest| String::from_utf8(rest.into()).unwrap())
-        };
-        assert_eq!(cut("/wiki/a?b").as_deref(), Some("/a?b"));
-        assert_eq!(cut("/wiki").as_deref(), Some("/"));
-        assert_eq!(cut("/wiki?b").as_deref(), Some("/?b"));
-        assert_eq!(cut("/wikipedia"), None);
-        assert_eq!(cut("/%77iki/a"), None);
-    }
 }

@@ -303,6 +303,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "match: { path: /** }",
+        "match: { path: /.well-known/sidegate/jwks.json }",
+        "routes[0].match.path: /.well-known/sidegate/jwks.json would never be reached: it is Sidegate's own",
+    ),
+    (
+        "match: { path: /** }",
         "match: { path: /a**/b }",
         r#"routes[0].match.path: expected `*` to stand for a whole segment, got "/a**/b""#,
     ),
@@ -345,6 +350,26 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "    access: staff\n",
         "    access: staff\n    identity_headers: { add: { 'a b': { claim: a } } }\n",
         r#"routes[0].identity_headers.add["a b"]: is not the name of a header"#,
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { ttl: 2m } }\n",
+        "routes[0].identity_headers.assertion.ttl: expected 1s to 1m, got 2m",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { header: Cookie } }\n",
+        "routes[0].identity_headers.assertion.header: frames, routes or authenticates the request itself and cannot carry an identity",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { header: Remote-User } }\n",
+        "routes[0].identity_headers.assertion.header: is a header of a preset",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    identity_headers: { assertion: { header: X-Who }, add: { X_Who: { claim: a } } }\n",
+        "routes[0].identity_headers.add.X_Who: is the same header as `X-Who`",
     ),
     (
         "    access: staff\n",

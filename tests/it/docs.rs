@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use sidegate::accounts::Letter;
+use sidegate::endpoints::problem::{Code, FIELD_CODES};
 use sidegate::gate::denial::Denial;
 
 /// Compares `file` with `expected`; with `SIDEGATE_BLESS=1` it is written instead.
@@ -64,6 +65,30 @@ fn the_list_of_refusals_is_that_of_the_program() {
         .unwrap();
     }
     same("docs/refusals.md", &page);
+}
+
+#[test]
+fn the_list_of_problems_is_that_of_the_program() {
+    let mut page = "# Refusals of the API\n\n\
+        Every refusal of the endpoints under `/auth` that is not one of [the proxy's](refusals.md), by its stable `code`.\n\
+        Reading a request and judging its token, the endpoints refuse with the proxy's words. One word may come with two\n\
+        statuses. This page is made from the program, and so is `/auth/openapi.json`, which says which endpoint refuses with\n\
+        which words.\n\n\
+        | code | status | what the caller reads |\n|---|---|---|\n"
+        .to_owned();
+    for code in Code::ALL {
+        let status = code.status().as_u16();
+        writeln!(page, "| `{}` | {status} | {} |", code.word(), code.title()).unwrap();
+    }
+    page.push_str(
+        "\n## Fields\n\n\
+        With `validation_failed` (422) the member `errors` is a list of `{\"field\", \"code\", \"message\"}`. The field is a path\n\
+        (`profile.name`), the code one of these:\n\n| code | meaning |\n|---|---|\n",
+    );
+    for (word, meaning) in FIELD_CODES {
+        writeln!(page, "| `{word}` | {meaning} |").unwrap();
+    }
+    same("docs/problems.md", &page);
 }
 
 #[test]

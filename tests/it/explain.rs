@@ -24,6 +24,12 @@ routes:
     access: finance
     rate_limits: [slow]
     strip_prefix: /invoices
+  - id: signed
+    match: { host: signed.test, path: "/a/**" }
+    upstream: billing
+    access: authenticated
+    strip_prefix: /a
+    identity_headers: { assertion: { header: X-Caller, ttl: 10s } }
 "#;
 
 fn explain(arguments: &[&str]) -> Output {
@@ -146,6 +152,29 @@ fn claims_come_from_a_file_too_and_a_table_is_for_people() {
          header                 x-forwarded-groups: finance\n\
          header                 x-forwarded-user: alice\n"
     );
+}
+
+#[test]
+fn the_signed_header_is_shown_with_what_it_would_say() {
+    let claims = r#"{"sub":"alice","roles":["finance"],"exp":4000000000}"#;
+    let (code, said) = explained(&["GET", "https://Signed.test:8443/a/b?c", "--as", claims]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said["assertion"]["header"], "x-caller");
+    let mut claims = said["assertion"]["claims"].clone();
+    let life = claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+    assert_eq!(life, 10);
+    for time in ["iat", "exp"] {
+        claims.as_object_mut().unwrap().remove(time);
+    }
+    assert_eq!(
+        claims,
+        json!({
+            "iss": "urn:sidegate:verifier", "aud": "urn:sidegate:upstream:billing", "idp": "https://issuer.test",
+            "htm": "GET", "htu": "https://signed.test:8443/b", "sub": "alice", "roles": ["finance"],
+        })
+    );
+    let (_, unsigned) = explained(&["GET", URL, "--as", r#"{"roles":["finance"]}"#, "--address", "10.1.2.3"]);
+    assert_eq!(unsigned["assertion"], Value::Null);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The gate on the wire: the real binary between a client that sends what it likes and an upstream that reports every byte.
 
 mod answers;
+mod assertion;
 mod credentials;
 mod forged_headers;
 mod operation;

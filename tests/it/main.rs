@@ -22,6 +22,7 @@ mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod openapi;
 mod mail;
 mod operator;
 mod protocols;

@@ -6,18 +6,20 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 
 use super::super::output::Format;
 use super::super::{bad_config, print};
 use crate::clock;
 use crate::config::{self, Loaded};
 use crate::gate::Request;
+use crate::gate::assertion::{self, Bound};
 use crate::gate::explain::{Explanation, explain};
 use crate::gate::policy::{Effect, Outcome};
 use crate::gate::route::{Access, Match, Route};
-use crate::gate::target::Target;
+use crate::gate::target::{Target, without_prefix};
 
 /// Explain what the gate would say to a request. Exit code 0: it passes, 1: it does not.
 #[derive(Debug, clap::Args)]
@@ -71,6 +73,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
         Err(errors) => return bad_config(&errors),
     };
     let headers = HeaderMap::new();
+    let now = clock::now();
     let explained = match Target::read(target.as_bytes()) {
         Err(unreadable) => Explanation {
             route: None,
@@ -78,6 +81,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             outcome: None,
             denial: Some(unreadable.into()),
             headers: Vec::new(),
+            caller: None,
         },
         Ok(target) if is_own(&loaded, target.path()) => {
             return finish(args, &json!({ "decision": "answered by Sidegate itself" }), true);
@@ -90,10 +94,34 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 headers: &headers,
                 address: args.address,
             };
-            explain(&request, claims.as_ref(), &loaded.snapshot, clock::now())
+            explain(&request, claims.as_ref(), &loaded.snapshot, now)
         }
     };
-    finish(args, &report(&explained), explained.denial.is_none())
+    let asserted = asserted(args, target, &explained, loaded.boot.asserts_as(), now);
+    finish(args, &report(&explained, asserted), explained.denial.is_none())
+}
+
+/// The claims of the signed header, as far as they do not depend on a key.
+fn asserted(
+    args: &Args,
+    target: &str,
+    explained: &Explanation,
+    issuer: &str,
+    now: OffsetDateTime,
+) -> Option<(HeaderName, Value)> {
+    let (route, caller) = (explained.route.as_ref()?, explained.caller.as_ref()?);
+    let (scheme, rest) = args.url.split_once("://")?;
+    let stripped = route
+        .strip_prefix
+        .as_ref()
+        .and_then(|prefix| without_prefix(target.as_bytes(), prefix));
+    let bound = Bound {
+        method: &args.method,
+        scheme,
+        authority: rest.split('/').next().unwrap_or_default().as_bytes(),
+        target: stripped.as_deref().unwrap_or(target.as_bytes()),
+    };
+    assertion::describe(issuer, caller, route, &bound, now)
 }
 
 /// Exit code 2, as for every mistake on the command line.
@@ -123,11 +151,11 @@ fn is_own(loaded: &Loaded, path: &str) -> bool {
     loaded.boot.auth.as_ref().is_some_and(|auth| {
         let below = path.strip_prefix(auth.base_path.trim_end_matches('/'));
         below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) || path == "/.well-known/jwks.json"
-    })
+    }) || path == assertion::JWKS_PATH
 }
 
 /// Everything that is known, in the order in which it was decided.
-fn report(explained: &Explanation) -> Value {
+fn report(explained: &Explanation, asserted: Option<(HeaderName, Value)>) -> Value {
     let mut report = Map::new();
     if let (Some(route), Some(matched)) = (&explained.route, &explained.matched) {
         report.insert("route".into(), (*route.id).into());
@@ -159,6 +187,12 @@ fn report(explained: &Explanation) -> Value {
             (name.to_string(), Value::from(value))
         });
         report.insert("headers".into(), Value::Object(headers.collect()));
+        if let Some((header, claims)) = asserted {
+            report.insert(
+                "assertion".into(),
+                json!({ "header": header.as_str(), "claims": claims }),
+            );
+        }
     }
     Value::Object(report)
 }
@@ -234,6 +268,7 @@ fn table(report: &Value) -> String {
         "strip_prefix",
         "forward_authorization",
         "headers",
+        "assertion",
     ] {
         let Some(value) = report.get(key) else { continue };
         let label = key.replace('_', " ");

@@ -1,8 +1,10 @@
 //! `auth:`
 
+mod limits;
 pub mod mail;
 mod settle;
 
+pub use self::limits::Limits;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,8 @@ pub struct Auth {
     pub lockout: Lockout,
     /// How often a login may be tried, right or wrong.
     pub login_limit: LoginLimit,
+    /// How often what is not a login may be tried, right or wrong.
+    pub limits: Limits,
     /// Name of the cookie that may hold the access token instead of the `Authorization` header. Default: no cookie is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_cookie: Option<String>,
@@ -97,6 +101,8 @@ pub enum LostAnswer {
 pub struct Signing {
     /// For keys that are made from now on.
     pub algorithm: SigningAlgorithm,
+    /// How long a key signs before the next takes over by itself; 0s: only by `sidegate keys rotate`.
+    pub rotate_every: Duration,
 }
 
 /// A signature algorithm for our own tokens.
@@ -206,6 +212,7 @@ impl Default for Auth {
             password: Password::default(),
             lockout: Lockout::default(),
             login_limit: LoginLimit::default(),
+            limits: Limits::default(),
             session_cookie: None,
             login_url: None,
             mail: None,
@@ -239,6 +246,7 @@ impl Default for Signing {
     fn default() -> Self {
         Self {
             algorithm: SigningAlgorithm::Es256,
+            rotate_every: Duration::days(90),
         }
     }
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::findings::Findings;
 use super::super::path::KeyPath;
+use super::super::text::duration::Duration;
+use crate::gate::assertion;
 use crate::gate::identity::{self, Plan, Planned, Source};
 
 /// How the application is told who is calling.
@@ -19,6 +21,24 @@ pub struct IdentityHeaders {
     pub preset: Option<Preset>,
     /// Further headers: name to claim. A route's come on top of those at the top.
     pub add: BTreeMap<String, Add>,
+    /// A signed header, bound to one method, host and path. Default: none is sent; in a route: as at the top.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assertion: Option<Assertion>,
+}
+
+/// A signed header: a JWT that the application verifies with the keys at `/.well-known/sidegate/jwks.json`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Assertion {
+    /// Whether it is sent. Default: true. A route can turn off what the top turns on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Its name. Default: `X-Sidegate-Assertion`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// How long it is good, 1s to 60s. Default: 30s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Duration>,
 }
 
 /// A family of header names.
@@ -70,22 +90,45 @@ impl IdentityHeaders {
                 None => headers.push(Planned { name, source }),
             }
         }
-        Plan { headers }
+        Plan {
+            headers,
+            assertion: self.terms(top),
+        }
     }
 
-    /// The names under `add`, as far as they are legal.
+    fn terms(&self, top: &Self) -> Option<assertion::Terms> {
+        let written: Vec<_> = self.assertion.iter().chain(&top.assertion).collect();
+        if !written.first()?.enabled.unwrap_or(true) {
+            return None;
+        }
+        let header = written.iter().find_map(|assertion| assertion.header.as_deref());
+        let ttl = written.iter().find_map(|assertion| assertion.ttl);
+        Some(assertion::Terms {
+            // It was checked before.
+            header: HeaderName::from_bytes(header.unwrap_or(assertion::DEFAULT_HEADER).as_bytes()).ok()?,
+            ttl: ttl.map_or(assertion::DEFAULT_TTL, |ttl| ttl.0),
+        })
+    }
+
+    /// The names under `add` and of the assertion, as far as they are legal.
     pub(in super::super) fn names(&self) -> impl Iterator<Item = HeaderName> {
+        let assertion = self.assertion.iter().filter_map(|assertion| assertion.header.as_ref());
         self.add
             .keys()
+            .chain(assertion)
             .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
     }
 
     pub(in super::super) fn check(&self, at: &KeyPath, findings: &mut Findings) {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        if let Some(assertion) = &self.assertion {
+            let name = assertion.check(&at.key("assertion"), findings);
+            seen.insert(folded(name), name);
+        }
         for (written, add) in &self.add {
             let at = at.key("add").key(written);
             // An application may read `_` as `-`: an operator who writes both would get either one.
-            if let Some(other) = seen.insert(written.to_ascii_lowercase().replace('_', "-"), written) {
+            if let Some(other) = seen.insert(folded(written), written) {
                 findings.add(&at, format!("is the same header as `{other}`"));
             }
             match HeaderName::from_bytes(written.as_bytes()) {
@@ -114,4 +157,35 @@ impl IdentityHeaders {
             }
         }
     }
+}
+
+impl Assertion {
+    /// Its name, right or wrong.
+    fn check(&self, at: &KeyPath, findings: &mut Findings) -> &str {
+        if let Some(ttl) = &self.ttl {
+            let range = Duration::seconds(1)..=Duration(assertion::LONGEST_TTL);
+            findings.range_of(&at.key("ttl"), ttl, &range);
+        }
+        let written = self.header.as_deref().unwrap_or(assertion::DEFAULT_HEADER);
+        let at = at.key("header");
+        match HeaderName::from_bytes(written.as_bytes()) {
+            Err(_) => findings.add(&at, "is not the name of a header"),
+            Ok(name) if !identity::may_be_added(&name) => {
+                findings.add(
+                    &at,
+                    "frames, routes or authenticates the request itself and cannot carry an identity",
+                );
+            }
+            // One of the two would be sent, and an application that verifies the other would see nobody.
+            Ok(name) if identity::Preset::ALL.iter().any(|preset| preset.sets(&name)) => {
+                findings.add(&at, "is a header of a preset");
+            }
+            Ok(_) => {}
+        }
+        written
+    }
+}
+
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
 }

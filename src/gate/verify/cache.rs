@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use moka::{Expiry, sync::Cache};
+use moka::{Expiry, notification::RemovalCause, sync::Cache};
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
@@ -40,11 +40,17 @@ pub struct Verifier {
 impl Verifier {
     /// An empty cache over `keys`.
     pub fn new(keys: Arc<Keys>, metrics: &Metrics) -> Self {
+        let evictions = metrics.cache_evictions.with_label_values(&["token"]);
         Self {
             keys,
             good: Cache::builder()
                 .max_capacity(CAPACITY)
                 .expire_after(UntilExpiry)
+                .eviction_listener(move |_, _, cause| {
+                    if cause == RemovalCause::Size {
+                        evictions.inc();
+                    }
+                })
                 .build(),
             forged: Cache::builder()
                 .max_capacity(FORGED_CAPACITY)

@@ -1,15 +1,18 @@
 //! The services on a database of their own.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use sidegate::accounts::settings::{
+    AccessToken, Limits, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing,
+};
 use sidegate::accounts::mail::Templates;
 use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
-use sidegate::accounts::settings::{AccessToken, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing};
 use sidegate::accounts::{
-    Accounts, Attempt, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker, SessionOf,
-    Settings, Taken, User,
+    Accounts, Attempt, Flights, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker,
+    SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, issuer, provider};
@@ -29,6 +32,9 @@ pub(crate) const PASSWORD: &str = "quarrel-lantern-71-osprey";
 /// Everything an endpoint has, without the endpoint.
 pub(crate) struct Services {
     pub(crate) accounts: Accounts,
+    /// What else runs on the same database.
+    instances: [Accounts; 3],
+    turn: AtomicUsize,
     pub(crate) database: Database,
     /// What was sent to the revocation feed.
     pub(crate) published: Arc<Mutex<Vec<Revocation>>>,
@@ -68,19 +74,24 @@ impl Services {
             }
             .boxed()
         };
-        let accounts = Accounts {
+        let redis = redis(&metrics).await;
+        let settings = Arc::new(settings);
+        let instance = || Accounts {
             hasher: Hasher::start(&settings.password, Arc::clone(&metrics)).unwrap(),
-            settings: Arc::new(settings),
-            postgres,
-            redis: redis(&metrics).await,
-            keys,
+            settings: Arc::clone(&settings),
+            postgres: postgres.clone(),
+            redis: redis.clone(),
+            keys: Arc::clone(&keys),
+            flights: Flights::default(),
+            revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
             letters_wait: Notify::new(),
-            revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish))),
             limiter: Limiter::new(Arc::new(unlimited)),
-            metrics,
+            metrics: Arc::clone(&metrics),
         };
         Self {
-            accounts,
+            accounts: instance(),
+            instances: [instance(), instance(), instance()],
+            turn: AtomicUsize::new(0),
             database,
             published,
         }
@@ -114,8 +125,10 @@ impl Services {
         self.try_login(login, PASSWORD, NOW).await.unwrap()
     }
 
+    /// Each call at another instance, so that what decides is the database and not the memory of one process.
     pub(crate) async fn refresh(&self, token: &str, now: OffsetDateTime) -> Result<Pair, RefreshError> {
-        self.accounts
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.instances[turn % self.instances.len()]
             .refresh(&Secret::new(token), &Origin::default(), now)
             .await
     }
@@ -173,6 +186,7 @@ pub(crate) fn settings() -> Settings {
         },
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
+        limits: Limits::default(),
         mail: Some(mail()),
     }
 }

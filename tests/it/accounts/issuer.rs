@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use sidegate::keys::issuer::{Issuer, IssuerError, MIN_PUBLISHED};
 use sidegate::keys::{Algorithm, Keys, SigningKey, provider};
 use sidegate::metrics::Metrics;
@@ -36,6 +37,19 @@ fn sign(keys: &Keys) -> String {
 
 fn later(seconds: u64) -> OffsetDateTime {
     NOW + Duration::from_secs(seconds)
+}
+
+/// Lets `work`, which never ends, go on until something is true.
+async fn until(work: impl Future<Output = ()>, is_true: impl Fn() -> bool) {
+    let watch = async {
+        while !is_true() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = tokio::time::timeout(Duration::from_secs(20), watch).map(|seen| seen.expect("it became true in time")) => {}
+    }
 }
 
 #[tokio::test]
@@ -86,6 +100,40 @@ async fn a_rotation_is_seen_by_nobody() {
     // Ten minutes, 5 % and the slack later no token of the old key is alive.
     two.load(later(800)).await.unwrap();
     assert!(!verifies(&twos, &before));
+}
+
+#[tokio::test]
+async fn a_key_that_has_signed_for_long_enough_gives_way_by_itself_and_not_a_second_before() {
+    fn a_second_early() -> OffsetDateTime {
+        later(3599)
+    }
+    fn in_time() -> OffsetDateTime {
+        later(3600)
+    }
+    let database = Database::migrated().await;
+    let (_, keys) = instance(&database);
+    let metrics = Arc::new(Metrics::new());
+    let postgres = Postgres::connect(&database.settings(), &metrics).unwrap();
+    let settings = sidegate::keys::issuer::Settings {
+        issuer: ISSUER.into(),
+        secret: Key32::new([7; 32]),
+        algorithm: Algorithm::Es256,
+        rotate_every: Some(Duration::from_secs(3600)),
+        longest_life: Duration::from_secs(630),
+    };
+    let issuer = Issuer::new(settings, postgres, Arc::clone(&keys), Arc::clone(&metrics));
+    let looks = || metrics.job_runs.with_label_values(&["signing_keys", "success"]).get();
+    issuer.load(NOW).await.unwrap();
+    let (first, token) = (keys.signer().unwrap().kid().to_owned(), sign(&keys));
+
+    keys.reload_wanted(ISSUER).notify_one();
+    until(issuer.run(a_second_early), || looks() == 1).await;
+    assert_eq!(keys.signer().unwrap().kid(), first);
+
+    keys.reload_wanted(ISSUER).notify_one();
+    until(issuer.run(in_time), || looks() == 2).await;
+    assert_ne!(keys.signer().unwrap().kid(), first);
+    assert!(verifies(&keys, &token), "tokens in flight");
 }
 
 #[tokio::test]

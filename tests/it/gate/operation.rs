@@ -137,3 +137,25 @@ async fn a_request_in_flight_is_finished_after_sigterm() {
     assert_eq!((answer.status(), answer.reached_upstream()), (200, true));
     assert!(sidecar.exit().await.success());
 }
+
+#[tokio::test]
+async fn open_connections_are_counted_and_new_ones_to_the_application_are_timed() {
+    const OPEN: &str = "sidegate_connections_open";
+    const CONNECTS: &str = "sidegate_upstream_connect_duration_seconds_count";
+    let sidecar = TestSidecar::new().route("/**", "public").start().await;
+    let idle = sidecar.connect().await;
+    let counted = async || sidecar.metric(OPEN, &[("listener", "proxy")]).await == 1.0;
+    wait_until("the connection is counted", PATIENCE, counted).await;
+
+    sidecar.get("/one").send().await;
+    sidecar.get("/two").send().await;
+    let timed = sidecar.metric(CONNECTS, &[("upstream", "app")]).await;
+    assert!(
+        (timed - 1.0).abs() < f64::EPSILON,
+        "the second request found a connection: {timed}"
+    );
+
+    drop(idle);
+    let closed = async || sidecar.metric(OPEN, &[("listener", "proxy")]).await == 0.0;
+    wait_until("closed connections are counted no more", PATIENCE, closed).await;
+}

@@ -28,6 +28,7 @@ impl Auth {
         self.check_paths(at, findings);
         check_audience(&self.audience, &at.key("audience"), findings);
         self.check_tokens(at, findings);
+        self.check_signing(&at.key("signing"), findings);
         self.check_passwords(at, findings);
         self.check_registration(&at.key("registration").key("domains"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
@@ -83,7 +84,7 @@ impl Auth {
                     SigningAlgorithm::Es256 => Algorithm::Es256,
                     SigningAlgorithm::EdDsa => Algorithm::EdDsa,
                 },
-                rotate_every: None,
+                rotate_every: Some(self.signing.rotate_every.0).filter(|every| !every.is_zero()),
             },
             registration: settings::Registration {
                 mode: match self.registration.mode {
@@ -110,6 +111,7 @@ impl Auth {
                 per_account: self.login_limit.per_account,
                 window: self.login_limit.window.0,
             },
+            limits: self.limits.settings(),
             mail,
         }
     }
@@ -185,6 +187,18 @@ impl Auth {
             &token.reuse_grace,
             &(Duration::seconds(0)..=Duration::minutes(5)),
         );
+    }
+
+    fn check_signing(&self, at: &KeyPath, findings: &mut Findings) {
+        // A key is published for two minutes before it signs, and there is never more than one in waiting.
+        let every = &self.signing.rotate_every;
+        if !every.0.is_zero() {
+            findings.range_of(
+                &at.key("rotate_every"),
+                every,
+                &(Duration::minutes(5)..=Duration::days(3650)),
+            );
+        }
     }
 
     fn check_passwords(&self, at: &KeyPath, findings: &mut Findings) {

@@ -5,7 +5,7 @@ use super::super::super::path::KeyPath;
 use super::super::OneOrMany;
 use super::super::policies::settle::methods;
 use super::Match;
-use crate::gate::route;
+use crate::gate::{assertion, route};
 
 /// `None` when something is wrong; `findings` says what. `base_path` is where our own endpoints are.
 pub(super) fn matches(
@@ -29,6 +29,9 @@ pub(super) fn matches(
         Some(paths) => each(paths, path, &at_path, findings),
         None => Some(Vec::new()),
     };
+    if let Some(path) = paths.iter().flatten().find(|path| ***path == *assertion::JWKS_PATH) {
+        findings.add(&at_path, format!("{path} would never be reached: it is Sidegate's own"));
+    }
     if let (Some(base), Some(paths)) = (base_path, &paths) {
         for path in paths.iter().filter(|path| is_ours(path, base)) {
             findings.add(

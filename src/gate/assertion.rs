@@ -1,0 +1,308 @@
+//! Our word for one request: a signed JWT that says who is calling, good for one method, host and path, and for a minute
+//! at most.
+//!
+//! Identity headers are worth as much as the network between us and the application. Who gets around us and speaks to the
+//! application directly can write any header, but not this one; and one that was read on the way is good for the same
+//! request again, for some seconds, and for nothing else.
+//!
+//! It is no access token and can never pass for one: it has a `typ` and an audience of its own (RFC 8725 sections 3.11 and
+//! 3.12).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use moka::sync::Cache;
+use ring::digest::{Context, SHA256};
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::denial::Denial;
+use super::verify::Identity;
+use super::{Permit, route::Route};
+use crate::keys::{Keys, SigningKey, jwk};
+use crate::metrics::Metrics;
+
+/// Where an application finds the keys that verify (RFC 8615). No route can have it.
+pub const JWKS_PATH: &str = "/.well-known/sidegate/jwks.json";
+
+/// The header's `typ`.
+pub const TYP: &str = "sidegate-assertion+jwt";
+
+/// Its name where the configuration gives it no other.
+pub const DEFAULT_HEADER: &str = "x-sidegate-assertion";
+
+/// How long one lives, unless the configuration says otherwise.
+pub const DEFAULT_TTL: Duration = Duration::from_secs(30);
+
+/// The longest life: what is read on the way is worth nothing after it.
+pub const LONGEST_TTL: Duration = Duration::from_secs(60);
+
+/// How many are kept to be sent again; some 10 MB. A caller with more paths than that pays with signatures, not with memory.
+const KEPT: u64 = 10_000;
+
+/// What a route sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// In which header.
+    pub header: HeaderName,
+    /// How long one is good.
+    pub ttl: Duration,
+}
+
+/// The request that an assertion is for, as the application receives it.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// `http` or `https`: what `X-Forwarded-Proto` says.
+    pub scheme: &'a str,
+    /// Host and port: what `X-Forwarded-Host` says.
+    pub authority: &'a [u8],
+    /// Path, with or without a query, which is not looked at.
+    pub target: &'a [u8],
+}
+
+impl Bound<'_> {
+    fn path(&self) -> &[u8] {
+        let end = self.target.iter().position(|&byte| byte == b'?');
+        &self.target[..end.unwrap_or(self.target.len())]
+    }
+
+    /// `htu` of RFC 9449 section 4.2: the target without query and fragment.
+    fn uri(&self) -> String {
+        let authority = String::from_utf8_lossy(self.authority).to_ascii_lowercase();
+        format!("{}://{authority}{}", self.scheme, String::from_utf8_lossy(self.path()))
+    }
+}
+
+/// Makes assertions, and remembers them while they are fresh.
+pub struct Asserter {
+    issuer: Arc<str>,
+    signer: Signer,
+    fresh: Cache<[u8; 32], Arc<Made>>,
+    hits: prometheus::IntCounter,
+    misses: prometheus::IntCounter,
+}
+
+/// Whose key signs.
+enum Signer {
+    /// The issuer's own; which one that is changes when keys are rotated.
+    Own(Arc<Keys>),
+    /// One that this process made and that ends with it: a verifier holds no issuer's key. Its name is its thumbprint, so
+    /// that no two instances' keys are taken for one another.
+    Ephemeral { key: Arc<SigningKey>, jwks: Arc<str> },
+}
+
+/// An assertion and what it was made for.
+struct Made {
+    value: HeaderValue,
+    /// The very identity and route, not equal ones; held here, so that no other can come to lie at their address.
+    caller: Arc<Identity>,
+    route: Arc<Route>,
+    kid: Box<str>,
+    made_at: OffsetDateTime,
+    /// Until when it may be sent again: half of its life is left then.
+    fresh_until: OffsetDateTime,
+}
+
+/// What is signed. `htm` and `htu` are those of RFC 9449, but for a request that we make and not the client.
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: String,
+    iat: i64,
+    exp: i64,
+    htm: &'a str,
+    htu: String,
+    /// The issuer of the caller's token: a `sub` alone names nobody where several issuers are trusted.
+    idp: &'a str,
+    sub: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_username: Option<&'a str>,
+    roles: &'a [Box<str>],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    permissions: &'a [Box<str>],
+}
+
+impl Asserter {
+    /// An issuer's: `keys` sign.
+    pub fn of_issuer(issuer: &str, keys: Arc<Keys>, metrics: &Metrics) -> Self {
+        Self::new(issuer, Signer::Own(keys), metrics)
+    }
+
+    /// A verifier's, with a key that it has just made.
+    pub fn ephemeral(issuer: &str, key: SigningKey, metrics: &Metrics) -> Self {
+        let jwks = jwk::document(std::iter::once(&**key.verifying_key())).into();
+        let key = Arc::new(key);
+        Self::new(issuer, Signer::Ephemeral { key, jwks }, metrics)
+    }
+
+    fn new(issuer: &str, signer: Signer, metrics: &Metrics) -> Self {
+        Self {
+            issuer: issuer.into(),
+            signer,
+            fresh: Cache::builder().max_capacity(KEPT).time_to_live(LONGEST_TTL).build(),
+            hits: metrics.cache_requests.with_label_values(&["assertion", "hit"]),
+            misses: metrics.cache_requests.with_label_values(&["assertion", "miss"]),
+        }
+    }
+
+    /// The public half, as a JWK set; none before an issuer has loaded its keys.
+    pub fn jwks(&self) -> Option<Arc<str>> {
+        match &self.signer {
+            Signer::Own(keys) => keys.jwks(),
+            Signer::Ephemeral { jwks, .. } => Some(Arc::clone(jwks)),
+        }
+    }
+
+    /// The header for a request that passed; none if its route sends none, or nobody in particular is calling.
+    ///
+    /// # Errors
+    /// `AssertionUnavailable`: an application that asks for it must not be left to guess.
+    pub fn assert<'p>(
+        &self,
+        permit: &'p Permit,
+        bound: &Bound<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Option<(&'p HeaderName, HeaderValue)>, Denial> {
+        let (Some(terms), Some(caller)) = (&permit.route.identity.assertion, &permit.caller) else {
+            return Ok(None);
+        };
+        let key = fingerprint(caller, &permit.route, bound);
+        let kept = self.fresh.get(&key);
+        let good = kept.filter(|made| {
+            Arc::ptr_eq(&made.caller, caller)
+                && Arc::ptr_eq(&made.route, &permit.route)
+                && (made.made_at..made.fresh_until).contains(&now)
+                && self.signs_with(&made.kid)
+        });
+        if let Some(made) = good {
+            self.hits.inc();
+            return Ok(Some((&terms.header, made.value.clone())));
+        }
+        self.misses.inc();
+        let made = self.make(terms, caller, &permit.route, bound, now)?;
+        let value = made.value.clone();
+        self.fresh.insert(key, Arc::new(made));
+        Ok(Some((&terms.header, value)))
+    }
+
+    /// After a rotation nothing that the old key signed is sent any more: it may have been withdrawn because it leaked.
+    fn signs_with(&self, kid: &str) -> bool {
+        match &self.signer {
+            Signer::Own(keys) => keys.is_signer(kid),
+            Signer::Ephemeral { .. } => true,
+        }
+    }
+
+    fn make(
+        &self,
+        terms: &Terms,
+        caller: &Arc<Identity>,
+        route: &Arc<Route>,
+        bound: &Bound<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Made, Denial> {
+        let key = match &self.signer {
+            Signer::Own(keys) => keys.signer(),
+            Signer::Ephemeral { key, .. } => Some(Arc::clone(key)),
+        };
+        let key = key.ok_or(Denial::AssertionUnavailable)?;
+        // It never outlives the token that it speaks for.
+        let life = terms.ttl.min(caller.time_left(now)).as_secs().max(1);
+        let claims = claims(&self.issuer, caller, route, bound, now, life);
+        let value = key.sign(TYP, &claims).ok();
+        let value = value.and_then(|jwt| HeaderValue::try_from(jwt).ok());
+        Ok(Made {
+            value: value.ok_or_else(|| {
+                tracing::error!(kid = key.kid(), "an assertion could not be signed");
+                Denial::AssertionUnavailable
+            })?,
+            caller: Arc::clone(caller),
+            route: Arc::clone(route),
+            kid: key.kid().into(),
+            made_at: now,
+            fresh_until: now + Duration::from_secs(life) / 2,
+        })
+    }
+}
+
+impl std::fmt::Debug for Asserter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asserter")
+            .field("issuer", &self.issuer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What would be said, for an explanation; none where nothing would.
+pub fn describe(
+    issuer: &str,
+    caller: &Identity,
+    route: &Route,
+    bound: &Bound<'_>,
+    now: OffsetDateTime,
+) -> Option<(HeaderName, serde_json::Value)> {
+    let terms = route.identity.assertion.as_ref()?;
+    let life = terms.ttl.min(caller.time_left(now)).as_secs().max(1);
+    let claims = claims(issuer, caller, route, bound, now, life);
+    Some((terms.header.clone(), serde_json::to_value(claims).ok()?))
+}
+
+/// The audience of an application: its upstream, in a form that is nobody's audience of access tokens by accident.
+fn audience(route: &Route) -> String {
+    format!("urn:sidegate:upstream:{}", route.upstream)
+}
+
+fn claims<'a>(
+    issuer: &'a str,
+    caller: &'a Identity,
+    route: &Route,
+    bound: &Bound<'a>,
+    now: OffsetDateTime,
+    life: u64,
+) -> Claims<'a> {
+    let iat = now.unix_timestamp();
+    Claims {
+        iss: issuer,
+        aud: audience(route),
+        iat,
+        exp: iat.saturating_add_unsigned(life),
+        htm: bound.method.as_str(),
+        htu: bound.uri(),
+        idp: &caller.issuer,
+        sub: &caller.subject,
+        sid: caller.session.as_deref(),
+        email: caller.verified_email.as_deref(),
+        preferred_username: caller.preferred_username.as_deref(),
+        roles: &caller.roles,
+        permissions: &caller.permissions,
+    }
+}
+
+/// Under which name an assertion is kept. By SHA-256, since the path is the client's: with a weaker hash one could look for
+/// a second path of the same name, and have the assertion of the first sent with it.
+fn fingerprint(caller: &Arc<Identity>, route: &Arc<Route>, bound: &Bound<'_>) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(&Arc::as_ptr(caller).addr().to_ne_bytes());
+    context.update(&Arc::as_ptr(route).addr().to_ne_bytes());
+    for part in [
+        bound.method.as_str().as_bytes(),
+        bound.scheme.as_bytes(),
+        bound.authority,
+        bound.path(),
+    ] {
+        // Lengths first, or two different requests could be one text.
+        context.update(&part.len().to_ne_bytes());
+        context.update(part);
+    }
+    context.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use sidegate::accounts::mail::Templates;
+use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::accounts::settings::{
     AccessToken, Limits, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing,
 };
-use sidegate::accounts::mail::Templates;
-use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::accounts::{
     Accounts, Attempt, Flights, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker,
     SessionOf, Settings, Taken, User,

@@ -9,16 +9,19 @@ async fn register(sidecar: &crate::support::Sidecar, email: &str) -> u16 {
     sidecar.post("/auth/register").json(&body).send().await.status()
 }
 
-/// The words of the letters that somebody was written, without what registration itself sends to a new address.
+/// What these tests are about; people are written other letters as well.
+const ABOUT: [&str; 2] = ["registration_attempted", "refresh_reused"];
+
+/// Those of the letters in [`ABOUT`] that wait for somebody.
 async fn words(sidecar: &crate::support::Sidecar, email: &str) -> Vec<String> {
-    let letters = sidecar.letters().await;
+    let letters = sidecar.queued_letters().await;
     let to_them = letters.iter().filter(|letter| letter["to"]["email"] == email);
     let words = to_them.map(|letter| letter["letter"].as_str().unwrap().to_owned());
-    words.filter(|word| word != "email_verification").collect()
+    words.filter(|word| ABOUT.contains(&word.as_str())).collect()
 }
 
 #[tokio::test]
-async fn the_owner_of_an_address_is_told_that_somebody_registers_with_it_and_only_so_often() {
+async fn the_owner_of_an_address_is_told_that_somebody_registers_with_it() {
     let sidecar = TestSidecar::new().start().await;
     let first = register(&sidecar, "alice@example.com").await;
     assert_eq!(words(&sidecar, "alice@example.com").await, [""; 0]);
@@ -28,11 +31,6 @@ async fn the_owner_of_an_address_is_told_that_somebody_registers_with_it_and_onl
         "the answer is the same"
     );
     assert_eq!(words(&sidecar, "alice@example.com").await, ["registration_attempted"]);
-    for _ in 0..5 {
-        assert_eq!(register(&sidecar, "alice@example.com").await, first);
-    }
-    let told = words(&sidecar, "alice@example.com").await.len();
-    assert!((2..=3).contains(&told), "{told} letters");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const PURPOSE: &str = "mail";
 
 impl Sidecar {
     /// The letters in the queue, the oldest first: `{ "letter": "password_reset", "to": { "email": … }, "token": … }`.
-    pub async fn letters(&self) -> Vec<Value> {
+    pub async fn queued_letters(&self) -> Vec<Value> {
         let rows = self
             .database()
             .await

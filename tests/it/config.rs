@@ -685,6 +685,21 @@ fn keys_that_need_a_restart_are_named_when_they_change() {
 }
 
 #[test]
+fn another_password_for_the_mail_server_needs_a_restart() {
+    let smtp = |password: &str| {
+        let smtp = format!("{{ url: smtp://mail.test, user: u, password: {password} }}");
+        let mail = format!("audience: [app]\n  mail: {{ from: a@b.test, smtp: {smtp} }}");
+        parse(&GOOD.replace("audience: [app]", &mail)).unwrap().boot
+    };
+    assert_eq!(
+        smtp("hunter2").differences(&smtp("hunter3")),
+        ["auth.mail.smtp.password"]
+    );
+    assert_eq!(smtp("hunter2").differences(&smtp("hunter2")), [""; 0]);
+    assert!(!format!("{:?}", smtp("hunter2")).contains("hunter2"));
+}
+
+#[test]
 fn every_configuration_we_ship_is_good_and_fits_the_schema() {
     let schema = jsonschema::validator_for(&config::schema()).unwrap();
     for file in ["sidegate.yaml", "dev.yaml", "sidecar.yaml"] {

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use sidegate::dev::{Durability, Services};
@@ -249,6 +250,36 @@ fn the_three_commands_do_what_is_printed_beside_them() {
     assert!(headers.contains("x-forwarded-user: "), "{echo}");
     assert!(headers.contains("x-forwarded-email: demo@example.com"), "{echo}");
     assert!(!headers.contains("bearer"), "{echo}");
+}
+
+#[test]
+fn letters_are_files_where_the_announcement_says() {
+    let dir = place();
+    let playground = Playground::start(dir.path(), &[]);
+    let folder = playground
+        .said
+        .lines()
+        .find_map(|line| line.strip_prefix("  mail        "));
+    let folder = Path::new(folder.unwrap().strip_suffix(", a file for each letter").unwrap());
+    assert_eq!(folder, dir.path().join("mail"));
+    // The demo user's address is taken, of which its owner is told.
+    let register = format!(
+        r#"curl -s http://{}/auth/register -H 'Content-Type: application/json' -d '{{"email":"demo@example.com","password":"quarrel-lantern-71-osprey"}}'"#,
+        playground.listen.address()
+    );
+    shell(&register);
+    let begun = Instant::now();
+    let letters = || std::fs::read_dir(folder).into_iter().flatten().flatten();
+    while !letters().any(|file| file.path().extension().is_some_and(|extension| extension == "eml")) {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no letter in {}",
+            folder.display()
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let letter = std::fs::read_to_string(letters().next().unwrap().path()).unwrap();
+    assert!(letter.contains("To: demo@example.com"), "{letter}");
 }
 
 #[test]

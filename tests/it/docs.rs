@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use sidegate::accounts::Letter;
 use sidegate::endpoints::problem::{Code, FIELD_CODES};
 use sidegate::gate::denial::Denial;
 use sidegate::store::audit::Event;
@@ -18,6 +19,26 @@ fn same(file: &str, expected: &str) {
         written == expected,
         "{file} is out of date: run SIDEGATE_BLESS=1 cargo test --test it docs::"
     );
+}
+
+#[test]
+fn the_list_of_letters_has_each_letter_with_the_values_of_its_template() {
+    let page = include_str!("../../docs/letters.md");
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let words: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
+    assert_eq!(words, Letter::WORDS);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/accounts/mail/templates");
+    for (word, row) in words.iter().zip(rows) {
+        let template = std::fs::read_to_string(folder.join(format!("{word}.txt"))).unwrap();
+        for value in ["code", "link", "new_email", "device", "address", "method"] {
+            let listed = row.rsplit('|').nth(1).unwrap().contains(&format!("`{value}`"));
+            assert_eq!(
+                template.contains(&format!("{{{{ {value} }}}}")),
+                listed,
+                "{word}: {value}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn looks_like_a_link(text: &str) -> bool {
         .as_bytes()
         .windows(3)
         .any(|three| three[1] == b'.' && is_word(three[0]) && is_word(three[2]));
-    dot_between_letters || text.contains(['/', '@', '\\']) || text.contains(":")
+    dot_between_letters || text.contains(['/', '@', '\\', ':'])
 }
 
 /// Bytes of names of hosts, in any script.

@@ -19,6 +19,8 @@ use crate::secret::Secret;
 /// Replies to `MAIL`, `RCPT` or `DATA` that speak of our login and not of this letter (RFC 4954 section 6): the operator
 /// mends that, and the letter is still worth sending then.
 const ABOUT_THE_LOGIN: [&str; 4] = ["530", "534", "535", "538"];
+/// How long a server may take to answer our farewell.
+const PARTING: Duration = Duration::from_secs(2);
 /// Longest answer of a server that is kept as the reason.
 const REASON_MAX: usize = 200;
 
@@ -95,8 +97,9 @@ impl Smtp {
                 NotSent::Later(reason(&error))
             }
         })?;
-        // It has accepted the letter; how we part does not matter.
-        let _ = tokio::time::timeout(Duration::from_secs(1), connection.quit()).await;
+        // It has accepted the letter. Parting politely must not take from the deadline: a letter that was accepted and then
+        // came too late would be sent again.
+        tokio::spawn(async move { tokio::time::timeout(PARTING, connection.quit()).await });
         Ok(())
     }
 

@@ -112,7 +112,7 @@ impl Templates {
         // A name that no letter has is a typing mistake, and would be an empty place in somebody's letter.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") {
+            if has_extension(name, "html") {
                 AutoEscape::Html
             } else {
                 AutoEscape::None
@@ -285,6 +285,10 @@ fn tidy(text: &str) -> String {
     tidy
 }
 
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|found| found == extension)
+}
+
 /// The files of a folder that are templates. What begins with a dot is an editor's, or Kubernetes' own.
 fn read(directory: &Path) -> Result<BTreeMap<String, String>, Vec<TemplateError>> {
     let wrong = |file: PathBuf, message: String| TemplateError {
@@ -297,7 +301,7 @@ fn read(directory: &Path) -> Result<BTreeMap<String, String>, Vec<TemplateError>
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') || !(name.ends_with(".txt") || name.ends_with(".html")) {
+        if name.starts_with('.') || !(has_extension(&name, "txt") || has_extension(&name, "html")) {
             continue;
         }
         if !SHIPPED.iter().any(|(known, _)| *known == name) {

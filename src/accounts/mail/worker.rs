@@ -31,8 +31,8 @@ const POLL: Duration = Duration::from_secs(2);
 const LEASE_BEYOND: Duration = Duration::from_secs(60);
 /// Between two tries to write down what became of a letter.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Such tries.
-const SETTLE: u32 = 20;
+/// Such tries. With the deadlines of the store they are over before the lease.
+const SETTLE: u32 = 6;
 
 /// What became of a letter.
 #[derive(Debug)]
@@ -116,9 +116,9 @@ impl Accounts {
         for _ in 0..SETTLE {
             match self.settle(settings, row, &outcome, clock()).await {
                 Ok(()) => return,
-                // It went, and must not go again: the lease is longer than these tries.
+                // If it went, it should not go again.
                 Err(error) => {
-                    tracing::warn!(%error, letter_id = %row.id, "what became of a letter is not written down yet")
+                    tracing::warn!(%error, letter_id = %row.id, "what became of a letter is not written down yet");
                 }
             }
             tokio::time::sleep(AGAIN).await;

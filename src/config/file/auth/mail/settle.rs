@@ -250,7 +250,7 @@ fn server(url: &str) -> Result<(Security, String, u16), String> {
     let authority: Authority = authority.parse().map_err(|_| wrong())?;
     let host = authority.host().to_ascii_lowercase();
     let has_port = authority.as_str().len() > authority.host().len();
-    if host.is_empty() || (has_port && !authority.port_u16().is_some_and(|port| port > 0)) {
+    if host.is_empty() || (has_port && authority.port_u16().is_none_or(|port| port == 0)) {
         return Err(wrong());
     }
     let (security, port) = match (scheme, query) {

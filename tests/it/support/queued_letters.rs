@@ -51,7 +51,7 @@ impl Sidecar {
     }
 
     /// The letters in the queue, the oldest first: `{ "letter": "password_reset", "to": { "email": … }, "token": … }`.
-    pub async fn all_letters(&self) -> Vec<Value> {
+    pub async fn queued_letters(&self) -> Vec<Value> {
         let rows = self
             .database()
             .await

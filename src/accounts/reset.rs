@@ -63,7 +63,10 @@ impl Accounts {
     /// See [`LetterError`]; none of them says whether there is.
     pub async fn forgot_password(&self, email: &str, origin: &Origin, now: OffsetDateTime) -> Result<(), LetterError> {
         let outcome = self.try_forgot(email, origin, now).await;
-        let result = outcome.as_ref().map_or_else(LetterError::result, |result| result);
+        let result = match &outcome {
+            Ok(result) => result,
+            Err(error) => error.result(),
+        };
         self.metrics
             .password_resets
             .with_label_values(&["requested", result])

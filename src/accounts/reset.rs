@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::letters::{self, LetterError};
 use super::limits::{RateLimited, Window};
@@ -15,9 +14,10 @@ use super::names;
 use super::origin::Happening;
 use super::password::Weakness;
 use super::password_change::known_of;
-use super::{Accounts, Failure, Letter, Origin, Recipient};
+use super::{Accounts, Failure, Letter, Origin, Recipient, User};
 use crate::secret::Secret;
 use crate::store::audit::Event;
+use crate::store::postgres::Transaction;
 use crate::store::reset_tokens::{self, ResetToken};
 use crate::store::users;
 use crate::store::{StoreError, id};
@@ -63,7 +63,10 @@ impl Accounts {
     /// See [`LetterError`]; none of them says whether there is.
     pub async fn forgot_password(&self, email: &str, origin: &Origin, now: OffsetDateTime) -> Result<(), LetterError> {
         let outcome = self.try_forgot(email, origin, now).await;
-        let result = outcome.as_ref().map_or_else(LetterError::result, |result| result);
+        let result = match &outcome {
+            Ok(result) => result,
+            Err(error) => error.result(),
+        };
         self.metrics
             .password_resets
             .with_label_values(&["requested", result])
@@ -81,34 +84,55 @@ impl Accounts {
         let user = users::find_by_email(&self.postgres, &email).await?;
         let addressee = user.as_ref().filter(|_| room);
 
-        let (token, token_hash) = Kind::PasswordReset.make();
-        let row = ResetToken {
-            id: id::new(now),
-            user_id: addressee.map_or(Uuid::nil(), |user| user.id),
-            address: origin.address,
-            created_at: now,
-            expires_at: now + self.settings.password_reset.ttl,
-        };
-        let to = addressee.map_or_else(|| Recipient::stranger(&email), Recipient::of);
-        let letter = Letter::PasswordReset {
-            token: token.expose().to_owned(),
-        };
         let result = match (&user, room) {
             (Some(_), true) => "success",
             (Some(_), false) => "mailbox_limited",
             (None, _) => "unknown_account",
         };
         let tx = self.postgres.transaction("password_forgot").await?;
-        reset_tokens::insert(&tx, &row, &token_hash).await?;
-        let life = Some(self.settings.password_reset.ttl);
-        self.mail_or_pretend(&tx, addressee.is_some(), to, letter, life, now)
-            .await?;
+        self.mail_link(&tx, addressee, &email, origin, now).await?;
         let asked = Happening::to(user.as_ref().map(|user| user.id), Event::PasswordResetRequested, origin);
         letters::unless(addressee.is_some(), result, asked)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
         Ok(result)
+    }
+
+    /// Makes a link and mails it, or does as much work and takes it back: a link needs an account, so that where there is none a
+    /// second letter stands for its row.
+    async fn mail_link(
+        &self,
+        tx: &Transaction,
+        addressee: Option<&User>,
+        email: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let (token, token_hash) = Kind::PasswordReset.make();
+        let ttl = self.settings.password_reset.ttl;
+        let letter = Letter::PasswordReset {
+            token: token.expose().to_owned(),
+        };
+        tx.mark().await?;
+        if let Some(user) = addressee {
+            let row = ResetToken {
+                id: id::new(now),
+                user_id: user.id,
+                address: origin.address,
+                created_at: now,
+                expires_at: now + ttl,
+            };
+            reset_tokens::insert(tx, &row, &token_hash).await?;
+            self.mail(tx, Recipient::of(user), letter, Some(ttl), now).await?;
+            tx.keep().await
+        } else {
+            for _ in 0..2 {
+                self.mail(tx, Recipient::stranger(email), letter.clone(), Some(ttl), now)
+                    .await?;
+            }
+            self.take_back(tx).await
+        }
     }
 
     /// Sets a new password for whoever holds a link, and ends everything that was opened with the old one.

@@ -141,7 +141,10 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<(), LetterError> {
         let outcome = self.try_resend(email, origin, now).await;
-        let result = outcome.as_ref().map_or_else(LetterError::result, |result| result);
+        let result = match &outcome {
+            Ok(result) => result,
+            Err(error) => error.result(),
+        };
         self.metrics
             .email_verifications
             .with_label_values(&["requested", result])

@@ -74,12 +74,11 @@ pub(super) async fn verify(
     headers: HeaderMap,
     Body(body): Body<Verify>,
 ) -> Result<StatusCode, Problem> {
-    let claimant = match &body.email {
-        Some(email) => Claimant::Address(email),
-        None => {
-            let identified = (services.authenticate)(headers, caller.received_at).await?;
-            Claimant::SignedIn(session_of(&identified, &services)?.user_id)
-        }
+    let claimant = if let Some(email) = &body.email {
+        Claimant::Address(email)
+    } else {
+        let identified = (services.authenticate)(headers, caller.received_at).await?;
+        Claimant::SignedIn(session_of(&identified, &services)?.user_id)
     };
     services
         .accounts

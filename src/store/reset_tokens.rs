@@ -35,7 +35,7 @@ impl FromRecord for ResetToken {
     }
 }
 
-/// Adds a token, of which only the SHA-256 is kept. For a user who is not there it does nothing.
+/// Adds a token, of which only the SHA-256 is kept.
 pub async fn insert(db: &impl Executor, token: &ResetToken, token_hash: &[u8; 32]) -> Result<(), StoreError> {
     db.execute(
         &sql::PASSWORD_RESET_TOKEN_INSERT,

@@ -13,12 +13,16 @@
 
 mod access;
 mod codes;
+mod email_change;
 mod devices;
 mod error;
+mod invitations;
+mod letters;
 mod limits;
 mod lock;
 mod login;
-mod mail;
+pub mod mail;
+mod mailed_token;
 mod mfa;
 pub mod names;
 mod open;
@@ -26,14 +30,18 @@ mod operator;
 mod origin;
 mod pair;
 pub mod password;
+mod password_change;
 mod profile;
+mod reauthenticate;
 mod recovery;
 mod refresh;
 mod register;
+mod reset;
 mod revoker;
 mod sessions;
 pub mod settings;
 pub mod tokens;
+mod verification;
 mod totp;
 
 use std::sync::Arc;
@@ -43,8 +51,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use access::SessionOf;
+pub use email_change::{EmailChangeError, EmailConfirmError};
 pub use devices::LIFE as DEVICE_TOKEN_LIFE;
 pub use error::Failure;
+pub use invitations::{InvitationError, Invited};
+pub use letters::LetterError;
 pub use limits::{Limiter, RateLimited, Take, Taken};
 pub use login::{Attempt, Login, LoginError};
 pub use mail::{Letter, Recipient};
@@ -54,14 +65,18 @@ pub use operator::{Grant, NewAccount, OperatorError};
 pub use origin::Origin;
 pub use pair::Pair;
 pub use password::Hasher;
+pub use password_change::PasswordChangeError;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
 pub use refresh::{Flights, RefreshError};
 pub use register::{Registration, RegistrationError};
+pub use reset::ResetError;
 pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
 pub use settings::Settings;
+pub use verification::{Claimant, CodeError};
 
 pub use crate::keys::issuer::JWKS_MAX_AGE;
+pub use crate::store::invitations::Invitation;
 pub use crate::store::users::User;
 
 use crate::keys::Keys;
@@ -88,6 +103,8 @@ pub struct Accounts {
     pub revoker: Arc<Revoker>,
     /// Counts attempts.
     pub limiter: Limiter,
+    /// Wakes what sends letters.
+    pub letters_wait: tokio::sync::Notify,
     /// Counts everything else.
     pub metrics: Arc<Metrics>,
 }

@@ -3,7 +3,9 @@
 //! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
 //! Nothing here knows the proxy or a store.
 
+mod accepted;
 mod body;
+mod email;
 mod device_cookie;
 mod jwks;
 mod login;
@@ -11,6 +13,7 @@ mod logout;
 mod me;
 mod mfa;
 mod openapi;
+mod password;
 pub mod problem;
 mod refresh;
 mod register;
@@ -110,6 +113,13 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(mfa::mail_code, mfa::enable_email, mfa::disable_email))
         .routes(routes!(mfa::verify))
         .routes(routes!(register::register))
+        .routes(routes!(password::change))
+        .routes(routes!(password::forgot))
+        .routes(routes!(password::reset))
+        .routes(routes!(email::verify))
+        .routes(routes!(email::resend))
+        .routes(routes!(email::change))
+        .routes(routes!(email::confirm))
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
         .routes(routes!(me::show, me::change, me::delete))

@@ -111,6 +111,8 @@ metrics! {
     login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
     mfa_challenges: IntCounterVec = "mfa_challenges_total", "Second factors that were shown.", ["type", "result"];
     registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
+    password_resets: IntCounterVec = "password_resets_total", "Forgotten passwords: links asked for, and used.", ["stage", "result"];
+    email_verifications: IntCounterVec = "email_verifications_total", "Codes that prove an address: asked for, and typed back.", ["stage", "result"];
     tokens_issued: IntCounterVec = "tokens_issued_total", "Tokens made.", ["type", "grant"];
     refreshes: IntCounterVec = "refresh_total", "Refresh attempts.", ["result"];
     refresh_reuse_detected: IntCounter = "refresh_reuse_detected_total", "Rotated refresh tokens presented again; their sessions were revoked.";
@@ -152,6 +154,8 @@ metrics! {
     // Background
     job_runs: IntCounterVec = "job_runs_total", "Runs of background jobs.", ["job", "result"];
     job_last_success: GaugeVec = "job_last_success_timestamp_seconds", "When a background job last succeeded.", ["job"];
+    mail_sent: IntCounterVec = "mail_sent_total", "Tries to send a letter, by what became of them.", ["template", "result"];
+    mail_queue_length: IntGauge = "mail_queue_length", "Letters that wait to be sent.";
     audit_events: IntCounterVec = "audit_events_total", "Audit events written.", ["event"];
     panics: IntCounter = "panics_total", "Panics caught.";
     // Process

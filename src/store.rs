@@ -27,6 +27,7 @@ pub mod codes;
 pub mod factors;
 pub mod id;
 pub mod insight;
+pub mod invitations;
 pub mod mail;
 pub mod migrate;
 pub mod postgres;

@@ -5,8 +5,9 @@ mod limits;
 
 use std::time::Duration;
 
-pub use self::letters::{Email, Invitation, LetterLimit, PasswordReset, Verification};
+pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
+use super::mail::settings::Mail;
 use crate::keys::Algorithm;
 use crate::secret::Key32;
 
@@ -41,6 +42,8 @@ pub struct Settings {
     pub login_limit: LoginLimit,
     /// `auth.limits`.
     pub limits: Limits,
+    /// `auth.mail`; without it no letter is sent.
+    pub mail: Option<Mail>,
     /// `auth.mfa`.
     pub mfa: Mfa,
 }

@@ -1,5 +1,7 @@
 //! `sidegate user`: accounts.
 
+mod invitations;
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -104,6 +106,28 @@ pub enum Command {
         #[arg(long = "without-permission", value_name = "PERMISSION")]
         without_permissions: Vec<String>,
     },
+    /// Invite somebody to make an account; where no mail is sent, the token is printed.
+    Invite {
+        /// The address, the only one that can use it.
+        email: String,
+        /// A role that comes with the account; may be repeated.
+        #[arg(long = "role")]
+        roles: Vec<String>,
+    },
+    /// List the invitations that were not used yet.
+    Invitations {
+        /// Only those after this id, which is the last of the page before.
+        #[arg(long, value_name = "ID")]
+        after: Option<Uuid>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Take an invitation back.
+    Uninvite {
+        /// Which.
+        id: Uuid,
+    },
     /// End all sessions of an account.
     RevokeSessions {
         /// Whose.
@@ -205,6 +229,9 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             };
             Ok(Answer::One(shown(&accounts.grant(&user, &grant, clock::now()).await?)))
         }
+        Command::Invite { email, roles } => invitations::invite(accounts, &email, &roles).await,
+        Command::Invitations { after, limit } => invitations::list(accounts, after, limit).await,
+        Command::Uninvite { id } => invitations::revoke(accounts, id).await,
         Command::RevokeSessions { user } => {
             let user = accounts.lookup(&user).await?;
             let ended = accounts.revoke_sessions(&user, clock::now()).await?;

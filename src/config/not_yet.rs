@@ -4,7 +4,7 @@
 use super::path::{KeyPath, Segment};
 
 /// Keys, with `*` for any name or list position.
-const KEYS: &[&str] = &["server.tls", "auth.mail", "observability.tracing"];
+const KEYS: &[&str] = &["server.tls", "observability.tracing"];
 
 /// Values of keys that exist.
 const VALUES: &[(&str, &str)] = &[("auth.password.hash", "argon2id")];

@@ -5,6 +5,7 @@ mod devices;
 mod fixture;
 mod issuer;
 mod login;
+mod recovery;
 mod mfa;
 mod refresh;
 mod sessions;

@@ -7,8 +7,6 @@ use std::time::Duration;
 pub struct Email {
     /// Whether an account can be used before its address is proven.
     pub verification: Verification,
-    /// How often letters may be asked for.
-    pub limit: LetterLimit,
 }
 
 /// `auth.email.verification`.
@@ -19,17 +17,6 @@ pub enum Verification {
     /// Tokens say whether the address is proven; applications decide.
     #[default]
     Optional,
-}
-
-/// `auth.email.limit`: letters asked for, in a sliding window.
-#[derive(Clone, Debug)]
-pub struct LetterLimit {
-    /// From one client address (IPv6: one /64).
-    pub per_address: u32,
-    /// To one mailbox, whoever asks.
-    pub per_account: u32,
-    /// The window of both.
-    pub window: Duration,
 }
 
 /// `auth.password_reset`.
@@ -44,16 +31,6 @@ pub struct PasswordReset {
 pub struct Invitation {
     /// How long an invitation works; 7 days.
     pub ttl: Duration,
-}
-
-impl Default for LetterLimit {
-    fn default() -> Self {
-        Self {
-            per_address: 20,
-            per_account: 5,
-            window: Duration::from_secs(900),
-        }
-    }
 }
 
 impl Default for PasswordReset {

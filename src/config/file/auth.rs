@@ -2,6 +2,7 @@
 
 mod email;
 mod limits;
+pub mod mail;
 mod mfa;
 mod password_reset;
 mod registration;
@@ -46,7 +47,7 @@ pub struct Auth {
     pub signing: Signing,
     /// Who may create an account.
     pub registration: Registration,
-    /// Whether addresses must be proven, and how often letters may be asked for.
+    /// Whether addresses must be proven.
     pub email: Email,
     /// The link that replaces a forgotten password.
     pub password_reset: PasswordReset,
@@ -66,6 +67,9 @@ pub struct Auth {
     /// Where a browser goes to sign in, for routes with `unauthenticated: login`: a URL, or a path of this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<String>,
+    /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<mail::Mail>,
     /// How long old rows stay.
     pub retention: Retention,
 }
@@ -183,7 +187,7 @@ pub struct LoginLimit {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Refresh and reset tokens after they ended.
+    /// Refresh and reset tokens after they ended, and letters that could not be sent.
     pub tokens: Duration,
     /// The audit log.
     pub audit: Duration,
@@ -209,6 +213,7 @@ impl Default for Auth {
             mfa: Mfa::default(),
             session_cookie: None,
             login_url: None,
+            mail: None,
             retention: Retention::default(),
         }
     }

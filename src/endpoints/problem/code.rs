@@ -54,8 +54,15 @@ codes! {
     Internal = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side.",
     // Accounts
     RegistrationClosed = FORBIDDEN "registration_closed" "Accounts are created by an operator here.",
+    InvitationRequired = FORBIDDEN "invitation_required" "Only those who were invited register here.",
+    InvitationInvalid = FORBIDDEN "invitation_invalid" "The invitation is not valid for this address: it was used, has expired, was taken back, or is for another.",
+    EmailTaken = CONFLICT "email_taken" "There is an account with this address already.",
     UsernameTaken = CONFLICT "username_taken" "Somebody else has this username.",
     PasswordWrong = FORBIDDEN "bad_credentials" "The password is wrong.",
+    // Letters
+    MailNotConfigured = NOT_FOUND "mail_not_configured" "This installation sends no mail.",
+    EmailCodeInvalid = BAD_REQUEST "email_code_invalid" "The code is wrong or no longer valid.",
+    ResetTokenInvalid = BAD_REQUEST "reset_token_invalid" "The link is no longer valid; ask for a new one.",
     // Sessions
     BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
     EmailUnverified = FORBIDDEN "email_unverified" "The email address has to be verified first.",

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use sidegate::accounts::mail::Templates;
+use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::accounts::settings::{
     AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
@@ -20,6 +22,7 @@ use sidegate::store::postgres::Postgres;
 use sidegate::store::redis::Redis;
 use sidegate::store::revocations::Revocation;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
 use crate::store::fixture::{Database, NOW};
 use crate::support;
@@ -81,6 +84,7 @@ impl Services {
             keys: Arc::clone(&keys),
             flights: Flights::default(),
             revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
+            letters_wait: Notify::new(),
             limiter: Limiter::new(Arc::new(unlimited)),
             metrics: Arc::clone(&metrics),
         };
@@ -192,6 +196,25 @@ pub(crate) fn settings() -> Settings {
             issuer: "gw.test".into(),
         },
         limits: Limits::default(),
+        mail: Some(mail()),
+    }
+}
+
+/// Letters are queued and nobody sends them.
+pub(crate) fn mail() -> Mail {
+    let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
+    Mail {
+        from: mailbox("Sidegate <no-reply@gw.test>").unwrap(),
+        reply_to: None,
+        transport: Transport::Log,
+        product: "Sidegate".into(),
+        home: Some("https://gw.test".into()),
+        links: Links {
+            reset: link("reset-password"),
+            invitation: link("accept-invitation"),
+        },
+        retry: Retry::default(),
+        templates: Arc::new(Templates::shipped()),
     }
 }
 

@@ -11,6 +11,7 @@ use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::issuers::check_audience;
 use super::{Auth, LostAnswer, SigningAlgorithm};
+use crate::accounts::mail::settings::Mail;
 use crate::accounts::settings;
 use crate::keys::Algorithm;
 use crate::secret::{Key32, Secret};
@@ -30,7 +31,6 @@ impl Auth {
         self.check_signing(&at.key("signing"), findings);
         self.check_passwords(at, findings);
         self.registration.check(&at.key("registration"), findings);
-        self.email.check(&at.key("email"), findings);
         self.password_reset.check(&at.key("password_reset"), findings);
         self.mfa.check(&at.key("mfa"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
@@ -41,6 +41,10 @@ impl Auth {
             );
         }
 
+        let mail = self
+            .mail
+            .as_ref()
+            .map(|mail| mail.settle(public_url, &at.key("mail"), environment, findings));
         let at_secret = at.key("secret");
         let secret = findings.required(&at_secret, self.secret.as_ref());
         let secret = secret
@@ -50,11 +54,15 @@ impl Auth {
         if issuer.is_none() {
             findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
         }
+        let mail = match mail {
+            Some(settled) => Some(settled?),
+            None => None,
+        };
         let issuer = issuer?;
-        Some(self.settings(issuer, public_url.unwrap_or(issuer), secret?))
+        Some(self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail))
     }
 
-    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
@@ -103,6 +111,7 @@ impl Auth {
                 window: self.login_limit.window.0,
             },
             limits: self.limits.settings(),
+            mail,
             mfa: self.mfa.settings(found_at),
         }
     }

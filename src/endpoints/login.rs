@@ -48,7 +48,7 @@ pub(super) enum LoginAnswer {
     /// Signed in.
     SignedIn(SignedInAnswer),
     /// A second factor is asked for.
-    MfaRequired(MfaRequired),
+    SecondFactor(SecondFactorRequired),
 }
 
 /// A new session.
@@ -65,7 +65,7 @@ pub(super) struct SignedInAnswer {
 
 /// The question for a second factor, answered at `/login/mfa`.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct MfaRequired {
+pub(super) struct SecondFactorRequired {
     /// Always true.
     mfa_required: bool,
     /// Goes with the second factor; good for nothing else.
@@ -134,7 +134,7 @@ pub(super) async fn login(
         .await?;
     Ok(match led_to {
         Login::SignedIn(signed_in) => self::signed_in(signed_in, &services, &caller),
-        Login::SecondFactor(challenge) => Json(LoginAnswer::MfaRequired(challenge.into())).into_response(),
+        Login::SecondFactor(challenge) => Json(LoginAnswer::SecondFactor(challenge.into())).into_response(),
     })
 }
 
@@ -148,7 +148,7 @@ pub(super) fn signed_in(signed_in: SignedIn, services: &Services, caller: &Calle
     (cookie, Json(LoginAnswer::SignedIn(answer))).into_response()
 }
 
-impl From<Challenge> for MfaRequired {
+impl From<Challenge> for SecondFactorRequired {
     fn from(challenge: Challenge) -> Self {
         Self {
             mfa_required: true,

@@ -285,12 +285,12 @@ async fn an_enrolment_shows_a_secret_an_address_and_a_picture_and_asks_for_the_p
         .start()
         .await;
     let alice = sidecar.user("alice").await;
-    let begin = async |password: &str| {
+    let enrolment = async |password: &str| {
         let request = sidecar.post("/auth/mfa/totp").bearer(&alice.access_token);
         request.json(&json!({ "password": password })).send().await
     };
-    assert_eq!(refused(&begin("wrong").await), is(403, "bad_credentials"));
-    let begun = begin(PASSWORD).await;
+    assert_eq!(refused(&enrolment("wrong").await), is(403, "bad_credentials"));
+    let begun = enrolment(PASSWORD).await;
     assert_eq!(begun.header("cache-control"), Some("no-store"));
     let begun = begun.json();
     let secret = begun["secret"].as_str().unwrap();
@@ -312,7 +312,7 @@ async fn an_enrolment_shows_a_secret_an_address_and_a_picture_and_asks_for_the_p
         (&json!(true), &json!(["totp", "recovery_code"]), &json!(10))
     );
     assert_eq!(codes.len(), 10);
-    assert_eq!(refused(&begin(PASSWORD).await), is(409, "mfa_already_enabled"));
+    assert_eq!(refused(&enrolment(PASSWORD).await), is(409, "mfa_already_enabled"));
     let kept = "SELECT convert_from(secret_sealed, 'LATIN1') FROM totp_factors";
     let kept: String = sidecar.database().await.query_one(kept, &[]).await.unwrap().get(0);
     assert!(!kept.contains(secret));

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::super::origin::Happening;
 use super::super::{Accounts, names, profile};
+use super::rights::outdated_at;
 use super::{Operator, OperatorError, gone, held};
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
@@ -53,12 +54,13 @@ impl Accounts {
             .map_or_else(|| user.permissions.clone(), <[String]>::to_vec);
         let (user, _) = self.set_rights(&tx, user, &roles, &permissions, by, now).await?;
         let changed = !says_the_same(&user, &before);
+        let at = outdated_at(&before, now);
         if changed {
-            users::set_tokens_valid_after(&tx, user_id, now).await?;
+            users::set_tokens_valid_after(&tx, user_id, at).await?;
         }
         tx.commit().await?;
         if changed {
-            self.revoker.revoke(&[self.user_outdated(user_id, now)]).await;
+            self.revoker.revoke(&[self.user_outdated(user_id, at)]).await;
         }
         Ok(user)
     }

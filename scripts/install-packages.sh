@@ -28,6 +28,11 @@ has_redis() {
     command -v redis-server || command -v valkey-server
 }
 
+# The tests try the same two: a Python of somebody's own may stand before the system's, which has the package.
+has_aiosmtpd() {
+    python3 -c 'import aiosmtpd' || /usr/bin/python3 -c 'import aiosmtpd'
+}
+
 if ! command -v cargo >/dev/null; then
     echo "Rust is missing: install it from https://rustup.rs, then run this again." >&2
     exit 1
@@ -38,6 +43,7 @@ need make "runs the build of those" command -v make
 need cmake "configures the build of zlib-ng, which Pingora compresses with" command -v cmake
 need postgresql "the database; 'sidegate dev' and the tests start one of their own out of its programs" has_postgres
 need redis-server "the store for what is short-lived; started the same way" has_redis
+need python3-aiosmtpd "the mail server that the tests send letters to" has_aiosmtpd
 need curl "for the commands that 'sidegate dev' prints" command -v curl
 
 if [[ ${#missing[@]} -eq 0 ]]; then
@@ -50,7 +56,8 @@ printf '  %s\n' "${reasons[@]}"
 if ! command -v apt-get >/dev/null; then
     cat >&2 <<'HELP'
 This script knows only Debian and Ubuntu. With another system's package manager install: a C compiler, make, cmake,
-PostgreSQL (server programs, release 14 or later), Redis 6.2 or later (or Valkey), curl. Then run this again.
+PostgreSQL (server programs, release 14 or later), Redis 6.2 or later (or Valkey), curl, Python 3 with aiosmtpd (for the
+tests). Then run this again.
   Fedora:  dnf install gcc make cmake postgresql-server redis curl
   Arch:    pacman -S base-devel cmake postgresql valkey curl
   macOS:   brew install cmake postgresql redis

@@ -14,23 +14,37 @@
 mod access;
 mod account;
 mod codes;
+mod devices;
+mod email_change;
 mod error;
+mod invitations;
+mod letters;
 mod limits;
+mod lock;
 mod login;
-mod mail;
+pub mod mail;
+mod mailed_token;
+mod mfa;
 pub mod names;
+mod open;
 mod operator;
 mod origin;
 mod overview;
 mod pair;
 pub mod password;
+mod password_change;
 mod profile;
+mod reauthenticate;
+mod recovery;
 mod refresh;
 mod register;
+mod reset;
 mod revoker;
 mod sessions;
 pub mod settings;
 pub mod tokens;
+mod totp;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,24 +54,34 @@ use uuid::Uuid;
 
 pub use access::SessionOf;
 pub use account::Account;
+pub use devices::LIFE as DEVICE_TOKEN_LIFE;
+pub use email_change::{EmailChangeError, EmailConfirmError};
 pub use error::Failure;
+pub use invitations::{InvitationError, Invited};
+pub use letters::LetterError;
 pub use limits::{Limiter, RateLimited, Take, Taken};
-pub use login::{Attempt, LoginError};
+pub use login::{Attempt, Login, LoginError};
 pub use mail::{Letter, Recipient};
+pub use mfa::{Challenge, Enrolment, Factor, Method, MfaError, MfaStatus, Raised};
+pub use open::SignedIn;
 pub use operator::{Edit, Grant, NewAccount, Operator, OperatorError};
 pub use origin::Origin;
 pub use overview::{ONLINE_WITHIN, Online, Presence, Stats};
 pub use pair::Pair;
 pub use password::Hasher;
+pub use password_change::PasswordChangeError;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
 pub use refresh::{Flights, RefreshError};
 pub use register::{Registration, RegistrationError};
+pub use reset::ResetError;
 pub use revoker::{Apply, Publish, Revoker};
 pub use sessions::Scope;
 pub use settings::Settings;
+pub use verification::{Claimant, CodeError};
 
 pub use crate::keys::issuer::JWKS_MAX_AGE;
 pub use crate::store::audit::{Entry as AuditEntry, Event, Filter as AuditFilter, Outcome};
+pub use crate::store::invitations::Invitation;
 pub use crate::store::sessions::Session;
 pub use crate::store::users::{Deleted, Page, User};
 
@@ -85,6 +109,8 @@ pub struct Accounts {
     pub revoker: Arc<Revoker>,
     /// Counts attempts.
     pub limiter: Limiter,
+    /// Wakes what sends letters.
+    pub letters_wait: tokio::sync::Notify,
     /// Counts everything else.
     pub metrics: Arc<Metrics>,
 }

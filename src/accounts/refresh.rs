@@ -26,7 +26,7 @@ use self::flights::Landed;
 use super::origin::Happening;
 use super::pair::{self, Pair};
 use super::settings::LostAnswer;
-use super::{Accounts, Failure, Origin, tokens};
+use super::{Accounts, Failure, Letter, Origin, Recipient, tokens};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
@@ -169,7 +169,7 @@ impl Accounts {
             Verdict::Again(pair) => Ok(Outcome::Again(pair)),
             Verdict::Expired => Err(RefreshError::Expired),
             Verdict::Revoked => Err(RefreshError::Revoked),
-            Verdict::Reused => self.end_reused(tx, &row, origin, now).await,
+            Verdict::Reused => self.end_reused(tx, &row, &user, origin, now).await,
             Verdict::Rotate => {
                 refresh_tokens::mark_used(&tx, row.id, now).await?;
                 let pair = self
@@ -276,6 +276,7 @@ impl Accounts {
         &self,
         tx: Transaction,
         row: &RefreshToken,
+        user: &User,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Outcome, RefreshError> {
@@ -289,6 +290,11 @@ impl Accounts {
             .session(row.session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
+        let device = row.device_name.clone().or_else(|| row.user_agent.clone());
+        let letter = Letter::RefreshReused {
+            device: device.unwrap_or_default(),
+        };
+        self.mail(&tx, Recipient::of(user), letter, None, now).await?;
         tx.commit().await?;
         self.metrics.refresh_reuse_detected.inc();
         self.metrics.sessions_revoked.with_label_values(&["reuse"]).inc();

@@ -1,10 +1,13 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
+mod letters;
 mod limits;
 
 use std::time::Duration;
 
+pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
+use super::mail::settings::Mail;
 use crate::keys::Algorithm;
 use crate::secret::Key32;
 
@@ -27,6 +30,10 @@ pub struct Settings {
     pub signing: Signing,
     /// `auth.registration`.
     pub registration: Registration,
+    /// `auth.email`.
+    pub email: Email,
+    /// `auth.password_reset`.
+    pub password_reset: PasswordReset,
     /// `auth.password`.
     pub password: Password,
     /// `auth.lockout`.
@@ -35,6 +42,10 @@ pub struct Settings {
     pub login_limit: LoginLimit,
     /// `auth.limits`.
     pub limits: Limits,
+    /// `auth.mail`; without it no letter is sent.
+    pub mail: Option<Mail>,
+    /// `auth.mfa`.
+    pub mfa: Mfa,
 }
 
 /// `auth.access_token`.
@@ -95,6 +106,8 @@ pub struct Registration {
     pub mode: RegistrationMode,
     /// Mail domains that may; empty means any.
     pub domains: Vec<String>,
+    /// `auth.registration.invitation`.
+    pub invitation: Invitation,
 }
 
 /// `auth.registration.mode`.
@@ -102,6 +115,8 @@ pub struct Registration {
 pub enum RegistrationMode {
     /// Anyone.
     Open,
+    /// Whoever holds an invitation.
+    Invitation,
     /// Nobody; operators create accounts.
     #[default]
     Closed,
@@ -145,6 +160,16 @@ pub struct LoginLimit {
     /// The window of both.
     pub window: Duration,
 }
+
+/// `auth.mfa`.
+#[derive(Clone, Debug)]
+pub struct Mfa {
+    /// What an authenticator calls this service.
+    pub issuer: String,
+}
+
+/// Characters of `auth.mfa.issuer`: a QR code holds it twice, with every character escaped.
+pub const MFA_ISSUER_MAX: usize = 40;
 
 impl Default for AccessToken {
     fn default() -> Self {

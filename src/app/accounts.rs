@@ -36,6 +36,7 @@ pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres
             clock::now,
         )),
         limiter: Limiter::in_redis(shared.redis.clone()),
+        letters_wait: tokio::sync::Notify::new(),
         metrics: Arc::clone(&shared.metrics),
     })
 }

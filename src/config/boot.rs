@@ -97,6 +97,13 @@ impl Boot {
             ("store.redis.url", digest(Some(self.redis.url.expose().as_bytes()))),
             ("store.redis", format!("{:?}", self.redis)),
             ("auth.secret", digest(auth.map(|auth| auth.secret.expose().as_slice()))),
+            (
+                "auth.mail.smtp.password",
+                digest(
+                    auth.and_then(|auth| auth.mail.as_ref()?.password())
+                        .map(|password| password.expose().as_bytes()),
+                ),
+            ),
             ("auth", format!("{auth:?}")),
             ("auth.retention", format!("{:?}", self.retention)),
             ("observability.log", format!("{:?} {}", self.log_format, self.log_level)),

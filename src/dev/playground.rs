@@ -88,9 +88,15 @@ impl Playground {
             "SIDEGATE_DEV_DATABASE_URL" => Some(self.services.database_url().expose().to_owned()),
             "SIDEGATE_DEV_REDIS_URL" => Some(self.services.redis_url().expose().to_owned()),
             "SIDEGATE_DEV_SECRET" => Some(self.secret.expose().to_owned()),
+            "SIDEGATE_DEV_MAIL" => Some(self.mail().display().to_string()),
             "SIDEGATE_DEV_UPSTREAM" => Some(self.upstream.clone()),
             other => std::env::var(other).ok(),
         }
+    }
+
+    /// Where letters are written.
+    fn mail(&self) -> PathBuf {
+        self.services.directory().join("mail")
     }
 
     /// The demo user's password, kept with the data.
@@ -137,6 +143,7 @@ Sidegate is running. Ctrl-C stops everything below.
   PostgreSQL  {database}
   Redis       {redis}
   kept in     {data}{elsewhere}
+  mail        {mail}, a file for each letter
   demo user   {DEMO_EMAIL}, password {password}
 
 Three things to try in another terminal:
@@ -154,6 +161,7 @@ Three things to try in another terminal:
       {reached}
 "#,
             redis = self.services.redis_url().expose(),
+            mail = self.mail().display(),
         )
     }
 

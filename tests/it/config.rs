@@ -148,18 +148,83 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "  audience: [app]\n",
-        "  audience: [app]\n  mail: { from: a }\n",
-        "auth.mail: not available in this version",
+        "  audience: [app]\n  mail: { from: a, transport: log }\n",
+        r#"auth.mail.from: expected an address such as no-reply@example.com or Example <no-reply@example.com>, got "a""#,
     ),
     (
         "  audience: [app]\n",
-        "  audience: [app]\n  registration: { mode: invitation }\n",
-        "auth.registration.mode: `invitation` is not available in this version",
+        "  audience: [app]\n  mail: { transport: log }\n",
+        "auth.mail.from: is required",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test }\n",
+        "auth.mail.smtp: is required",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://user:hunter2@mail.test } }\n",
+        "auth.mail.smtp.url: expected a URL such as smtp://mail.example.com:587 or smtps://mail.example.com:465; user and password have keys of their own",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test?tls=none } }\n",
+        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the letters",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test, user: u } }\n",
+        "auth.mail.smtp.password: is required with `user`",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test, ca_file: /nowhere } }\n",
+        "auth.mail.smtp.ca_file: cannot read the file /nowhere: No such file or directory (os error 2)",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, smtp: { url: smtp://mail.test } }\n",
+        "auth.mail.smtp: is only for `transport: smtp`",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: file }\n",
+        "auth.mail.directory: is required",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, templates: /nowhere }\n",
+        "auth.mail.templates: /nowhere: cannot be read: No such file or directory (os error 2)",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, links: { reset: \"http://evil.test/{token}\" } }\n",
+        r#"auth.mail.links.reset: expected a URL below server.public_url, or any with https, with one {token} in its path, query or fragment, got "http://evil.test/{token}""#,
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  mail: { from: a@b.test, transport: log, retry: { first: 1h, max: 1m } }\n",
+        "auth.mail.retry.max: expected at least first (1h), got 1m",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  registration: { invitation: { ttl: 1s } }\n",
+        "auth.registration.invitation.ttl: expected 5m to 90d, got 1s",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  email: { verification: maybe }\n",
+        r#"auth.email.verification: expected required | optional, got "maybe""#,
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  password_reset: { ttl: 10d }\n",
+        "auth.password_reset.ttl: expected 1m to 1d, got 10d",
     ),
     (
         "  audience: [app]\n",
         "  audience: [app]\n  registration: { mode: opne }\n",
-        r#"auth.registration.mode: expected open | closed, got "opne""#,
+        r#"auth.registration.mode: expected open | invitation | closed, got "opne""#,
     ),
     (
         "  audience: [app]\n",

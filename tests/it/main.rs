@@ -12,6 +12,7 @@
 
 mod accounts;
 mod admin;
+mod alike;
 mod architecture;
 mod auth;
 mod config;
@@ -19,12 +20,17 @@ mod corpus;
 mod crowds;
 mod dev;
 mod docs;
+mod email;
 mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod invitations;
+mod mail;
+mod mfa;
 mod openapi;
 mod operator;
+mod password;
 mod protocols;
 mod redis_faults;
 mod spine;

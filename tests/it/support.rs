@@ -7,11 +7,15 @@
 //! assert_eq!(answer.upstream_saw().header_family("x-user"), [""; 0]);
 //! ```
 
+mod authenticator;
 pub mod config;
 mod database;
 mod fault_proxy;
 mod http;
 mod issuer;
+mod letters;
+mod mail_server;
+pub mod mailbox;
 mod ports;
 mod redis;
 mod redis_server;
@@ -25,11 +29,14 @@ use std::sync::LazyLock;
 
 use tokio::runtime::Runtime;
 
+pub use self::authenticator::Authenticator;
 pub use self::config::{AUDIENCE, ISSUER};
 pub use self::database::Database;
 pub use self::fault_proxy::FaultProxy;
 pub use self::http::{Answer, Connection};
 pub use self::issuer::{TestIssuer, claims, encode, now};
+pub use self::letters::{Eml, letters_in, queue_letter};
+pub use self::mail_server::{LOGIN, MailServer};
 pub use self::ports::Port;
 pub use self::redis::Redis;
 pub use self::redis_server::RedisServer;

@@ -10,6 +10,7 @@ use super::rights::outdated_at;
 use super::{Operator, OperatorError, gone, held};
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
+use crate::store::reset_tokens;
 use crate::store::users::{self, User};
 
 /// What to change. What is `None` stays.
@@ -89,6 +90,10 @@ impl Accounts {
         let user = users::set_email(tx, id, &email, verified_at)
             .await?
             .ok_or_else(|| gone(id))?;
+        if moved {
+            // Links that went to the old address may be in the hands of whoever it was taken away from.
+            reset_tokens::use_all(tx, id, now).await?;
+        }
         let event = if moved {
             Event::EmailChanged
         } else {

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use sidegate::accounts::mail::Templates;
+use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::accounts::settings::{
-    AccessToken, Limits, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing,
+    AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
 use sidegate::accounts::{
-    Accounts, Attempt, Flights, Hasher, Limiter, LoginError, NewAccount, Operator, Origin, Pair, RefreshError, Revoker,
-    SessionOf, Settings, Taken, User,
+    Accounts, Attempt, Flights, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, RefreshError,
+    Revoker, SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, issuer, provider};
@@ -20,6 +22,7 @@ use sidegate::store::postgres::Postgres;
 use sidegate::store::redis::Redis;
 use sidegate::store::revocations::Revocation;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 
 use crate::store::fixture::{Database, NOW};
 use crate::support;
@@ -81,6 +84,7 @@ impl Services {
             keys: Arc::clone(&keys),
             flights: Flights::default(),
             revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
+            letters_wait: Notify::new(),
             limiter: Limiter::new(Arc::new(unlimited)),
             metrics: Arc::clone(&metrics),
         };
@@ -113,8 +117,12 @@ impl Services {
             login,
             password: &password,
             device_name: None,
+            device_token: None,
         };
-        self.accounts.login(attempt, &Origin::default(), now).await
+        match self.accounts.login(attempt, &Origin::default(), now).await? {
+            Login::SignedIn(signed_in) => Ok(signed_in.pair),
+            Login::SecondFactor(challenge) => panic!("a second factor was asked for: {:?}", challenge.methods),
+        }
     }
 
     pub(crate) async fn login(&self, login: &str) -> Pair {
@@ -176,13 +184,37 @@ pub(crate) fn settings() -> Settings {
             rotate_every: None,
         },
         registration: Registration::default(),
+        email: Email::default(),
+        password_reset: PasswordReset::default(),
         password: Password {
             cost: 4,
             ..Password::default()
         },
         lockout: Lockout::default(),
         login_limit: LoginLimit::default(),
+        mfa: Mfa {
+            issuer: "gw.test".into(),
+        },
         limits: Limits::default(),
+        mail: Some(mail()),
+    }
+}
+
+/// Letters are queued and nobody sends them.
+pub(crate) fn mail() -> Mail {
+    let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
+    Mail {
+        from: mailbox("Sidegate <no-reply@gw.test>").unwrap(),
+        reply_to: None,
+        transport: Transport::Log,
+        product: "Sidegate".into(),
+        home: Some("https://gw.test".into()),
+        links: Links {
+            reset: link("reset-password"),
+            invitation: link("accept-invitation"),
+        },
+        retry: Retry::default(),
+        templates: Arc::new(Templates::shipped()),
     }
 }
 

@@ -25,7 +25,8 @@ pub struct Places<'a> {
 }
 
 /// The configuration that a test changes: an issuer with open registration, cheap passwords, limits that no test meets by
-/// accident, one upstream called `app`, and no route.
+/// accident, one upstream called `app`, no route, and a mail server that is
+/// not there: letters stay in the queue, where `Sidecar::letters` reads them.
 pub fn base(places: &Places<'_>) -> Value {
     let Places {
         listen,
@@ -58,6 +59,10 @@ auth:
     password_reset: {{ per_address: 100000/1m, per_account: 100000/1m }}
     verification: {{ per_address: 100000/1m, per_account: 100000/1m }}
     mfa: {{ per_address: 100000/1m, per_account: 100000/1m }}
+  mail:
+    from: "Sidegate <no-reply@sidegate.test>"
+    smtp: {{ url: "smtp://127.0.0.1:1?tls=none" }}
+    retry: {{ first: 60m }}
 upstreams:
   app: {{ servers: ["http://{upstream}"] }}
 routes: []

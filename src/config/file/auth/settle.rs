@@ -10,7 +10,8 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::issuers::check_audience;
-use super::{Auth, LostAnswer, RegistrationMode, SigningAlgorithm};
+use super::{Auth, LostAnswer, SigningAlgorithm};
+use crate::accounts::mail::settings::Mail;
 use crate::accounts::settings;
 use crate::keys::Algorithm;
 use crate::secret::{Key32, Secret};
@@ -29,7 +30,9 @@ impl Auth {
         self.check_tokens(at, findings);
         self.check_signing(&at.key("signing"), findings);
         self.check_passwords(at, findings);
-        self.check_registration(&at.key("registration").key("domains"), findings);
+        self.registration.check(&at.key("registration"), findings);
+        self.password_reset.check(&at.key("password_reset"), findings);
+        self.mfa.check(&at.key("mfa"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
             findings.range_of(
                 &at.key("retention").key(key),
@@ -38,6 +41,10 @@ impl Auth {
             );
         }
 
+        let mail = self
+            .mail
+            .as_ref()
+            .map(|mail| mail.settle(public_url, &at.key("mail"), environment, findings));
         let at_secret = at.key("secret");
         let secret = findings.required(&at_secret, self.secret.as_ref());
         let secret = secret
@@ -47,10 +54,15 @@ impl Auth {
         if issuer.is_none() {
             findings.add(&at.key("issuer"), "is required, unless server.public_url is given");
         }
-        Some(self.settings(issuer?, secret?))
+        let mail = match mail {
+            Some(settled) => Some(settled?),
+            None => None,
+        };
+        let issuer = issuer?;
+        Some(self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail))
     }
 
-    fn settings(&self, issuer: &Url, secret: Key32) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
@@ -77,13 +89,9 @@ impl Auth {
                 },
                 rotate_every: Some(self.signing.rotate_every.0).filter(|every| !every.is_zero()),
             },
-            registration: settings::Registration {
-                mode: match self.registration.mode {
-                    RegistrationMode::Open => settings::RegistrationMode::Open,
-                    RegistrationMode::Closed => settings::RegistrationMode::Closed,
-                },
-                domains: self.registration.domains.clone(),
-            },
+            registration: self.registration.settings(),
+            email: self.email.settings(),
+            password_reset: self.password_reset.settings(),
             password: settings::Password {
                 cost: self.password.cost.into(),
                 min_length: self.password.min_length.into(),
@@ -103,6 +111,8 @@ impl Auth {
                 window: self.login_limit.window.0,
             },
             limits: self.limits.settings(),
+            mail,
+            mfa: self.mfa.settings(found_at),
         }
     }
 
@@ -229,21 +239,6 @@ impl Auth {
         );
         let window = Duration::seconds(1)..=Duration::days(1);
         findings.range_of(&limit.key("window"), &self.login_limit.window, &window);
-    }
-
-    fn check_registration(&self, at: &KeyPath, findings: &mut Findings) {
-        for (index, domain) in self.registration.domains.iter().enumerate() {
-            let legal = |label: &str| {
-                !label.is_empty()
-                    && label
-                        .bytes()
-                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            };
-            if !domain.contains('.') || !domain.split('.').all(legal) {
-                let expected = "a domain in lower case such as example.com";
-                findings.expected(&at.index(index), expected, format_args!("{domain:?}"));
-            }
-        }
     }
 }
 

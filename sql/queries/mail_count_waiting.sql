@@ -1,0 +1,7 @@
+-- mail_count_waiting :one
+-- How many letters wait.
+--   ->  waiting  int8
+
+SELECT count(*) AS waiting
+FROM mail_queue
+WHERE failed_at IS NULL

@@ -1,0 +1,6 @@
+-- mail_delete :exec
+-- Removes a letter that was sent.
+--   $1  id  uuid
+
+DELETE FROM mail_queue
+WHERE id = $1

@@ -1,0 +1,27 @@
+-- mail_take :many
+-- Takes letters that are due, the longest waiting first. Nobody else gets them before the lease is over; who took them tells by
+-- the number of attempts whether they are still theirs.
+--   $1  now             timestamptz  the caller's clock, never now()
+--   $2  lease           timestamptz
+--   $3  limit           int8
+--   ->  id              uuid
+--   ->  letter          text
+--   ->  user_id         uuid?
+--   ->  payload_sealed  bytea
+--   ->  created_at      timestamptz
+--   ->  expires_at      timestamptz
+--   ->  attempts        int4
+
+UPDATE mail_queue
+SET attempts = attempts + 1,
+    next_attempt_at = $2
+WHERE id IN (
+    SELECT id
+    FROM mail_queue
+    WHERE failed_at IS NULL
+      AND next_attempt_at <= $1
+    ORDER BY next_attempt_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, letter, user_id, payload_sealed, created_at, expires_at, attempts

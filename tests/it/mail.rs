@@ -1,0 +1,54 @@
+//! Letters on their way: out of the queue, by each transport, also when servers and we ourselves come and go.
+
+mod causes;
+mod configuration;
+mod file;
+mod queue;
+mod smtp;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Sidecar, wait_until};
+
+/// How long sending may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A letter that can be queued.
+pub(crate) fn letter(email: &str) -> Value {
+    json!({ "letter": "password_changed", "to": { "user_id": null, "email": email, "name": null } })
+}
+
+/// Waits until no letter waits.
+pub(crate) async fn empty(sidecar: &Sidecar) {
+    let database = sidecar.database().await;
+    let count = "SELECT count(*) FROM mail_queue WHERE failed_at IS NULL";
+    wait_until("the queue is empty", PATIENCE, async || {
+        database.query_one(count, &[]).await.unwrap().get::<_, i64>(0) == 0
+    })
+    .await;
+}
+
+/// Waits until a letter was tried this often, and returns why it did not go.
+pub(crate) async fn tried(sidecar: &Sidecar, attempts: i32) -> String {
+    let database = sidecar.database().await;
+    let find = "SELECT attempts, last_error FROM mail_queue WHERE attempts > $1 AND failed_at IS NULL";
+    let mut reason = String::new();
+    wait_until("the letter was tried", PATIENCE, async || {
+        let Some(row) = database.query_opt(find, &[&attempts]).await.unwrap() else {
+            return false;
+        };
+        reason = row.get::<_, Option<String>>("last_error").unwrap_or_default();
+        !reason.is_empty()
+    })
+    .await;
+    reason
+}
+
+/// Rows of the audit log about letters that failed: their user and what else is known.
+pub(crate) async fn failures(sidecar: &Sidecar) -> Vec<Value> {
+    let find = "SELECT data FROM audit_logs WHERE event = 'mail_failed' ORDER BY id";
+    let rows = sidecar.database().await.query(find, &[]).await.unwrap();
+    rows.iter().map(|row| row.get("data")).collect()
+}

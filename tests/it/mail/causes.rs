@@ -1,0 +1,72 @@
+//! What makes somebody a letter.
+
+use serde_json::json;
+
+use crate::support::{PASSWORD, TestSidecar};
+
+async fn register(sidecar: &crate::support::Sidecar, email: &str) -> u16 {
+    let body = json!({ "email": email, "password": PASSWORD });
+    sidecar.post("/auth/register").json(&body).send().await.status()
+}
+
+/// The words of the letters that somebody was written, without what registration itself sends to a new address.
+async fn words(sidecar: &crate::support::Sidecar, email: &str) -> Vec<String> {
+    let letters = sidecar.all_letters().await;
+    let to_them = letters.iter().filter(|letter| letter["to"]["email"] == email);
+    let words = to_them.map(|letter| letter["letter"].as_str().unwrap().to_owned());
+    words.filter(|word| word != "email_verification").collect()
+}
+
+#[tokio::test]
+async fn the_owner_of_an_address_is_told_that_somebody_registers_with_it_and_only_so_often() {
+    let sidecar = TestSidecar::new()
+        .config("auth: { limits: { registration: { per_account: 3/1h } } }")
+        .start()
+        .await;
+    let first = register(&sidecar, "alice@example.com").await;
+    assert_eq!(words(&sidecar, "alice@example.com").await, [""; 0]);
+    assert_eq!(
+        register(&sidecar, "Alice@Example.com").await,
+        first,
+        "the answer is the same"
+    );
+    assert_eq!(words(&sidecar, "alice@example.com").await, ["registration_attempted"]);
+    assert_eq!(register(&sidecar, "ALICE@example.com").await, first);
+    assert_eq!(
+        register(&sidecar, "alice@example.com").await,
+        429,
+        "whether it is taken or not"
+    );
+    assert_eq!(words(&sidecar, "alice@example.com").await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_owner_of_a_session_is_told_that_a_refresh_token_was_used_twice() {
+    let sidecar = TestSidecar::new().start().await;
+    let alice = sidecar.user("alice").await;
+    let second = sidecar.refresh(&alice.refresh_token).await.json();
+    sidecar.refresh(second["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(words(&sidecar, &alice.email).await, [""; 0], "ordinary use is no news");
+    assert_eq!(sidecar.refresh(&alice.refresh_token).await.status(), 401);
+    assert_eq!(words(&sidecar, &alice.email).await, ["refresh_reused"]);
+    sidecar.refresh(&alice.refresh_token).await;
+    assert_eq!(
+        words(&sidecar, &alice.email).await.len(),
+        1,
+        "a session that is over ends once"
+    );
+}
+
+#[tokio::test]
+async fn without_a_mail_section_nothing_is_queued() {
+    let sidecar = TestSidecar::new().config("auth: { mail: null }").start().await;
+    sidecar.user("alice").await;
+    register(&sidecar, "alice@example.com").await;
+    let rows = sidecar
+        .database()
+        .await
+        .query("SELECT FROM mail_queue", &[])
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 0);
+}

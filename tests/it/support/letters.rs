@@ -1,0 +1,166 @@
+//! Letters: those that wait in the queue, and those that were sent.
+//!
+//! A sidecar under test writes to a mail server that is not there, so letters stay in the queue, where a test reads them. A test
+//! about sending names a transport of its own.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sidegate::keys::seal;
+use sidegate::secret::Key32;
+use tokio_postgres::Client;
+
+use super::config::SECRET;
+use super::sidecar::Sidecar;
+
+/// What letters in the queue are sealed for.
+const PURPOSE: &str = "mail";
+
+/// The queued letters to an address, the oldest first: `letter` (which one), `to`, and what it says.
+pub async fn letters_in(database: &Client, secret: &Key32, email: &str) -> Vec<Value> {
+    let rows = database
+        .query("SELECT payload_sealed FROM mail_queue ORDER BY created_at, id", &[])
+        .await
+        .unwrap();
+    let opened = rows.iter().map(|row| {
+        let plain = seal::open(secret, PURPOSE, row.get(0)).expect("sealed with the test's secret");
+        serde_json::from_slice::<Value>(&plain).unwrap()
+    });
+    opened.filter(|letter| letter["to"]["email"] == email).collect()
+}
+
+impl Sidecar {
+    /// The letters to an address, the oldest first.
+    pub async fn letters(&self, email: &str) -> Vec<Value> {
+        letters_in(&self.database().await, &key(), email).await
+    }
+
+    /// How many letters of a kind went to an address.
+    pub async fn count_letters(&self, email: &str, letter: &str) -> usize {
+        let all = self.letters(email).await;
+        all.iter().filter(|found| found["letter"] == letter).count()
+    }
+
+    /// What the last letter of a kind says: its `code` or `token`.
+    pub async fn mailed(&self, email: &str, letter: &str) -> String {
+        let all = self.letters(email).await;
+        let last = all.iter().rev().find(|found| found["letter"] == letter);
+        let last = last.unwrap_or_else(|| panic!("no {letter} went to {email}: {all:?}"));
+        let said = last.get("code").or_else(|| last.get("token"));
+        said.expect("it carries a code or a token").as_str().unwrap().to_owned()
+    }
+
+    /// The letters in the queue, the oldest first: `{ "letter": "password_reset", "to": { "email": … }, "token": … }`.
+    pub async fn all_letters(&self) -> Vec<Value> {
+        let rows = self
+            .database()
+            .await
+            .query(
+                "SELECT payload_sealed FROM mail_queue WHERE failed_at IS NULL ORDER BY id",
+                &[],
+            )
+            .await
+            .unwrap();
+        let open = |row: &tokio_postgres::Row| {
+            let plain = seal::open(&key(), PURPOSE, row.get("payload_sealed")).unwrap();
+            serde_json::from_slice(&plain).unwrap()
+        };
+        rows.iter().map(open).collect()
+    }
+
+    /// Queues a letter that nothing caused. `life`: how many seconds it is worth sending.
+    pub async fn queue_letter(&self, letter: &Value, life: f64) {
+        queue_letter(&self.database().await, letter, life).await;
+    }
+}
+
+/// The same on a connection of the test's own.
+pub async fn queue_letter(database: &Client, letter: &Value, life: f64) {
+    let sealed = seal::seal(&key(), PURPOSE, letter.to_string().as_bytes());
+    let word = letter["letter"].as_str().unwrap();
+    let insert = "INSERT INTO mail_queue (letter, payload_sealed, created_at, next_attempt_at, expires_at)
+                  VALUES ($1, $2, now() - interval '1 hour', now(), now() + make_interval(secs => $3))";
+    database.execute(insert, &[&word, &sealed, &life]).await.unwrap();
+}
+
+fn key() -> Key32 {
+    Key32::new(STANDARD.decode(SECRET).unwrap().try_into().unwrap())
+}
+
+/// A letter as it is sent.
+#[derive(Debug)]
+pub struct Eml {
+    head: Vec<(String, String)>,
+    /// The plain body.
+    pub text: String,
+    /// The other one.
+    pub html: String,
+}
+
+impl Eml {
+    pub fn read(source: &str) -> Self {
+        let source = source.replace("\r\n", "\n");
+        let (head, body) = parts(&source);
+        let boundary = header(&head, "Content-Type")
+            .split_once("boundary=\"")
+            .expect("a letter has two bodies")
+            .1;
+        let boundary = format!("--{}", boundary.split('"').next().unwrap());
+        let bodies: Vec<_> = body.split(&boundary).skip(1).take(2).map(str::trim_start).collect();
+        let [text, html] = [0, 1].map(|index| {
+            let (head, body) = parts(bodies[index]);
+            decoded(&body, header(&head, "Content-Transfer-Encoding"))
+        });
+        Self { head, text, html }
+    }
+
+    /// The value of a header, unfolded.
+    pub fn header(&self, name: &str) -> &str {
+        header(&self.head, name)
+    }
+
+    /// The names of all headers.
+    pub fn header_names(&self) -> Vec<&str> {
+        self.head.iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+fn parts(source: &str) -> (Vec<(String, String)>, String) {
+    let (head, body) = source.split_once("\n\n").expect("an empty line ends the head");
+    let head = head.replace("\n ", " ").replace("\n\t", " ");
+    let fields = head.lines().map(|line| line.split_once(": ").expect("name: value"));
+    let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    (fields.collect(), body.to_owned())
+}
+
+fn header<'a>(head: &'a [(String, String)], name: &str) -> &'a str {
+    let found = head.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.as_str()).unwrap_or_default()
+}
+
+fn decoded(body: &str, encoding: &str) -> String {
+    match encoding {
+        "7bit" => body.to_owned(),
+        "base64" => {
+            let bytes = STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap();
+            String::from_utf8(bytes).unwrap()
+        }
+        "quoted-printable" => {
+            let body = body.replace("=\n", "");
+            let mut bytes = Vec::new();
+            let mut rest = body.as_bytes();
+            while let Some((first, after)) = rest.split_first() {
+                if *first == b'=' {
+                    let digits = std::str::from_utf8(&after[..2]).unwrap();
+                    bytes.push(u8::from_str_radix(digits, 16).unwrap());
+                    rest = &after[2..];
+                } else {
+                    bytes.push(*first);
+                    rest = after;
+                }
+            }
+            String::from_utf8(bytes).unwrap()
+        }
+        other => panic!("an encoding nobody should use: {other:?}"),
+    }
+}

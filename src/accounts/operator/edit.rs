@@ -6,9 +6,11 @@ use uuid::Uuid;
 
 use super::super::origin::Happening;
 use super::super::{Accounts, names, profile};
+use super::rights::outdated_at;
 use super::{Operator, OperatorError, gone, held};
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
+use crate::store::reset_tokens;
 use crate::store::users::{self, User};
 
 /// What to change. What is `None` stays.
@@ -53,12 +55,13 @@ impl Accounts {
             .map_or_else(|| user.permissions.clone(), <[String]>::to_vec);
         let (user, _) = self.set_rights(&tx, user, &roles, &permissions, by, now).await?;
         let changed = !says_the_same(&user, &before);
+        let at = outdated_at(&before, now);
         if changed {
-            users::set_tokens_valid_after(&tx, user_id, now).await?;
+            users::set_tokens_valid_after(&tx, user_id, at).await?;
         }
         tx.commit().await?;
         if changed {
-            self.revoker.revoke(&[self.user_outdated(user_id, now)]).await;
+            self.revoker.revoke(&[self.user_outdated(user_id, at)]).await;
         }
         Ok(user)
     }
@@ -87,6 +90,10 @@ impl Accounts {
         let user = users::set_email(tx, id, &email, verified_at)
             .await?
             .ok_or_else(|| gone(id))?;
+        if moved {
+            // Links that went to the old address may be in the hands of whoever it was taken away from.
+            reset_tokens::use_all(tx, id, now).await?;
+        }
         let event = if moved {
             Event::EmailChanged
         } else {

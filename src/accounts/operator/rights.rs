@@ -67,14 +67,14 @@ impl Accounts {
         let permissions = changed(&user.permissions, &grant.permissions, &grant.without_permissions);
         let (user, outdated) = self.set_rights(&tx, user, &roles, &permissions, by, now).await?;
         tx.commit().await?;
-        if outdated {
-            self.revoker.revoke(&[self.user_outdated(user.id, now)]).await;
+        if let Some(at) = outdated {
+            self.revoker.revoke(&[self.user_outdated(user.id, at)]).await;
         }
         Ok(user)
     }
 
-    /// Sets rights inside a transaction that holds the account; says whether they are others now, and the caller then
-    /// publishes that older tokens are outdated.
+    /// Sets rights inside a transaction that holds the account. When they are others now, says up to which instant tokens
+    /// are outdated; the caller publishes it.
     pub(super) async fn set_rights(
         &self,
         tx: &Transaction,
@@ -83,17 +83,17 @@ impl Accounts {
         permissions: &[String],
         by: &Operator,
         now: OffsetDateTime,
-    ) -> Result<(User, bool), OperatorError> {
+    ) -> Result<(User, Option<OffsetDateTime>), OperatorError> {
         let (roles, permissions) = (changed(roles, &[], &[]), changed(permissions, &[], &[]));
-        let outdated = roles != user.roles || permissions != user.permissions;
-        if !outdated {
-            return Ok((user, false));
+        if roles == user.roles && permissions == user.permissions {
+            return Ok((user, None));
         }
+        let at = outdated_at(&user, now);
         check(&roles, &permissions)?;
         by.may_set_rights(&user, &permissions)?;
         if roles != user.roles {
             let id = user.id;
-            user = users::set_roles(tx, id, &roles, now).await?.ok_or_else(|| gone(id))?;
+            user = users::set_roles(tx, id, &roles, at).await?.ok_or_else(|| gone(id))?;
             Happening::of(by, id, Event::RolesChanged)
                 .with("roles", roles)
                 .insert(tx, &self.metrics, now)
@@ -101,7 +101,7 @@ impl Accounts {
         }
         if permissions != user.permissions {
             let id = user.id;
-            user = users::set_permissions(tx, id, &permissions, now)
+            user = users::set_permissions(tx, id, &permissions, at)
                 .await?
                 .ok_or_else(|| gone(id))?;
             Happening::of(by, id, Event::PermissionsChanged)
@@ -109,7 +109,19 @@ impl Accounts {
                 .insert(tx, &self.metrics, now)
                 .await?;
         }
-        Ok((user, true))
+        Ok((user, Some(at)))
+    }
+}
+
+/// Up to which instant tokens are outdated by a change that is made now.
+///
+/// Claims have whole seconds, and a token that is issued in the second of a change bears the second after it, so as not to
+/// be outdated itself. A second change within that second has to reach such a token too: permissions that are given and
+/// at once taken back would otherwise stay with whoever signed in between.
+pub(super) fn outdated_at(user: &User, now: OffsetDateTime) -> OffsetDateTime {
+    match user.tokens_valid_after {
+        Some(before) if now.unix_timestamp() <= before.unix_timestamp() => before + time::Duration::SECOND,
+        _ => now,
     }
 }
 

@@ -3,11 +3,15 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::Accounts;
+use super::super::mailed_token::Kind;
 use super::super::origin::Happening;
+use super::super::{Accounts, Letter, Recipient};
 use super::{Operator, OperatorError, gone, held};
 use crate::store::audit::Event;
+use crate::store::postgres::Transaction;
+use crate::store::reset_tokens::{self, ResetToken};
 use crate::store::users::{self, User};
+use crate::store::{StoreError, id};
 
 impl Accounts {
     /// Locks an account, until an instant or until it is unlocked, and ends its sessions.
@@ -50,7 +54,8 @@ impl Accounts {
         Ok(())
     }
 
-    /// Wants a new password before the next sign-in, and ends all sessions.
+    /// Wants a new password before the next sign-in, and ends all sessions. Where letters are sent, the person is mailed the
+    /// link that sets one.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -64,12 +69,40 @@ impl Accounts {
         let user = held(&tx, user.id, by).await?;
         let entries = self.end_all(&tx, user.id, "admin", now).await?;
         users::require_password_reset(&tx, user.id, now).await?;
+        if self.sends_mail() {
+            self.mail_reset_link(&tx, &user, by, now).await?;
+        }
         Happening::of(by, user.id, Event::PasswordResetRequired)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
         self.publish(&entries, entries.len() - 1, "admin").await;
         Ok(())
+    }
+
+    async fn mail_reset_link(
+        &self,
+        tx: &Transaction,
+        user: &User,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let ttl = self.settings.password_reset.ttl;
+        let (token, token_hash) = Kind::PasswordReset.make();
+        let row = ResetToken {
+            id: id::new(now),
+            user_id: user.id,
+            address: by.origin.address,
+            created_at: now,
+            expires_at: now + ttl,
+        };
+        let letter = Letter::PasswordReset {
+            token: token.expose().to_owned(),
+        };
+        reset_tokens::insert(tx, &row, &token_hash).await?;
+        self.mail(tx, Recipient::of(user), letter, Some(ttl), now)
+            .await
+            .map(drop)
     }
 
     /// Deletes an account and ends its sessions. The row stays and can be brought back; its names become free.

@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
-# Installs what building and trying Sidegate needs and this machine lacks. Says what and why; does nothing when nothing
-# is missing. Needs root rights only then (sudo when there is no other way).
+# Installs what building and trying Sidegate needs and this machine lacks; with the argument `bench` also what measuring it
+# needs. Says what and why; does nothing when nothing is missing. Needs root rights only then (sudo when there is no other
+# way).
 set -euo pipefail
+
+case "${1:-}" in
+    "" | bench) ;;
+    *) echo "usage: $0 [bench]" >&2; exit 2 ;;
+esac
 
 missing=() # Debian packages
 reasons=()
@@ -39,6 +45,11 @@ need cmake "configures the build of zlib-ng, which Pingora compresses with" comm
 need postgresql "the database; 'sidegate dev' and the tests start one of their own out of its programs" has_postgres
 need redis-server "the store for what is short-lived; started the same way" has_redis
 need curl "for the commands that 'sidegate dev' prints" command -v curl
+if [[ ${1:-} == bench ]]; then
+    need wrk "the load that 'make bench' measures under" command -v wrk
+    need valgrind "counts instructions for 'make bench': exact where a clock is not" command -v valgrind
+    need nginx "plain nginx, to compare with in the same run" command -v nginx
+fi
 
 if [[ ${#missing[@]} -eq 0 ]]; then
     exit 0
@@ -50,7 +61,8 @@ printf '  %s\n' "${reasons[@]}"
 if ! command -v apt-get >/dev/null; then
     cat >&2 <<'HELP'
 This script knows only Debian and Ubuntu. With another system's package manager install: a C compiler, make, cmake,
-PostgreSQL (server programs, release 14 or later), Redis 6.2 or later (or Valkey), curl. Then run this again.
+PostgreSQL (server programs, release 14 or later), Redis 6.2 or later (or Valkey), curl; to measure also wrk, valgrind, nginx.
+Then run this again.
   Fedora:  dnf install gcc make cmake postgresql-server redis curl
   Arch:    pacman -S base-devel cmake postgresql valkey curl
   macOS:   brew install cmake postgresql redis

@@ -1,10 +1,5 @@
 //! What the benches share: keys, tokens, and the configuration of the verifier that is measured.
 
-#![allow(dead_code, reason = "each bench is a program of its own and uses a part")]
-
-pub mod load;
-pub mod rig;
-
 use std::fmt::Write as _;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -12,9 +7,9 @@ use serde_json::{Value, json};
 use sidegate::keys::{Algorithm, SigningKey};
 
 /// The issuer of tokens with public keys.
-pub const ISSUER: &str = "https://bench.test";
+const ISSUER: &str = "https://bench.test";
 /// The issuer of HS256 tokens, which are cheap enough to make a million of.
-pub const HMAC_ISSUER: &str = "https://hmac.bench.test";
+const HMAC_ISSUER: &str = "https://hmac.bench.test";
 const HMAC_SECRET: &str = "a secret of the benches, and of nothing and nobody else";
 
 /// Whoever signs the tokens.
@@ -72,7 +67,7 @@ fn claims(issuer: &str, index: usize, now: i64) -> Value {
 }
 
 /// The session of caller `index`.
-pub fn session(index: usize) -> String {
+fn session(index: usize) -> String {
     format!("6b8951d8-7148-4a9b-857a-{index:012}")
 }
 

@@ -3,47 +3,35 @@
 //! Each row is a process of its own, so that none finds the memory of another. Its time is the least of many batches, which
 //! is what the work takes when nobody else is on the core.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    clippy::cast_precision_loss,
-    reason = "a program for people at a terminal; its figures are rounded"
-)]
-
-mod support;
-
 use std::{
     process::Command,
     time::{Duration, Instant},
 };
 
 use http::HeaderMap;
-use sidegate::{
-    gate::revocation::Kind,
-    keys::{Algorithm, provider},
-};
-use support::{
-    progress, resident_bytes,
-    rig::{NOW, Rig},
-};
+use sidegate::{gate::revocation::Kind, keys::Algorithm};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::{
+    rig::{NOW, Rig},
+    support::{progress, resident_bytes},
+};
 
 /// Set in the process that is measured, to what it has much of.
 const MANY: &str = "SIDEGATE_BENCH_MANY";
 /// As many tokens are in use at one time.
 const IN_USE: usize = 10_000;
 
-fn main() {
-    provider::install();
-    if let Ok(many) = std::env::var(MANY) {
-        let (what, count) = many.split_once(' ').unwrap();
-        let (nanos, bytes) = with(what, count.parse().unwrap());
-        println!("{nanos} {bytes}");
-        return;
-    }
+/// In the process that is measured: prints what it found.
+pub fn be_measured_if_asked() -> bool {
+    let Ok(many) = std::env::var(MANY) else { return false };
+    let (what, count) = many.split_once(' ').unwrap();
+    let (nanos, bytes) = with(what, count.parse().unwrap());
+    println!("{nanos} {bytes}");
+    true
+}
+
+/// Prints the table.
+pub fn table() {
     let table: [(&str, &str, &[usize]); 3] = [
         ("routes", "routes", &[10, 1_000, 10_000]),
         ("cached tokens", "tokens", &[1, 1_000, 100_000, 1_000_000]),
@@ -58,7 +46,7 @@ fn main() {
             let (nanos, bytes) = measure(what, count);
             let first = *first.get_or_insert(nanos);
             let each = if count < 1_000 {
-                "".to_owned()
+                String::new()
             } else {
                 format!("{:.0}", bytes / count as f64)
             };

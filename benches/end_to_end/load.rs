@@ -52,7 +52,7 @@ pub struct Load {
 pub struct Requests {
     file: PathBuf,
     each: usize,
-    pub count: usize,
+    count: usize,
 }
 
 impl Requests {

@@ -26,7 +26,7 @@ use sidegate::{
 use time::{OffsetDateTime, macros::datetime};
 use tokio::runtime::Runtime;
 
-use super::{Signers, redis_url, routes};
+use crate::support::{Signers, redis_url, routes};
 
 /// Every token and every decision is of this instant: `admit` takes the time as an argument.
 pub const NOW: OffsetDateTime = datetime!(2026-11-24 12:00:00 UTC);

@@ -16,6 +16,8 @@
     reason = "a program for people at a terminal; its figures are rounded"
 )]
 
+mod load;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{
@@ -25,15 +27,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use load::{Load, Requests, Round, Running, ask, free_ports, until_ready};
 use sidegate::{
     clock,
     keys::{Algorithm, provider},
 };
-use support::{
-    Signers,
-    load::{self, Load, Requests, Round, Running, ask, free_ports, until_ready},
-    progress, redis_url, resident_bytes, routes,
-};
+use support::{Signers, progress, redis_url, resident_bytes, routes};
 use tempfile::TempDir;
 
 fn main() {

@@ -1,19 +1,8 @@
 //! What `admit` costs, in instructions and allocations: the same from run to run, on however busy a machine.
 //!
-//! The program runs itself under callgrind. Each row is a loop inside [`window`], for which callgrind writes a profile of
+//! The program runs itself under callgrind. Each row is a loop inside [`callgrind_window`], for which callgrind writes a profile of
 //! its own, so that making the tokens and warming the caches is not counted. Allocations are calls of `malloc` and its
 //! family in that profile.
-//!
-//! `make bench` runs it with a private Redis; `cargo bench --bench admit -- TEXT` runs the rows whose names hold TEXT.
-
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    reason = "a program for people at a terminal"
-)]
-
-mod support;
 
 use std::{
     hint::black_box,
@@ -22,6 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{
+    rig::{CALLER, NOW, Rig},
+    support::progress,
+};
 use http::Method;
 use sidegate::{
     gate::{
@@ -31,30 +24,30 @@ use sidegate::{
         route::{Access, OnStale},
         target::Target,
     },
-    keys::{Algorithm, provider},
-};
-use support::{
-    progress,
-    rig::{CALLER, NOW, Rig},
+    keys::Algorithm,
 };
 
 /// Set in the process that is measured.
 const MEASURED: &str = "SIDEGATE_BENCH_MEASURED";
 
-fn main() {
-    provider::install();
-    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    if std::env::var_os(MEASURED).is_some() {
-        for row in rows(wanted.as_deref()) {
+/// In the process that is measured: runs the rows and says how long each took.
+pub fn be_measured_if_asked(wanted: Option<&str>) -> bool {
+    let asked = std::env::var_os(MEASURED).is_some();
+    if asked {
+        for row in rows(wanted) {
             eprintln!("ROW {}\t{}\t{:.0}", row.iterations, row.name, row.nanos);
         }
-        return;
     }
+    asked
+}
+
+/// Prints the table of the rows whose names hold `wanted`.
+pub fn table(wanted: Option<&str>) {
     let dir = tempfile::tempdir().unwrap();
     progress("counting instructions of admit under callgrind");
-    let counted = measure(dir.path(), wanted.as_deref(), true);
+    let counted = measure(dir.path(), wanted, true);
     progress("timing the same without it");
-    let timed = measure(dir.path(), wanted.as_deref(), false);
+    let timed = measure(dir.path(), wanted, false);
     println!("\n### Instructions and allocations of the gate, per call\n");
     println!("| | instructions | allocations | ns on this machine |\n|---|---:|---:|---:|");
     for (index, row) in timed.iter().enumerate() {
@@ -83,7 +76,11 @@ fn measure(dir: &Path, wanted: Option<&str>, counting: bool) -> Vec<Row> {
     let mut command = if counting {
         let mut command = Command::new("valgrind");
         command
-            .args(["--tool=callgrind", "--zero-before=*window*", "--dump-after=*window*"])
+            .args([
+                "--tool=callgrind",
+                "--zero-before=*callgrind_window*",
+                "--dump-after=*callgrind_window*",
+            ])
             .arg("--compress-strings=no")
             .arg("--compress-pos=no")
             .arg(format!("--callgrind-out-file={}/profile", dir.display()))
@@ -149,7 +146,7 @@ impl Profile {
 
 /// What callgrind counts: nothing but the calls of `body`.
 #[inline(never)]
-fn window(iterations: u32, body: &mut dyn FnMut(u32)) {
+fn callgrind_window(iterations: u32, body: &mut dyn FnMut(u32)) {
     for index in 0..iterations {
         body(index);
     }
@@ -170,7 +167,7 @@ impl Rows<'_> {
         (0..warm_up).for_each(&mut body);
         let mut shifted = |index: u32| body(warm_up + index);
         let begun = Instant::now();
-        window(iterations, &mut shifted);
+        callgrind_window(iterations, &mut shifted);
         let nanos = begun.elapsed().as_nanos() as f64 / f64::from(iterations);
         self.rows.push(Row {
             name: name.to_owned(),

@@ -42,10 +42,13 @@ lint: ## Formatting, clippy, documentation, and what may be in the dependency tr
 	    echo "skipped: cargo-deny is not installed ('make tools' installs it)"; \
 	fi
 
-bench: packages ## Measure the proxy under load (needs wrk; some minutes); BENCHMARKS.md has the figures
-	@command -v wrk >/dev/null || { echo "make bench needs wrk: apt-get install wrk" >&2; exit 1; }
-	@$(CARGO) build --locked --release
-	@target/release/sidegate dev --run -- $(CARGO) bench --locked --bench end_to_end
+bench: ## Measure the gate and the proxy (ten minutes); the tables go to target/bench.md, and BENCHMARKS.md says what they mean
+	@scripts/install-packages.sh bench
+	@echo "==> Building in release (several minutes the first time)"
+	@$(CARGO) build --locked --release --bin sidegate --bench gate --bench end_to_end
+	@echo "==> Measuring"
+	@target/release/sidegate dev --run -- sh -ec 'for bench in gate end_to_end; do $(CARGO) bench --locked --quiet --bench $$bench; done' > target/bench.md
+	@cat target/bench.md
 
 tools: ## Install the tools of `make lint` into .tools (once; some minutes)
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny >/dev/null || \

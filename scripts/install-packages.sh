@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
 # Installs what building and trying Sidegate needs and this machine lacks. Says what and why; does nothing when nothing
 # is missing. Needs root rights only then (sudo when there is no other way). With the word `python` also what `make
-# api-test` needs.
+# api-test` needs, with `bench` what measuring it needs.
 set -euo pipefail
+
+case "${1:-}" in
+    "" | python | bench) ;;
+    *) echo "usage: $0 [python | bench]" >&2; exit 2 ;;
+esac
 
 missing=() # Debian packages
 reasons=()
@@ -46,6 +51,11 @@ need postgresql "the database; 'sidegate dev' and the tests start one of their o
 need redis-server "the store for what is short-lived; started the same way" has_redis
 need python3-aiosmtpd "the mail server that the tests send letters to" has_aiosmtpd
 need curl "for the commands that 'sidegate dev' prints" command -v curl
+if [[ ${1:-} == bench ]]; then
+    need wrk "the load that 'make bench' measures under" command -v wrk
+    need valgrind "counts instructions for 'make bench': exact where a clock is not" command -v valgrind
+    need nginx "plain nginx, to compare with in the same run" command -v nginx
+fi
 
 if [[ ${1:-} == python ]]; then
     # Debian's python3 comes without what an environment is made of.
@@ -63,7 +73,7 @@ if ! command -v apt-get >/dev/null; then
     cat >&2 <<'HELP'
 This script knows only Debian and Ubuntu. With another system's package manager install: a C compiler, make, cmake,
 PostgreSQL (server programs, release 14 or later), Redis 6.2 or later (or Valkey), curl, Python 3 with aiosmtpd (for the
-tests). Then run this again.
+tests); to measure also wrk, valgrind, nginx. Then run this again.
   Fedora:  dnf install gcc make cmake postgresql-server redis curl
   Arch:    pacman -S base-devel cmake postgresql valkey curl
   macOS:   brew install cmake postgresql redis

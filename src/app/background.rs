@@ -26,6 +26,8 @@ const SAMPLE: Duration = Duration::from_secs(5);
 const FIRST_SYNC: Duration = Duration::from_secs(2);
 /// Between two counts of the open sessions, which read them all.
 const COUNT: Duration = Duration::from_secs(60);
+/// Between two looks for tokens in the cache that have expired.
+const FORGET: Duration = Duration::from_secs(60);
 /// Between two cleanups.
 const CLEANUP: Duration = Duration::from_secs(3600);
 
@@ -34,6 +36,11 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
     io.spawn(revocation_feed::follow(Arc::clone(shared)));
     io.spawn(Arc::clone(&shared.upstreams).watch());
     io.spawn(listening(Arc::clone(shared)));
+    let forgetful = Arc::clone(gate);
+    io.spawn(every(FORGET, move |now| {
+        forgetful.verifier.forget_expired(now);
+        std::future::ready(())
+    }));
     let (shared, gate) = (Arc::clone(shared), Arc::clone(gate));
     io.spawn(every(SAMPLE, move |now| {
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));

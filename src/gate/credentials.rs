@@ -59,12 +59,19 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denial> {
     let Some(value) = only(headers, &header::AUTHORIZATION)? else {
         return Ok(None);
     };
-    let text = value.to_str().map_err(|_| Denial::CredentialsMalformed)?;
-    let (scheme, token) = text.split_once(' ').ok_or(Denial::CredentialsMalformed)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
+    let value = value.as_bytes();
+    let space = value
+        .iter()
+        .position(|&byte| byte == b' ')
+        .ok_or(Denial::CredentialsMalformed)?;
+    let (scheme, mut token) = value.split_at(space);
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Err(Denial::CredentialsMalformed);
     }
-    token_in(token.trim_start_matches(' ')).map(Some)
+    while let Some(rest) = token.strip_prefix(b" ") {
+        token = rest;
+    }
+    token_in(token).map(Some)
 }
 
 /// The token in the cookie `name`, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section 8.2.3).
@@ -87,19 +94,21 @@ fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a s
         }
     }
     let Some(value) = found else { return Ok(None) };
-    token_in(std::str::from_utf8(value).map_err(|_| Denial::CredentialsMalformed)?).map(Some)
+    token_in(value).map(Some)
 }
 
 /// The alphabet of a JWS in compact form (RFC 7515 section 7.1): anything else never reaches a parser.
-fn token_in(text: &str) -> Result<&str, Denial> {
+fn token_in(text: &[u8]) -> Result<&str, Denial> {
     if text.len() > MAX_TOKEN_BYTES {
         return Err(TokenFault::TooLarge.into());
     }
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if text.is_empty() || !text.bytes().all(fits) {
-        return Err(Denial::CredentialsMalformed);
+    // Without a way out early: then the compiler looks at sixteen bytes at a time, and a token has seven hundred.
+    let all_fit = text.iter().fold(true, |all, &byte| all & fits(byte));
+    match std::str::from_utf8(text) {
+        Ok(text) if all_fit && !text.is_empty() => Ok(text),
+        _ => Err(Denial::CredentialsMalformed),
     }
-    Ok(text)
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Denial> {

@@ -7,6 +7,7 @@
 mod cache;
 mod claims;
 mod parse;
+mod shared;
 
 use std::sync::Arc;
 
@@ -57,7 +58,7 @@ pub(super) fn check(
     now: OffsetDateTime,
 ) -> Result<Identity, TokenFault> {
     let (parsed, rules) = genuine(token, keys, snapshot)?;
-    let identity = Identity::read(&parsed, rules, snapshot, now)?;
+    let identity = Identity::read(&parsed, rules, snapshot)?;
     identity.check_times(now)?;
     Ok(identity)
 }
@@ -73,7 +74,7 @@ pub(super) fn check_even_if_expired(
     now: OffsetDateTime,
 ) -> Result<Identity, TokenFault> {
     let (parsed, rules) = genuine(token, keys, snapshot)?;
-    let identity = Identity::read(&parsed, rules, snapshot, now)?;
+    let identity = Identity::read(&parsed, rules, snapshot)?;
     match identity.check_times(now) {
         Ok(()) | Err(TokenFault::Expired) => Ok(identity),
         Err(fault) => Err(fault),
@@ -88,7 +89,7 @@ pub(super) fn imagine(claims: Value, snapshot: &Snapshot, now: OffsetDateTime) -
     let parsed = Parsed::imagined(claims)?;
     let issuer = parsed.claims.text("iss")?.ok_or(TokenFault::BadClaims)?;
     let rules = snapshot.issuers.get(issuer).ok_or(TokenFault::WrongIssuer)?;
-    let identity = Identity::read(&parsed, rules, snapshot, now)?;
+    let identity = Identity::read(&parsed, rules, snapshot)?;
     identity.check_times(now)?;
     Ok(identity)
 }

@@ -5,6 +5,7 @@
 //! header, so HTTP/1 requests are read once more from their raw bytes.
 
 use http::{HeaderMap, Method, Version, header};
+use memchr::memchr;
 use pingora::proxy::Session;
 
 use crate::gate::{denial::Unreadable, snapshot::RequestLimits};
@@ -52,21 +53,29 @@ fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLim
     if raw.len() > limits.header_bytes {
         return Err(Unreadable::HeaderTooLarge);
     }
-    let mut lines = raw.split(|&byte| byte == b'\n');
+    let mut rest = raw;
     // A lone LF ends a line, or the whole block, for us and not for another server (or the other way round).
-    let mut line = || match lines.next() {
-        None => Ok(None),
-        Some([line @ .., b'\r']) if !line.contains(&b'\r') => Ok(Some(line)),
-        Some(_) => Err(Unreadable::Framing),
+    let mut line = || {
+        let end = memchr(b'\n', rest).ok_or(Unreadable::Framing)?;
+        let (line, after) = (&rest[..end], &rest[end + 1..]);
+        rest = after;
+        match line {
+            [line @ .., b'\r'] if memchr(b'\r', line).is_none() => Ok(line),
+            _ => Err(Unreadable::Framing),
+        }
     };
     // RFC 9112 section 2.2 lets a server skip empty lines before the request line.
-    let mut request_line = line()?.unwrap_or_default();
+    let mut request_line = line()?;
     while request_line.is_empty() {
-        request_line = line()?.ok_or(Unreadable::Framing)?;
+        request_line = line()?;
     }
 
     let (mut fields, mut host, mut lengths, mut encodings) = (0_usize, None, 0_usize, 0_usize);
-    while let Some(field) = line()?.filter(|field| !field.is_empty()) {
+    loop {
+        let field = line()?;
+        if field.is_empty() {
+            break;
+        }
         fields += 1;
         let colon = field.iter().position(|&byte| byte == b':').ok_or(Unreadable::Framing)?;
         let (name, value) = (&field[..colon], field[colon + 1..].trim_ascii());

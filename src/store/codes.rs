@@ -62,13 +62,6 @@ pub async fn check(redis: &Redis, purpose: &str, of: &str, code_hmac: &[u8; 32])
     }
 }
 
-/// What was kept beside a code that still waits.
-pub async fn waiting(redis: &Redis, purpose: &str, of: &str) -> Result<Option<String>, StoreError> {
-    let mut command = ::redis::cmd("HGET");
-    command.arg(redis.keys().code(purpose, of)).arg("data");
-    redis.command("code_waiting", command).await
-}
-
 /// Takes a code back.
 pub async fn forget(redis: &Redis, purpose: &str, of: &str) -> Result<(), StoreError> {
     let mut command = ::redis::cmd("DEL");

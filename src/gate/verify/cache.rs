@@ -1,15 +1,15 @@
 //! Tokens that were verified before.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use moka::{Expiry, notification::RemovalCause, sync::Cache};
+use quick_cache::{
+    DefaultHashBuilder, Lifecycle, OptionsBuilder, UnitWeighter,
+    sync::{Cache, EntryAction, EntryResult},
+};
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
-use super::{Identity, check, check_even_if_expired, issuer_of};
+use super::{Identity, check, check_even_if_expired, claims::Standard, issuer_of, shared::Shared};
 use crate::{
     gate::{
         denial::{Denial, TokenFault},
@@ -22,17 +22,32 @@ use crate::{
 type Digest = [u8; 32];
 
 /// At most this many verified tokens are kept; the least used go first.
-const CAPACITY: u64 = 1_000_000;
+const CAPACITY: usize = 1_000_000;
+/// Over so many locks the tokens are spread; [`Verifier::forget_expired`] holds one of them at a time.
+const SHARDS: usize = 256;
 /// Bad signatures are remembered briefly and in a small cache of their own: a flood of forged tokens costs one signature
 /// check each and cannot push a good token out.
 const FORGED_CAPACITY: u64 = 10_000;
 const FORGED_FOR: Duration = Duration::from_secs(10);
 
+/// Counts the tokens that had to go because there is no room for all.
+#[derive(Clone)]
+struct Evictions(prometheus::IntCounter);
+
+impl Lifecycle<Digest, Arc<Identity>> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Digest, _: Arc<Identity>) {
+        self.0.inc();
+    }
+}
+
 /// Verifies tokens and remembers the outcome.
 pub struct Verifier {
     keys: Arc<Keys>,
-    good: Cache<Digest, Arc<Identity>>,
-    forged: Cache<Digest, ()>,
+    good: Cache<Digest, Arc<Identity>, UnitWeighter, DefaultHashBuilder, Evictions>,
+    shared: Shared,
+    forged: moka::sync::Cache<Digest, ()>,
     hits: prometheus::IntCounter,
     misses: prometheus::IntCounter,
 }
@@ -40,19 +55,21 @@ pub struct Verifier {
 impl Verifier {
     /// An empty cache over `keys`.
     pub fn new(keys: Arc<Keys>, metrics: &Metrics) -> Self {
-        let evictions = metrics.cache_evictions.with_label_values(&["token"]);
         Self {
             keys,
-            good: Cache::builder()
-                .max_capacity(CAPACITY)
-                .expire_after(UntilExpiry)
-                .eviction_listener(move |_, _, cause| {
-                    if cause == RemovalCause::Size {
-                        evictions.inc();
-                    }
-                })
-                .build(),
-            forged: Cache::builder()
+            good: Cache::with_options(
+                OptionsBuilder::new()
+                    .estimated_items_capacity(CAPACITY)
+                    .weight_capacity(CAPACITY as u64)
+                    .shards(SHARDS)
+                    .build()
+                    .expect("both capacities are given"),
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                Evictions(metrics.cache_evictions.with_label_values(&["token"])),
+            ),
+            shared: Shared::new(),
+            forged: moka::sync::Cache::builder()
                 .max_capacity(FORGED_CAPACITY)
                 .time_to_live(FORGED_FOR)
                 .build(),
@@ -67,10 +84,11 @@ impl Verifier {
     /// `Denial::Token` says which check failed.
     pub fn identity(&self, token: &str, snapshot: &Snapshot, now: OffsetDateTime) -> Result<Arc<Identity>, Denial> {
         let key = fingerprint(token);
-        let judged_by = (snapshot.sha256, self.keys.withdrawals());
+        // The count is read before the keys: if any are taken away meanwhile, the outcome is not believed again.
+        let judged_by = Standard::new(snapshot, self.keys.withdrawals());
         if let Some(identity) = self.good.get(&key).filter(|identity| identity.judged_by == judged_by) {
             self.hits.inc();
-            // The cache forgets by its own clock and a little late; the token's own times decide.
+            // The cache forgets late; the token's own times decide.
             identity.check_times(now)?;
             return Ok(identity);
         }
@@ -78,8 +96,13 @@ impl Verifier {
         if self.forged.contains_key(&key) {
             return Err(TokenFault::BadSignature.into());
         }
-        self.first_sight(key, token, snapshot, judged_by.1, now)
-            .map_err(Denial::from)
+        let verified = self.first_sight(key, token, snapshot, judged_by, now);
+        if let Err(TokenFault::UnknownKey | TokenFault::KeysUnavailable) = verified
+            && let Some(issuer) = issuer_of(token)
+        {
+            self.keys.want_reload(&issuer);
+        }
+        Ok(verified?)
     }
 
     /// For ending a session with the token it left behind; never cached.
@@ -100,43 +123,57 @@ impl Verifier {
         key: Digest,
         token: &str,
         snapshot: &Snapshot,
-        withdrawals: u64,
+        judged_by: Standard,
         now: OffsetDateTime,
     ) -> Result<Arc<Identity>, TokenFault> {
-        // What was judged by an older configuration, or by a key that may be gone, is not good enough to be returned below.
-        if self
-            .good
-            .get(&key)
-            .is_some_and(|identity| identity.judged_by != (snapshot.sha256, withdrawals))
-        {
-            self.good.invalidate(&key);
-        }
-        // Concurrent first sights of one token wait for the one that verifies.
-        let verified = self
-            .good
-            // The count was read before the keys: if any are taken away meanwhile, this outcome is not believed again.
-            .try_get_with(key, || {
-                let mut identity = check(token, &self.keys.current(), snapshot, now)?;
-                identity.judged_by.1 = withdrawals;
-                Ok(Arc::new(identity))
-            });
-        verified.map_err(|fault: Arc<TokenFault>| {
-            match *fault {
-                TokenFault::BadSignature => self.forged.insert(key, ()),
-                TokenFault::UnknownKey | TokenFault::KeysUnavailable => {
-                    if let Some(issuer) = issuer_of(token) {
-                        self.keys.want_reload(&issuer);
-                    }
-                }
-                _ => {}
+        // Concurrent first sights of one token wait for the one that verifies. What was judged by an older configuration, or
+        // by a key that may be gone, is judged again.
+        let known = self.good.entry(&key, None, |_, identity| {
+            if identity.judged_by == judged_by {
+                EntryAction::Retain(Arc::clone(identity))
+            } else {
+                EntryAction::ReplaceWithGuard
             }
-            *fault
-        })
+        });
+        let place = match known {
+            EntryResult::Retained(identity) => {
+                identity.check_times(now)?;
+                return Ok(identity);
+            }
+            EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => place,
+            EntryResult::Removed(..) | EntryResult::Timeout => unreachable!("neither was asked for"),
+        };
+        // Whoever verified it meanwhile may have found it forged: those who waited need not do it again.
+        if self.forged.contains_key(&key) {
+            return Err(TokenFault::BadSignature);
+        }
+        match check(token, &self.keys.current(), snapshot, now) {
+            Ok(mut identity) => {
+                identity.judged_by = judged_by;
+                self.shared.share(&mut identity);
+                let identity = Arc::new(identity);
+                // An error says that the place was taken meanwhile, by whom it was is looked at when it is found.
+                let _ = place.insert(Arc::clone(&identity));
+                Ok(identity)
+            }
+            Err(fault) => {
+                if fault == TokenFault::BadSignature {
+                    self.forged.insert(key, ());
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// Lets go of tokens that have expired; nothing waits for it.
+    pub fn forget_expired(&self, now: OffsetDateTime) {
+        self.good
+            .retain(|_, identity| identity.check_times(now) != Err(TokenFault::Expired));
     }
 
     /// How many tokens are held, for the metric.
     pub fn entries(&self) -> u64 {
-        self.good.entry_count()
+        self.good.len() as u64
     }
 }
 
@@ -154,13 +191,4 @@ fn fingerprint(token: &str) -> Digest {
         .as_ref()
         .try_into()
         .expect("SHA-256 has 32 bytes")
-}
-
-/// Keeps an entry until its token expires.
-struct UntilExpiry;
-
-impl Expiry<Digest, Arc<Identity>> for UntilExpiry {
-    fn expire_after_create(&self, _: &Digest, identity: &Arc<Identity>, _: Instant) -> Option<Duration> {
-        Some(identity.keep_for)
-    }
 }

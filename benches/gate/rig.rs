@@ -13,13 +13,14 @@ use sidegate::{
     config,
     gate::{
         Gate, Permit, Request, Trace, admit,
+        assertion::Asserter,
         rate_limit::Limiter,
         revocation::{Revocations, View},
         snapshot::{KeySource, Snapshot},
         target::Target,
         verify::Verifier,
     },
-    keys::{Algorithm, Keys, VerifyingKey},
+    keys::{Algorithm, Keys, SigningKey, VerifyingKey},
     metrics::Metrics,
     store::redis::Redis,
 };

@@ -91,6 +91,14 @@ routes:
   - { id: full, match: { path: "/full/**" }, upstream: app, access: five, rate_limits: [per-user] }
 "#,
     );
+    if knows_assertions() {
+        yaml.push_str(
+            r#"
+  - { id: asserted, match: { path: "/asserted/**" }, upstream: app, access: authenticated, identity_headers: { assertion: { enabled: true } } }
+  - { id: everything, match: { path: "/everything/**" }, upstream: app, access: five, rate_limits: [per-user], identity_headers: { assertion: { enabled: true } } }
+"#,
+        );
+    }
     for index in 0..more {
         let host = index % 50;
         writeln!(
@@ -100,6 +108,13 @@ routes:
         .expect("a String takes any text");
     }
     yaml
+}
+
+/// Whether this release signs assertions for applications.
+pub fn knows_assertions() -> bool {
+    let yaml = "version: 1\nidentity_headers: { assertion: { enabled: true } }\n";
+    let complaints = sidegate::config::parse("probe", yaml, &|_| None).err();
+    complaints.is_none_or(|errors| !errors.to_string().contains("assertion"))
 }
 
 /// Where the private Redis is.

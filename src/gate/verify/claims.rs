@@ -21,7 +21,7 @@ use crate::gate::{
 type Rendered = (Arc<Plan>, identity::Values);
 
 /// Some words. Callers have few different lists of them, so those that are cached share each.
-pub type Words = Arc<[Box<str>]>;
+pub(super) type Words = Arc<[Box<str>]>;
 
 /// The configuration and the keys by which a token was judged, in few bytes: the operator chooses both, nobody makes two
 /// alike.

@@ -12,17 +12,17 @@ use std::{
 
 /// One measurement.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Round {
-    pub requests: f64,
-    pub per_second: f64,
-    pub cpu_micros: f64,
-    pub p50_micros: f64,
-    pub p99_micros: f64,
+pub(crate) struct Round {
+    pub(crate) requests: f64,
+    pub(crate) per_second: f64,
+    pub(crate) cpu_micros: f64,
+    pub(crate) p50_micros: f64,
+    pub(crate) p99_micros: f64,
 }
 
 impl Round {
     /// The middle of several, figure by figure.
-    pub fn middle(rounds: &[Self]) -> Self {
+    pub(crate) fn middle(rounds: &[Self]) -> Self {
         let middle = |figure: fn(&Self) -> f64| {
             let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
             figures.sort_by(f64::total_cmp);
@@ -41,15 +41,15 @@ impl Round {
 
 /// How to load.
 #[derive(Debug, Clone, Copy)]
-pub struct Load {
-    pub connections: u32,
-    pub length: Duration,
+pub(crate) struct Load {
+    pub(crate) connections: u32,
+    pub(crate) length: Duration,
     /// Stop when every request of the file was sent once.
-    pub once: bool,
+    pub(crate) once: bool,
 }
 
 /// Requests of one length, one after the other in a file: a hundred thousand would not fit into wrk's memory.
-pub struct Requests {
+pub(crate) struct Requests {
     file: PathBuf,
     each: usize,
     count: usize,
@@ -57,7 +57,7 @@ pub struct Requests {
 
 impl Requests {
     /// `GET path` with each of the tokens; without any, one request.
-    pub fn write(file: PathBuf, path: &str, tokens: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn write(file: PathBuf, path: &str, tokens: impl IntoIterator<Item = String>) -> Self {
         let head = format!("GET {path} HTTP/1.1\r\nHost: app.test\r\nUser-Agent: wrk\r\nAccept: */*\r\n");
         let mut out = std::io::BufWriter::new(fs::File::create(&file).expect("there is room"));
         let with_token = |token: String| format!("{head}Authorization: Bearer {token}\r\n\r\n");
@@ -75,7 +75,7 @@ impl Requests {
 }
 
 /// Sends `requests` to `port` and measures what `processes` used of the CPU meanwhile.
-pub fn round(dir: &Path, port: u16, requests: &Requests, processes: &[u32], load: Load) -> Round {
+pub(crate) fn round(dir: &Path, port: u16, requests: &Requests, processes: &[u32], load: Load) -> Round {
     let script = dir.join("wrk.lua");
     fs::write(&script, lua(requests, load.once)).expect("there is room");
     let before = cpu(processes);
@@ -147,7 +147,7 @@ end
 }
 
 /// The time that all threads of these processes have run, as the scheduler counts it, in nanoseconds.
-pub fn cpu(processes: &[u32]) -> Duration {
+pub(crate) fn cpu(processes: &[u32]) -> Duration {
     let of_thread = |thread: fs::DirEntry| -> Option<u64> {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
         text.split(' ').next()?.parse().ok()
@@ -160,10 +160,10 @@ pub fn cpu(processes: &[u32]) -> Duration {
 }
 
 /// A process that ends with the value.
-pub struct Running(pub Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.0.id()
     }
 }
@@ -175,14 +175,14 @@ impl Drop for Running {
     }
 }
 
-pub fn free_ports<const N: usize>() -> [u16; N] {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [TcpListener; N] =
         std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a port is free"));
     listeners.map(|listener| listener.local_addr().expect("it is bound").port())
 }
 
 /// The status and body of a small request, or nothing while nobody listens.
-pub fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+pub(crate) fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
     use std::io::Read as _;
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).ok()?;
     let length = body.len();
@@ -198,7 +198,7 @@ pub fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u16, Stri
 }
 
 /// How long it takes until `path` answers 200.
-pub fn until_ready(port: u16, path: &str) -> Duration {
+pub(crate) fn until_ready(port: u16, path: &str) -> Duration {
     let begun = Instant::now();
     while !ask(port, "GET", path, "").is_some_and(|(status, _)| status == 200) {
         assert!(
@@ -214,14 +214,14 @@ pub fn until_ready(port: u16, path: &str) -> Duration {
 const UPSTREAM: &str = "SIDEGATE_BENCH_UPSTREAM";
 
 /// The application: this program again, in a process of its own, so that its work is nobody else's.
-pub fn upstream(port: u16) -> Running {
+pub(crate) fn upstream(port: u16) -> Running {
     let mut command = Command::new(std::env::current_exe().expect("Linux says where it is"));
     let child = command.env(UPSTREAM, port.to_string()).spawn().expect("it can be run");
     Running(child)
 }
 
 /// In the process that plays the application: does not return.
-pub fn be_upstream_if_asked() {
+pub(crate) fn be_upstream_if_asked() {
     let Ok(port) = std::env::var(UPSTREAM) else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let port = port.parse().expect("a port");

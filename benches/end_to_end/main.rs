@@ -32,7 +32,7 @@ use sidegate::{
     clock,
     keys::{Algorithm, provider},
 };
-use support::{Signers, progress, redis_url, resident_bytes, routes};
+use support::{Signers, knows_assertions, progress, redis_url, resident_bytes, routes};
 use tempfile::TempDir;
 
 fn main() {
@@ -216,7 +216,11 @@ fn scenarios() {
         "policy of five rules and leased limit",
         &bench.requests("/full/x", es256, 0..1),
     );
-    // The lead adds here: the same with `identity_headers.assertion`, as soon as that key exists.
+    if knows_assertions() {
+        compare("assertion", &bench.requests("/asserted/x", es256, 0..1));
+        let everything = bench.requests("/everything/x", es256, 0..1);
+        compare("policy of five rules, leased limit and assertion", &everything);
+    }
 
     progress("making 100,000 tokens and showing each once");
     let many = bench.requests("/token/x", es256, 100_000..200_000);

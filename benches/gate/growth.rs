@@ -22,7 +22,7 @@ const MANY: &str = "SIDEGATE_BENCH_MANY";
 const IN_USE: usize = 10_000;
 
 /// In the process that is measured: prints what it found.
-pub fn be_measured_if_asked() -> bool {
+pub(crate) fn be_measured_if_asked() -> bool {
     let Ok(many) = std::env::var(MANY) else { return false };
     let (what, count) = many.split_once(' ').unwrap();
     let (nanos, bytes) = with(what, count.parse().unwrap());
@@ -31,7 +31,7 @@ pub fn be_measured_if_asked() -> bool {
 }
 
 /// Prints the table.
-pub fn table() {
+pub(crate) fn table() {
     let table: [(&str, &str, &[usize]); 3] = [
         ("routes", "routes", &[10, 1_000, 10_000]),
         ("cached tokens", "tokens", &[1, 1_000, 100_000, 1_000_000]),

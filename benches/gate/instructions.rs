@@ -31,7 +31,7 @@ use sidegate::{
 const MEASURED: &str = "SIDEGATE_BENCH_MEASURED";
 
 /// In the process that is measured: runs the rows and says how long each took.
-pub fn be_measured_if_asked(wanted: Option<&str>) -> bool {
+pub(crate) fn be_measured_if_asked(wanted: Option<&str>) -> bool {
     let asked = std::env::var_os(MEASURED).is_some();
     if asked {
         for row in rows(wanted) {
@@ -42,7 +42,7 @@ pub fn be_measured_if_asked(wanted: Option<&str>) -> bool {
 }
 
 /// Prints the table of the rows whose names hold `wanted`.
-pub fn table(wanted: Option<&str>) {
+pub(crate) fn table(wanted: Option<&str>) {
     let dir = tempfile::tempdir().unwrap();
     progress("counting instructions of admit under callgrind");
     let counted = measure(dir.path(), wanted, true);

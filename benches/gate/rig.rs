@@ -30,20 +30,20 @@ use tokio::runtime::Runtime;
 use crate::support::{Signers, redis_url, routes};
 
 /// Every token and every decision is of this instant: `admit` takes the time as an argument.
-pub const NOW: OffsetDateTime = datetime!(2026-11-24 12:00:00 UTC);
+pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-24 12:00:00 UTC);
 /// Where every caller is.
-pub const CALLER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+pub(crate) const CALLER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
 /// A gate with everything a request may need.
-pub struct Rig {
-    pub runtime: Runtime,
-    pub gate: Gate,
-    pub snapshot: Snapshot,
-    pub signers: Signers,
+pub(crate) struct Rig {
+    pub(crate) runtime: Runtime,
+    pub(crate) gate: Gate,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) signers: Signers,
 }
 
 impl Rig {
-    pub fn new(more_routes: usize) -> Self {
+    pub(crate) fn new(more_routes: usize) -> Self {
         let signers = Signers::new();
         let yaml = format!(
             "version: 1\nstore: {{ redis: {{ url: \"{}\", namespace: bench-admit, timeout: 20s }} }}\n{}{}\
@@ -101,15 +101,15 @@ impl Rig {
     }
 
     /// The requests of callers with these numbers.
-    pub fn requests(&self, algorithm: Algorithm, callers: Range<usize>) -> Vec<HeaderMap> {
+    pub(crate) fn requests(&self, algorithm: Algorithm, callers: Range<usize>) -> Vec<HeaderMap> {
         callers.map(|caller| self.request(algorithm, caller)).collect()
     }
 
-    pub fn request(&self, algorithm: Algorithm, caller: usize) -> HeaderMap {
+    pub(crate) fn request(&self, algorithm: Algorithm, caller: usize) -> HeaderMap {
         headers(&self.signers.token(algorithm, caller, NOW.unix_timestamp()))
     }
 
-    pub fn admit(&self, target: &str, headers: &HeaderMap) -> Permit {
+    pub(crate) fn admit(&self, target: &str, headers: &HeaderMap) -> Permit {
         let request = Request {
             method: &Method::GET,
             host: "app.test",
@@ -123,7 +123,7 @@ impl Rig {
     }
 
     /// What a step comes to. Most need no runtime, so that the cost of one is not counted; its context must be entered.
-    pub fn outcome<T>(&self, step: impl Future<Output = T>) -> T {
+    pub(crate) fn outcome<T>(&self, step: impl Future<Output = T>) -> T {
         let mut step = pin!(step);
         match step.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(outcome) => outcome,

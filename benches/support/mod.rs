@@ -13,13 +13,13 @@ const HMAC_ISSUER: &str = "https://hmac.bench.test";
 const HMAC_SECRET: &str = "a secret of the benches, and of nothing and nobody else";
 
 /// Whoever signs the tokens.
-pub struct Signers {
+pub(crate) struct Signers {
     keys: [SigningKey; 3],
     hmac: ring::hmac::Key,
 }
 
 impl Signers {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let keys = Algorithm::ALL.map(|algorithm| {
             let rsa = include_str!("../../src/keys/testdata/rsa_2048.pem");
             let key = match algorithm {
@@ -33,7 +33,7 @@ impl Signers {
     }
 
     /// The `issuers:` section that trusts them.
-    pub fn issuers(&self) -> String {
+    pub(crate) fn issuers(&self) -> String {
         let jwks = json!({"keys": self.keys.each_ref().map(|key| key.verifying_key().to_jwk())});
         format!(
             "issuers:\n  - {{ issuer: \"{ISSUER}\", audience: [bench], algorithms: [ES256, EdDSA, RS256], jwks: {jwks} }}\n  \
@@ -42,7 +42,7 @@ impl Signers {
     }
 
     /// The token of caller `index`. All tokens of one algorithm are of one length.
-    pub fn token(&self, algorithm: Algorithm, index: usize, now: i64) -> String {
+    pub(crate) fn token(&self, algorithm: Algorithm, index: usize, now: i64) -> String {
         if algorithm == Algorithm::Hs256 {
             let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
             let header = encode(json!({"alg": "HS256", "typ": "at+jwt"}));
@@ -72,7 +72,7 @@ fn session(index: usize) -> String {
 }
 
 /// Policies, limits and routes, one route for each scenario, and as many `more` as asked for.
-pub fn routes(more: usize) -> String {
+pub(crate) fn routes(more: usize) -> String {
     let mut yaml = String::from(
         r#"
 policies:
@@ -91,6 +91,14 @@ routes:
   - { id: full, match: { path: "/full/**" }, upstream: app, access: five, rate_limits: [per-user] }
 "#,
     );
+    if knows_assertions() {
+        yaml.push_str(
+            r#"
+  - { id: asserted, match: { path: "/asserted/**" }, upstream: app, access: authenticated, identity_headers: { assertion: { enabled: true } } }
+  - { id: everything, match: { path: "/everything/**" }, upstream: app, access: five, rate_limits: [per-user], identity_headers: { assertion: { enabled: true } } }
+"#,
+        );
+    }
     for index in 0..more {
         let host = index % 50;
         writeln!(
@@ -102,18 +110,25 @@ routes:
     yaml
 }
 
+/// Whether this release signs assertions for applications.
+pub(crate) fn knows_assertions() -> bool {
+    let yaml = "version: 1\nidentity_headers: { assertion: { enabled: true } }\n";
+    let complaints = sidegate::config::parse("probe", yaml, &|_| None).err();
+    complaints.is_none_or(|errors| !errors.to_string().contains("assertion"))
+}
+
 /// Where the private Redis is.
-pub fn redis_url() -> String {
+pub(crate) fn redis_url() -> String {
     std::env::var("SIDEGATE_TEST_REDIS_URL").expect("run `make bench`: it starts Redis")
 }
 
 /// Says on the terminal what is being done, while the tables go to standard output.
-pub fn progress(what: &str) {
+pub(crate) fn progress(what: &str) {
     eprintln!("  … {what}");
 }
 
 /// Resident memory of a process, by its id.
-pub fn resident_bytes(process: &str) -> u64 {
+pub(crate) fn resident_bytes(process: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().split(' ').next());

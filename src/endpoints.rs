@@ -3,17 +3,22 @@
 //! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
 //! Nothing here knows the proxy or a store.
 
+mod accepted;
 mod body;
 mod claims;
 mod client;
+mod device_cookie;
 mod discovery;
+mod email;
 mod form;
 mod introspect;
 mod jwks;
 mod login;
 mod logout;
 mod me;
+mod mfa;
 mod openapi;
+mod password;
 pub mod problem;
 mod refresh;
 mod register;
@@ -107,7 +112,22 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
         .routes(routes!(login::login))
+        .routes(routes!(mfa::login))
+        .routes(routes!(mfa::mail_login_code))
+        .routes(routes!(mfa::status))
+        .routes(routes!(mfa::enrol, mfa::remove))
+        .routes(routes!(mfa::confirm))
+        .routes(routes!(mfa::renew_recovery_codes))
+        .routes(routes!(mfa::mail_code, mfa::enable_email, mfa::disable_email))
+        .routes(routes!(mfa::verify))
         .routes(routes!(register::register))
+        .routes(routes!(password::change))
+        .routes(routes!(password::forgot))
+        .routes(routes!(password::reset))
+        .routes(routes!(email::verify))
+        .routes(routes!(email::resend))
+        .routes(routes!(email::change))
+        .routes(routes!(email::confirm))
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
         .routes(routes!(me::show, me::change, me::delete))

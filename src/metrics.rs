@@ -109,7 +109,10 @@ metrics! {
     cache_evictions: IntCounterVec = "cache_evictions_total", "Entries that had to go because the cache was full.", ["cache"];
     // Identity API
     login_attempts: IntCounterVec = "login_attempts_total", "Logins.", ["method", "result"];
+    mfa_challenges: IntCounterVec = "mfa_challenges_total", "Second factors that were shown.", ["type", "result"];
     registrations: IntCounterVec = "registrations_total", "Registrations.", ["stage", "result"];
+    password_resets: IntCounterVec = "password_resets_total", "Forgotten passwords: links asked for, and used.", ["stage", "result"];
+    email_verifications: IntCounterVec = "email_verifications_total", "Codes that prove an address: asked for, and typed back.", ["stage", "result"];
     tokens_issued: IntCounterVec = "tokens_issued_total", "Tokens made.", ["type", "grant"];
     refreshes: IntCounterVec = "refresh_total", "Refresh attempts.", ["result"];
     refresh_reuse_detected: IntCounter = "refresh_reuse_detected_total", "Rotated refresh tokens presented again; their sessions were revoked.";
@@ -162,8 +165,22 @@ metrics! {
 impl Metrics {
     /// Creates the series that alerts watch, so that `increase()` sees the first event, and registers the process's own.
     fn prepare(&self) {
-        for result in ["success", "bad_credentials", "locked", "rate_limited", "error"] {
+        for result in [
+            "success",
+            "bad_credentials",
+            "locked",
+            "unverified",
+            "reset_required",
+            "mfa_required",
+            "rate_limited",
+            "error",
+        ] {
             self.login_attempts.with_label_values(&["password", result]);
+        }
+        for kind in ["totp", "recovery_code", "email_code"] {
+            for result in ["success", "wrong", "replayed", "invalid_token", "rate_limited", "error"] {
+                self.mfa_challenges.with_label_values(&[kind, result]);
+            }
         }
         for result in ["rotated", "grace", "reuse", "expired", "revoked", "unknown", "error"] {
             self.refreshes.with_label_values(&[result]);

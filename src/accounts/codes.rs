@@ -24,10 +24,8 @@ pub(super) const LIFE: Duration = Duration::from_secs(600);
 pub(super) enum Purpose {
     /// An address is the account's.
     EmailVerification,
-    /// The owner of the old address agrees to a change.
-    EmailChangeOld,
-    /// The new address exists and is the person's.
-    EmailChangeNew,
+    /// The owner of the old address agrees to a change, and can be reached at the new one: two codes that count as one.
+    EmailChange,
     /// A second factor.
     Mfa,
 }
@@ -36,8 +34,7 @@ impl Purpose {
     const fn word(self) -> &'static str {
         match self {
             Self::EmailVerification => "email_verification",
-            Self::EmailChangeOld => "email_change_old",
-            Self::EmailChangeNew => "email_change_new",
+            Self::EmailChange => "email_change",
             Self::Mfa => "mfa",
         }
     }
@@ -47,7 +44,25 @@ impl Accounts {
     /// Makes a code for a user, in the place of an earlier one for the same purpose, and keeps `data` beside it.
     pub(super) async fn new_code(&self, purpose: Purpose, user_id: Uuid, data: &str) -> Result<Secret, StoreError> {
         let code = digits();
-        let hmac = self.code_hmac(purpose, user_id, code.expose());
+        self.put_code(purpose, user_id, code.expose(), data).await?;
+        Ok(code)
+    }
+
+    /// Makes two codes that are only right together.
+    pub(super) async fn new_pair(
+        &self,
+        purpose: Purpose,
+        user_id: Uuid,
+        data: &str,
+    ) -> Result<(Secret, Secret), StoreError> {
+        let pair = (digits(), digits());
+        let both = joined(pair.0.expose(), pair.1.expose());
+        self.put_code(purpose, user_id, &both, data).await?;
+        Ok(pair)
+    }
+
+    async fn put_code(&self, purpose: Purpose, user_id: Uuid, code: &str, data: &str) -> Result<(), StoreError> {
+        let hmac = self.code_hmac(purpose, user_id, code);
         codes::put(
             &self.redis,
             purpose.word(),
@@ -57,16 +72,25 @@ impl Accounts {
             ATTEMPTS,
             LIFE,
         )
-        .await?;
-        Ok(code)
+        .await
     }
 
     /// Compares a code and uses it up. What cannot be a code costs an attempt like any wrong one.
     pub(super) async fn check_code(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
-        // People copy codes with the spaces around and within.
-        let typed: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
-        let hmac = self.code_hmac(purpose, user_id, &typed);
+        let hmac = self.code_hmac(purpose, user_id, &cleaned(typed));
         codes::check(&self.redis, purpose.word(), &user_id.to_string(), &hmac).await
+    }
+
+    /// Compares two codes as one: which of them is wrong is not told, and a slip in one does not use up the other.
+    pub(super) async fn check_pair(
+        &self,
+        purpose: Purpose,
+        user_id: Uuid,
+        first: &str,
+        second: &str,
+    ) -> Result<Checked, StoreError> {
+        self.check_code(purpose, user_id, &joined(&cleaned(first), &cleaned(second)))
+            .await
     }
 
     /// What was kept beside a code that still waits.
@@ -88,6 +112,15 @@ impl Accounts {
         context.update(code.as_bytes());
         context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
     }
+}
+
+/// People copy codes with the spaces around and within.
+fn cleaned(typed: &str) -> String {
+    typed.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+fn joined(first: &str, second: &str) -> String {
+    format!("{first}-{second}")
 }
 
 /// Six digits, all equally likely: numbers above the last whole million are thrown away.

@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use super::limits::address_key;
 use super::names::Identifier;
+use super::open::Opening;
 use super::origin::Happening;
-use super::settings::Lockout;
-use super::{Accounts, Failure, Origin, Pair, tokens};
+use super::settings::{Lockout, Verification};
+use super::{Accounts, Challenge, Failure, Origin, SignedIn, lock};
 use crate::secret::Secret;
+use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
-use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::users::{self, User};
-use crate::store::{StoreError, id};
+use crate::store::users::{self, FailedLogin, User};
 
 /// What somebody who signs in sends.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,17 @@ pub struct Attempt<'a> {
     pub password: &'a Secret,
     /// What the person calls the device.
     pub device_name: Option<&'a str>,
+    /// What the device was given when somebody last signed in on it.
+    pub device_token: Option<&'a Secret>,
+}
+
+/// What a right password leads to.
+#[derive(Debug)]
+pub enum Login {
+    /// A session.
+    SignedIn(SignedIn),
+    /// The question for a second factor.
+    SecondFactor(Challenge),
 }
 
 /// Why there is no session.
@@ -38,6 +49,12 @@ pub enum LoginError {
     /// No such account, or not its password, or it is locked.
     #[error("wrong name or password")]
     BadCredentials,
+    /// The password is right, and the address was never confirmed.
+    #[error("the address is not verified")]
+    EmailUnverified,
+    /// The password is right, and an operator wants another.
+    #[error("the password must be replaced")]
+    PasswordResetRequired,
     /// Too many attempts from this address or for this account.
     #[error("too many attempts")]
     RateLimited {
@@ -74,16 +91,19 @@ impl Wrong {
 }
 
 impl Accounts {
-    /// Signs somebody in.
+    /// Signs somebody in, or asks for a second factor.
     ///
     /// # Errors
     /// See [`LoginError`].
-    pub async fn login(&self, attempt: Attempt<'_>, origin: &Origin, now: OffsetDateTime) -> Result<Pair, LoginError> {
+    pub async fn login(&self, attempt: Attempt<'_>, origin: &Origin, now: OffsetDateTime) -> Result<Login, LoginError> {
         let outcome = self.try_login(attempt, origin, now).await;
         let result = match &outcome {
-            Ok(_) => "success",
+            Ok(Login::SignedIn(_)) => "success",
+            Ok(Login::SecondFactor(_)) => "mfa_required",
             Err((LoginError::BadCredentials, Some(Wrong::Locked))) => "locked",
             Err((LoginError::BadCredentials, _)) => "bad_credentials",
+            Err((LoginError::EmailUnverified, _)) => "unverified",
+            Err((LoginError::PasswordResetRequired, _)) => "reset_required",
             Err((LoginError::RateLimited { .. }, _)) => "rate_limited",
             Err((LoginError::Failure(_), _)) => "error",
         };
@@ -99,12 +119,16 @@ impl Accounts {
         attempt: Attempt<'_>,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<Pair, (LoginError, Option<Wrong>)> {
+    ) -> Result<Login, (LoginError, Option<Wrong>)> {
         let plain = |error: LoginError| (error, None);
+        self.limit_address(origin, now).await.map_err(plain)?;
         let identifier = Identifier::read(attempt.login);
-        self.limit_login(&identifier, origin, now).await.map_err(plain)?;
-
         let user = self.find(&identifier).await.map_err(|error| plain(error.into()))?;
+        let device = self.known_device(attempt.device_token, user.as_ref(), now).await;
+        if device.is_none() {
+            self.limit_account(&identifier, now).await.map_err(plain)?;
+        }
+
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
         // A locked account's password is checked too, for the time it takes; the verdict is then not looked at.
         let verified = self
@@ -113,15 +137,16 @@ impl Accounts {
             .await
             .map_err(|e| plain(Failure::from(e).into()))?;
 
+        let lockout = &self.settings.lockout;
         let wrong = match &user {
-            Some(user) if user.is_locked(now) => Some(Wrong::Locked),
+            Some(user) if lock::keeps_out(user, device.is_some(), lockout, now) => Some(Wrong::Locked),
             Some(user) if user.password_hash.is_some() && verified.matches => None,
             Some(_) => Some(Wrong::Password),
             None => Some(Wrong::Unknown),
         };
         let (Some(user), None) = (&user, wrong) else {
             let wrong = wrong.unwrap_or(Wrong::Unknown);
-            self.record_failure(user.as_ref(), wrong, origin, now)
+            self.record_failure(user.as_ref(), device, wrong, origin, now)
                 .await
                 .map_err(|error| plain(error.into()))?;
             return Err((LoginError::BadCredentials, Some(wrong)));
@@ -132,38 +157,38 @@ impl Accounts {
         } else {
             None
         };
-        let opened = self
-            .open(user, attempt.device_name, new_hash.as_deref(), origin, now)
+        let admitted = self
+            .admit(user, attempt.device_name, device, new_hash, origin, now)
             .await
             .map_err(plain)?;
-        opened.ok_or((LoginError::BadCredentials, Some(Wrong::Password)))
+        admitted.ok_or((LoginError::BadCredentials, Some(Wrong::Password)))
     }
 
     /// Both windows count every attempt, right or wrong: counting only wrong ones would need the verdict first, and the
     /// verdict is what costs a third of a second.
-    async fn limit_login(
+    pub(super) async fn limit_address(&self, origin: &Origin, now: OffsetDateTime) -> Result<(), LoginError> {
+        let limit = &self.settings.login_limit;
+        let Some(address) = origin.address else { return Ok(()) };
+        let key = address_key(address);
+        self.take_login("login_address", &key, limit.per_address, limit.window, now)
+            .await
+    }
+
+    async fn limit_account(&self, identifier: &Identifier, now: OffsetDateTime) -> Result<(), LoginError> {
+        let limit = &self.settings.login_limit;
+        self.take_login("login_account", identifier.text(), limit.per_account, limit.window, now)
+            .await
+    }
+
+    async fn take_login(
         &self,
-        identifier: &Identifier,
-        origin: &Origin,
+        policy: &'static str,
+        key: &str,
+        limit: u32,
+        window: Duration,
         now: OffsetDateTime,
     ) -> Result<(), LoginError> {
-        let limit = &self.settings.login_limit;
-        if let Some(address) = origin.address {
-            let key = address_key(address);
-            let taken = self
-                .limiter
-                .take("login_address", &key, limit.per_address, limit.window, now)
-                .await;
-            if !taken.allowed {
-                return Err(LoginError::RateLimited {
-                    retry_after: taken.retry_after,
-                });
-            }
-        }
-        let taken = self
-            .limiter
-            .take("login_account", identifier.text(), limit.per_account, limit.window, now)
-            .await;
+        let taken = self.limiter.take(policy, key, limit, window, now).await;
         if taken.allowed {
             Ok(())
         } else {
@@ -186,33 +211,58 @@ impl Accounts {
     }
 
     /// Writes a failure down, and locks the account when it was one too many. For an unknown account the same
-    /// statements run and touch nothing, so that they take the same time.
+    /// statements run and touch nothing, so that they take the same time; for a known device, too, whose failures its own
+    /// allowance counts.
     async fn record_failure(
         &self,
         user: Option<&User>,
+        device: Option<Uuid>,
         wrong: Wrong,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let user_id = user.map(|user| user.id);
+        let counted = user_id.filter(|_| device.is_none());
         let tx = self.postgres.transaction("login_failed").await?;
-        let counted =
-            users::record_failed_login(&tx, user_id.unwrap_or(Uuid::nil()), &self.settings.lockout.store(), now)
-                .await?;
+        let failures = self.count_failure(&tx, counted, now).await?;
         Happening::to(user_id, Event::LoginFailed, origin)
             .failed()
             .with("reason", wrong.word())
+            .with("known_device", device.is_some())
             .insert(&tx, &self.metrics, now)
             .await?;
-        if let Some(counted) = counted.filter(|counted| counted.locked_now) {
-            let until = counted.locked_until.map(OffsetDateTime::unix_timestamp);
-            Happening::to(user_id, Event::AccountLocked, origin)
-                .with("failures", counted.failures)
-                .with("locked_until", until)
-                .insert(&tx, &self.metrics, now)
-                .await?;
-        }
+        self.note_lock(&tx, counted, failures, origin, now).await?;
         tx.commit().await
+    }
+
+    /// Counts one wrong password or second factor.
+    pub(super) async fn count_failure(
+        &self,
+        tx: &Transaction,
+        user_id: Option<Uuid>,
+        now: OffsetDateTime,
+    ) -> Result<Option<FailedLogin>, StoreError> {
+        users::record_failed_login(tx, user_id.unwrap_or(Uuid::nil()), &self.settings.lockout.store(), now).await
+    }
+
+    /// Writes down that a failure locked the account, if it did.
+    pub(super) async fn note_lock(
+        &self,
+        tx: &Transaction,
+        user_id: Option<Uuid>,
+        counted: Option<FailedLogin>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let Some(counted) = counted.filter(|counted| counted.locked_now) else {
+            return Ok(());
+        };
+        let until = counted.locked_until.map(OffsetDateTime::unix_timestamp);
+        Happening::to(user_id, Event::AccountLocked, origin)
+            .with("failures", counted.failures)
+            .with("locked_until", until)
+            .insert(tx, &self.metrics, now)
+            .await
     }
 
     /// A hash with today's cost. Not worth failing a login for: the next one tries again.
@@ -224,90 +274,69 @@ impl Accounts {
             .ok()
     }
 
-    /// Opens a session for a user whose password was right a moment ago; `None` when it no longer is.
-    async fn open(
+    /// What follows for a user whose password was right a moment ago; `None` when it no longer is.
+    async fn admit(
         &self,
         seen: &User,
         device_name: Option<&str>,
-        new_hash: Option<&str>,
+        device: Option<Uuid>,
+        new_hash: Option<String>,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<Option<Pair>, LoginError> {
+    ) -> Result<Option<Login>, LoginError> {
         let tx = self.postgres.transaction("login").await?;
         // Again, under the lock: the password may have been changed, the account locked or deleted, while we hashed.
         let user = users::find_for_update(&tx, seen.id).await?;
-        let same =
-            |user: &User| user.deleted_at.is_none() && !user.is_locked(now) && user.password_hash == seen.password_hash;
-        let Some(user) = user.filter(same) else { return Ok(None) };
+        let same = |user: &User| {
+            user.deleted_at.is_none()
+                && !lock::keeps_out(user, device.is_some(), &self.settings.lockout, now)
+                && user.password_hash == seen.password_hash
+        };
+        let Some(mut user) = user.filter(same) else {
+            return Ok(None);
+        };
 
         if let (Some(old), Some(new)) = (&user.password_hash, new_hash) {
-            users::rehash_password(&tx, user.id, old, new).await?;
+            users::rehash_password(&tx, user.id, old, &new).await?;
             Happening::by(user.id, Event::PasswordRehashed, origin)
                 .insert(&tx, &self.metrics, now)
                 .await?;
             self.metrics.password_rehash.inc();
+            user.password_hash = Some(new);
         }
-        users::record_login(&tx, user.id, now).await?;
-        let (row, refresh) = self.first_row(&user, device_name, origin, now);
-        refresh_tokens::insert(&tx, &row).await?;
-        let pair = self.pair(&user, &row, &refresh, now).map_err(Failure::from)?;
-        self.note_login(&tx, &row, origin, now).await?;
-        tx.commit().await?;
-        self.count_issued("password");
-        Ok(Some(pair))
-    }
-
-    async fn note_login(
-        &self,
-        tx: &Transaction,
-        row: &RefreshToken,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        Happening::by(row.user_id, Event::LoginSucceeded, origin)
-            .session(row.session_id)
-            .with("method", "password")
-            .insert(tx, &self.metrics, now)
-            .await
-    }
-
-    fn first_row(
-        &self,
-        user: &User,
-        device_name: Option<&str>,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> (RefreshToken, Secret) {
-        let settings = &self.settings.refresh_token;
-        let refresh = tokens::refresh();
-        let session_expires_at = now + settings.session_max;
-        let row = RefreshToken {
-            id: id::new(now),
-            token_hash: tokens::refresh_hash(refresh.expose()).expect("a token just made has the form of one"),
-            user_id: user.id,
-            session_id: Uuid::new_v4(),
-            parent_id: None,
-            session_started_at: now,
-            session_expires_at,
-            auth_time: now,
-            amr: vec!["pwd".to_owned()],
-            device_name: device_name.map(str::to_owned),
-            user_agent: origin.user_agent(),
-            address: origin.address,
-            created_at: now,
-            expires_at: session_expires_at.min(now + settings.ttl),
-            used_at: None,
-            revoked_at: None,
-            revoked_reason: None,
-            metadata: serde_json::Map::new(),
+        if let Some((error, reason)) = self.refusal(&user) {
+            Happening::to(Some(user.id), Event::LoginFailed, origin)
+                .failed()
+                .with("reason", reason)
+                .insert(&tx, &self.metrics, now)
+                .await?;
+            tx.commit().await?;
+            return Err(error);
+        }
+        if let Some(methods) = self.methods(&tx, &user).await? {
+            tx.commit().await?;
+            let challenge = self.challenge(&user, methods, device_name, device, now);
+            return Ok(Some(Login::SecondFactor(challenge)));
+        }
+        let opening = Opening {
+            device_name,
+            device,
+            amr: &["pwd"],
+            second_factor: None,
         };
-        (row, refresh)
+        let signed_in = self.open_session(tx, &user, opening, origin, now).await?;
+        Ok(Some(Login::SignedIn(signed_in)))
     }
 
-    pub(super) fn count_issued(&self, grant: &str) {
-        for kind in ["access", "refresh"] {
-            self.metrics.tokens_issued.with_label_values(&[kind, grant]).inc();
+    /// What keeps somebody out who knows the password, and the word for it in the audit log. Only they are told.
+    pub(super) fn refusal(&self, user: &User) -> Option<(LoginError, &'static str)> {
+        if user.password_reset_required_at.is_some() {
+            return Some((LoginError::PasswordResetRequired, "password_reset_required"));
         }
+        if self.settings.email.verification == Verification::Required && user.email_verified_at.is_none() {
+            return Some((LoginError::EmailUnverified, "email_unverified"));
+        }
+        None
     }
 }
 

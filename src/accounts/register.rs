@@ -1,30 +1,30 @@
 //! Registration: somebody makes an account for themselves.
 //!
 //! The answer is the same whether the address was free or taken, and it takes as long: who registers with another's
-//! address learns nothing of whether they have an account.
+//! address learns nothing of whether they have an account. Its owner learns by mail that somebody tried.
+//!
+//! Whoever was invited proved the address with the link; everybody else is mailed a code. When Redis, which keeps codes, is
+//! away, there is an account all the same, and the person asks for a code later.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
+use super::codes::{self, Purpose};
+use super::letters;
 use super::limits::{RateLimited, Window};
 use super::names::{self, NameError};
 use super::origin::Happening;
 use super::password::Weakness;
-use super::password::rules::{self, Person};
+use super::password::rules::Person;
 use super::profile::{self, ProfileError};
 use super::settings::RegistrationMode;
-use super::{Accounts, Failure, Letter, Origin, Recipient};
+use super::{Accounts, Failure, Invitation, Letter, Origin, Recipient};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::users::{self, NewUser};
-use crate::store::{StoreError, id};
-
-/// Letters to the owner of an address about those who try to register with it, in a window.
-const LETTERS: u32 = 3;
-/// That window.
-const LETTERS_WINDOW: Duration = Duration::from_secs(3600);
+use crate::store::{StoreError, id, invitations};
 
 /// What somebody who registers sends.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,8 @@ pub struct Registration<'a> {
     pub password: &'a Secret,
     /// What the person says of themselves.
     pub profile: &'a Map<String, Value>,
+    /// The token of an invitation.
+    pub invitation: Option<&'a Secret>,
 }
 
 /// Why there is no account. That the address is taken is not among the reasons.
@@ -45,6 +47,12 @@ pub enum RegistrationError {
     /// Operators create accounts here.
     #[error("registration is closed")]
     Closed,
+    /// Only those who were invited register here.
+    #[error("registration needs an invitation")]
+    NotInvited,
+    /// The invitation was used, has expired, was taken back, is for another address, or never was.
+    #[error("this invitation is not valid for this address")]
+    InvitationInvalid,
     /// The mail domain is not one that may register.
     #[error("this mail domain may not register here")]
     DomainNotAllowed,
@@ -117,28 +125,37 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<bool, RegistrationError> {
-        if self.settings.registration.mode == RegistrationMode::Closed {
-            return Err(RegistrationError::Closed);
+        match (self.settings.registration.mode, wanted.invitation) {
+            (RegistrationMode::Closed, _) => return Err(RegistrationError::Closed),
+            (RegistrationMode::Invitation, None) => return Err(RegistrationError::NotInvited),
+            _ => {}
         }
         let email = names::email(wanted.email).map_err(RegistrationError::Email)?;
         // By the address that is to be registered too: a crowd of strangers must not fill its owner's mailbox.
         self.limit(Window::Registration, origin.address, Some(&email), now)
             .await?;
+        let invitation = match wanted.invitation {
+            Some(token) => Some(
+                self.invitation_for(&email, token, now)
+                    .await?
+                    .ok_or(RegistrationError::InvitationInvalid)?,
+            ),
+            None => None,
+        };
+        // Whoever invites decides for the domain, too.
+        if invitation.is_none() && !self.may_register(&email) {
+            return Err(RegistrationError::DomainNotAllowed);
+        }
         let username = wanted
             .username
             .map(names::username)
             .transpose()
             .map_err(RegistrationError::Username)?;
-        let domain = email.rsplit('@').next().unwrap_or_default();
-        let domains = &self.settings.registration.domains;
-        if !domains.is_empty() && !domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain)) {
-            return Err(RegistrationError::DomainNotAllowed);
-        }
         let person = Person {
             email: &email,
             username: username.as_deref(),
         };
-        rules::check(wanted.password.expose(), person, self.settings.password.min_length)
+        self.judge_password(wanted.password, person)
             .map_err(RegistrationError::Password)?;
         profile::check_own(wanted.profile, &self.settings.access_token.profile_claims)?;
 
@@ -155,67 +172,82 @@ impl Accounts {
             email: &email,
             username: username.as_deref(),
             password_hash: Some(&hash),
-            roles: &[],
+            roles: invitation.as_ref().map_or(&[], |invitation| &invitation.roles),
             permissions: &[],
             profile: wanted.profile,
-            email_verified_at: None,
+            email_verified_at: invitation.as_ref().map(|_| now),
         };
-        self.insert_or_pretend(&user, origin, now).await
+        self.insert_or_pretend(&user, invitation.as_ref(), origin, now).await
     }
 
-    /// `false`: the address is taken, which only the audit log learns.
+    /// Whether accounts may have addresses of this domain.
+    pub(super) fn may_register(&self, email: &str) -> bool {
+        let domain = email.rsplit('@').next().unwrap_or_default();
+        let domains = &self.settings.registration.domains;
+        domains.is_empty() || domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
+    }
+
+    /// `false`: the address is taken, which only its owner and the audit log learn. Either way one account is looked for, one
+    /// code made, one event and one letter written.
     async fn insert_or_pretend(
         &self,
         user: &NewUser<'_>,
+        invitation: Option<&Invitation>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<bool, RegistrationError> {
-        // A stranger who registers with one address again and again must not fill a mailbox. Asked whether or not the
-        // address is taken: what only one of the two costs would tell them apart.
-        let key = user.email.to_lowercase();
-        let letters = self
-            .limiter
-            .take("registration_letter", &key, LETTERS, LETTERS_WINDOW, now)
-            .await;
-        let may_write = letters.allowed;
+        let welcome = match invitation {
+            Some(_) => None,
+            None => self.verification_letter(user).await,
+        };
         let tx = self.postgres.transaction("register").await?;
-        match users::create(&tx, user, now).await {
-            Ok(created) => {
-                Happening::by(created.id, Event::UserRegistered, origin)
-                    .insert(&tx, &self.metrics, now)
-                    .await?;
-                tx.commit().await?;
-                Ok(true)
+        let created = users::register(&tx, user, now).await.map_err(|error| {
+            if error.is_constraint(users::USERNAME_IS_TAKEN) {
+                RegistrationError::UsernameTaken
+            } else {
+                error.into()
             }
-            Err(error) if error.is_constraint(users::USERNAME_IS_TAKEN) => Err(RegistrationError::UsernameTaken),
-            Err(error) if error.is_constraint(users::EMAIL_IS_TAKEN) => {
-                tx.rollback().await?;
-                self.tell_owner(user.email, may_write, origin, now).await?;
-                Ok(false)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// The owner of an address that is taken learns by mail that somebody tried; who tried learns nothing.
-    async fn tell_owner(
-        &self,
-        email: &str,
-        may_write: bool,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        let tx = self.postgres.transaction("register_taken").await?;
-        let owner = users::find_by_email(&tx, email).await?;
-        Happening::to(owner.as_ref().map(|owner| owner.id), Event::UserRegistered, origin)
-            .failed()
-            .with("reason", "email_taken")
+        })?;
+        // Found in either case: the one who was just made, or the owner.
+        let owner = users::find_by_email(&tx, user.email).await?;
+        let owner_id = owner.as_ref().map(|owner| owner.id);
+        let registered = Happening {
+            actor_id: created.as_ref().map(|user| user.id),
+            ..Happening::to(owner_id, Event::UserRegistered, origin)
+        };
+        let registered = match invitation {
+            Some(invitation) => registered.with("invitation_id", invitation.id.to_string()),
+            None => registered,
+        };
+        letters::unless(created.is_some(), "email_taken", registered)
             .insert(&tx, &self.metrics, now)
             .await?;
-        if let Some(owner) = owner.filter(|_| may_write) {
-            self.mail(&tx, Recipient::of(&owner), Letter::RegistrationAttempted, None, now)
-                .await?;
+        let (letter, life) = match (&created, welcome) {
+            (Some(_), welcome) => (welcome, Some(codes::LIFE)),
+            (None, _) => (Some(Letter::RegistrationAttempted), None),
+        };
+        if let (Some(owner), Some(letter)) = (&owner, letter) {
+            self.mail(&tx, Recipient::of(owner), letter, life, now).await?;
         }
-        tx.commit().await
+        if let (Some(_), Some(invitation)) = (&created, invitation) {
+            // Of two who come with it at once, one finds it used, and makes no account.
+            if !invitations::spend(&tx, invitation.id, now).await? {
+                return Err(RegistrationError::InvitationInvalid);
+            }
+            invitations::revoke_of_email(&tx, user.email, now).await?;
+        }
+        tx.commit().await?;
+        Ok(created.is_some())
+    }
+
+    /// The letter with a code; none when Redis cannot keep the code: then the person asks again.
+    async fn verification_letter(&self, user: &NewUser<'_>) -> Option<Letter> {
+        let code = self.new_code(Purpose::EmailVerification, user.id, user.email).await;
+        let code = code
+            .inspect_err(|error| tracing::warn!(%error, "somebody registers and is mailed no code"))
+            .ok()?;
+        Some(Letter::EmailVerification {
+            code: code.expose().to_owned(),
+        })
     }
 }

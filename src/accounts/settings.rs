@@ -1,12 +1,14 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
 mod clients;
+mod letters;
 mod limits;
 mod paths;
 
 use std::time::Duration;
 
 pub use self::clients::Client;
+pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
 use super::mail::settings::Mail;
@@ -32,6 +34,10 @@ pub struct Settings {
     pub signing: Signing,
     /// `auth.registration`.
     pub registration: Registration,
+    /// `auth.email`.
+    pub email: Email,
+    /// `auth.password_reset`.
+    pub password_reset: PasswordReset,
     /// `auth.password`.
     pub password: Password,
     /// `auth.lockout`.
@@ -46,6 +52,8 @@ pub struct Settings {
     pub clients: Vec<Client>,
     /// `auth.mail`; without it no letter is sent.
     pub mail: Option<Mail>,
+    /// `auth.mfa`.
+    pub mfa: Mfa,
 }
 
 /// `auth.access_token`.
@@ -106,6 +114,8 @@ pub struct Registration {
     pub mode: RegistrationMode,
     /// Mail domains that may; empty means any.
     pub domains: Vec<String>,
+    /// `auth.registration.invitation`.
+    pub invitation: Invitation,
 }
 
 /// `auth.registration.mode`.
@@ -113,6 +123,8 @@ pub struct Registration {
 pub enum RegistrationMode {
     /// Anyone.
     Open,
+    /// Whoever holds an invitation.
+    Invitation,
     /// Nobody; operators create accounts.
     #[default]
     Closed,
@@ -156,6 +168,16 @@ pub struct LoginLimit {
     /// The window of both.
     pub window: Duration,
 }
+
+/// `auth.mfa`.
+#[derive(Clone, Debug)]
+pub struct Mfa {
+    /// What an authenticator calls this service.
+    pub issuer: String,
+}
+
+/// Characters of `auth.mfa.issuer`: a QR code holds it twice, with every character escaped.
+pub const MFA_ISSUER_MAX: usize = 40;
 
 impl Default for AccessToken {
     fn default() -> Self {

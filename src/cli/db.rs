@@ -67,7 +67,13 @@ pub async fn run(
             output::rows(
                 out,
                 args.output,
-                &["refresh_tokens", "reset_tokens", "audit_logs", "signing_keys"],
+                &[
+                    "refresh_tokens",
+                    "reset_tokens",
+                    "invitations",
+                    "audit_logs",
+                    "signing_keys",
+                ],
                 &[removed],
             )?;
         }

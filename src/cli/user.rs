@@ -1,5 +1,7 @@
 //! `sidegate user`: accounts.
 
+mod invitations;
+
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -64,6 +66,11 @@ pub enum Command {
         /// Whose.
         user: String,
     },
+    /// Remove every second factor of somebody who lost theirs; they are written.
+    ResetMfa {
+        /// Whose.
+        user: String,
+    },
     /// Lock an account until it is unlocked, and end its sessions.
     Lock {
         /// Whose.
@@ -98,6 +105,28 @@ pub enum Command {
         /// A permission to take away; may be repeated.
         #[arg(long = "without-permission", value_name = "PERMISSION")]
         without_permissions: Vec<String>,
+    },
+    /// Invite somebody to make an account; where no mail is sent, the token is printed.
+    Invite {
+        /// The address, the only one that can use it.
+        email: String,
+        /// A role that comes with the account; may be repeated.
+        #[arg(long = "role")]
+        roles: Vec<String>,
+    },
+    /// List the invitations that were not used yet.
+    Invitations {
+        /// Only those after this id, which is the last of the page before.
+        #[arg(long, value_name = "ID")]
+        after: Option<Uuid>,
+        /// At most so many.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Take an invitation back.
+    Uninvite {
+        /// Which.
+        id: Uuid,
     },
     /// End all sessions of an account.
     RevokeSessions {
@@ -149,7 +178,23 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             let columns = &["id", "email", "username", "roles", "locked_until", "last_login_at"];
             Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
         }
-        Command::Show { user } => Ok(Answer::One(shown(&accounts.lookup(&user).await?))),
+        Command::Show { user } => {
+            let user = accounts.lookup(&user).await?;
+            let mut all = shown(&user);
+            let factors = accounts.second_factors(&user).await?;
+            all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
+            Ok(Answer::One(all))
+        }
+        Command::ResetMfa { user } => {
+            let user = accounts.lookup(&user).await?;
+            let had = accounts.reset_mfa(&user, clock::now()).await?;
+            let outcome = if had {
+                "has no second factor any more"
+            } else {
+                "had no second factor"
+            };
+            Ok(Answer::Done(format!("{} {outcome}", user.email)))
+        }
         Command::Lock { user } => {
             let user = accounts.lookup(&user).await?;
             accounts.lock(&user, None, clock::now()).await?;
@@ -184,6 +229,9 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             };
             Ok(Answer::One(shown(&accounts.grant(&user, &grant, clock::now()).await?)))
         }
+        Command::Invite { email, roles } => invitations::invite(accounts, &email, &roles).await,
+        Command::Invitations { after, limit } => invitations::list(accounts, after, limit).await,
+        Command::Uninvite { id } => invitations::revoke(accounts, id).await,
         Command::RevokeSessions { user } => {
             let user = accounts.lookup(&user).await?;
             let ended = accounts.revoke_sessions(&user, clock::now()).await?;

@@ -4,18 +4,10 @@
 use super::path::{KeyPath, Segment};
 
 /// Keys, with `*` for any name or list position.
-const KEYS: &[&str] = &[
-    "server.tls",
-    "auth.email",
-    "auth.registration.invitation",
-    "observability.tracing",
-];
+const KEYS: &[&str] = &["server.tls", "observability.tracing"];
 
 /// Values of keys that exist.
-const VALUES: &[(&str, &str)] = &[
-    ("auth.registration.mode", "invitation"),
-    ("auth.password.hash", "argon2id"),
-];
+const VALUES: &[(&str, &str)] = &[("auth.password.hash", "argon2id")];
 
 const MESSAGE: &str = "not available in this version";
 

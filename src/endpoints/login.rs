@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::{Deserialize, Serialize};
 
 use super::body::Body;
 use super::problem::Code;
-use super::{Caller, Problem, Services};
-use crate::accounts::{Attempt, LoginError, Pair};
+use super::{Caller, Problem, Services, device_cookie};
+use crate::accounts::{Attempt, Challenge, Login, LoginError, Method, Pair, SignedIn};
 use crate::secret::Secret;
 
 /// A device's name is for its owner's eyes, in a list.
@@ -25,21 +27,69 @@ pub(super) struct SignIn {
     #[serde(default)]
     username: Option<String>,
     password: String,
+    /// What the person calls the device, for the list of sessions.
     #[serde(default)]
     device_name: Option<String>,
+    /// What the last sign-in on this device was answered with. A browser sends it as a cookie.
+    #[serde(default)]
+    device_token: Option<String>,
+}
+
+/// What a right password is answered with.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[schema(examples(
+    json!({"access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600,
+    "refresh_token": "sgr_mmRvZbKMVYXtcXZT2kAQUCJPNUuRuYv3fyDZ1Wn3m1s", "refresh_expires_in": 2_592_000,
+    "session_id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_token": "sgd_AZgPDnpccACAAF8rfB2eOg"}),
+    json!({"mfa_required": true, "mfa_token": "sgm_AfSU8mJbQ0", "methods": ["totp", "recovery_code"], "expires_in": 300})
+))]
+pub(super) enum LoginAnswer {
+    /// Signed in.
+    SignedIn(SignedInAnswer),
+    /// A second factor is asked for.
+    MfaRequired(MfaRequired),
+}
+
+/// A new session.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600,
+    "refresh_token": "sgr_mmRvZbKMVYXtcXZT2kAQUCJPNUuRuYv3fyDZ1Wn3m1s", "refresh_expires_in": 2_592_000,
+    "session_id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_token": "sgd_AZgPDnpccACAAF8rfB2eOg"}))]
+pub(super) struct SignedInAnswer {
+    #[serde(flatten)]
+    pair: Pair,
+    /// To be sent with the next sign-in on this device: then others who try cannot lock it out.
+    device_token: String,
+}
+
+/// The question for a second factor, answered at `/login/mfa`.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct MfaRequired {
+    /// Always true.
+    mfa_required: bool,
+    /// Goes with the second factor; good for nothing else.
+    mfa_token: String,
+    /// What may be sent with it.
+    methods: Vec<Method>,
+    /// The token's life in seconds.
+    expires_in: u64,
 }
 
 /// Sign in
 ///
-/// With an address or a username, and a password.
+/// With an address or a username, and a password. An account with a second factor is answered with `mfa_required` and an
+/// `mfa_token` in the place of tokens.
 #[utoipa::path(
     post,
     path = "/login",
     tag = "sessions",
     request_body(content = SignIn, example = json!({"email": "alice@example.com", "password": "quarrel-lantern-71-osprey"})),
     responses(
-        (status = 200, description = "Signed in.", body = Pair),
+        (status = 200, description = "Signed in, or asked for a second factor.", body = LoginAnswer,
+            headers(("set-cookie" = Option<String>, description = "`sidegate_device`: the device token, once signed in"))),
         (status = 401, description = "`bad_credentials`"),
+        (status = 403, description = "The password is right: `email_unverified`, `password_reset_required`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
     )
@@ -47,8 +97,9 @@ pub(super) struct SignIn {
 pub(super) async fn login(
     State(services): State<Arc<Services>>,
     caller: Caller,
+    headers: HeaderMap,
     Body(body): Body<SignIn>,
-) -> Result<Json<Pair>, Problem> {
+) -> Result<Response, Problem> {
     let device_name = body
         .device_name
         .as_deref()
@@ -67,24 +118,68 @@ pub(super) async fn login(
         ));
     };
     let password = Secret::new(body.password);
+    let device_token = body
+        .device_token
+        .map(Secret::new)
+        .or_else(|| device_cookie::read(&headers));
     let attempt = Attempt {
         login,
         password: &password,
         device_name,
+        device_token: device_token.as_ref(),
     };
-    let pair = services
+    let led_to = services
         .accounts
         .login(attempt, &caller.origin(), caller.received_at)
         .await?;
-    Ok(Json(pair))
+    Ok(match led_to {
+        Login::SignedIn(signed_in) => self::signed_in(signed_in, &services, &caller),
+        Login::SecondFactor(challenge) => Json(LoginAnswer::MfaRequired(challenge.into())).into_response(),
+    })
+}
+
+/// The answer with tokens, after one step or two.
+pub(super) fn signed_in(signed_in: SignedIn, services: &Services, caller: &Caller) -> Response {
+    let cookie = device_cookie::field(&signed_in.device_token, &services.accounts.settings, caller);
+    let answer = SignedInAnswer {
+        pair: signed_in.pair,
+        device_token: signed_in.device_token.expose().to_owned(),
+    };
+    (cookie, Json(LoginAnswer::SignedIn(answer))).into_response()
+}
+
+impl From<Challenge> for MfaRequired {
+    fn from(challenge: Challenge) -> Self {
+        Self {
+            mfa_required: true,
+            mfa_token: challenge.mfa_token.expose().to_owned(),
+            methods: challenge.methods,
+            expires_in: challenge.expires_in.as_secs(),
+        }
+    }
 }
 
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::BadCredentials => Self::new(Code::BadCredentials),
+            LoginError::EmailUnverified => Self::new(Code::EmailUnverified),
+            LoginError::PasswordResetRequired => Self::new(Code::PasswordResetRequired),
             LoginError::RateLimited { retry_after } => Self::rate_limited(retry_after),
             LoginError::Failure(failure) => failure.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    #[test]
+    fn the_answer_is_described_as_one_of_two() {
+        let described = serde_json::to_value(LoginAnswer::schema()).unwrap();
+        assert_eq!(described["oneOf"].as_array().map(Vec::len), Some(2), "{described}");
     }
 }

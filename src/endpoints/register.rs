@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::accepted::{Accepted, accepted};
 use super::body::Body;
 use super::me::{profile_problem, username_taken};
 use super::problem::Code;
@@ -25,19 +26,15 @@ pub(super) struct Register {
     password: String,
     #[serde(default)]
     profile: Map<String, Value>,
-}
-
-/// The same for a free address and a taken one; whoever owns it can sign in.
-#[derive(Serialize, utoipa::ToSchema)]
-#[schema(example = json!({"status": "accepted"}))]
-pub(super) struct Accepted {
-    /// Always `accepted`.
-    status: &'static str,
+    /// What the link in an invitation carries. It is good for the address that was invited.
+    #[serde(default)]
+    invitation: Option<String>,
 }
 
 /// Create an account
 ///
-/// The answer is the same whether the address was free or taken.
+/// The answer is the same whether the address was free or taken; its owner is mailed. A free address is mailed a code that confirms
+/// it, unless the account is made with an invitation: its link was mailed there.
 #[utoipa::path(
     post,
     path = "/register",
@@ -47,7 +44,7 @@ pub(super) struct Accepted {
     })),
     responses(
         (status = 202, description = "Accepted.", body = Accepted),
-        (status = 403, description = "`registration_closed`"),
+        (status = 403, description = "`registration_closed`, `invitation_required`, `invitation_invalid`"),
         (status = 409, description = "`username_taken`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -59,23 +56,27 @@ pub(super) async fn register(
     Body(body): Body<Register>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let password = Secret::new(body.password);
+    let invitation = body.invitation.map(Secret::new);
     let wanted = Registration {
         email: &body.email,
         username: body.username.as_deref(),
         password: &password,
         profile: &body.profile,
+        invitation: invitation.as_ref(),
     };
     services
         .accounts
         .register(wanted, &caller.origin(), caller.received_at)
         .await?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })))
+    Ok(accepted())
 }
 
 impl From<RegistrationError> for Problem {
     fn from(error: RegistrationError) -> Self {
         match error {
             RegistrationError::Closed => Self::new(Code::RegistrationClosed),
+            RegistrationError::NotInvited => Self::new(Code::InvitationRequired),
+            RegistrationError::InvitationInvalid => Self::new(Code::InvitationInvalid),
             RegistrationError::DomainNotAllowed => Self::field("email", "domain_not_allowed", &error),
             RegistrationError::Email(_) => Self::field("email", "email_invalid", &error),
             RegistrationError::Username(_) => Self::field("username", "username_invalid", &error),

@@ -12,7 +12,7 @@ const BATCH: i64 = 1_000;
 /// What is old enough to go.
 #[derive(Debug, Clone, Copy)]
 pub struct Before {
-    /// Refresh and reset tokens that expired, and letters that failed, before this.
+    /// Refresh and reset tokens and invitations that expired, and letters that failed, before this.
     pub tokens: OffsetDateTime,
     /// Events before this.
     pub audit: OffsetDateTime,
@@ -29,6 +29,8 @@ pub struct Removed {
     pub reset_tokens: u64,
     /// Letters that failed.
     pub letters: u64,
+    /// Invitations.
+    pub invitations: u64,
     /// Events.
     pub audit_logs: u64,
     /// Keys.
@@ -48,6 +50,9 @@ pub async fn run(postgres: &Postgres, before: Before) -> Result<Option<Removed>,
             .await?
             .unwrap_or_default(),
         letters: remove(postgres, &sql::CLEANUP_MAIL_QUEUE, before.tokens)
+            .await?
+            .unwrap_or_default(),
+        invitations: remove(postgres, &sql::CLEANUP_INVITATIONS, before.tokens)
             .await?
             .unwrap_or_default(),
         audit_logs: remove(postgres, &sql::CLEANUP_AUDIT_LOGS, before.audit)

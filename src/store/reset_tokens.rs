@@ -35,7 +35,7 @@ impl FromRecord for ResetToken {
     }
 }
 
-/// Adds a token, of which only the SHA-256 is kept.
+/// Adds a token, of which only the SHA-256 is kept. For a user who is not there it does nothing.
 pub async fn insert(db: &impl Executor, token: &ResetToken, token_hash: &[u8; 32]) -> Result<(), StoreError> {
     db.execute(
         &sql::PASSWORD_RESET_TOKEN_INSERT,
@@ -50,6 +50,16 @@ pub async fn insert(db: &impl Executor, token: &ResetToken, token_hash: &[u8; 32
     )
     .await
     .map(drop)
+}
+
+/// Finds a token that may still be used.
+pub async fn find(
+    db: &impl Executor,
+    token_hash: &[u8; 32],
+    now: OffsetDateTime,
+) -> Result<Option<ResetToken>, StoreError> {
+    db.optional(&sql::PASSWORD_RESET_TOKEN_FIND, &[&token_hash.as_slice(), &now])
+        .await
 }
 
 /// Finds a token that may still be used, and holds it and its user until the transaction ends.

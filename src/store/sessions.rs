@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use time::OffsetDateTime;
+use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::postgres::{Executor, FromRecord, Record, Transaction};
@@ -104,6 +105,43 @@ struct Id(Uuid);
 impl FromRecord for Id {
     fn from_record(record: &Record) -> Result<Self, StoreError> {
         record.get("session_id").map(Self)
+    }
+}
+
+/// Notes how and when the person of an open session last proved who they are; `false` when it is not open. The caller
+/// holds the user's row.
+pub async fn set_proof(
+    tx: &Transaction,
+    session_id: Uuid,
+    user_id: Uuid,
+    amr: &[String],
+    auth_time: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    tx.touched(
+        &sql::SESSION_SET_PROOF,
+        &[&session_id, &user_id, &Json(amr), &auth_time],
+    )
+    .await
+}
+
+/// Whether any session of a user, open or over, came from this network with this client.
+pub async fn is_from_known_device(
+    db: &impl Executor,
+    user_id: Uuid,
+    user_agent: Option<&str>,
+    address: Option<IpAddr>,
+) -> Result<bool, StoreError> {
+    let known: Known = db
+        .one(&sql::SESSION_IS_FROM_KNOWN_DEVICE, &[&user_id, &user_agent, &address])
+        .await?;
+    Ok(known.0)
+}
+
+struct Known(bool);
+
+impl FromRecord for Known {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        record.get("known").map(Self)
     }
 }
 

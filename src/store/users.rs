@@ -139,6 +139,25 @@ pub async fn create(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime)
     .await
 }
 
+/// Creates the account of somebody who registers; `None` when the address is taken, [`USERNAME_IS_TAKEN`] when the name is.
+/// Permissions are not among what one registers with.
+pub async fn register(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime) -> Result<Option<User>, StoreError> {
+    db.optional(
+        &sql::USER_REGISTER,
+        &[
+            &user.id,
+            &user.email,
+            &user.username,
+            &user.password_hash,
+            &Json(user.roles),
+            &Json(user.profile),
+            &user.email_verified_at,
+            &now,
+        ],
+    )
+    .await
+}
+
 /// Finds an account by its id, also a deleted one.
 pub async fn find(db: &impl Executor, id: Uuid) -> Result<Option<User>, StoreError> {
     db.optional(&sql::USER_FIND, &[&id]).await
@@ -218,6 +237,20 @@ pub async fn record_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> 
     db.touched(&sql::USER_RECORD_LOGIN, &[&id, &now]).await
 }
 
+/// Notes a successful login without forgiving the failures before it.
+pub async fn note_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_NOTE_LOGIN, &[&id, &now]).await
+}
+
+/// Turns codes by mail as a second factor on (since an instant) or off.
+pub async fn set_mfa_email(
+    db: &impl Executor,
+    id: Uuid,
+    enabled_at: Option<OffsetDateTime>,
+) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_SET_MFA_EMAIL, &[&id, &enabled_at]).await
+}
+
 /// Replaces what an account says of itself; `None` when there is no such account, as in all that follow.
 pub async fn set_profile(
     db: &impl Executor,
@@ -232,6 +265,24 @@ pub async fn set_profile(
 /// Sets a new password, outdates the access tokens, and lifts a lock that failures set. The caller ends the sessions.
 pub async fn set_password(db: &impl Executor, id: Uuid, hash: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
     db.touched(&sql::USER_SET_PASSWORD, &[&id, &hash, &now]).await
+}
+
+/// Sets the password that a signed-in person chose, if `verified` is still the hash. The caller ends the other sessions.
+pub async fn change_password(
+    db: &impl Executor,
+    id: Uuid,
+    verified: &str,
+    hash: &str,
+    now: OffsetDateTime,
+) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_CHANGE_PASSWORD, &[&id, &verified, &hash, &now])
+        .await
+}
+
+/// Sets the password of somebody who proved their address, outdates the access tokens, and lifts a lock that failures set. The
+/// caller ends the sessions.
+pub async fn reset_password(db: &impl Executor, id: Uuid, hash: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
+    db.touched(&sql::USER_RESET_PASSWORD, &[&id, &hash, &now]).await
 }
 
 /// Replaces the hash of an unchanged password, if `verified` is still the hash.

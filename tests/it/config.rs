@@ -208,13 +208,23 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "  audience: [app]\n",
-        "  audience: [app]\n  registration: { mode: invitation }\n",
-        "auth.registration.mode: `invitation` is not available in this version",
+        "  audience: [app]\n  registration: { invitation: { ttl: 1s } }\n",
+        "auth.registration.invitation.ttl: expected 5m to 90d, got 1s",
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  email: { verification: maybe }\n",
+        r#"auth.email.verification: expected required | optional, got "maybe""#,
+    ),
+    (
+        "  audience: [app]\n",
+        "  audience: [app]\n  password_reset: { ttl: 10d }\n",
+        "auth.password_reset.ttl: expected 1m to 1d, got 10d",
     ),
     (
         "  audience: [app]\n",
         "  audience: [app]\n  registration: { mode: opne }\n",
-        r#"auth.registration.mode: expected open | closed, got "opne""#,
+        r#"auth.registration.mode: expected open | invitation | closed, got "opne""#,
     ),
     (
         "  audience: [app]\n",

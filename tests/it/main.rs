@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod alike;
 mod api;
 mod architecture;
 mod auth;
@@ -20,13 +21,17 @@ mod corpus;
 mod crowds;
 mod dev;
 mod docs;
+mod email;
 mod explain;
 mod gate;
 mod harness;
 mod instances;
+mod invitations;
 mod mail;
+mod mfa;
 mod openapi;
 mod operator;
+mod password;
 mod protocols;
 mod redis_faults;
 mod spine;

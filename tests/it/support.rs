@@ -7,6 +7,7 @@
 //! assert_eq!(answer.upstream_saw().header_family("x-user"), [""; 0]);
 //! ```
 
+mod authenticator;
 pub mod config;
 mod database;
 mod fault_proxy;
@@ -14,6 +15,7 @@ mod http;
 mod issuer;
 mod letters;
 mod mail_server;
+pub mod mailbox;
 mod ports;
 mod redis;
 mod redis_server;
@@ -27,12 +29,13 @@ use std::sync::LazyLock;
 
 use tokio::runtime::Runtime;
 
+pub use self::authenticator::Authenticator;
 pub use self::config::{AUDIENCE, ISSUER};
 pub use self::database::Database;
 pub use self::fault_proxy::FaultProxy;
 pub use self::http::{Answer, Connection};
 pub use self::issuer::{TestIssuer, claims, encode, now};
-pub use self::letters::{Eml, queue_letter};
+pub use self::letters::{Eml, letters_in, queue_letter};
 pub use self::mail_server::{LOGIN, MailServer};
 pub use self::ports::Port;
 pub use self::redis::Redis;

@@ -159,14 +159,23 @@ pub struct Recipient {
 impl Recipient {
     /// The owner of an account, at its address.
     pub fn of(user: &User) -> Self {
+        // A name goes only to an address that is known to be theirs: else whoever registers could have us write their words
+        // to strangers.
+        let proven = user.email_verified_at.is_some();
+        let name = user.profile.get("name").and_then(|name| name.as_str());
         Self {
             user_id: Some(user.id),
             email: user.email.clone(),
-            name: user
-                .profile
-                .get("name")
-                .and_then(|name| name.as_str())
-                .map(str::to_owned),
+            name: name.filter(|_| proven).map(str::to_owned),
+        }
+    }
+
+    /// An address of which nothing is known.
+    pub fn stranger(email: &str) -> Self {
+        Self {
+            user_id: None,
+            email: email.to_owned(),
+            name: None,
         }
     }
 }

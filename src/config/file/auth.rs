@@ -1,11 +1,16 @@
 //! `auth:`
 
 mod clients;
+mod email;
 mod limits;
 pub mod mail;
+mod mfa;
+mod password_reset;
+mod registration;
 mod settle;
 
 pub use self::limits::Limits;
+pub use self::mfa::Mfa;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +19,10 @@ use super::super::text::duration::Duration;
 use super::super::text::percentage::Percentage;
 
 use super::super::text::secret::SecretSource;
+
+pub use email::Email;
+pub use password_reset::PasswordReset;
+pub use registration::Registration;
 
 /// Accounts, logins, tokens.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +48,10 @@ pub struct Auth {
     pub signing: Signing,
     /// Who may create an account.
     pub registration: Registration,
+    /// Whether addresses must be proven.
+    pub email: Email,
+    /// The link that replaces a forgotten password.
+    pub password_reset: PasswordReset,
     /// How passwords are kept.
     pub password: Password,
     /// What happens to an account after wrong passwords.
@@ -47,6 +60,8 @@ pub struct Auth {
     pub login_limit: LoginLimit,
     /// How often what is not a login may be tried, right or wrong.
     pub limits: Limits,
+    /// Second factors.
+    pub mfa: Mfa,
     /// Name of the cookie that may hold the access token instead of the `Authorization` header. Default: no cookie is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_cookie: Option<String>,
@@ -123,26 +138,6 @@ pub enum SigningAlgorithm {
     EdDsa,
 }
 
-/// Who may create an account.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Registration {
-    /// Whether strangers may register.
-    pub mode: RegistrationMode,
-    /// Domains of email addresses that may register. Default: any.
-    pub domains: Vec<String>,
-}
-
-/// Whether strangers may register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RegistrationMode {
-    /// Anyone may.
-    Open,
-    /// Accounts are made by `sidegate user create`.
-    Closed,
-}
-
 /// How passwords are kept.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -216,10 +211,13 @@ impl Default for Auth {
             refresh_token: RefreshToken::default(),
             signing: Signing::default(),
             registration: Registration::default(),
+            email: Email::default(),
+            password_reset: PasswordReset::default(),
             password: Password::default(),
             lockout: Lockout::default(),
             login_limit: LoginLimit::default(),
             limits: Limits::default(),
+            mfa: Mfa::default(),
             session_cookie: None,
             login_url: None,
             change_password_url: None,
@@ -256,15 +254,6 @@ impl Default for Signing {
         Self {
             algorithm: SigningAlgorithm::Es256,
             rotate_every: Duration::days(90),
-        }
-    }
-}
-
-impl Default for Registration {
-    fn default() -> Self {
-        Self {
-            mode: RegistrationMode::Closed,
-            domains: Vec::new(),
         }
     }
 }

@@ -55,15 +55,31 @@ codes! {
     Internal = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side.",
     // Accounts
     RegistrationClosed = FORBIDDEN "registration_closed" "Accounts are created by an operator here.",
+    InvitationRequired = FORBIDDEN "invitation_required" "Only those who were invited register here.",
+    InvitationInvalid = FORBIDDEN "invitation_invalid" "The invitation is not valid for this address: it was used, has expired, was taken back, or is for another.",
+    EmailTaken = CONFLICT "email_taken" "There is an account with this address already.",
     UsernameTaken = CONFLICT "username_taken" "Somebody else has this username.",
     PasswordWrong = FORBIDDEN "bad_credentials" "The password is wrong.",
     // Services that were given a token
     InvalidClient = UNAUTHORIZED "invalid_client" "The client did not prove who it is.",
+    // Letters
+    MailNotConfigured = NOT_FOUND "mail_not_configured" "This installation sends no mail.",
+    EmailCodeInvalid = BAD_REQUEST "email_code_invalid" "The code is wrong or no longer valid.",
+    ResetTokenInvalid = BAD_REQUEST "reset_token_invalid" "The link is no longer valid; ask for a new one.",
     // Sessions
     BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
+    EmailUnverified = FORBIDDEN "email_unverified" "The email address has to be verified first.",
+    PasswordResetRequired = FORBIDDEN "password_reset_required" "The password has to be replaced first; ask for a link.",
     SessionNotFound = NOT_FOUND "session_not_found" "There is no such open session of yours.",
     RefreshUnknown = UNAUTHORIZED "refresh_unknown" "This is no refresh token; sign in again.",
     RefreshExpired = UNAUTHORIZED "refresh_expired" "The session has expired; sign in again.",
     RefreshRevoked = UNAUTHORIZED "refresh_revoked" "The session has ended; sign in again.",
     RefreshReused = UNAUTHORIZED "refresh_reused" "This refresh token was used before; the session has been ended. Sign in again.",
+    // Second factors
+    MfaTokenInvalid = UNAUTHORIZED "mfa_token_invalid" "This sign-in took too long or was tried too often; sign in again.",
+    MfaCodeWrong = UNAUTHORIZED "mfa_code_wrong" "The code is wrong or was used before.",
+    MfaCodeRefused = FORBIDDEN "mfa_code_wrong" "The code is wrong or was used before.",
+    MfaNotEnabled = CONFLICT "mfa_not_enabled" "The account has no such second factor.",
+    MfaAlreadyEnabled = CONFLICT "mfa_already_enabled" "The account has an authenticator already; remove it first.",
+    MailUnavailable = CONFLICT "mail_unavailable" "No letters are sent here.",
 }

@@ -12,6 +12,7 @@ pub const FIELD_CODES: &[(&str, &str)] = &[
     ("control_character", "The text holds a control character."),
     // Accounts
     ("email_invalid", "This is no address of the form that is accepted."),
+    ("email_unchanged", "This is the account's address already."),
     ("domain_not_allowed", "Addresses of this domain may not register."),
     ("username_invalid", "This is no username of the form that is accepted."),
     ("profile_too_large", "The profile is too large."),
@@ -31,6 +32,7 @@ pub const FIELD_CODES: &[(&str, &str)] = &[
         "password_similar",
         "The password is too close to the address, the username or the product's name.",
     ),
+    ("password_unchanged", "This is the password already."),
     ("password_guessable", "The password is easy to guess."),
 ];
 

@@ -49,6 +49,21 @@ impl Transaction {
         roll_back(self.client.take().expect("held until here")).await
     }
 
+    /// Remembers how far it has come, for [`keep`](Self::keep) or [`undo`](Self::undo); one point at a time.
+    pub async fn mark(&self) -> Result<(), StoreError> {
+        self.client().command(&sql::SAVEPOINT_SET).await
+    }
+
+    /// Keeps what was done since the mark.
+    pub async fn keep(&self) -> Result<(), StoreError> {
+        self.client().command(&sql::SAVEPOINT_KEEP).await
+    }
+
+    /// Takes back what was done since the mark. Not after a statement that failed: that ends the transaction.
+    pub async fn undo(&self) -> Result<(), StoreError> {
+        self.client().command(&sql::SAVEPOINT_UNDO).await
+    }
+
     fn client(&self) -> &Client {
         self.client.as_ref().expect("held until commit or rollback")
     }

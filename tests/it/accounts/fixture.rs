@@ -8,10 +8,10 @@ use futures::FutureExt;
 use sidegate::accounts::mail::Templates;
 use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::accounts::settings::{
-    AccessToken, Limits, Lockout, LoginLimit, Password, RefreshToken, Registration, Signing,
+    AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
 use sidegate::accounts::{
-    Accounts, Attempt, Flights, Hasher, Limiter, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker,
+    Accounts, Attempt, Flights, Hasher, Limiter, Login, LoginError, NewAccount, Origin, Pair, RefreshError, Revoker,
     SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
@@ -117,8 +117,12 @@ impl Services {
             login,
             password: &password,
             device_name: None,
+            device_token: None,
         };
-        self.accounts.login(attempt, &Origin::default(), now).await
+        match self.accounts.login(attempt, &Origin::default(), now).await? {
+            Login::SignedIn(signed_in) => Ok(signed_in.pair),
+            Login::SecondFactor(challenge) => panic!("a second factor was asked for: {:?}", challenge.methods),
+        }
     }
 
     pub(crate) async fn login(&self, login: &str) -> Pair {
@@ -180,6 +184,8 @@ pub(crate) fn settings() -> Settings {
             rotate_every: None,
         },
         registration: Registration::default(),
+        email: Email::default(),
+        password_reset: PasswordReset::default(),
         password: Password {
             cost: 4,
             ..Password::default()
@@ -188,6 +194,9 @@ pub(crate) fn settings() -> Settings {
         change_password_url: None,
         clients: Vec::new(),
         login_limit: LoginLimit::default(),
+        mfa: Mfa {
+            issuer: "gw.test".into(),
+        },
         limits: Limits::default(),
         mail: Some(mail()),
     }

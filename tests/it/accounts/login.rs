@@ -84,6 +84,7 @@ async fn registering_a_taken_address_answers_as_for_a_free_one_and_changes_nothi
             username: None,
             password: &password,
             profile: &profile,
+            invitation: None,
         };
         services.accounts.register(wanted, &Origin::default(), NOW).await
     };
@@ -108,6 +109,7 @@ async fn where_registration_is_closed_nobody_registers() {
         username: None,
         password: &password,
         profile: &profile,
+        invitation: None,
     };
     let answer = services.accounts.register(wanted, &Origin::default(), NOW).await;
     assert!(matches!(answer, Err(RegistrationError::Closed)));

@@ -16,9 +16,42 @@ use super::sidecar::Sidecar;
 /// What letters in the queue are sealed for.
 const PURPOSE: &str = "mail";
 
+/// The queued letters to an address, the oldest first: `letter` (which one), `to`, and what it says.
+pub async fn letters_in(database: &Client, secret: &Key32, email: &str) -> Vec<Value> {
+    let rows = database
+        .query("SELECT payload_sealed FROM mail_queue ORDER BY created_at, id", &[])
+        .await
+        .unwrap();
+    let opened = rows.iter().map(|row| {
+        let plain = seal::open(secret, PURPOSE, row.get(0)).expect("sealed with the test's secret");
+        serde_json::from_slice::<Value>(&plain).unwrap()
+    });
+    opened.filter(|letter| letter["to"]["email"] == email).collect()
+}
+
 impl Sidecar {
+    /// The letters to an address, the oldest first.
+    pub async fn letters(&self, email: &str) -> Vec<Value> {
+        letters_in(&self.database().await, &key(), email).await
+    }
+
+    /// How many letters of a kind went to an address.
+    pub async fn count_letters(&self, email: &str, letter: &str) -> usize {
+        let all = self.letters(email).await;
+        all.iter().filter(|found| found["letter"] == letter).count()
+    }
+
+    /// What the last letter of a kind says: its `code` or `token`.
+    pub async fn mailed(&self, email: &str, letter: &str) -> String {
+        let all = self.letters(email).await;
+        let last = all.iter().rev().find(|found| found["letter"] == letter);
+        let last = last.unwrap_or_else(|| panic!("no {letter} went to {email}: {all:?}"));
+        let said = last.get("code").or_else(|| last.get("token"));
+        said.expect("it carries a code or a token").as_str().unwrap().to_owned()
+    }
+
     /// The letters in the queue, the oldest first: `{ "letter": "password_reset", "to": { "email": … }, "token": … }`.
-    pub async fn letters(&self) -> Vec<Value> {
+    pub async fn all_letters(&self) -> Vec<Value> {
         let rows = self
             .database()
             .await

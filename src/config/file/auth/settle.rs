@@ -10,7 +10,7 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::issuers::check_audience;
-use super::{Auth, LostAnswer, RegistrationMode, SigningAlgorithm, clients};
+use super::{Auth, LostAnswer, SigningAlgorithm, clients};
 use crate::accounts::mail::settings::Mail;
 use crate::accounts::settings;
 use crate::keys::Algorithm;
@@ -30,7 +30,9 @@ impl Auth {
         self.check_tokens(at, findings);
         self.check_signing(&at.key("signing"), findings);
         self.check_passwords(at, findings);
-        self.check_registration(&at.key("registration").key("domains"), findings);
+        self.registration.check(&at.key("registration"), findings);
+        self.password_reset.check(&at.key("password_reset"), findings);
+        self.mfa.check(&at.key("mfa"), findings);
         for (key, value) in [("tokens", self.retention.tokens), ("audit", self.retention.audit)] {
             findings.range_of(
                 &at.key("retention").key(key),
@@ -57,13 +59,14 @@ impl Auth {
             Some(settled) => Some(settled?),
             None => None,
         };
+        let issuer = issuer?;
         Some(settings::Settings {
             clients,
-            ..self.settings(issuer?, secret?, mail)
+            ..self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail)
         })
     }
 
-    fn settings(&self, issuer: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
@@ -90,13 +93,9 @@ impl Auth {
                 },
                 rotate_every: Some(self.signing.rotate_every.0).filter(|every| !every.is_zero()),
             },
-            registration: settings::Registration {
-                mode: match self.registration.mode {
-                    RegistrationMode::Open => settings::RegistrationMode::Open,
-                    RegistrationMode::Closed => settings::RegistrationMode::Closed,
-                },
-                domains: self.registration.domains.clone(),
-            },
+            registration: self.registration.settings(),
+            email: self.email.settings(),
+            password_reset: self.password_reset.settings(),
             password: settings::Password {
                 cost: self.password.cost.into(),
                 min_length: self.password.min_length.into(),
@@ -119,6 +118,7 @@ impl Auth {
             clients: Vec::new(),
             limits: self.limits.settings(),
             mail,
+            mfa: self.mfa.settings(found_at),
         }
     }
 
@@ -249,21 +249,6 @@ impl Auth {
         );
         let window = Duration::seconds(1)..=Duration::days(1);
         findings.range_of(&limit.key("window"), &self.login_limit.window, &window);
-    }
-
-    fn check_registration(&self, at: &KeyPath, findings: &mut Findings) {
-        for (index, domain) in self.registration.domains.iter().enumerate() {
-            let legal = |label: &str| {
-                !label.is_empty()
-                    && label
-                        .bytes()
-                        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            };
-            if !domain.contains('.') || !domain.split('.').all(legal) {
-                let expected = "a domain in lower case such as example.com";
-                findings.expected(&at.index(index), expected, format_args!("{domain:?}"));
-            }
-        }
     }
 }
 

@@ -1,0 +1,20 @@
+-- invitation_list :many
+-- Invitations that may still be used, in the order of their making; a page begins after the last id of the one before.
+--   $1  after       uuid?
+--   $2  now         timestamptz  the caller's clock, never now()
+--   $3  limit       int8
+--   ->  id          uuid
+--   ->  email       text
+--   ->  roles       jsonb
+--   ->  invited_by  uuid?
+--   ->  created_at  timestamptz
+--   ->  expires_at  timestamptz
+
+SELECT id, email, roles, invited_by, created_at, expires_at
+FROM invitations
+WHERE ($1::uuid IS NULL OR id > $1)
+  AND used_at IS NULL
+  AND revoked_at IS NULL
+  AND expires_at > $2
+ORDER BY id
+LIMIT $3

@@ -1,0 +1,11 @@
+-- invitation_use :exec
+-- Uses an invitation up: of two who try at once, one finds it used.
+--   $1  id   uuid
+--   $2  now  timestamptz  the caller's clock, never now()
+
+UPDATE invitations
+SET used_at = $2
+WHERE id = $1
+  AND used_at IS NULL
+  AND revoked_at IS NULL
+  AND expires_at > $2

@@ -1,0 +1,19 @@
+-- password_reset_token_find :one?
+-- Finds a token that may still be used, without holding it: the new password is judged and hashed before anything is held.
+--   $1  token_hash  bytea         SHA-256
+--   $2  now         timestamptz   the caller's clock, never now()
+--   ->  id          uuid
+--   ->  token_hash  bytea
+--   ->  user_id     uuid
+--   ->  address     inet?
+--   ->  created_at  timestamptz
+--   ->  expires_at  timestamptz
+--   ->  used_at     timestamptz?
+
+SELECT t.id, t.token_hash, t.user_id, t.address, t.created_at, t.expires_at, t.used_at
+FROM password_reset_tokens AS t
+JOIN users AS u ON u.id = t.user_id
+WHERE t.token_hash = $1
+  AND t.used_at IS NULL
+  AND t.expires_at > $2
+  AND u.deleted_at IS NULL

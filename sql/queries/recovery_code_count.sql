@@ -1,0 +1,9 @@
+-- recovery_code_count :one
+-- Counts the codes of an account that may still be used.
+--   $1  user_id  uuid
+--   ->  unused   int8
+
+SELECT count(*) AS unused
+FROM recovery_codes
+WHERE user_id = $1
+  AND used_at IS NULL

@@ -1,0 +1,4 @@
+-- savepoint_keep :exec
+-- Keeps what was done since.
+
+RELEASE SAVEPOINT here

@@ -1,0 +1,6 @@
+-- totp_factor_delete :exec
+-- Removes the authenticator of an account, confirmed or not.
+--   $1  user_id  uuid
+
+DELETE FROM totp_factors
+WHERE user_id = $1

@@ -1,0 +1,13 @@
+-- totp_factor_find :one?
+-- Finds the authenticator of an account, also one that was not confirmed yet.
+--   $1  user_id        uuid
+--   ->  user_id        uuid
+--   ->  secret_sealed  bytea
+--   ->  created_at     timestamptz
+--   ->  confirmed_at   timestamptz?
+--   ->  last_step      int8?
+--   ->  last_used_at   timestamptz?
+
+SELECT user_id, secret_sealed, created_at, confirmed_at, last_step, last_used_at
+FROM totp_factors
+WHERE user_id = $1

@@ -1,0 +1,12 @@
+-- totp_factor_put :exec
+-- Begins an authenticator, in the place of one that was never confirmed. A confirmed one stays: touches no row then.
+--   $1  user_id        uuid
+--   $2  secret_sealed  bytea
+--   $3  now            timestamptz  the caller's clock, never now()
+
+INSERT INTO totp_factors AS held (user_id, secret_sealed, created_at)
+VALUES ($1, $2, $3)
+ON CONFLICT (user_id) DO UPDATE
+SET secret_sealed = excluded.secret_sealed,
+    created_at    = excluded.created_at
+WHERE held.confirmed_at IS NULL

@@ -1,0 +1,13 @@
+-- totp_factor_spend :exec
+-- Spends a time step, which works once and only forwards: of two that present one code at once, one touches the row
+-- (RFC 6238 section 5.2). A code that was looked at over a shoulder is of no use after its owner's.
+--   $1  user_id  uuid
+--   $2  step     int8
+--   $3  now      timestamptz  the caller's clock, never now()
+
+UPDATE totp_factors
+SET last_step    = $2,
+    last_used_at = $3
+WHERE user_id = $1
+  AND confirmed_at IS NOT NULL
+  AND (last_step IS NULL OR last_step < $2)

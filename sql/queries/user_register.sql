@@ -1,0 +1,39 @@
+-- user_register :one?
+-- Creates an account if its address is free; none comes back when it is taken. A taken address is no error here, so that the
+-- transaction goes on and does for it what it does for a free one. A taken username fails with users_username_is_taken.
+--   $1  id                          uuid          made by the caller, in order of time
+--   $2  email                       text
+--   $3  username                    text?
+--   $4  password_hash               text
+--   $5  roles                       jsonb         array of strings
+--   $6  profile                     jsonb         object
+--   $7  email_verified_at           timestamptz?  at once for one who was invited by a letter
+--   $8  now                         timestamptz   the caller's clock, never now()
+--   ->  id                          uuid
+--   ->  email                       text
+--   ->  username                    text?
+--   ->  password_hash               text?
+--   ->  roles                       jsonb
+--   ->  permissions                 jsonb
+--   ->  profile                     jsonb
+--   ->  email_verified_at           timestamptz?
+--   ->  failed_login_count          int4
+--   ->  last_failed_login_at        timestamptz?
+--   ->  lockout_count               int4
+--   ->  locked_until                timestamptz?
+--   ->  password_changed_at         timestamptz?
+--   ->  tokens_valid_after          timestamptz?
+--   ->  last_login_at               timestamptz?
+--   ->  created_at                  timestamptz
+--   ->  updated_at                  timestamptz
+--   ->  deleted_at                  timestamptz?
+--   ->  password_reset_required_at  timestamptz?
+--   ->  mfa_email_enabled_at        timestamptz?
+
+INSERT INTO users (id, email, username, password_hash, roles, profile, email_verified_at, password_changed_at, created_at,
+                   updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8)
+ON CONFLICT (lower(email)) WHERE deleted_at IS NULL DO NOTHING
+RETURNING id, email, username, password_hash, roles, permissions, profile, email_verified_at, failed_login_count,
+       last_failed_login_at, lockout_count, locked_until, password_changed_at, tokens_valid_after, last_login_at,
+       created_at, updated_at, deleted_at, password_reset_required_at, mfa_email_enabled_at

@@ -1,0 +1,159 @@
+//! Invitations: somebody who may invites one address, and whoever follows the link in the letter makes the account.
+//!
+//! The link was mailed to the address, so that an account made with it has a proven one. It is good for that address alone: a
+//! link that is passed on, or found in a log of a mail gateway, makes nobody else an account with the roles it grants.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::mailed_token::Kind;
+use super::names::{self, NameError};
+use super::origin::Happening;
+use super::settings::RegistrationMode;
+use super::{Accounts, Failure, Letter, Origin, Recipient};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::invitations::{self, Invitation};
+use crate::store::{StoreError, id, users};
+
+/// Why somebody is not invited.
+#[derive(Debug, thiserror::Error)]
+pub enum InvitationError {
+    /// The address is none.
+    #[error(transparent)]
+    Email(#[from] NameError),
+    /// They have an account.
+    #[error("there is an account with this address already")]
+    EmailTaken,
+    /// Registration is closed, so that nobody could use it.
+    #[error("registration is closed (auth.registration.mode): nobody could use an invitation")]
+    Closed,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for InvitationError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+/// An invitation that was made, and its token, for where no mail is sent and somebody has to pass it on by hand.
+#[derive(Debug)]
+pub struct Invited {
+    /// What was written down.
+    pub invitation: Invitation,
+    /// What the link carries.
+    pub token: Secret,
+}
+
+impl Accounts {
+    /// Invites an address, in the place of an earlier invitation. `invited_by`: who does it; none is the command line.
+    ///
+    /// # Errors
+    /// See [`InvitationError`].
+    pub async fn invite(
+        &self,
+        email: &str,
+        roles: &[String],
+        invited_by: Option<Uuid>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Invited, InvitationError> {
+        if self.settings.registration.mode == RegistrationMode::Closed {
+            return Err(InvitationError::Closed);
+        }
+        let email = names::email(email)?;
+        if users::find_by_email(&self.postgres, &email).await?.is_some() {
+            return Err(InvitationError::EmailTaken);
+        }
+        let (token, token_hash) = Kind::Invitation.make();
+        let ttl = self.settings.registration.invitation.ttl;
+        let mut roles = roles.to_vec();
+        roles.sort();
+        roles.dedup();
+        let invitation = Invitation {
+            id: id::new(now),
+            email,
+            roles,
+            invited_by,
+            created_at: now,
+            expires_at: now + ttl,
+        };
+        let tx = self.postgres.transaction("invite").await?;
+        invitations::revoke_of_email(&tx, &invitation.email, now).await?;
+        invitations::insert(&tx, &invitation, &token_hash).await?;
+        by(invited_by, Event::UserInvited, origin)
+            .with("invitation_id", invitation.id.to_string())
+            .with("roles", invitation.roles.clone())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        let letter = Letter::Invitation {
+            token: token.expose().to_owned(),
+        };
+        self.mail(&tx, Recipient::stranger(&invitation.email), letter, Some(ttl), now)
+            .await?;
+        tx.commit().await?;
+        Ok(Invited { invitation, token })
+    }
+
+    /// A page of the invitations that may still be used, in the order of their making; it begins after the id `after`.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn invitations(
+        &self,
+        after: Option<Uuid>,
+        limit: u32,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Invitation>, Failure> {
+        Ok(invitations::list(&self.postgres, after, limit, now).await?)
+    }
+
+    /// Takes an invitation back; `false` when it could not be used any more anyway. `revoked_by`: who does
+    /// it; none is the command line.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn revoke_invitation(
+        &self,
+        invitation_id: Uuid,
+        revoked_by: Option<Uuid>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        let tx = self.postgres.transaction("invitation_revoke").await?;
+        if invitations::revoke(&tx, invitation_id, now).await?.is_none() {
+            return Ok(false);
+        }
+        by(revoked_by, Event::InvitationRevoked, origin)
+            .with("invitation_id", invitation_id.to_string())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The invitation that a token opens for an address; none for any other address.
+    pub(super) async fn invitation_for(
+        &self,
+        email: &str,
+        token: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<Option<Invitation>, StoreError> {
+        let Some(token_hash) = Kind::Invitation.hash(token.expose()) else {
+            return Ok(None);
+        };
+        let found = invitations::find(&self.postgres, &token_hash, now).await?;
+        Ok(found.filter(|invitation| invitation.email == email))
+    }
+}
+
+/// What somebody who may did about an address that has no account.
+fn by(actor_id: Option<Uuid>, event: Event, origin: &Origin) -> Happening<'_> {
+    Happening {
+        actor_id,
+        ..Happening::to(None, event, origin)
+    }
+}

@@ -1,0 +1,207 @@
+//! An authenticator: begun, proved, removed; and the recovery codes that go with it.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Factor, Method, MfaError, Verdict};
+use crate::accounts::mail::Letter;
+use crate::accounts::origin::Happening;
+use crate::accounts::totp::{self, TotpSecret};
+use crate::accounts::{Accounts, Origin, SessionOf, recovery};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::factors;
+use crate::store::postgres::Transaction;
+
+/// What an authenticator is told, once.
+#[derive(Debug)]
+pub struct Enrolment {
+    /// In base32, to be typed.
+    pub secret: Secret,
+    /// The same with names.
+    pub otpauth_uri: Secret,
+    /// The same as a picture.
+    pub qr_svg: Secret,
+}
+
+impl Accounts {
+    /// Begins an authenticator. Until it is confirmed it asks for nothing: who scans badly is not locked out.
+    ///
+    /// # Errors
+    /// See [`MfaError`].
+    pub async fn enrol_totp(
+        &self,
+        by: SessionOf,
+        password: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Enrolment, MfaError> {
+        let seen = self.password_again(by.user_id, password, now).await?;
+        let secret = TotpSecret::generate();
+        let tx = self.postgres.transaction("mfa_enrol").await?;
+        let user = self.hold(&tx, by.user_id).await?;
+        if user.password_hash != seen.password_hash {
+            return Err(MfaError::WrongPassword);
+        }
+        let sealed = secret.seal(&self.settings.secret, user.id);
+        if !factors::put(&tx, user.id, &sealed, now).await? {
+            return Err(MfaError::AlreadyEnabled);
+        }
+        Happening::by(user.id, Event::MfaEnrolled, origin)
+            .session(by.session_id)
+            .with("method", Method::Totp.word())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        let otpauth_uri = secret.uri(&self.settings.mfa.issuer, &user.email);
+        Ok(Enrolment {
+            secret: secret.base32(),
+            qr_svg: totp::qr_svg(&otpauth_uri),
+            otpauth_uri,
+        })
+    }
+
+    /// Confirms an authenticator by one of its codes, and makes recovery codes.
+    ///
+    /// # Errors
+    /// See [`MfaError`].
+    pub async fn confirm_totp(
+        &self,
+        by: SessionOf,
+        code: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Secret>, MfaError> {
+        self.limit_signed_in(by.user_id, origin, now).await?;
+        let tx = self.postgres.transaction("mfa_confirm").await?;
+        let user = self.hold(&tx, by.user_id).await?;
+        let begun = factors::find(&tx, user.id).await?.ok_or(MfaError::NotEnabled)?;
+        if begun.confirmed_at.is_some() {
+            return Err(MfaError::AlreadyEnabled);
+        }
+        let step = self
+            .open_totp(user.id, &begun.secret_sealed)
+            .and_then(|secret| secret.step(code.expose(), now));
+        let Some(step) = step else {
+            Happening::to(Some(user.id), Event::MfaFailed, origin)
+                .failed()
+                .session(by.session_id)
+                .with("method", Method::Totp.word())
+                .with("reason", "unconfirmed")
+                .insert(&tx, &self.metrics, now)
+                .await?;
+            tx.commit().await?;
+            return Err(MfaError::WrongCode);
+        };
+        factors::confirm(&tx, user.id, step, now).await?;
+        Happening::by(user.id, Event::MfaConfirmed, origin)
+            .session(by.session_id)
+            .with("method", Method::Totp.word())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        let codes = self.make_recovery_codes(&tx, by, origin, now).await?;
+        let letter = Letter::MfaAdded {
+            method: Method::Totp.word().to_owned(),
+        };
+        self.tell(&tx, &user, letter, now).await?;
+        tx.commit().await?;
+        Ok(codes)
+    }
+
+    /// Removes the authenticator. Both the password and a factor are asked for, since a removal undoes both.
+    ///
+    /// # Errors
+    /// See [`MfaError`].
+    pub async fn remove_totp(
+        &self,
+        by: SessionOf,
+        password: &Secret,
+        factor: Factor<'_>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), MfaError> {
+        self.limit_signed_in(by.user_id, origin, now).await?;
+        let seen = self.password_again(by.user_id, password, now).await?;
+        let shown = self.shown(by.user_id, factor).await?;
+        let tx = self.postgres.transaction("mfa_remove").await?;
+        let user = self.hold(&tx, by.user_id).await?;
+        if user.password_hash != seen.password_hash {
+            return Err(MfaError::WrongPassword);
+        }
+        if self.status(&tx, &user).await?.totp_confirmed_at.is_none() {
+            return Err(MfaError::NotEnabled);
+        }
+        if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
+            tx.commit().await?;
+            return Err(MfaError::WrongCode);
+        }
+        factors::delete(&tx, user.id).await?;
+        if user.mfa_email_enabled_at.is_none() {
+            // A way back to nothing.
+            factors::delete_recovery_codes(&tx, user.id).await?;
+        }
+        Happening::by(user.id, Event::MfaRemoved, origin)
+            .session(by.session_id)
+            .with("method", Method::Totp.word())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        let letter = Letter::MfaRemoved {
+            method: Method::Totp.word().to_owned(),
+        };
+        self.tell(&tx, &user, letter, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Makes new recovery codes; the old ones are over.
+    ///
+    /// # Errors
+    /// See [`MfaError`].
+    pub async fn renew_recovery_codes(
+        &self,
+        by: SessionOf,
+        factor: Factor<'_>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Secret>, MfaError> {
+        self.limit_signed_in(by.user_id, origin, now).await?;
+        let shown = self.shown(by.user_id, factor).await?;
+        let tx = self.postgres.transaction("recovery_codes_renew").await?;
+        let user = self.hold(&tx, by.user_id).await?;
+        if !self.status(&tx, &user).await?.is_enabled() {
+            return Err(MfaError::NotEnabled);
+        }
+        if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
+            tx.commit().await?;
+            return Err(MfaError::WrongCode);
+        }
+        let codes = self.make_recovery_codes(&tx, by, origin, now).await?;
+        tx.commit().await?;
+        Ok(codes)
+    }
+
+    async fn make_recovery_codes(
+        &self,
+        tx: &Transaction,
+        by: SessionOf,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Secret>, MfaError> {
+        let codes = recovery::generate();
+        let hashes = codes
+            .iter()
+            .map(|code| self.hash_recovery_code(by.user_id, code))
+            .collect::<Vec<_>>();
+        factors::replace_recovery_codes(tx, by.user_id, &hashes, now).await?;
+        Happening::by(by.user_id, Event::RecoveryCodesCreated, origin)
+            .session(by.session_id)
+            .with("codes", codes.len())
+            .insert(tx, &self.metrics, now)
+            .await?;
+        Ok(codes)
+    }
+
+    fn hash_recovery_code(&self, user_id: Uuid, code: &Secret) -> [u8; 32] {
+        recovery::hash(&self.settings.secret, user_id, code.expose())
+    }
+}

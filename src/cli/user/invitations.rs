@@ -1,0 +1,48 @@
+//! `sidegate user invite`, `invitations`, `uninvite`: who may make an account.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Answer, Failed, instant};
+use crate::accounts::{Accounts, Invitation, Origin};
+use crate::clock;
+
+pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -> Result<Answer, Failed> {
+    let invited = accounts
+        .invite(email, roles, None, &Origin::default(), clock::now())
+        .await?;
+    let mut answer = shown(&invited.invitation);
+    // Where a letter carries it, it has no business in a terminal's history.
+    if !accounts.sends_mail() {
+        answer["token"] = invited.token.expose().into();
+    }
+    Ok(Answer::One(answer))
+}
+
+pub(super) async fn list(accounts: &Accounts, after: Option<Uuid>, limit: u32) -> Result<Answer, Failed> {
+    let found = accounts.invitations(after, limit, clock::now()).await?;
+    let columns = &["id", "email", "roles", "created_at", "expires_at"];
+    Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
+}
+
+pub(super) async fn revoke(accounts: &Accounts, id: Uuid) -> Result<Answer, Failed> {
+    let revoked = accounts
+        .revoke_invitation(id, None, &Origin::default(), clock::now())
+        .await?;
+    if revoked {
+        Ok(Answer::Done(format!("the invitation {id} is void")))
+    } else {
+        Err(format!("there is no open invitation {id}").into())
+    }
+}
+
+fn shown(invitation: &Invitation) -> Value {
+    json!({
+        "id": invitation.id,
+        "email": invitation.email,
+        "roles": invitation.roles,
+        "invited_by": invitation.invited_by,
+        "created_at": instant(Some(invitation.created_at)),
+        "expires_at": instant(Some(invitation.expires_at)),
+    })
+}

@@ -1,0 +1,36 @@
+//! `auth.password_reset`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::super::findings::Findings;
+use super::super::super::path::KeyPath;
+use super::super::super::text::duration::Duration;
+use crate::accounts::settings;
+
+/// The link that replaces a forgotten password.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PasswordReset {
+    /// How long it works.
+    pub ttl: Duration,
+}
+
+impl PasswordReset {
+    pub(super) fn check(&self, at: &KeyPath, findings: &mut Findings) {
+        // Whoever reads the mailbox within this time has the account.
+        findings.range_of(&at.key("ttl"), &self.ttl, &(Duration::minutes(1)..=Duration::days(1)));
+    }
+
+    pub(super) fn settings(&self) -> settings::PasswordReset {
+        settings::PasswordReset { ttl: self.ttl.0 }
+    }
+}
+
+impl Default for PasswordReset {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::minutes(30),
+        }
+    }
+}

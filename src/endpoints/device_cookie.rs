@@ -1,0 +1,82 @@
+//! The cookie in which a browser keeps its device token. It signs nobody in: it only says that somebody did here before.
+
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::Caller;
+use crate::accounts::{DEVICE_TOKEN_LIFE, Settings};
+use crate::secret::Secret;
+
+/// Its name.
+pub(super) const NAME: &str = "sidegate_device";
+
+/// The device token of a request: the first cookie of the name. A second one that a neighbouring subdomain planted can only
+/// make a device unknown.
+pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == NAME)
+        .map(|(_, value)| Secret::new(value))
+}
+
+/// The field that keeps it: sent to `/auth` alone, never by another site's request, and shown to no script.
+///
+/// `Secure` when we are found under `https`, also if a load balancer in front takes the TLS off and does not say so.
+pub(super) fn field(token: &Secret, settings: &Settings, caller: &Caller) -> [(HeaderName, HeaderValue); 1] {
+    let base = settings.base_path.as_str();
+    let path = if base.is_empty() { "/" } else { base };
+    let https = caller.via_tls || settings.issuer.starts_with("https://");
+    field_of(token, path, https)
+}
+
+fn field_of(token: &Secret, path: &str, https: bool) -> [(HeaderName, HeaderValue); 1] {
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!(
+        "{NAME}={}; Path={path}; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
+        token.expose(),
+        DEVICE_TOKEN_LIFE.as_secs()
+    );
+    let mut value = HeaderValue::try_from(text).expect("base64 and a checked path are visible characters");
+    value.set_sensitive(true);
+    [(SET_COOKIE, value)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_is_found_by_its_whole_name_among_others() {
+        let found = |fields: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for field in fields {
+                headers.append(COOKIE, HeaderValue::from_static(field));
+            }
+            read(&headers).map(|token| token.expose().to_owned())
+        };
+        assert_eq!(found(&["a=1; sidegate_device=sgd_x; b=2"]), Some("sgd_x".into()));
+        assert_eq!(found(&["a=1", "sidegate_device=sgd_x"]), Some("sgd_x".into()));
+        assert_eq!(
+            found(&["xsidegate_device=a; sidegate_devicex=b; sidegate_device"]),
+            None
+        );
+        assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn it_is_kept_from_scripts_other_sites_and_plain_text() {
+        let shown = |https| {
+            let [(_, value)] = field_of(&Secret::new("sgd_x"), "/auth", https);
+            value.to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            shown(true),
+            "sidegate_device=sgd_x; Path=/auth; Max-Age=34560000; HttpOnly; SameSite=Strict; Secure"
+        );
+        assert!(!shown(false).contains("Secure"));
+    }
+}

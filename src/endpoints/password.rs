@@ -1,0 +1,164 @@
+//! `POST /auth/password/change`, `/forgot`, `/reset`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::accepted::{Accepted, accepted};
+use super::body::Body;
+use super::problem::Code;
+use super::signed_in::SignedIn;
+use super::{Caller, Problem, Services};
+use crate::accounts::{LetterError, PasswordChangeError, ResetError};
+use crate::gate::denial::Denial;
+use crate::secret::Secret;
+
+/// The password of today and that of tomorrow.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangePassword {
+    password: String,
+    new_password: String,
+}
+
+/// Who forgot their password.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Forgot {
+    email: String,
+}
+
+/// What the link in the letter carries, and the new password.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reset {
+    token: String,
+    password: String,
+}
+
+/// Change one's password
+///
+/// Every other session ends, and with it its access tokens; the one that asks goes on. Links for forgotten passwords are void.
+#[utoipa::path(
+    post,
+    path = "/password/change",
+    tag = "password",
+    security(("bearer" = [])),
+    request_body(content = ChangePassword, example = json!({
+        "password": "quarrel-lantern-71-osprey", "new_password": "tepid-gravel-19-walnut"
+    })),
+    responses(
+        (status = 204, description = "Changed."),
+        (status = 403, description = "`bad_credentials`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub(super) async fn change(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    SignedIn(session): SignedIn,
+    Body(body): Body<ChangePassword>,
+) -> Result<StatusCode, Problem> {
+    let (password, new) = (Secret::new(body.password), Secret::new(body.new_password));
+    services
+        .accounts
+        .change_password(session, &password, &new, &caller.origin(), caller.received_at)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ask for a link that replaces a forgotten password
+///
+/// The answer is the same whether there is an account or not. Who asks for one mailbox too often gets it, too, and no letter goes.
+#[utoipa::path(
+    post,
+    path = "/password/forgot",
+    tag = "password",
+    request_body(content = Forgot, example = json!({"email": "alice@example.com"})),
+    responses(
+        (status = 202, description = "If there is such an account, a letter is on its way.", body = Accepted),
+        (status = 404, description = "`mail_not_configured`"),
+        (status = 429, description = "`rate_limited`"),
+    )
+)]
+pub(super) async fn forgot(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    Body(body): Body<Forgot>,
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    services
+        .accounts
+        .forgot_password(&body.email, &caller.origin(), caller.received_at)
+        .await?;
+    Ok(accepted())
+}
+
+/// Set a new password with the token of the link
+///
+/// It works once. Every session of the account ends, and all its access tokens are outdated; a lock that wrong passwords set is
+/// lifted, an operator's is not. A password that is not accepted does not use the token up.
+#[utoipa::path(
+    post,
+    path = "/password/reset",
+    tag = "password",
+    request_body(content = Reset, example = json!({
+        "token": "sgp_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "password": "tepid-gravel-19-walnut"
+    })),
+    responses(
+        (status = 204, description = "Set; sign in with it."),
+        (status = 400, description = "`reset_token_invalid`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
+    )
+)]
+pub(super) async fn reset(
+    State(services): State<Arc<Services>>,
+    caller: Caller,
+    Body(body): Body<Reset>,
+) -> Result<StatusCode, Problem> {
+    let (token, password) = (Secret::new(body.token), Secret::new(body.password));
+    services
+        .accounts
+        .reset_password(&token, &password, &caller.origin(), caller.received_at)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<PasswordChangeError> for Problem {
+    fn from(error: PasswordChangeError) -> Self {
+        match error {
+            PasswordChangeError::NotFound => Denial::Revoked.into(),
+            PasswordChangeError::WrongPassword => Self::new(Code::PasswordWrong),
+            PasswordChangeError::Password(weakness) => Self::field("new_password", weakness.code(), &weakness),
+            PasswordChangeError::Unchanged => Self::field("new_password", "password_unchanged", &error),
+            PasswordChangeError::RateLimited { retry_after } => Self::rate_limited(retry_after),
+            PasswordChangeError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<LetterError> for Problem {
+    fn from(error: LetterError) -> Self {
+        match error {
+            LetterError::NoMail => Self::new(Code::MailNotConfigured),
+            LetterError::Email(_) => Self::field("email", "email_invalid", &error),
+            LetterError::RateLimited { retry_after } => Self::rate_limited(retry_after),
+            LetterError::Failure(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<ResetError> for Problem {
+    fn from(error: ResetError) -> Self {
+        match error {
+            ResetError::Invalid => Self::new(Code::ResetTokenInvalid),
+            ResetError::Password(weakness) => Self::field("password", weakness.code(), &weakness),
+            ResetError::RateLimited { retry_after } => Self::rate_limited(retry_after),
+            ResetError::Failure(failure) => failure.into(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What depends on time and on locks: when links, codes and invitations end, and whose lock a reset lifts.
+
+use std::time::Duration;
+
+use serde_json::Map;
+use sidegate::accounts::settings::RegistrationMode;
+use sidegate::accounts::{Origin, Registration, RegistrationError, ResetError};
+use sidegate::secret::{Key32, Secret};
+use time::OffsetDateTime;
+
+use super::fixture::{PASSWORD, Services};
+use crate::store::fixture::NOW;
+use crate::support::letters_in;
+
+const NEW: &str = "tepid-gravel-19-walnut";
+const HALF_HOUR: Duration = Duration::from_secs(1800);
+
+async fn link(services: &Services, email: &str, now: OffsetDateTime) -> Secret {
+    services
+        .accounts
+        .forgot_password(email, &Origin::default(), now)
+        .await
+        .unwrap();
+    let letters = letters_in(&services.database.raw, &Key32::new([7; 32]), email).await;
+    let last = letters.iter().rev().find(|letter| letter["letter"] == "password_reset");
+    Secret::new(last.unwrap()["token"].as_str().unwrap())
+}
+
+async fn reset(services: &Services, token: &Secret, now: OffsetDateTime) -> Result<(), ResetError> {
+    let password = Secret::new(NEW);
+    services
+        .accounts
+        .reset_password(token, &password, &Origin::default(), now)
+        .await
+}
+
+#[tokio::test]
+async fn a_link_works_for_half_an_hour() {
+    let services = Services::start().await;
+    services.user("alice").await;
+    let token = link(&services, "alice@example.com", NOW).await;
+    let late = reset(&services, &token, NOW + HALF_HOUR).await;
+    assert!(matches!(late, Err(ResetError::Invalid)), "{late:?}");
+    let in_time = NOW + HALF_HOUR - Duration::from_secs(1);
+    assert!(reset(&services, &token, in_time).await.is_ok());
+    assert!(services.try_login("alice", NEW, in_time).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_link_of_an_account_that_was_deleted_is_none() {
+    let services = Services::start().await;
+    let alice = services.user("alice").await;
+    let token = link(&services, "alice@example.com", NOW).await;
+    let password = Secret::new(PASSWORD);
+    services
+        .accounts
+        .delete(alice.id, &password, &Origin::default(), NOW)
+        .await
+        .unwrap();
+    let reset = reset(&services, &token, NOW).await;
+    assert!(matches!(reset, Err(ResetError::Invalid)), "{reset:?}");
+}
+
+#[tokio::test]
+async fn a_reset_lifts_a_lock_that_wrong_passwords_set() {
+    let services = Services::start().await;
+    services.user("alice").await;
+    for _ in 0..5 {
+        assert!(services.try_login("alice", "wrong", NOW).await.is_err());
+    }
+    assert!(
+        services.try_login("alice", PASSWORD, NOW).await.is_err(),
+        "it is locked"
+    );
+    let token = link(&services, "alice@example.com", NOW).await;
+    reset(&services, &token, NOW).await.unwrap();
+    assert!(services.try_login("alice", NEW, NOW).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_reset_lifts_no_lock_that_an_operator_set_for_good_or_for_a_while() {
+    for until in [None, Some(NOW + Duration::from_secs(86_400))] {
+        let services = Services::start().await;
+        let alice = services.user("alice").await;
+        // Also when wrong passwords had locked it before.
+        for _ in 0..5 {
+            assert!(services.try_login("alice", "wrong", NOW).await.is_err());
+        }
+        let lock = "UPDATE users SET locked_until = NULL";
+        services.database.raw.execute(lock, &[]).await.unwrap();
+        sidegate::store::users::lock(&services.database.postgres, alice.id, until, NOW)
+            .await
+            .unwrap();
+        let token = link(&services, "alice@example.com", NOW).await;
+        reset(&services, &token, NOW).await.unwrap();
+        assert!(services.try_login("alice", NEW, NOW).await.is_err(), "{until:?}");
+        let user = services.accounts.user(alice.id).await.unwrap().unwrap();
+        assert!(user.is_locked(NOW));
+    }
+}
+
+#[tokio::test]
+async fn a_reset_does_what_an_operator_who_wanted_a_new_password_asked_for() {
+    let services = Services::start().await;
+    let alice = services.user("alice").await;
+    let require = "UPDATE users SET password_reset_required_at = $1, email_verified_at = NULL";
+    services.database.raw.execute(require, &[&NOW]).await.unwrap();
+    let token = link(&services, "alice@example.com", NOW).await;
+    reset(&services, &token, NOW).await.unwrap();
+    let user = services.accounts.user(alice.id).await.unwrap().unwrap();
+    assert_eq!(user.password_reset_required_at, None);
+    assert_eq!(user.email_verified_at, Some(NOW), "the link proved it");
+}
+
+#[tokio::test]
+async fn an_invitation_works_for_a_week() {
+    let services = Services::with(|settings| settings.registration.mode = RegistrationMode::Invitation).await;
+    let roles = ["staff".to_owned()];
+    let invited = services
+        .accounts
+        .invite("carol@example.com", &roles, None, &Origin::default(), NOW)
+        .await
+        .unwrap();
+    let register = async |now| {
+        let wanted = Registration {
+            email: "carol@example.com",
+            username: None,
+            password: &Secret::new(PASSWORD),
+            profile: &Map::new(),
+            invitation: Some(&invited.token),
+        };
+        services.accounts.register(wanted, &Origin::default(), now).await
+    };
+    let week = Duration::from_secs(7 * 86_400);
+    let late = register(NOW + week).await;
+    assert!(matches!(late, Err(RegistrationError::InvitationInvalid)), "{late:?}");
+    assert!(register(NOW + week - Duration::from_secs(1)).await.is_ok());
+    assert_eq!(services.events("user_invited").await, 1);
+}

@@ -13,8 +13,8 @@
 
 mod access;
 mod codes;
-mod email_change;
 mod devices;
+mod email_change;
 mod error;
 mod invitations;
 mod letters;
@@ -41,8 +41,8 @@ mod revoker;
 mod sessions;
 pub mod settings;
 pub mod tokens;
-mod verification;
 mod totp;
+mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,8 +51,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use access::SessionOf;
-pub use email_change::{EmailChangeError, EmailConfirmError};
 pub use devices::LIFE as DEVICE_TOKEN_LIFE;
+pub use email_change::{EmailChangeError, EmailConfirmError};
 pub use error::Failure;
 pub use invitations::{InvitationError, Invited};
 pub use letters::LetterError;

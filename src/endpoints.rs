@@ -5,8 +5,8 @@
 
 mod accepted;
 mod body;
-mod email;
 mod device_cookie;
+mod email;
 mod jwks;
 mod login;
 mod logout;

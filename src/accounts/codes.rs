@@ -93,11 +93,6 @@ impl Accounts {
             .await
     }
 
-    /// What was kept beside a code that still waits.
-    pub(super) async fn code_waiting(&self, purpose: Purpose, user_id: Uuid) -> Result<Option<String>, StoreError> {
-        codes::waiting(&self.redis, purpose.word(), &user_id.to_string()).await
-    }
-
     /// Takes a code back.
     pub(super) async fn forget_code(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
         codes::forget(&self.redis, purpose.word(), &user_id.to_string()).await

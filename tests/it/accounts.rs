@@ -5,7 +5,7 @@ mod devices;
 mod fixture;
 mod issuer;
 mod login;
-mod recovery;
 mod mfa;
+mod recovery;
 mod refresh;
 mod sessions;

@@ -10,6 +10,7 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::issuers::check_audience;
+use super::email::Verification;
 use super::{Auth, LostAnswer, SigningAlgorithm};
 use crate::accounts::mail::settings::Mail;
 use crate::accounts::settings;
@@ -45,6 +46,11 @@ impl Auth {
             .mail
             .as_ref()
             .map(|mail| mail.settle(public_url, &at.key("mail"), environment, findings));
+        // Nobody could ever sign in.
+        if self.email.verification == Verification::Required && self.mail.is_none() {
+            let message = "is required, since auth.email.verification is `required`: codes are mailed";
+            findings.add(&at.key("mail"), message);
+        }
         let at_secret = at.key("secret");
         let secret = findings.required(&at_secret, self.secret.as_ref());
         let secret = secret

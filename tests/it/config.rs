@@ -213,6 +213,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "  audience: [app]\n",
+        "  audience: [app]\n  email: { verification: required }\n",
+        "auth.mail: is required, since auth.email.verification is `required`: codes are mailed",
+    ),
+    (
+        "  audience: [app]\n",
         "  audience: [app]\n  email: { verification: maybe }\n",
         r#"auth.email.verification: expected required | optional, got "maybe""#,
     ),

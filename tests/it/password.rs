@@ -251,3 +251,28 @@ async fn links_are_limited_by_address_aloud_and_by_mailbox_in_silence() {
     let sixth = forgot(&sidecar, "bob@example.com").await;
     assert_eq!(refused(&sixth), is(429, "rate_limited"));
 }
+
+#[tokio::test]
+async fn where_no_mail_is_sent_what_needs_a_letter_says_so_and_an_invitation_is_printed() {
+    let sidecar = TestSidecar::new().config("auth: { mail: null }").start().await;
+    let alice = sidecar.user("alice").await;
+    for email in ["alice@example.com", "nobody@example.com"] {
+        let answer = forgot(&sidecar, email).await;
+        assert_eq!(refused(&answer), is(404, "mail_not_configured"));
+        let resend = sidecar.post("/auth/email/verify/resend");
+        let answer = resend.json(&json!({ "email": email })).send().await;
+        assert_eq!(refused(&answer), is(404, "mail_not_configured"));
+    }
+    let moved = json!({ "new_email": "alice@example.org", "password": PASSWORD });
+    let change = sidecar.post("/auth/email/change").bearer(&alice.access_token);
+    assert_eq!(
+        refused(&change.json(&moved).send().await),
+        is(404, "mail_not_configured")
+    );
+
+    let invited = sidecar.command(&["user", "invite", "carol@example.com", "--output", "json"]);
+    let invited: Value = serde_json::from_slice(&invited.stdout).unwrap();
+    let body = json!({ "email": "carol@example.com", "password": PASSWORD, "invitation": invited["token"] });
+    assert_eq!(sidecar.post("/auth/register").json(&body).send().await.status(), 202);
+    sidecar.login("carol@example.com").await;
+}

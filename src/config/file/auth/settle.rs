@@ -50,6 +50,11 @@ impl Auth {
             .mail
             .as_ref()
             .map(|mail| mail.settle(public_url, &at.key("mail"), environment, findings));
+        // Nobody could ever sign in.
+        if self.email.verification == Verification::Required && self.mail.is_none() {
+            let message = "is required, since auth.email.verification is `required`: codes are mailed";
+            findings.add(&at.key("mail"), message);
+        }
         let at_secret = at.key("secret");
         let secret = findings.required(&at_secret, self.secret.as_ref());
         let secret = secret

@@ -11,6 +11,7 @@ use super::super::super::text::address::Url;
 use super::super::super::text::duration::Duration;
 use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
+use super::email::Verification;
 use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm, clients};
 use crate::accounts::mail::settings::Mail;
 use crate::accounts::password::Cost;

@@ -197,13 +197,13 @@ fn warm(rows: &mut Rows<'_>, rig: &Rig) {
     let one = &requests[0];
     rows.row("admit, public", 100, 1_000, |_| drop(rig.admit("/plain/x", one)));
     rows.row("admit, cached token, 1 distinct", 200, 1_000, |_| {
-        drop(rig.admit("/token/x", one))
+        drop(rig.admit("/token/x", one));
     });
     rows.row("admit, cached token, 1,000 distinct", 2_000, 2_000, |index| {
         drop(rig.admit("/token/x", &requests[index as usize % 1_000]));
     });
     rows.row("admit, cached token, policy of five rules", 200, 1_000, |_| {
-        drop(rig.admit("/policy/x", one))
+        drop(rig.admit("/policy/x", one));
     });
     rows.row(
         "admit, cached token, leased limit (Redis once in 50)",
@@ -214,7 +214,7 @@ fn warm(rows: &mut Rows<'_>, rig: &Rig) {
         },
     );
     rows.row("admit, cached token, policy and limit", 500, 1_000, |_| {
-        drop(rig.admit("/full/x", one))
+        drop(rig.admit("/full/x", one));
     });
 }
 
@@ -260,8 +260,8 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     });
     let route = table.find("app.test", "/full/x", &Method::GET).unwrap();
     rows.row("rate limit, leased (Redis once in 50)", 500, 1_000, |_| {
-        let taken = rig.outcome(rig.gate.limiter.take(&route.rate_limits[0], "user=x", NOW));
-        black_box(taken).unwrap();
+        let drawn = rig.outcome(rig.gate.limiter.take(&route.rate_limits[0], "user=x", NOW));
+        black_box(drawn).unwrap();
     });
     let Access::Policy(policy) = &route.access else {
         unreachable!("it has one")
@@ -294,7 +294,7 @@ fn growth(rows: &mut Rows<'_>) {
         let _inside = rig.runtime.enter();
         let one = &rig.request(Algorithm::Es256, 0);
         rows.row(&format!("admit, cached token, {more} routes"), 200, 1_000, |_| {
-            drop(rig.admit("/token/x", one))
+            drop(rig.admit("/token/x", one));
         });
     }
     let rig = Rig::new(10);

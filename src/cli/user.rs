@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::operator::{Answer, Common, Failed, PasswordSource, instant, run as operate};
 use super::output::Format;
-use crate::accounts::{Deleted, Grant, NewAccount, Operator, Page, User};
+use crate::accounts::{Accounts, Deleted, Grant, NewAccount, Operator, Page, User};
 use crate::app::Tools;
 use crate::clock;
 
@@ -218,23 +218,8 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
             let columns = &["id", "email", "username", "roles", "locked_until", "last_login_at"];
             Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
         }
-        Command::Show { user } => {
-            let user = accounts.lookup(&user).await?;
-            let mut all = shown(&user);
-            let factors = accounts.second_factors(&user).await?;
-            all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
-            Ok(Answer::One(all))
-        }
-        Command::ResetMfa { user } => {
-            let user = accounts.lookup(&user).await?;
-            let had = accounts.reset_mfa(&user, clock::now()).await?;
-            let outcome = if had {
-                "has no second factor any more"
-            } else {
-                "had no second factor"
-            };
-            Ok(Answer::Done(format!("{} {outcome}", user.email)))
-        }
+        Command::Show { user } => show(accounts, &user).await,
+        Command::ResetMfa { user } => reset_mfa(accounts, &user).await,
         Command::Lock { user } => {
             let user = accounts.lookup(&user).await?;
             accounts.lock(&user, None, &by, clock::now()).await?;
@@ -262,16 +247,7 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 user.email
             )))
         }
-        Command::SetPassword { user, password } => {
-            let user = accounts.lookup(&user).await?;
-            accounts
-                .set_password(&user, &password.read()?, &by, clock::now())
-                .await?;
-            Ok(Answer::Done(format!(
-                "{} has a new password and is signed out",
-                user.email
-            )))
-        }
+        Command::SetPassword { user, password } => set_password(accounts, &user, &password).await,
         Command::Grant {
             user,
             roles,
@@ -302,6 +278,36 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
             )))
         }
     }
+}
+
+async fn show(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
+    let user = accounts.lookup(user).await?;
+    let mut all = shown(&user);
+    let factors = accounts.second_factors(&user).await?;
+    all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
+    Ok(Answer::One(all))
+}
+
+async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
+    let user = accounts.lookup(user).await?;
+    let outcome = if accounts.reset_mfa(&user, clock::now()).await? {
+        "has no second factor any more"
+    } else {
+        "had no second factor"
+    };
+    Ok(Answer::Done(format!("{} {outcome}", user.email)))
+}
+
+async fn set_password(accounts: &Accounts, user: &str, password: &PasswordSource) -> Result<Answer, Failed> {
+    let user = accounts.lookup(user).await?;
+    let by = Operator::default();
+    accounts
+        .set_password(&user, &password.read()?, &by, clock::now())
+        .await?;
+    Ok(Answer::Done(format!(
+        "{} has a new password and is signed out",
+        user.email
+    )))
 }
 
 /// An account without its password's hash.

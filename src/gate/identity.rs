@@ -382,7 +382,7 @@ mod tests {
         );
         let mut written = Vec::new();
         values.write(&plan, &mut |name, value| {
-            written.push(format!("{name}: {}", value.to_str().unwrap()))
+            written.push(format!("{name}: {}", value.to_str().unwrap()));
         });
         assert_eq!(written, ["x-forwarded-user: u", "x-forwarded-groups: a,b"]);
     }

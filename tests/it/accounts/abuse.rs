@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 use sidegate::accounts::settings::{PasswordHash, RegistrationMode};
-use sidegate::accounts::{Limiter, Origin, RefreshError, Registration, RegistrationError};
+use sidegate::accounts::{Limiter, Operator, Origin, RefreshError, Registration, RegistrationError};
 use sidegate::secret::Secret;
 use time::OffsetDateTime;
 
@@ -142,6 +142,7 @@ async fn register(services: &Services, email: &str, from: &str) -> Result<(), Re
         username: None,
         password: &password,
         profile: &profile,
+        invitation: None,
     };
     let origin = Origin {
         address: Some(from.parse::<IpAddr>().unwrap()),
@@ -204,6 +205,7 @@ async fn an_address_that_fails_for_ten_accounts_is_counted_once_and_one_that_mis
             login,
             password: &password,
             device_name: None,
+            device_token: None,
         };
         assert!(services.accounts.login(attempt, &origin(address), NOW).await.is_err());
     };
@@ -243,7 +245,7 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
             let user = services.accounts.user(alice.id).await.unwrap().unwrap();
             services
                 .accounts
-                .set_password(&user, &Secret::new(new), NOW)
+                .set_password(&user, &Secret::new(new), &Operator::default(), NOW)
                 .await
                 .unwrap();
         };
@@ -261,6 +263,10 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
             assert!(matches!(refreshed, Err(RefreshError::Revoked)), "{refreshed:?}");
         }
         assert!(services.try_login("alice", old, NOW).await.is_err());
-        services.accounts.unlock(&alice, NOW).await.unwrap();
+        services
+            .accounts
+            .unlock(&alice, &Operator::default(), NOW)
+            .await
+            .unwrap();
     }
 }

@@ -16,7 +16,7 @@ use futures::StreamExt;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use sidegate::accounts::{Origin, Pair, RefreshError, Scope, SessionOf};
+use sidegate::accounts::{Operator, Origin, Pair, RefreshError, Scope, SessionOf};
 use sidegate::secret::Secret;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -225,7 +225,7 @@ impl Life<'_> {
                 };
                 let user = accounts.user(self.user_id).await.unwrap().unwrap();
                 accounts
-                    .set_password(&user, &Secret::new(self.password), now)
+                    .set_password(&user, &Secret::new(self.password), &Operator::default(), now)
                     .await
                     .map_err(|error| error.to_string())?;
                 self.sessions.iter_mut().for_each(|session| session.over = true);
@@ -233,7 +233,7 @@ impl Life<'_> {
             Call::RevokeAll => {
                 let user = accounts.user(self.user_id).await.unwrap().unwrap();
                 accounts
-                    .revoke_sessions(&user, now)
+                    .revoke_sessions(&user, &Operator::default(), now)
                     .await
                     .map_err(|error| error.to_string())?;
                 self.sessions.iter_mut().for_each(|session| session.over = true);

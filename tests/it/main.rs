@@ -39,6 +39,7 @@ mod protocols;
 mod redis_faults;
 mod spine;
 mod store;
+mod stranger;
 mod streams;
 mod support;
 mod user_import;

@@ -13,7 +13,6 @@
 mod abuse;
 mod accounts;
 mod admin;
-mod alike;
 mod api;
 mod architecture;
 mod auth;
@@ -42,5 +41,6 @@ mod store;
 mod stranger;
 mod streams;
 mod support;
+mod timing;
 mod user_import;
 mod verifier;

@@ -1,6 +1,7 @@
 //! The API under `/auth/admin`, and what it reaches: tokens, copies, other instances.
 
 mod audit;
+mod invitations;
 mod presence;
 mod rights;
 mod tokens;

@@ -4,6 +4,7 @@ mod audit;
 mod invitations;
 mod presence;
 mod rights;
+mod secrets;
 mod tokens;
 mod users;
 

@@ -11,7 +11,7 @@ use super::names::{self, NameError};
 use super::operator::rights;
 use super::origin::Happening;
 use super::settings::RegistrationMode;
-use super::{Accounts, Failure, Letter, Operator, Recipient};
+use super::{Accounts, Failure, Letter, Operator, Recipient, retry};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::invitations::{self, Invitation};
@@ -152,6 +152,20 @@ impl Accounts {
         };
         let found = invitations::find(&self.postgres, &token_hash, now).await?;
         Ok(found.filter(|invitation| invitation.email == email))
+    }
+
+    /// Whether this token made an account for this address a moment ago.
+    pub(super) async fn used_a_moment_ago(
+        &self,
+        email: &str,
+        token: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let Some(token_hash) = Kind::Invitation.hash(token.expose()) else {
+            return Ok(false);
+        };
+        let used = invitations::find_used(&self.postgres, &token_hash, now - retry::WITHIN).await?;
+        Ok(used.is_some_and(|invitation| invitation.email == email))
     }
 }
 

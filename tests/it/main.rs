@@ -36,6 +36,7 @@ mod operator;
 mod password;
 mod protocols;
 mod redis_faults;
+mod retries;
 mod spine;
 mod store;
 mod stranger;

@@ -79,7 +79,7 @@ fn mean(mut took: Vec<Duration>) -> f64 {
 }
 
 /// Makes as many accounts as a comparison may ask about: `{kind}{number}@example.com`, a day old, with the tests' password, and
-/// with what `more` (an SQL expression for `locked_until`) says.
+/// locked until what the SQL says.
 async fn people(sidecar: &Sidecar, kind: &str, locked_until: &str) {
     let one = "one-for-its-hash";
     let database = sidecar.database().await;

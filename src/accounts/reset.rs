@@ -209,8 +209,8 @@ impl Accounts {
         password: &Secret,
         now: OffsetDateTime,
     ) -> Result<&'static str, ResetError> {
-        let used = reset_tokens::find_used(&self.postgres, token_hash, now - retry::WITHIN).await?;
-        let user_id = used.ok_or(ResetError::Invalid)?.user_id;
+        let found = reset_tokens::find_used(&self.postgres, token_hash, now - retry::WITHIN).await?;
+        let user_id = found.ok_or(ResetError::Invalid)?.user_id;
         let user = self.user(user_id).await?.ok_or(ResetError::Invalid)?;
         if !self.is_set_already(&user, password, now).await? {
             return Err(ResetError::Invalid);

@@ -18,7 +18,9 @@ test: packages ## Run all tests; PostgreSQL and Redis are started for them and s
 	@echo "==> Building"
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Testing"
-	@target/debug/sidegate dev --run -- $(CARGO) test --locked
+	@target/debug/sidegate dev --run -- sh -ec '$(CARGO) test --locked; \
+	    echo "==> Measuring (alone: what runs beside it would be measured, too)"; \
+	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing::'
 
 api-test: packages ## Drive the API from its own description (schemathesis, installed into .tools); SEED=7 tries others
 	@scripts/install-packages.sh python

@@ -41,6 +41,7 @@ mod recovery;
 mod refresh;
 mod register;
 mod reset;
+mod retry;
 mod revoker;
 mod sessions;
 pub mod settings;

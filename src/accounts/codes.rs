@@ -38,6 +38,12 @@ impl Purpose {
             Self::Mfa => "mfa",
         }
     }
+
+    /// Whether the right code may come again, from a client whose answer was lost. Only where coming again does nothing: a second
+    /// factor that worked twice would sign in two.
+    const fn may_be_repeated(self) -> bool {
+        matches!(self, Self::EmailVerification)
+    }
 }
 
 impl Accounts {
@@ -78,7 +84,14 @@ impl Accounts {
     /// Compares a code and uses it up. What cannot be a code costs an attempt like any wrong one.
     pub(super) async fn check_code(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
         let hmac = self.code_hmac(purpose, user_id, &cleaned(typed));
-        codes::check(&self.redis, purpose.word(), &user_id.to_string(), &hmac).await
+        codes::check(
+            &self.redis,
+            purpose.word(),
+            &user_id.to_string(),
+            &hmac,
+            purpose.may_be_repeated(),
+        )
+        .await
     }
 
     /// Compares two codes as one: which of them is wrong is not told, and a slip in one does not use up the other.

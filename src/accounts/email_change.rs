@@ -188,7 +188,7 @@ impl Accounts {
             .await?;
         let change = match checked {
             Checked::Right(data) => serde_json::from_str::<Change>(&data).map_err(|_| EmailConfirmError::Wrong)?,
-            Checked::Wrong { .. } | Checked::None => {
+            Checked::Again(_) | Checked::Wrong { .. } | Checked::None => {
                 Happening::by(by.user_id, Event::EmailVerificationFailed, origin)
                     .session(by.session_id)
                     .failed()

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::mailed_token::Kind;
 use super::names::{self, NameError};
+use super::operator::rights;
 use super::origin::Happening;
 use super::settings::RegistrationMode;
-use super::{Accounts, Failure, Letter, Origin, Recipient};
+use super::{Accounts, Failure, Letter, Operator, Recipient, retry};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::invitations::{self, Invitation};
@@ -25,6 +26,11 @@ pub enum InvitationError {
     /// They have an account.
     #[error("there is an account with this address already")]
     EmailTaken,
+    /// A role is none.
+    #[error(
+        "roles: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
+    )]
+    Roles,
     /// Registration is closed, so that nobody could use it.
     #[error("registration is closed (auth.registration.mode): nobody could use an invitation")]
     Closed,
@@ -49,7 +55,7 @@ pub struct Invited {
 }
 
 impl Accounts {
-    /// Invites an address, in the place of an earlier invitation. `invited_by`: who does it; none is the command line.
+    /// Invites an address, in the place of an earlier invitation.
     ///
     /// # Errors
     /// See [`InvitationError`].
@@ -57,13 +63,14 @@ impl Accounts {
         &self,
         email: &str,
         roles: &[String],
-        invited_by: Option<Uuid>,
-        origin: &Origin,
+        by: &Operator,
         now: OffsetDateTime,
     ) -> Result<Invited, InvitationError> {
         if self.settings.registration.mode == RegistrationMode::Closed {
             return Err(InvitationError::Closed);
         }
+        // The account will have them as if the operator had made it.
+        rights::check(roles, &[]).map_err(|_| InvitationError::Roles)?;
         let email = names::email(email)?;
         if users::find_by_email(&self.postgres, &email).await?.is_some() {
             return Err(InvitationError::EmailTaken);
@@ -77,14 +84,14 @@ impl Accounts {
             id: id::new(now),
             email,
             roles,
-            invited_by,
+            invited_by: by.user_id,
             created_at: now,
             expires_at: now + ttl,
         };
         let tx = self.postgres.transaction("invite").await?;
         invitations::revoke_of_email(&tx, &invitation.email, now).await?;
         invitations::insert(&tx, &invitation, &token_hash).await?;
-        by(invited_by, Event::UserInvited, origin)
+        done(by, Event::UserInvited)
             .with("invitation_id", invitation.id.to_string())
             .with("roles", invitation.roles.clone())
             .insert(&tx, &self.metrics, now)
@@ -111,23 +118,21 @@ impl Accounts {
         Ok(invitations::list(&self.postgres, after, limit, now).await?)
     }
 
-    /// Takes an invitation back; `false` when it could not be used any more anyway. `revoked_by`: who does
-    /// it; none is the command line.
+    /// Takes an invitation back; `false` when it could not be used any more anyway.
     ///
     /// # Errors
     /// When PostgreSQL is away.
     pub async fn revoke_invitation(
         &self,
         invitation_id: Uuid,
-        revoked_by: Option<Uuid>,
-        origin: &Origin,
+        by: &Operator,
         now: OffsetDateTime,
     ) -> Result<bool, Failure> {
         let tx = self.postgres.transaction("invitation_revoke").await?;
         if invitations::revoke(&tx, invitation_id, now).await?.is_none() {
             return Ok(false);
         }
-        by(revoked_by, Event::InvitationRevoked, origin)
+        done(by, Event::InvitationRevoked)
             .with("invitation_id", invitation_id.to_string())
             .insert(&tx, &self.metrics, now)
             .await?;
@@ -148,12 +153,26 @@ impl Accounts {
         let found = invitations::find(&self.postgres, &token_hash, now).await?;
         Ok(found.filter(|invitation| invitation.email == email))
     }
+
+    /// Whether this token made an account for this address a moment ago.
+    pub(super) async fn used_a_moment_ago(
+        &self,
+        email: &str,
+        token: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let Some(token_hash) = Kind::Invitation.hash(token.expose()) else {
+            return Ok(false);
+        };
+        let used = invitations::find_used(&self.postgres, &token_hash, now - retry::WITHIN).await?;
+        Ok(used.is_some_and(|invitation| invitation.email == email))
+    }
 }
 
-/// What somebody who may did about an address that has no account.
-fn by(actor_id: Option<Uuid>, event: Event, origin: &Origin) -> Happening<'_> {
+/// What an operator did about an address that has no account.
+fn done(by: &Operator, event: Event) -> Happening<'_> {
     Happening {
-        actor_id,
-        ..Happening::to(None, event, origin)
+        actor_id: by.user_id,
+        ..Happening::to(None, event, &by.origin)
     }
 }

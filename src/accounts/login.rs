@@ -126,7 +126,9 @@ impl Accounts {
         let user = self.find(&identifier).await.map_err(|error| plain(error.into()))?;
         let device = self.known_device(attempt.device_token, user.as_ref(), now).await;
         if device.is_none() {
-            self.limit_account(&identifier, now).await.map_err(plain)?;
+            self.limit_account(&identifier, user.as_ref(), now)
+                .await
+                .map_err(plain)?;
         }
 
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
@@ -175,9 +177,15 @@ impl Accounts {
             .await
     }
 
-    async fn limit_account(&self, identifier: &Identifier, now: OffsetDateTime) -> Result<(), LoginError> {
+    async fn limit_account(
+        &self,
+        identifier: &Identifier,
+        user: Option<&User>,
+        now: OffsetDateTime,
+    ) -> Result<(), LoginError> {
         let limit = &self.settings.login_limit;
-        self.take_login("login_account", identifier.text(), limit.per_account, limit.window, now)
+        let key = user.map_or_else(|| name_key(identifier), account_key);
+        self.take_login("login_account", &key, limit.per_account, limit.window, now)
             .await
     }
 
@@ -339,6 +347,17 @@ impl Accounts {
         }
         None
     }
+}
+
+/// Where the tries for an account are counted: one place for its address and its username, or each would give a guesser as
+/// many.
+pub(super) fn account_key(user: &User) -> String {
+    format!("id:{}", user.id)
+}
+
+/// The same for a name that nobody has. It is as much work, and no name can be spelled so that it counts for an account.
+fn name_key(identifier: &Identifier) -> String {
+    format!("name:{}", identifier.text())
 }
 
 impl Lockout {

@@ -6,7 +6,7 @@
 //! none of those permissions, and do not set their own rights.
 
 mod edit;
-mod rights;
+pub(super) mod rights;
 mod sessions;
 mod standing;
 
@@ -26,7 +26,7 @@ use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
 use crate::store::users::{self, NewUser, User};
-use crate::store::{StoreError, id};
+use crate::store::{StoreError, id, reset_tokens};
 
 /// Everything, the permissions of Sidegate's own included.
 const ADMIN: &str = "sidegate:admin";
@@ -64,7 +64,7 @@ impl Operator {
     }
 
     /// Refuses what an administrator would regret to have done to themselves.
-    fn not_oneself(&self, user: &User) -> Result<(), OperatorError> {
+    pub(super) fn not_oneself(&self, user: &User) -> Result<(), OperatorError> {
         if self.user_id == Some(user.id) {
             Err(OperatorError::OwnAccount)
         } else {
@@ -211,6 +211,8 @@ impl Accounts {
         let user = held(&tx, user.id, by).await?;
         let entries = self.end_all(&tx, user.id, "password_change", now).await?;
         users::set_password(&tx, user.id, &hash, now).await?;
+        // Whoever reads the account's mail, and asked for a link before, must not undo this.
+        reset_tokens::use_all(&tx, user.id, now).await?;
         Happening::of(by, user.id, Event::PasswordSet)
             .insert(&tx, &self.metrics, now)
             .await?;
@@ -261,7 +263,7 @@ impl Accounts {
 
 /// An account that exists and that the operator may touch, held until the transaction ends: what it may do, and who may
 /// do it to whom, is then still true when it is done.
-async fn held(tx: &Transaction, user_id: Uuid, by: &Operator) -> Result<User, OperatorError> {
+pub(super) async fn held(tx: &Transaction, user_id: Uuid, by: &Operator) -> Result<User, OperatorError> {
     let user = users::find_for_update(tx, user_id)
         .await?
         .filter(|user| user.deleted_at.is_none())

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::login::account_key;
 use super::names::{self, NameError};
 use super::origin::Happening;
 use super::{Accounts, Failure, Origin, tokens};
@@ -158,7 +159,13 @@ impl Accounts {
         let limit = &self.settings.login_limit;
         let taken = self
             .limiter
-            .take("login_account", &user.email, limit.per_account, limit.window, now)
+            .take(
+                "login_account",
+                &account_key(&user),
+                limit.per_account,
+                limit.window,
+                now,
+            )
             .await;
         if !taken.allowed {
             return Err(ProfileError::RateLimited {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use super::login::account_key;
 use super::{Accounts, Failure, User};
 use crate::secret::Secret;
 
@@ -37,7 +38,13 @@ impl Accounts {
         let limit = &self.settings.login_limit;
         let taken = self
             .limiter
-            .take("login_account", &user.email, limit.per_account, limit.window, now)
+            .take(
+                "login_account",
+                &account_key(user),
+                limit.per_account,
+                limit.window,
+                now,
+            )
             .await;
         if !taken.allowed {
             return Err(ProofError::RateLimited {

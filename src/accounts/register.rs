@@ -20,7 +20,7 @@ use super::password::Weakness;
 use super::password::rules::Person;
 use super::profile::{self, ProfileError};
 use super::settings::RegistrationMode;
-use super::{Accounts, Failure, Invitation, Letter, Origin, Recipient};
+use super::{Accounts, Failure, Invitation, Letter, Origin, Recipient, User, retry};
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::users::{self, NewUser};
@@ -135,11 +135,11 @@ impl Accounts {
         self.limit(Window::Registration, origin.address, Some(&email), now)
             .await?;
         let invitation = match wanted.invitation {
-            Some(token) => Some(
-                self.invitation_for(&email, token, now)
-                    .await?
-                    .ok_or(RegistrationError::InvitationInvalid)?,
-            ),
+            Some(token) => match self.invitation_for(&email, token, now).await? {
+                Some(invitation) => Some(invitation),
+                None if self.is_registered_already(&email, token, wanted.password, now).await? => return Ok(false),
+                None => return Err(RegistrationError::InvitationInvalid),
+            },
             None => None,
         };
         // Whoever invites decides for the domain, too.
@@ -228,7 +228,9 @@ impl Accounts {
             (None, _) => (Some(Letter::RegistrationAttempted), None),
         };
         if let (Some(owner), Some(letter)) = (&owner, letter) {
-            self.mail(&tx, Recipient::of(owner), letter, life, now).await?;
+            let real = created.is_some() || !is_new(owner, now);
+            self.mail_or_pretend(&tx, real, Recipient::of(owner), letter, life, now)
+                .await?;
         }
         if let (Some(_), Some(invitation)) = (&created, invitation) {
             // Of two who come with it at once, one finds it used, and makes no account.
@@ -241,6 +243,24 @@ impl Accounts {
         Ok(created.is_some())
     }
 
+    /// Whether somebody made this account with this invitation and this password a moment ago, and comes again because the answer
+    /// was lost.
+    async fn is_registered_already(
+        &self,
+        email: &str,
+        token: &Secret,
+        password: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        if !self.used_a_moment_ago(email, token, now).await? {
+            return Ok(false);
+        }
+        match users::find_by_email(&self.postgres, email).await? {
+            Some(user) => self.is_set_already(&user, password, now).await,
+            None => Ok(false),
+        }
+    }
+
     /// The letter with a code; none when Redis cannot keep the code: then the person asks again.
     async fn verification_letter(&self, user: &NewUser<'_>) -> Option<Letter> {
         let code = self.new_code(Purpose::EmailVerification, user.id, user.email).await;
@@ -251,4 +271,10 @@ impl Accounts {
             code: code.expose().to_owned(),
         })
     }
+}
+
+/// Whether somebody is registering this very minute and has not read their mail yet. Then it is their own client that comes again,
+/// its answer lost, and a letter about somebody who tries to take their address would frighten them.
+fn is_new(owner: &User, now: OffsetDateTime) -> bool {
+    owner.email_verified_at.is_none() && now - owner.created_at < retry::WITHIN
 }

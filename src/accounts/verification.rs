@@ -105,7 +105,7 @@ impl Accounts {
         // Of nobody no code waits, and Redis is asked all the same.
         let user_id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
         let checked = self.check_code(Purpose::EmailVerification, user_id, code).await?;
-        let Checked::Right(email) = checked else {
+        let (Checked::Right(email) | Checked::Again(email)) = checked else {
             let attempts_left = match checked {
                 Checked::Wrong { attempts_left } => Some(attempts_left),
                 _ => None,
@@ -118,7 +118,13 @@ impl Accounts {
             return Err(CodeError::Wrong);
         };
         let tx = self.postgres.transaction("email_verify").await?;
-        users::find_for_update(&tx, user_id).await?;
+        let held = users::find_for_update(&tx, user_id).await?;
+        // A client whose answer was lost, or two at once: one of them confirms, all of them are answered. What was confirmed is what
+        // the code proved, or the address was changed meanwhile.
+        let is_done = |user: &User| user.email_verified_at.is_some() && user.email.eq_ignore_ascii_case(&email);
+        if held.as_ref().is_some_and(is_done) {
+            return Ok(());
+        }
         // The code proved the address it went to, which is the account's no longer if it was changed meanwhile.
         if !users::set_email_verified(&tx, user_id, &email, now).await? {
             return Err(CodeError::Wrong);

@@ -111,13 +111,20 @@ fn apply(shared: &Shared, entry: &Entry) {
     }
 }
 
-/// An issuer's part: heartbeats, and the feed filled anew from PostgreSQL when Redis has lost it (FLUSHALL, a new server).
+/// An issuer's part: heartbeats, and the feed filled anew from PostgreSQL when Redis has lost it (FLUSHALL, a new server). Also once
+/// at the start: a process that was killed between the commit of a revocation and its publication told nobody, and an access token
+/// would outlive the session that was ended.
 pub(super) async fn tend(shared: Arc<Shared>, accounts: Arc<Accounts>) {
     let keep = keep(&accounts.settings);
+    let mut caught_up = false;
     loop {
         let outcome = match revocations::heartbeat(&shared.redis, keep, clock::now()).await {
-            Ok(true) => Ok(()),
-            Ok(false) => rebuild(&shared, &accounts, keep).await,
+            Ok(true) if caught_up => Ok(()),
+            Ok(_) => {
+                let filled = rebuild(&shared, &accounts, keep).await;
+                caught_up |= filled.is_ok();
+                filled
+            }
             Err(error) => Err(error),
         };
         let result = if outcome.is_ok() { "success" } else { "error" };

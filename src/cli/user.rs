@@ -290,7 +290,7 @@ async fn show(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
 
 async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
     let user = accounts.lookup(user).await?;
-    let outcome = if accounts.reset_mfa(&user, clock::now()).await? {
+    let outcome = if accounts.reset_mfa(&user, &Operator::default(), clock::now()).await? {
         "has no second factor any more"
     } else {
         "had no second factor"

@@ -5,6 +5,7 @@
 
 mod audit;
 mod filter;
+mod invitations;
 mod permitted;
 mod presence;
 mod sessions;
@@ -32,8 +33,11 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(standing::lock))
         .routes(routes!(standing::unlock))
         .routes(routes!(standing::require_password_reset))
+        .routes(routes!(standing::reset_mfa))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
+        .routes(routes!(invitations::list, invitations::invite))
+        .routes(routes!(invitations::revoke))
         .routes(routes!(audit::list))
         .routes(routes!(presence::list))
         .routes(routes!(stats::show))

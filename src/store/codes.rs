@@ -13,6 +13,8 @@ use super::{StoreError, scripts};
 pub enum Checked {
     /// The right one; it is used up now. With what was kept beside it.
     Right(String),
+    /// The right one, which was shown before and is kept to be recognised. With what was kept beside it.
+    Again(String),
     /// A wrong one.
     Wrong {
         /// At zero the code is gone.
@@ -45,15 +47,25 @@ pub async fn put(
     redis.all("code_put", vec![forget, keep, expire]).await.map(drop)
 }
 
-/// Compares and uses up.
-pub async fn check(redis: &Redis, purpose: &str, of: &str, code_hmac: &[u8; 32]) -> Result<Checked, StoreError> {
+/// Compares and uses up; with `keep`, a right one that comes again is recognised for as long as it would have lived.
+pub async fn check(
+    redis: &Redis,
+    purpose: &str,
+    of: &str,
+    code_hmac: &[u8; 32],
+    keep: bool,
+) -> Result<Checked, StoreError> {
     const OPERATION: &str = "code_check";
     let mut script = scripts::CODE_CHECK.prepare_invoke();
-    script.key(redis.keys().code(purpose, of)).arg(hex(code_hmac));
+    script
+        .key(redis.keys().code(purpose, of))
+        .arg(hex(code_hmac))
+        .arg(i32::from(keep));
     let mut answer = redis.script::<Vec<Value>>(OPERATION, script).await?.into_iter();
     let verdict: i64 = read(OPERATION, answer.next().unwrap_or(Value::Nil))?;
     let detail = answer.next().unwrap_or(Value::Nil);
     match verdict {
+        2 => Ok(Checked::Again(read(OPERATION, detail)?)),
         1 => Ok(Checked::Right(read(OPERATION, detail)?)),
         0 => Ok(Checked::Wrong {
             attempts_left: read(OPERATION, detail)?,

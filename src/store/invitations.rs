@@ -65,6 +65,16 @@ pub async fn find(
         .await
 }
 
+/// Finds one that was used at `since` or later.
+pub async fn find_used(
+    db: &impl Executor,
+    token_hash: &[u8; 32],
+    since: OffsetDateTime,
+) -> Result<Option<Invitation>, StoreError> {
+    db.optional(&sql::INVITATION_FIND_USED, &[&token_hash.as_slice(), &since])
+        .await
+}
+
 /// Uses one up; `false` when somebody else just did, or it is over.
 pub async fn spend(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
     db.touched(&sql::INVITATION_USE, &[&id, &now]).await

@@ -75,6 +75,16 @@ pub async fn find_for_update(
     .await
 }
 
+/// Finds a token that was used at `since` or later, if the password that was set with it is still the account's.
+pub async fn find_used(
+    db: &impl Executor,
+    token_hash: &[u8; 32],
+    since: OffsetDateTime,
+) -> Result<Option<ResetToken>, StoreError> {
+    db.optional(&sql::PASSWORD_RESET_TOKEN_FIND_USED, &[&token_hash.as_slice(), &since])
+        .await
+}
+
 /// Uses up every open token of a user.
 pub async fn use_all(db: &impl Executor, user_id: Uuid, now: OffsetDateTime) -> Result<u64, StoreError> {
     db.execute(&sql::PASSWORD_RESET_TOKEN_USE_ALL, &[&user_id, &now]).await

@@ -1,8 +1,10 @@
 //! The API under `/auth/admin`, and what it reaches: tokens, copies, other instances.
 
 mod audit;
+mod invitations;
 mod presence;
 mod rights;
+mod secrets;
 mod tokens;
 mod users;
 

@@ -1,24 +1,15 @@
 //! The private services of `sidegate dev`, started out of the installed programs.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use sidegate::dev::{Durability, Services};
-use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-use crate::support::{Port, Upstream};
-
-/// A directory that the servers' user can enter when the tests run as root.
-fn place() -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
-    dir
-}
+use crate::support::{Playground, Upstream, place};
 
 /// Whether a process runs; one that has ended and was not waited for does not.
 fn runs(pid: &str) -> bool {
@@ -161,62 +152,6 @@ fn a_missing_program_is_one_sentence_with_the_package_to_install() {
         said.contains("is not installed: install the package") && said.lines().count() == 1,
         "{said}"
     );
-}
-
-/// A running `sidegate dev`, ended with the value unless the test ends it.
-struct Playground {
-    child: Child,
-    said: String,
-    listen: Port,
-}
-
-impl Playground {
-    fn start(dir: &Path, more: &[&str]) -> Self {
-        let (listen, admin) = (Port::reserve(), Port::reserve());
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))
-            .args([
-                "dev",
-                "--listen",
-                &listen.address(),
-                "--admin",
-                &admin.address(),
-                "--dir",
-            ])
-            .arg(dir)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut said = String::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // The announcement ends with what the third command answers.
-        while !said.contains("Authorization: Bearer $TOKEN") {
-            said.push_str(&lines.next().expect("it announces what runs").unwrap());
-            said.push('\n');
-        }
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, said, listen }
-    }
-
-    /// The three commands, as somebody would copy them.
-    fn commands(&self) -> Vec<&str> {
-        let begins = ["  curl ", "  TOKEN="];
-        self.said
-            .lines()
-            .filter(|line| begins.iter().any(|begin| line.starts_with(begin)))
-            .collect()
-    }
-}
-
-impl Drop for Playground {
-    fn drop(&mut self) {
-        // Politely, or its servers stay.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            let _ = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
-            let _ = self.child.wait();
-        }
-    }
 }
 
 /// The processes that work in `dir`.

@@ -60,7 +60,7 @@ async fn is_verified(sidecar: &Sidecar, token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_code_mailed_after_registering_confirms_the_address_once() {
+async fn the_code_mailed_after_registering_confirms_the_address() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     assert_eq!(is_verified(&sidecar, &alice.access_token).await, false);
@@ -76,9 +76,12 @@ async fn the_code_mailed_after_registering_confirms_the_address_once() {
         claims(refreshed["access_token"].as_str().unwrap())["email_verified"],
         true
     );
+    // A client whose answer was lost comes with it again.
+    assert_eq!(verify(&sidecar, ALICE, &code).await.status(), 204);
     assert_eq!(
-        refused(&verify(&sidecar, ALICE, &code).await),
-        is(400, "email_code_invalid")
+        refused(&verify(&sidecar, ALICE, &wrong(&code)).await),
+        is(400, "email_code_invalid"),
+        "another code confirms nothing, also after the right one"
     );
 }
 
@@ -162,14 +165,15 @@ async fn a_new_code_voids_the_old_and_nobody_learns_who_was_mailed_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_code_that_comes_to_two_instances_at_once_is_right_once() {
+async fn a_code_that_comes_to_two_instances_at_once_confirms_once() {
     let first = TestSidecar::new().start().await;
     let second = TestSidecar::beside(&first).start().await;
     first.user("alice").await;
     let code = first.mailed(ALICE, "email_verification").await;
     let tries = (0..20).map(|n| verify(if n % 2 == 0 { &first } else { &second }, ALICE, &code));
     let answers = join_all(tries).await;
-    assert_eq!(answers.iter().filter(|answer| answer.status() == 204).count(), 1);
+    // One effect; the others are answered as a client is whose answer was lost.
+    assert!(answers.iter().all(|answer| answer.status() == 204));
     let count = "SELECT count(*) FROM audit_logs WHERE event = 'email_verified'";
     let verified = first.database().await.query_one(count, &[]).await.unwrap();
     assert_eq!(verified.get::<_, i64>(0), 1);
@@ -338,6 +342,9 @@ async fn without_redis_there_are_no_codes_and_an_account_can_be_made_all_the_sam
 async fn the_owner_of_an_address_learns_that_somebody_tried_to_register_with_it() {
     let sidecar = TestSidecar::new().start().await;
     sidecar.user("alice").await;
+    // Within the first minute it would be her own client, which lost its answer.
+    let earlier = "UPDATE users SET created_at = created_at - interval '61 s'";
+    sidecar.database().await.execute(earlier, &[]).await.unwrap();
     let again = json!({ "email": "Alice@example.com", "password": "tepid-gravel-19-walnut" });
     let free = json!({ "email": "carol@example.com", "password": "tepid-gravel-19-walnut" });
     let taken = sidecar.post("/auth/register").json(&again).send().await;

@@ -68,6 +68,8 @@ async fn an_invitation_makes_an_account_with_its_roles_and_a_proven_address() {
     assert_eq!((&me["roles"], &me["email_verified"]), (&json!(["staff"]), &json!(true)));
     assert_eq!(sidecar.count_letters(CAROL, "email_verification").await, 0);
     assert_eq!(operate(&sidecar, &["user", "invitations"]), json!([]));
+    let later = "UPDATE invitations SET used_at = used_at - interval '61 s'";
+    sidecar.database().await.execute(later, &[]).await.unwrap();
     let again = register(&sidecar, CAROL, Some(&token)).await;
     assert_eq!(refused(&again), is(403, "invitation_invalid"), "it was used");
     let has_account = sidecar.command(&["user", "invite", CAROL]);

@@ -4,8 +4,9 @@ use time::OffsetDateTime;
 
 use super::{Method, MfaStatus};
 use crate::accounts::mail::Letter;
+use crate::accounts::operator::held;
 use crate::accounts::origin::Happening;
-use crate::accounts::{Accounts, OperatorError, Origin};
+use crate::accounts::{Accounts, Operator, OperatorError};
 use crate::store::audit::Event;
 use crate::store::users::{self, User};
 use crate::store::{StoreError, factors};
@@ -23,20 +24,19 @@ impl Accounts {
     /// into this may not be the owner.
     ///
     /// # Errors
-    /// When the account is gone, or PostgreSQL away.
-    pub async fn reset_mfa(&self, user: &User, now: OffsetDateTime) -> Result<bool, OperatorError> {
+    /// When the account is gone, or the operator may not: an administrator's own factors are removed with the password and a
+    /// factor, as everybody's, so that a stolen token of theirs does not do it.
+    pub async fn reset_mfa(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<bool, OperatorError> {
+        by.not_oneself(user)?;
         let tx = self.postgres.transaction("mfa_reset").await?;
-        let user = users::find_for_update(&tx, user.id)
-            .await?
-            .filter(|user| user.deleted_at.is_none())
-            .ok_or_else(|| OperatorError::NotFound(user.email.clone()))?;
+        let user = held(&tx, user.id, by).await?;
         let had_totp = factors::delete(&tx, user.id).await?;
         let had_email = user.mfa_email_enabled_at.is_some();
         factors::delete_recovery_codes(&tx, user.id).await?;
         users::set_mfa_email(&tx, user.id, None).await?;
         let had = [(had_totp, Method::Totp.word()), (had_email, "email")];
         for (_, method) in had.into_iter().filter(|(had, _)| *had) {
-            Happening::to(Some(user.id), Event::MfaRemoved, &Origin::default())
+            Happening::of(by, user.id, Event::MfaRemoved)
                 .with("method", method)
                 .with("by", "operator")
                 .insert(&tx, &self.metrics, now)

@@ -126,7 +126,7 @@ pub(super) fn outdated_at(user: &User, now: OffsetDateTime) -> OffsetDateTime {
 }
 
 /// Roles travel in a header, joined by commas: one with a comma in it would be two to the application.
-pub(super) fn check(roles: &[String], permissions: &[String]) -> Result<(), OperatorError> {
+pub(in crate::accounts) fn check(roles: &[String], permissions: &[String]) -> Result<(), OperatorError> {
     let is_word = |word: &String| {
         (1..=LONGEST).contains(&word.chars().count())
             && !word.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',')

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Answer, Failed, instant};
-use crate::accounts::{Accounts, Invitation, Origin};
+use crate::accounts::{Accounts, Invitation, Operator};
 use crate::clock;
 
 pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -> Result<Answer, Failed> {
     let invited = accounts
-        .invite(email, roles, None, &Origin::default(), clock::now())
+        .invite(email, roles, &Operator::default(), clock::now())
         .await?;
     let mut answer = shown(&invited.invitation);
     // Where a letter carries it, it has no business in a terminal's history.
@@ -27,7 +27,7 @@ pub(super) async fn list(accounts: &Accounts, after: Option<Uuid>, limit: u32) -
 
 pub(super) async fn revoke(accounts: &Accounts, id: Uuid) -> Result<Answer, Failed> {
     let revoked = accounts
-        .revoke_invitation(id, None, &Origin::default(), clock::now())
+        .revoke_invitation(id, &Operator::default(), clock::now())
         .await?;
     if revoked {
         Ok(Answer::Done(format!("the invitation {id} is void")))

@@ -1,4 +1,4 @@
-//! `POST /auth/admin/users/{id}/lock`, `/unlock`, `/password-reset`, `/restore`, `DELETE /auth/admin/users/{id}`
+//! `POST /auth/admin/users/{id}/lock`, `/unlock`, `/password-reset`, `/mfa/reset`, `/restore`, `DELETE /auth/admin/users/{id}`
 
 use std::sync::Arc;
 
@@ -116,6 +116,32 @@ pub(super) async fn require_password_reset(
         .accounts
         .require_password_reset(&user, &permitted.by, permitted.now)
         .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Remove every second factor, for somebody who lost them all
+///
+/// They are written. Whoever is signed in stays so. Needs `sidegate:users:write`.
+#[utoipa::path(
+    post,
+    path = "/users/{id}/mfa/reset",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "The account's id.")),
+    responses(
+        (status = 204, description = "It has no second factor any more, or had none."),
+        (status = 403, description = "`permission_denied`, `admin_required`"),
+        (status = 404, description = "`user_not_found`"),
+        (status = 409, description = "`own_account`"),
+    )
+)]
+pub(super) async fn reset_mfa(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<UsersWrite>,
+    Path(user): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let user = find(&services, &user).await?;
+    services.accounts.reset_mfa(&user, &permitted.by, permitted.now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -69,6 +69,7 @@ codes! {
     AdminRequired = FORBIDDEN "admin_required" "This needs the permission sidegate:admin.",
     OwnAccount = CONFLICT "own_account" "An administrator does not do this to their own account.",
     UserNotFound = NOT_FOUND "user_not_found" "There is no such account.",
+    InvitationNotFound = NOT_FOUND "invitation_not_found" "There is no such open invitation.",
     NotDeleted = CONFLICT "not_deleted" "The account is not deleted.",
     // Services that were given a token
     InvalidClient = UNAUTHORIZED "invalid_client" "The client did not prove who it is.",

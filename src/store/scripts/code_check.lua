@@ -1,15 +1,23 @@
 -- Compares a code with the one that waits, and uses it up. A wrong one costs an attempt; the last attempt takes the code along.
+-- If it is to be kept, a right one stays for as long as it would have lived, and is told apart when it comes again: for a client
+-- whose answer was lost.
 --
 -- One script, so that of two right answers at once only one is right, and of two wrong ones both are counted.
 --
 --   KEYS[1]  the code: hash with `code` (hex of its HMAC), `data`, `left` (attempts)
 --   ARGV[1]  hex of the HMAC of what was typed
---   returns  {1, data} right; {0, attempts left} wrong; {-1} there is none
+--   ARGV[2]  1 to keep a right one, else 0
+--   returns  {2, data} right, and it was before; {1, data} right; {0, attempts left} wrong; {-1} there is none
 
-local kept = redis.call('HMGET', KEYS[1], 'code', 'data', 'left')
+local kept = redis.call('HMGET', KEYS[1], 'code', 'data', 'left', 'used')
 if not kept[1] then return {-1} end
 if kept[1] == ARGV[1] then
-    redis.call('DEL', KEYS[1])
+    if kept[4] then return {2, kept[2]} end
+    if ARGV[2] == '1' then
+        redis.call('HSET', KEYS[1], 'used', 1)
+    else
+        redis.call('DEL', KEYS[1])
+    end
     return {1, kept[2]}
 end
 local left = tonumber(kept[3]) - 1

@@ -458,8 +458,19 @@ async fn a_sealed_secret_of_another_account_is_no_factor() {
 async fn an_operator_removes_every_factor_and_the_owner_is_written() -> Result<(), OperatorError> {
     let services = Services::start().await;
     let alice = alice(&services).await;
-    assert!(services.accounts.reset_mfa(&alice.user, NOW).await?);
-    assert!(!services.accounts.reset_mfa(&alice.user, NOW).await?, "nothing is left");
+    assert!(
+        services
+            .accounts
+            .reset_mfa(&alice.user, &Operator::default(), NOW)
+            .await?
+    );
+    assert!(
+        !services
+            .accounts
+            .reset_mfa(&alice.user, &Operator::default(), NOW)
+            .await?,
+        "nothing is left"
+    );
     services.login("alice").await;
     assert_eq!(services.events("mfa_removed").await, 1);
     let letters = mailbox::letters(&services.database.raw, [7; 32], "mfa_removed").await;

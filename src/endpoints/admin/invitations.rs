@@ -1,0 +1,206 @@
+//! `GET, POST /auth/admin/invitations`, `DELETE /auth/admin/invitations/{id}`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::body::Body;
+use super::super::problem::Code;
+use super::super::{Problem, Services};
+use super::filter::{self, Filter};
+use super::id;
+use super::permitted::{Permitted, UsersRead, UsersWrite};
+use crate::accounts::{Invitation, InvitationError};
+
+/// An invitation that may still be used.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminInvitation, example = json!({
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "bob@example.com", "roles": ["staff"],
+    "invited_by": "01980f0e-7a5c-7000-8000-0d6f0b1f8a11", "created_at": "2026-11-24T20:00:00Z",
+    "expires_at": "2026-12-01T20:00:00Z"
+}))]
+pub(super) struct Shown {
+    id: Uuid,
+    email: String,
+    roles: Vec<String>,
+    /// Nobody: it was made at the command line.
+    invited_by: Option<Uuid>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+impl From<Invitation> for Shown {
+    fn from(invitation: Invitation) -> Self {
+        Self {
+            id: invitation.id,
+            email: invitation.email,
+            roles: invitation.roles,
+            invited_by: invitation.invited_by,
+            created_at: invitation.created_at,
+            expires_at: invitation.expires_at,
+        }
+    }
+}
+
+/// An invitation that was made.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminInvited, example = json!({
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "bob@example.com", "roles": ["staff"],
+    "invited_by": "01980f0e-7a5c-7000-8000-0d6f0b1f8a11", "created_at": "2026-11-24T20:00:00Z",
+    "expires_at": "2026-12-01T20:00:00Z"
+}))]
+pub(super) struct Made {
+    #[serde(flatten)]
+    invitation: Shown,
+    /// Only where no letter carries it: somebody has to pass it on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+}
+
+/// A page of invitations.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminInvitations, example = json!({"invitations": [{
+    "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "bob@example.com", "roles": ["staff"],
+    "invited_by": null, "created_at": "2026-11-24T20:00:00Z", "expires_at": "2026-12-01T20:00:00Z"
+}], "next_cursor": null}))]
+pub(super) struct Invitations {
+    invitations: Vec<Shown>,
+    /// Where the next page begins; none on the last.
+    next_cursor: Option<String>,
+}
+
+/// Which invitations.
+#[derive(Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// At most so many, 1 to 200; 50.
+    limit: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Whom to invite.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = AdminNewInvitation)]
+#[serde(deny_unknown_fields)]
+pub(super) struct New {
+    email: String,
+    /// What they get with the account.
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+/// List the invitations that may still be used, in the order of their making
+///
+/// Needs `sidegate:users:read`.
+#[utoipa::path(
+    get,
+    path = "/invitations",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(Wanted),
+    responses(
+        (status = 200, description = "A page of invitations.", body = Invitations),
+        (status = 403, description = "`permission_denied`"),
+        (status = 422, description = "`validation_failed`"),
+    )
+)]
+pub(super) async fn list(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<UsersRead>,
+    Filter(wanted): Filter<Wanted>,
+) -> Result<Json<Invitations>, Problem> {
+    let limit = filter::limit(wanted.limit.as_deref())?;
+    let after = filter::value("cursor", wanted.cursor.as_deref(), filter::read_id_cursor)?;
+    let mut found = services.accounts.invitations(after, limit + 1, permitted.now).await?;
+    let next_cursor = filter::next(&mut found, limit, |invitation| filter::id_cursor(invitation.id));
+    Ok(Json(Invitations {
+        invitations: found.into_iter().map(Shown::from).collect(),
+        next_cursor,
+    }))
+}
+
+/// Invite somebody, in the place of an earlier invitation
+///
+/// The letter goes to the address, and the invitation is good for that address alone. Needs `sidegate:users:write`.
+#[utoipa::path(
+    post,
+    path = "/invitations",
+    tag = "admin",
+    security(("bearer" = [])),
+    request_body(content = New, example = json!({"email": "bob@example.com", "roles": ["staff"]})),
+    responses(
+        (status = 201, description = "The invitation.", body = Made),
+        (status = 403, description = "`permission_denied`, `registration_closed`"),
+        (status = 409, description = "`email_taken`"),
+    )
+)]
+pub(super) async fn invite(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<UsersWrite>,
+    Body(new): Body<New>,
+) -> Result<(StatusCode, Json<Made>), Problem> {
+    let accounts = &services.accounts;
+    let invited = accounts
+        .invite(&new.email, &new.roles, &permitted.by, permitted.now)
+        .await?;
+    // Where a letter carries it, nobody but its reader has it: whoever invites could otherwise make the account themselves.
+    let token = (!accounts.sends_mail()).then(|| invited.token.expose().to_owned());
+    let made = Made {
+        invitation: invited.invitation.into(),
+        token,
+    };
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// Take an invitation back
+///
+/// Needs `sidegate:users:write`.
+#[utoipa::path(
+    delete,
+    path = "/invitations/{id}",
+    tag = "admin",
+    security(("bearer" = [])),
+    params(("id" = String, Path, description = "The invitation's id.")),
+    responses(
+        (status = 204, description = "It is void."),
+        (status = 403, description = "`permission_denied`"),
+        (status = 404, description = "`invitation_not_found`"),
+    )
+)]
+pub(super) async fn revoke(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<UsersWrite>,
+    Path(invitation): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let invitation = id(&invitation, Code::InvitationNotFound)?;
+    let revoked = services
+        .accounts
+        .revoke_invitation(invitation, &permitted.by, permitted.now)
+        .await?;
+    if revoked {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::new(Code::InvitationNotFound))
+    }
+}
+
+impl From<InvitationError> for Problem {
+    fn from(error: InvitationError) -> Self {
+        match error {
+            InvitationError::Email(_) => Self::field("email", "email_invalid", &error),
+            InvitationError::Roles => Self::field("roles", "not_accepted", &error),
+            InvitationError::EmailTaken => Self::new(Code::EmailTaken),
+            InvitationError::Closed => Self::new(Code::RegistrationClosed),
+            InvitationError::Failure(failure) => failure.into(),
+        }
+    }
+}

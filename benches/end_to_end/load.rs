@@ -200,7 +200,7 @@ pub(crate) fn ask(port: u16, method: &str, path: &str, body: &str) -> Option<(u1
 /// How long it takes until `path` answers 200.
 pub(crate) fn until_ready(port: u16, path: &str) -> Duration {
     let begun = Instant::now();
-    while !ask(port, "GET", path, "").is_some_and(|(status, _)| status == 200) {
+    while ask(port, "GET", path, "").is_none_or(|(status, _)| status != 200) {
         assert!(
             begun.elapsed() < Duration::from_secs(60),
             "nobody is ready at port {port}"

@@ -74,6 +74,7 @@ fn play(options: Options) -> Result<ExitCode, DevError> {
         Ok(loaded) => loaded,
         Err(errors) => return Ok(bad_config(&errors)),
     };
+    playground.write_config()?;
     let announcement = playground.announcement();
     let (password, is_new) = (playground.demo_password().clone(), playground.demo_password_is_new());
     let served = app::serve(

@@ -94,6 +94,19 @@ impl Playground {
         }
     }
 
+    /// Writes the configuration down as it runs, for the commands that work on a running installation.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_config(&self) -> Result<(), DevError> {
+        let text = filled_in(CONFIG, &|name| self.variable(name));
+        write_whole(&self.config_file(), &text)
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.services.directory().join("sidegate.yaml")
+    }
+
     /// Where letters are written.
     fn mail(&self) -> PathBuf {
         self.services.directory().join("mail")
@@ -145,6 +158,7 @@ Sidegate is running. Ctrl-C stops everything below.
   kept in     {data}{elsewhere}
   mail        {mail}, a file for each letter
   demo user   {DEMO_EMAIL}, password {password}
+  operators   sidegate audit --follow --config {config}, and user, session, keys, token
 
 Three things to try in another terminal:
 
@@ -162,6 +176,7 @@ Three things to try in another terminal:
 "#,
             redis = self.services.redis_url().expose(),
             mail = self.mail().display(),
+            config = self.config_file().display(),
         )
     }
 
@@ -193,7 +208,12 @@ fn keep(path: &Path, make: impl FnOnce() -> String) -> Result<(Secret, bool), De
         _ => {}
     }
     let value = Secret::new(make());
-    // Whole or not at all: half a secret would be taken for one.
+    write_whole(path, value.expose())?;
+    Ok((value, true))
+}
+
+/// Whole or not at all, and for its owner's eyes: half a secret would be taken for one.
+fn write_whole(path: &Path, text: &str) -> Result<(), DevError> {
     let draft = path.with_extension("new");
     let opened = fs::File::options()
         .write(true)
@@ -201,11 +221,30 @@ fn keep(path: &Path, make: impl FnOnce() -> String) -> Result<(Secret, bool), De
         .truncate(true)
         .mode(0o600)
         .open(&draft);
-    let written = opened.and_then(|mut file| writeln!(file, "{}", value.expose()));
+    let written = opened.and_then(|mut file| writeln!(file, "{}", text.trim_end()));
     written
         .and_then(|()| fs::rename(&draft, path))
-        .map_err(|error| DevError::io("write", path, error))?;
-    Ok((value, true))
+        .map_err(|error| DevError::io("write", path, error))
+}
+
+/// The configuration with its variables replaced, each inside the double quotes in which it stands.
+fn filled_in(config: &str, variable: &impl Fn(&str) -> Option<String>) -> String {
+    let mut text = String::with_capacity(config.len());
+    let mut rest = config;
+    while let Some((before, from)) = rest.split_once("${") {
+        let (name, default, after) = from
+            .split_once('}')
+            .map(|(inner, after)| {
+                let (name, default) = inner.split_once(":-").unwrap_or((inner, ""));
+                (name, default, after)
+            })
+            .expect("config/dev.yaml closes what it opens");
+        text.push_str(before);
+        let value = variable(name).unwrap_or_else(|| default.to_owned());
+        text.push_str(&value.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${"));
+        rest = after;
+    }
+    text + rest
 }
 
 fn random<const N: usize>() -> [u8; N] {
@@ -242,6 +281,22 @@ mod tests {
         let (second, made_again) = keep(&path, password).unwrap();
         assert!(made && !made_again && first == second);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_configuration_is_written_down_as_it_runs_whatever_its_values_hold() {
+        let odd = |name: &str| match name {
+            "SIDEGATE_DEV_MAIL" => Some(r#"/tmp/a "quoted" \ ${HOME} place"#.to_owned()),
+            "SIDEGATE_DEV_LISTEN" => Some("127.0.0.1:4321".to_owned()),
+            _ => None,
+        };
+        let text = filled_in(CONFIG, &odd);
+        assert!(text.contains(r#"listen: "127.0.0.1:4321""#), "{text}");
+        assert!(
+            text.contains(r#"directory: "/tmp/a \"quoted\" \\ $${HOME} place""#),
+            "quotes stay inside, and a dollar of the value's own is not filled in: {text}"
+        );
+        assert!(!text.contains("SIDEGATE_DEV_DATABASE_URL:-"), "defaults are filled in");
     }
 
     #[test]

@@ -283,6 +283,25 @@ fn letters_are_files_where_the_announcement_says() {
 }
 
 #[test]
+fn the_commands_of_an_operator_work_with_the_configuration_that_is_written_down() {
+    let dir = place();
+    let playground = Playground::start(dir.path(), &[]);
+    let file = dir.path().join("sidegate.yaml");
+    assert!(
+        playground.said.contains(&format!("--config {}", file.display())),
+        "{}",
+        playground.said
+    );
+    let audit = Command::new(env!("CARGO_BIN_EXE_sidegate"))
+        .args(["audit", "--output", "json", "--event", "user_created", "--config"])
+        .arg(&file)
+        .output()
+        .unwrap();
+    let events = String::from_utf8(audit.stdout).unwrap();
+    assert_eq!(events.lines().count(), 1, "the demo user: {events}");
+}
+
+#[test]
 fn ctrl_c_ends_all_of_it_and_a_second_start_knows_the_demo_user() {
     let dir = place();
     let mut first = Playground::start(dir.path(), &[]);

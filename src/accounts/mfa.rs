@@ -53,6 +53,7 @@ pub enum Factor<'a> {
 
 /// The kinds of second factors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = MfaMethod)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// What an authenticator shows.

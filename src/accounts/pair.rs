@@ -11,8 +11,7 @@ use uuid::Uuid;
 use crate::keys::seal;
 
 /// What a client gets (RFC 6749 section 5.1, with the session's id).
-///
-/// The order of the fields is part of the promise that equal refreshes get equal bytes.
+// The order of the fields is part of the promise that equal refreshes get equal bytes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600,

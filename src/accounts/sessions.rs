@@ -15,6 +15,7 @@ use crate::store::{StoreError, sessions_seen, users};
 
 /// Which sessions a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
+#[schema(as = LogoutScope)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// The one it comes from.

@@ -4,7 +4,7 @@ use axum::Json;
 use http::StatusCode;
 use serde::Serialize;
 
-/// The same whether there is an account or not.
+/// What was asked for happens in the background, or not: the answer is the same.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"status": "accepted"}))]
 pub(super) struct Accepted {

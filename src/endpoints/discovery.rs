@@ -17,7 +17,7 @@ const FOR_AN_HOUR: &str = "public, max-age=3600";
 
 /// What this server is and where (RFC 8414). Tokens are got by this API's own endpoints, not by a grant of OAuth.
 #[derive(utoipa::ToSchema)]
-#[schema(example = json!({
+#[schema(as = ServerMetadata, example = json!({
     "issuer": "https://gw.example.com",
     "jwks_uri": "https://gw.example.com/.well-known/jwks.json",
     "response_types_supported": [],

@@ -18,6 +18,7 @@ use crate::secret::Secret;
 
 /// The code that was mailed.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = EmailVerification)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Verify {
     /// The address it went to. Left out: that of the account which is signed in.
@@ -28,6 +29,7 @@ pub(super) struct Verify {
 
 /// Who wants another code.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = EmailVerificationResend)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Resend {
     email: String,

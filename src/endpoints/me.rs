@@ -20,7 +20,7 @@ use crate::secret::Secret;
 
 /// One's own account.
 #[derive(Serialize, utoipa::ToSchema)]
-#[schema(example = json!({
+#[schema(as = Account, example = json!({
     "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com", "email_verified": true, "username": "alice",
     "roles": ["staff"], "permissions": [], "profile": {"name": "Alice"},
     "created_at": "2026-11-24T20:00:00Z", "last_login_at": null
@@ -41,6 +41,7 @@ pub(super) struct Me {
 
 /// What changes; the rest stays.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = AccountEdit)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Edit {
     /// Left out: stays. `null`: goes.
@@ -57,6 +58,7 @@ pub(super) struct Edit {
 
 /// That it is really you.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = AccountDeletion)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Delete {
     password: String,
@@ -80,6 +82,8 @@ pub(super) async fn show(
 }
 
 /// Change one's own account
+///
+/// What is left out stays, also within the profile (RFC 7396).
 #[utoipa::path(
     patch,
     path = "/me",

@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use super::accepted::{Accepted, accepted};
 use super::body::Body;
 use super::login::{LoginAnswer, signed_in};
 use super::problem::Code;
@@ -24,10 +25,13 @@ use crate::secret::Secret;
 pub(super) struct SecondStep {
     /// From the answer of `/login`.
     mfa_token: String,
+    /// What the authenticator shows.
     #[serde(default)]
     totp: Option<String>,
+    /// One of the ten; it is used up.
     #[serde(default)]
     recovery_code: Option<String>,
+    /// The code that was mailed.
     #[serde(default)]
     email_code: Option<String>,
 }
@@ -44,10 +48,13 @@ pub(super) struct MfaTokenOnly {
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecondFactor {
+    /// What the authenticator shows.
     #[serde(default)]
     totp: Option<String>,
+    /// One of the ten; it is used up.
     #[serde(default)]
     recovery_code: Option<String>,
+    /// The code that was mailed.
     #[serde(default)]
     email_code: Option<String>,
 }
@@ -57,10 +64,13 @@ pub(super) struct SecondFactor {
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordAndFactor {
     password: String,
+    /// What the authenticator shows.
     #[serde(default)]
     totp: Option<String>,
+    /// One of the ten; it is used up.
     #[serde(default)]
     recovery_code: Option<String>,
+    /// The code that was mailed.
     #[serde(default)]
     email_code: Option<String>,
 }
@@ -175,7 +185,7 @@ pub(super) async fn login(
     tag = "sessions",
     request_body(content = MfaTokenOnly, example = json!({"mfa_token": "sgm_AfSU8mJbQ0"})),
     responses(
-        (status = 202, description = "The letter is on its way."),
+        (status = 202, description = "The letter is on its way.", body = Accepted),
         (status = 401, description = "`mfa_token_invalid`: sign in again"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
@@ -185,14 +195,14 @@ pub(super) async fn mail_login_code(
     State(services): State<Arc<Services>>,
     caller: Caller,
     Body(body): Body<MfaTokenOnly>,
-) -> Result<StatusCode, Problem> {
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
     let mfa_token = Secret::new(body.mfa_token);
     services
         .accounts
         .mail_login_code(&mfa_token, &caller.origin(), caller.received_at)
         .await
         .map_err(at_login)?;
-    Ok(StatusCode::ACCEPTED)
+    Ok(accepted())
 }
 
 /// Show which second factors the account has
@@ -256,6 +266,8 @@ pub(super) async fn enrol(
 }
 
 /// Confirm an authenticator by one of its codes
+///
+/// The answer has ten recovery codes; they are shown this once.
 #[utoipa::path(
     post,
     path = "/mfa/totp/confirm",
@@ -354,7 +366,7 @@ pub(super) async fn renew_recovery_codes(
     tag = "mfa",
     security(("bearer" = [])),
     responses(
-        (status = 202, description = "The letter is on its way."),
+        (status = 202, description = "The letter is on its way.", body = Accepted),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
     )
@@ -363,12 +375,12 @@ pub(super) async fn mail_code(
     State(services): State<Arc<Services>>,
     caller: Caller,
     SignedIn(by): SignedIn,
-) -> Result<StatusCode, Problem> {
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
         .mail_mfa_code(by, &caller.origin(), caller.received_at)
         .await?;
-    Ok(StatusCode::ACCEPTED)
+    Ok(accepted())
 }
 
 /// Turn codes by mail on as a second factor
@@ -383,7 +395,7 @@ pub(super) async fn mail_code(
     responses(
         (status = 204, description = "On."),
         (status = 403, description = "`bad_credentials`, `email_unverified`"),
-        (status = 409, description = "`mail_unavailable`"),
+        (status = 404, description = "`mail_not_configured`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
     )
@@ -531,7 +543,7 @@ impl From<MfaError> for Problem {
             MfaError::NotEnabled => Code::MfaNotEnabled,
             MfaError::AlreadyEnabled => Code::MfaAlreadyEnabled,
             MfaError::EmailUnverified => Code::EmailUnverified,
-            MfaError::NoMail => Code::MailUnavailable,
+            MfaError::NoMail => Code::MailNotConfigured,
             MfaError::RateLimited { retry_after } => return Self::rate_limited(retry_after),
             MfaError::Failure(failure) => return failure.into(),
         })

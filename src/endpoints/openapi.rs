@@ -30,7 +30,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::problem::{self, FIELD_CODES, ProblemBody};
 
@@ -38,16 +38,20 @@ use super::problem::{self, FIELD_CODES, ProblemBody};
 #[openapi(
     info(
         title = "Sidegate",
-        description = "Accounts, sessions and tokens. Refusals are `application/problem+json` (RFC 9457) with a stable `code`."
+        description = "Accounts, sessions and tokens.\n\nSend the `access_token` that `/login` answers as `Authorization: Bearer …`, to this API and to \
+            the applications behind it, and get the next from `/refresh` before it expires. Bodies are JSON in UTF-8, at most 64 KiB, \
+            without fields that are not described. Instants are RFC 3339, in UTC. Refusals are `application/problem+json` (RFC 9457) \
+            with a stable `code`; a 429 or 503 says in `Retry-After` when to try again. Answers are not to be kept, apart from those \
+            under `/.well-known`."
     ),
     components(schemas(ProblemBody)),
     modifiers(&Schemes),
     tags(
         (name = "account", description = "One's own account."),
-        (name = "sessions", description = "Signing in, staying signed in, signing out."),
         (name = "password", description = "Changing and replacing passwords."),
         (name = "email", description = "Confirming and changing addresses."),
         (name = "mfa", description = "Second factors."),
+        (name = "sessions", description = "Signing in, staying signed in, signing out."),
         (name = "tokens", description = "For services that were given a token (RFC 7662, RFC 7009)."),
         (name = "admin", description = "For operators, with a permission."),
         (name = "discovery", description = "What this server is and how its tokens are verified."),
@@ -64,7 +68,10 @@ impl utoipa::Modify for Schemes {
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some("An access token."));
-        let client = Http::new(HttpAuthScheme::Basic);
+        let client = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("The id and the secret of one of `auth.clients`."))
+            .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
         components.add_security_scheme("client", SecurityScheme::Http(client));
@@ -111,12 +118,36 @@ pub(super) fn complete(described: &openapi::OpenApi, public_url: Option<&str>) -
     }
     document["components"]["examples"] = Value::Object(examples());
     let schemas = &mut document["components"]["schemas"];
+    for schema in schemas.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        require_nullable(schema);
+    }
     // Closed lists: a client may branch on them, and a test against the live service finds a word that is in no table.
     let words: Vec<&str> = problem::all().into_iter().map(|refusal| refusal.word).collect();
     schemas["Problem"]["properties"]["code"]["enum"] = json!(sorted(words));
     let words = FIELD_CODES.iter().map(|(word, _)| *word).collect();
     schemas["FieldError"]["properties"]["code"]["enum"] = json!(sorted(words));
     document
+}
+
+/// An answer has all its members, also those that are `null`: a client that is generated should not ask for both. Requests
+/// are told from answers by taking no unknown fields.
+fn require_nullable(schema: &mut Value) {
+    if schema["additionalProperties"] == false {
+        return;
+    }
+    let members = schema["properties"].as_object().into_iter().flatten();
+    let nullable = |member: &Value| {
+        member["type"]
+            .as_array()
+            .is_some_and(|types| types.contains(&"null".into()))
+    };
+    let nullable: Vec<Value> = members
+        .filter(|(_, member)| nullable(member))
+        .map(|(name, _)| name.as_str().into())
+        .collect();
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.extend(nullable);
+    }
 }
 
 fn sorted(mut words: Vec<&str>) -> Vec<&str> {

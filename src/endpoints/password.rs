@@ -26,6 +26,7 @@ pub(super) struct ChangePassword {
 
 /// Who forgot their password.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = PasswordForgotten)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Forgot {
     email: String,
@@ -33,6 +34,7 @@ pub(super) struct Forgot {
 
 /// What the link in the letter carries, and the new password.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = PasswordReset)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reset {
     token: String,

@@ -14,6 +14,7 @@ use crate::secret::Secret;
 
 /// The refresh token of the session.
 #[derive(Deserialize, utoipa::ToSchema)]
+#[schema(as = RefreshRequest)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
     refresh_token: String,

@@ -65,6 +65,7 @@ impl Accounts {
         by: &Operator,
         now: OffsetDateTime,
     ) -> Result<(), OperatorError> {
+        by.not_oneself(user)?;
         let tx = self.postgres.transaction("user_require_password_reset").await?;
         let user = held(&tx, user.id, by).await?;
         let entries = self.end_all(&tx, user.id, "admin", now).await?;

@@ -8,6 +8,8 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::super::{Problem, Services};
@@ -37,8 +39,10 @@ struct Shown {
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
     /// A word of the closed list of events.
+    #[schema(schema_with = Events::schema)]
     event: &'static str,
-    /// `success` or `failure`.
+    /// Whether it worked.
+    #[schema(schema_with = Outcomes::schema)]
     outcome: &'static str,
     /// Who did it; none: nobody signed in, or the command line.
     actor_id: Option<Uuid>,
@@ -72,30 +76,62 @@ impl From<AuditEntry> for Shown {
     }
 }
 
+/// The closed list of events.
+enum Events {}
+
+impl PartialSchema for Events {
+    fn schema() -> RefOr<Schema> {
+        filter::words(Event::ALL.iter().map(|event| event.as_str())).into()
+    }
+}
+
+impl ToSchema for Events {}
+
+/// Both outcomes.
+enum Outcomes {}
+
+impl PartialSchema for Outcomes {
+    fn schema() -> RefOr<Schema> {
+        filter::words([Outcome::Success, Outcome::Failure].map(Outcome::as_str)).into()
+    }
+}
+
+impl ToSchema for Outcomes {}
+
 /// Which entries.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// Whom it concerns, by id.
+    #[param(value_type = Uuid, required = false)]
     user: Option<String>,
     /// Who did it, by id.
+    #[param(value_type = Uuid, required = false)]
     actor: Option<String>,
     /// In which session.
+    #[param(value_type = Uuid, required = false)]
     session: Option<String>,
     /// What: a word of the list of events.
+    #[param(inline, value_type = Events, required = false)]
     event: Option<String>,
-    /// `success` or `failure`.
+    /// Whether it worked.
+    #[param(inline, value_type = Outcomes, required = false)]
     outcome: Option<String>,
     /// From where: an address.
+    #[param(value_type = String, example = "192.0.2.7", required = false)]
     address: Option<String>,
     /// From this instant on (RFC 3339).
+    #[param(value_type = OffsetDateTime, required = false)]
     since: Option<String>,
     /// Before this instant.
+    #[param(value_type = OffsetDateTime, required = false)]
     until: Option<String>,
-    /// At most so many, 1 to 200; 50.
+    /// At most so many.
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
+    #[param(value_type = String, required = false)]
     cursor: Option<String>,
 }
 

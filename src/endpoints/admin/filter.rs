@@ -7,6 +7,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::super::Problem;
@@ -99,6 +100,11 @@ pub(super) fn read_time_cursor(text: &str) -> Option<(OffsetDateTime, Uuid)> {
     let micros = i64::from_be_bytes(micros.try_into().ok()?);
     let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
     Some((at, Uuid::from_slice(id).ok()?))
+}
+
+/// One of these words, in the description of the API.
+pub(super) fn words(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(super) struct Presence {
 
 /// Somebody who is online.
 #[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = OnlineUser)]
 struct Online {
     user_id: Uuid,
     email: Option<String>,
@@ -55,7 +56,8 @@ impl From<accounts::Online> for Online {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// At most so many, 1 to 200; 50.
+    /// At most so many.
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
 }
 

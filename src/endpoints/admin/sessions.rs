@@ -81,7 +81,7 @@ async fn find(services: &Services, text: &str) -> Result<User, Problem> {
     path = "/users/{id}/sessions",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "Its sessions.", body = Sessions),
         (status = 403, description = "`permission_denied`"),
@@ -108,7 +108,7 @@ pub(super) async fn list(
     path = "/users/{id}/sessions",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "Signed out everywhere.", body = Ended),
         (status = 403, description = "`permission_denied`, `admin_required`"),
@@ -137,8 +137,8 @@ pub(super) async fn end_all(
     tag = "admin",
     security(("bearer" = [])),
     params(
-        ("id" = String, Path, description = "The account's id."),
-        ("session_id" = String, Path, description = "The session's id."),
+        ("id" = Uuid, Path, description = "The account's id."),
+        ("session_id" = Uuid, Path, description = "The session's id."),
     ),
     responses(
         (status = 204, description = "Ended."),

@@ -39,7 +39,7 @@ async fn find(services: &Services, text: &str) -> Result<User, Problem> {
     path = "/users/{id}/lock",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     request_body(content = Option<Lock>, example = json!({"until": "2027-01-01T00:00:00Z"})),
     responses(
         (status = 204, description = "Locked and signed out."),
@@ -74,7 +74,7 @@ pub(super) async fn lock(
     path = "/users/{id}/unlock",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
         (status = 204, description = "It may sign in."),
         (status = 403, description = "`permission_denied`, `admin_required`"),
@@ -93,17 +93,18 @@ pub(super) async fn unlock(
 
 /// Want a new password before the next sign-in, and end all sessions
 ///
-/// Needs `sidegate:users:write`.
+/// Where letters are sent, the person is mailed a link that sets one. Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/users/{id}/password-reset",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
         (status = 204, description = "Signed out, and in want of a new password."),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
+        (status = 409, description = "`own_account`"),
     )
 )]
 pub(super) async fn require_password_reset(
@@ -147,14 +148,13 @@ pub(super) async fn reset_mfa(
 
 /// Delete an account and end its sessions
 ///
-/// It can be restored until its names are given away. Needs
-/// `sidegate:users:write`.
+/// It can be restored until its names are given away. Needs `sidegate:users:write`.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
         (status = 204, description = "Deleted."),
         (status = 403, description = "`permission_denied`, `admin_required`"),
@@ -183,7 +183,7 @@ pub(super) async fn delete(
     path = "/users/{id}/restore",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "The account.", body = Shown),
         (status = 403, description = "`permission_denied`, `admin_required`"),

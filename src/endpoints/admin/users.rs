@@ -8,6 +8,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::super::body::Body;
@@ -100,18 +102,37 @@ pub(super) struct Users {
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// An address or a username begins with this, whatever its case. Reads accounts in order until the page is full.
+    #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
-    /// `exclude` (the default), `include` or `only`.
+    /// Whether deleted accounts are among them.
+    #[param(inline, value_type = DeletedWords, required = false)]
     deleted: Option<String>,
     /// `true`: only locked ones; `false`: none of them.
+    #[param(value_type = bool, required = false)]
     locked: Option<String>,
     /// Has this role.
+    #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     role: Option<String>,
-    /// At most so many, 1 to 200; 50.
+    /// At most so many.
+    #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
+    #[param(value_type = String, required = false)]
     cursor: Option<String>,
 }
+
+/// The words for `deleted`.
+enum DeletedWords {}
+
+impl PartialSchema for DeletedWords {
+    fn schema() -> RefOr<Schema> {
+        filter::words(["exclude", "include", "only"])
+            .default(Some("exclude".into()))
+            .into()
+    }
+}
+
+impl ToSchema for DeletedWords {}
 
 /// An account to be made.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -248,7 +269,7 @@ pub(super) async fn create(
     path = "/users/{id}",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "The account.", body = Shown),
         (status = 403, description = "`permission_denied`"),
@@ -274,7 +295,7 @@ pub(super) async fn show(
     path = "/users/{id}",
     tag = "admin",
     security(("bearer" = [])),
-    params(("id" = String, Path, description = "The account's id.")),
+    params(("id" = Uuid, Path, description = "The account's id.")),
     request_body(content = Changes, example = json!({"roles": ["staff", "billing"]})),
     responses(
         (status = 200, description = "The account as it is now.", body = Shown),

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{complete, operation, problem};
 use crate::endpoints::documented;
@@ -105,4 +105,80 @@ fn no_endpoint_is_served_without_being_described() {
         "this test looks in the wrong place"
     );
     assert!(!source.contains(".route("), "register it with `.routes(routes!(…))`");
+}
+
+#[test]
+fn every_example_is_of_the_shape_that_it_stands_for() {
+    let document = complete(&documented("/auth").into_openapi(), None);
+    let mut checked = 0;
+    let mut check = |name: &str, schema: &Value, example: &Value| {
+        // Within the whole document, since shapes refer to one another.
+        let whole = json!({ "allOf": [schema], "components": document["components"] });
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&whole)
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let wrong: Vec<String> = validator.iter_errors(example).map(|error| error.to_string()).collect();
+        assert!(wrong.is_empty(), "{name}: {example} is {wrong:?}");
+        checked += 1;
+    };
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        for example in examples_of(schema, &document) {
+            check(name, schema, example);
+        }
+    }
+    for (name, operation) in operations(&document) {
+        let answers = operation["responses"].as_object().into_iter().flatten();
+        for (part, body) in answers
+            .map(|(status, answer)| (status.as_str(), answer))
+            .chain([("body", &operation["requestBody"])])
+        {
+            for (media, content) in body["content"].as_object().into_iter().flatten() {
+                for example in examples_of(content, &document) {
+                    check(&format!("{name}: {part} as {media}"), &content["schema"], example);
+                }
+            }
+        }
+    }
+    assert!(checked > 200, "only {checked} examples were found");
+}
+
+/// What is written beside a shape or a body: one example, a list, or a list of named ones, which may be kept elsewhere.
+fn examples_of<'a>(owner: &'a Value, document: &'a Value) -> Vec<&'a Value> {
+    let one = owner.get("example").into_iter();
+    let listed = owner["examples"].as_array().into_iter().flatten();
+    let named = owner["examples"]
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::values);
+    let values = named.map(|named| match named["$ref"].as_str() {
+        Some(reference) => document.pointer(&format!("{}/value", &reference[1..])).unwrap(),
+        None => &named["value"],
+    });
+    one.chain(listed).chain(values).collect()
+}
+
+#[test]
+fn an_operation_takes_a_token_or_a_client_or_is_meant_for_everybody() {
+    const EVERYBODY: &[&str] = &[
+        "get /.well-known/change-password",
+        "get /.well-known/jwks.json",
+        "get /.well-known/oauth-authorization-server",
+        "get /auth/openapi.json",
+        "post /auth/email/verify/resend",
+        "post /auth/login",
+        "post /auth/login/mfa",
+        "post /auth/login/mfa/email",
+        "post /auth/password/forgot",
+        "post /auth/password/reset",
+        "post /auth/refresh",
+        "post /auth/register",
+    ];
+    let mut open: Vec<String> = operations(&described())
+        .into_iter()
+        .filter(|(_, operation)| operation.get("security").is_none())
+        .map(|(name, _)| name)
+        .collect();
+    open.sort_unstable();
+    assert_eq!(open, EVERYBODY);
 }

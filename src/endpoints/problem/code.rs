@@ -88,5 +88,4 @@ codes! {
     MfaCodeRefused = FORBIDDEN "mfa_code_wrong" "The code is wrong or was used before.",
     MfaNotEnabled = CONFLICT "mfa_not_enabled" "The account has no such second factor.",
     MfaAlreadyEnabled = CONFLICT "mfa_already_enabled" "The account has an authenticator already; remove it first.",
-    MailUnavailable = CONFLICT "mail_unavailable" "No letters are sent here.",
 }

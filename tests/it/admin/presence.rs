@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{get, id, operator};
+use super::{call, get, id, operator, refusal, said};
 use crate::support::claims;
 use crate::support::{AUDIENCE, ISSUER, Sidecar, TestSidecar, wait_until};
 
@@ -127,4 +127,15 @@ async fn a_verifier_notes_who_is_active_too() {
         online(&issuer, &admin).await == ["admin", "alice"]
     })
     .await;
+}
+
+#[tokio::test]
+async fn without_redis_nobody_says_who_is_online_and_the_other_counts_are_told() {
+    let sidecar = TestSidecar::new().with_faults().start().await;
+    let admin = operator(&sidecar, "root", &["sidegate:admin"]).await;
+    sidecar.redis_network().cut();
+    let answer = call(&sidecar, &admin, "GET", "/presence", None).await;
+    assert_eq!(said(&answer), refusal(503, "unavailable"));
+    let stats = get(&sidecar, &admin, "/stats").await;
+    assert_eq!((&stats["users"], &stats["online"]), (&json!(1), &Value::Null));
 }

@@ -96,14 +96,14 @@ fn key(limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpA
         if !key.is_empty() {
             key.push('|');
         }
-        let session = caller.and_then(|caller| caller.session.as_deref());
+        let session = caller.and_then(Identity::session);
         let written = match (part, caller, session) {
             (KeyPart::Route, ..) => write!(key, "route={}", route.id),
             (KeyPart::Session, _, Some(session)) => {
                 write!(key, "session={}:{session}", caller.map_or("", |caller| &caller.issuer))
             }
             (KeyPart::User | KeyPart::Session, Some(caller), _) => {
-                write!(key, "user={}:{}", caller.issuer, caller.subject)
+                write!(key, "user={}:{}", caller.issuer, caller.subject())
             }
             (KeyPart::Ip, ..) | (KeyPart::User | KeyPart::Session, None, _) => write!(key, "ip={}", Network(address)),
         };

@@ -13,11 +13,12 @@ use std::{
 
 use crate::{
     rig::{CALLER, NOW, Rig},
-    support::progress,
+    support::{knows_assertions, progress},
 };
 use http::Method;
 use sidegate::{
     gate::{
+        assertion::Bound,
         credentials,
         policy::Facts,
         revocation::Kind,
@@ -159,9 +160,13 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.is_none_or(|wanted| name.contains(wanted))
+    }
+
     /// `body` gets numbers from 0; the first calls warm up and are not counted.
     fn row(&mut self, name: &str, warm_up: u32, iterations: u32, mut body: impl FnMut(u32)) {
-        if self.wanted.is_some_and(|wanted| !name.contains(wanted)) {
+        if !self.wants(name) {
             return;
         }
         (0..warm_up).for_each(&mut body);
@@ -280,6 +285,18 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
             black_box((name, value));
         });
     });
+    if knows_assertions() {
+        let permit = rig.admit("/asserted/x", one);
+        rows.row("assertion, signed before", 10, 1_000, |_| {
+            let bound = Bound {
+                method: &Method::GET,
+                scheme: "http",
+                authority: b"app.test",
+                target: b"/asserted/x",
+            };
+            black_box(rig.gate.asserter.assert(&permit, &bound, NOW)).unwrap();
+        });
+    }
     rows.row("strip: the names of 6 header fields", 10, 1_000, |_| {
         for name in one.keys() {
             black_box(rig.snapshot.family.class(black_box(name.as_str())));
@@ -290,10 +307,15 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
 /// The same call with more of everything.
 fn growth(rows: &mut Rows<'_>) {
     for more in [10, 1_000, 10_000] {
+        let name = format!("admit, cached token, {more} routes");
+        // To read ten thousand routes takes callgrind a while.
+        if !rows.wants(&name) {
+            continue;
+        }
         let rig = Rig::new(more);
         let _inside = rig.runtime.enter();
         let one = &rig.request(Algorithm::Es256, 0);
-        rows.row(&format!("admit, cached token, {more} routes"), 200, 1_000, |_| {
+        rows.row(&name, 200, 1_000, |_| {
             drop(rig.admit("/token/x", one));
         });
     }

@@ -252,10 +252,10 @@ fn auth_api(
 fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
     endpoints::Identified {
         issuer: identity.issuer.to_string(),
-        subject: identity.subject.to_string(),
-        session: identity.session.as_deref().map(str::to_owned),
+        subject: identity.subject().to_owned(),
+        session: identity.session().map(str::to_owned),
         permissions: identity.permissions.iter().map(ToString::to_string).collect(),
-        token_id: identity.jti.as_deref().map(str::to_owned),
+        token_id: identity.jti().map(str::to_owned),
     }
 }
 

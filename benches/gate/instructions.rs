@@ -1,8 +1,8 @@
 //! What `admit` costs, in instructions and allocations: the same from run to run, on however busy a machine.
 //!
 //! The program runs itself under callgrind. Each row is a loop inside [`callgrind_window`], for which callgrind writes a profile of
-//! its own, so that making the tokens and warming the caches is not counted. Allocations are calls of `malloc` and its
-//! family in that profile.
+//! its own, so that making the tokens and warming the caches is not counted. Allocations are calls of the allocator in that
+//! profile.
 
 use std::{
     hint::black_box,
@@ -13,13 +13,15 @@ use std::{
 
 use crate::{
     rig::{CALLER, NOW, Rig},
-    support::progress,
+    support::{knows_assertions, progress},
 };
 use http::Method;
 use sidegate::{
     gate::{
+        assertion::Bound,
         credentials,
         policy::Facts,
+        rate_limit::Key,
         revocation::Kind,
         route::{Access, OnStale},
         target::Target,
@@ -78,8 +80,8 @@ fn measure(dir: &Path, wanted: Option<&str>, counting: bool) -> Vec<Row> {
         command
             .args([
                 "--tool=callgrind",
-                "--zero-before=*callgrind_window*",
-                "--dump-after=*callgrind_window*",
+                "--zero-before=gate::instructions::callgrind_window",
+                "--dump-after=gate::instructions::callgrind_window",
             ])
             .arg("--compress-strings=no")
             .arg("--compress-pos=no")
@@ -116,13 +118,14 @@ struct Profile {
 
 impl Profile {
     fn read(path: &Path) -> Self {
+        // Those that Rust calls; what they call themselves is not counted once more.
         const ALLOCATORS: [&str; 6] = [
+            "mi_malloc_aligned",
+            "mi_zalloc_aligned",
+            "mi_realloc_aligned",
             "malloc",
             "calloc",
             "realloc",
-            "posix_memalign",
-            "aligned_alloc",
-            "memalign",
         ];
         let text = std::fs::read_to_string(path).unwrap();
         let (mut instructions, mut allocations, mut callee) = (0, 0, "");
@@ -159,9 +162,13 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.is_none_or(|wanted| name.contains(wanted))
+    }
+
     /// `body` gets numbers from 0; the first calls warm up and are not counted.
     fn row(&mut self, name: &str, warm_up: u32, iterations: u32, mut body: impl FnMut(u32)) {
-        if self.wanted.is_some_and(|wanted| !name.contains(wanted)) {
+        if !self.wants(name) {
             return;
         }
         (0..warm_up).for_each(&mut body);
@@ -260,7 +267,9 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     });
     let route = table.find("app.test", "/full/x", &Method::GET).unwrap();
     rows.row("rate limit, leased (Redis once in 50)", 500, 1_000, |_| {
-        let drawn = rig.outcome(rig.gate.limiter.take(&route.rate_limits[0], "user=x", NOW));
+        let limit = &route.rate_limits[0];
+        let key = Key::of(limit, route, Some(&identity), CALLER);
+        let drawn = rig.outcome(rig.gate.limiter.take(limit, &key, NOW));
         black_box(drawn).unwrap();
     });
     let Access::Policy(policy) = &route.access else {
@@ -280,6 +289,18 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
             black_box((name, value));
         });
     });
+    if knows_assertions() {
+        let permit = rig.admit("/asserted/x", one);
+        rows.row("assertion, signed before", 10, 1_000, |_| {
+            let bound = Bound {
+                method: &Method::GET,
+                scheme: "http",
+                authority: b"app.test",
+                target: b"/asserted/x",
+            };
+            black_box(rig.gate.asserter.assert(&permit, &bound, NOW)).unwrap();
+        });
+    }
     rows.row("strip: the names of 6 header fields", 10, 1_000, |_| {
         for name in one.keys() {
             black_box(rig.snapshot.family.class(black_box(name.as_str())));
@@ -290,10 +311,15 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
 /// The same call with more of everything.
 fn growth(rows: &mut Rows<'_>) {
     for more in [10, 1_000, 10_000] {
+        let name = format!("admit, cached token, {more} routes");
+        // To read ten thousand routes takes callgrind a while.
+        if !rows.wants(&name) {
+            continue;
+        }
         let rig = Rig::new(more);
         let _inside = rig.runtime.enter();
         let one = &rig.request(Algorithm::Es256, 0);
-        rows.row(&format!("admit, cached token, {more} routes"), 200, 1_000, |_| {
+        rows.row(&name, 200, 1_000, |_| {
             drop(rig.admit("/token/x", one));
         });
     }

@@ -64,8 +64,8 @@ impl Activity {
         {
             self.send(
                 &identity.issuer,
-                &identity.subject,
-                identity.session.as_deref(),
+                identity.subject(),
+                identity.session(),
                 address,
                 headers,
                 now,

@@ -276,16 +276,16 @@ impl Values {
 /// The value of one header, in printable ASCII.
 fn text(source: &Source, caller: &Identity) -> Option<String> {
     Some(match source {
-        Source::Subject => encode(&caller.subject, ""),
-        Source::VerifiedEmail => encode(caller.verified_email.as_deref()?, ""),
-        Source::PreferredUsername => encode(caller.preferred_username.as_deref()?, ""),
+        Source::Subject => encode(caller.subject(), ""),
+        Source::VerifiedEmail => encode(caller.verified_email()?, ""),
+        Source::PreferredUsername => encode(caller.preferred_username()?, ""),
         Source::Roles => caller
             .roles
             .iter()
             .map(|role| encode(role, ","))
             .collect::<Vec<_>>()
             .join(","),
-        Source::Session => encode(caller.session.as_deref()?, ""),
+        Source::Session => encode(caller.session()?, ""),
         Source::Claim { name, join } => claim_text(caller.claim(name)?, join)?,
     })
 }

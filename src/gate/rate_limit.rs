@@ -83,33 +83,53 @@ pub(super) async fn take(
     let Live { route, caller } = live;
     let mut limits = Vec::with_capacity(route.rate_limits.len());
     for limit in &route.rate_limits {
-        let key = key(limit, &route, caller.as_deref(), request.address);
+        let key = Key::of(limit, &route, caller.as_deref(), request.address);
         limits.push(limiter.take(limit, &key, now).await?);
     }
     Ok(Metered { route, caller, limits })
 }
 
-/// What is counted: the parts of the key, so marked that none can pose as another.
-fn key(limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpAddr) -> String {
-    let mut key = String::with_capacity(64);
-    for part in &limit.key {
-        if !key.is_empty() {
+/// What is counted: a limit and, behind its name, the parts of its key, so marked that none can pose as another.
+#[derive(Debug)]
+pub struct Key {
+    text: String,
+    parts_at: usize,
+}
+
+impl Key {
+    /// What `limit` counts for this caller.
+    pub fn of(limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpAddr) -> Self {
+        let mut text = String::with_capacity(160);
+        text.push_str(&limit.name);
+        text.push('\n');
+        let parts_at = text.len();
+        write_parts(&mut text, limit, route, caller, address);
+        Self { text, parts_at }
+    }
+
+    fn parts(&self) -> &str {
+        &self.text[self.parts_at..]
+    }
+}
+
+fn write_parts(key: &mut String, limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpAddr) {
+    for (index, part) in limit.key.iter().enumerate() {
+        if index > 0 {
             key.push('|');
         }
-        let session = caller.and_then(|caller| caller.session.as_deref());
+        let session = caller.and_then(Identity::session);
         let written = match (part, caller, session) {
             (KeyPart::Route, ..) => write!(key, "route={}", route.id),
             (KeyPart::Session, _, Some(session)) => {
                 write!(key, "session={}:{session}", caller.map_or("", |caller| &caller.issuer))
             }
             (KeyPart::User | KeyPart::Session, Some(caller), _) => {
-                write!(key, "user={}:{}", caller.issuer, caller.subject)
+                write!(key, "user={}:{}", caller.issuer, caller.subject())
             }
             (KeyPart::Ip, ..) | (KeyPart::User | KeyPart::Session, None, _) => write!(key, "ip={}", Network(address)),
         };
         written.expect("a String takes any text");
     }
-    key
 }
 
 /// An address as it is counted: IPv6 by /64, since a subscriber owns that many; IPv4 in IPv6 clothes as IPv4.
@@ -142,12 +162,13 @@ mod tests {
             key: parts.to_vec(),
             ..testing::rate_limit(1, Duration::from_secs(1))
         };
-        key(
+        let key = Key::of(
             &limit,
             &testing::route(route, "", "/**", &[]),
             caller,
             address.parse().unwrap(),
-        )
+        );
+        key.parts().to_owned()
     }
 
     #[test]

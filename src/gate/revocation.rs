@@ -100,10 +100,10 @@ impl Revocations {
     async fn ask(&self, identity: &Identity) -> Result<Standing, Denial> {
         // An absent id is asked for as an empty one, which nobody can revoke.
         let (token, session) = (
-            identity.jti.as_deref().unwrap_or_default(),
-            identity.session.as_deref().unwrap_or_default(),
+            identity.jti().unwrap_or_default(),
+            identity.session().unwrap_or_default(),
         );
-        match revocations::check(&self.redis, token, session, &identity.subject).await {
+        match revocations::check(&self.redis, token, session, identity.subject()).await {
             Ok(said) if said.revoked => Ok(Standing::Revoked),
             Ok(said) => match said.user_valid_after {
                 Some(after) if identity.issued_at <= after.unix_timestamp() => Ok(Standing::Outdated),

@@ -8,6 +8,7 @@ mod cache;
 mod claims;
 mod parse;
 mod shared;
+mod texts;
 
 use std::sync::Arc;
 

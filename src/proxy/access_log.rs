@@ -11,7 +11,7 @@ use super::{
     context::{AnsweredBy, Context, Ids},
     upstream::Choice,
 };
-use crate::gate::revocation::Reason;
+use crate::gate::{revocation::Reason, verify::Identity};
 
 /// What is logged of the request and the answer themselves.
 #[derive(Debug, Clone)]
@@ -75,8 +75,8 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
         origin = ctx.answered_by.name(),
         decision = decision(ctx),
         code = ctx.denial.as_ref().map_or("ok", |denial| denial.code()),
-        user = caller.map(|caller| &*caller.subject),
-        session = caller.and_then(|caller| caller.session.as_deref()),
+        user = caller.map(Identity::subject),
+        session = caller.and_then(Identity::session),
         upstream = ctx.upstream.as_ref().map(Choice::name),
         request_bytes = ctx.request_bytes,
         response_bytes,

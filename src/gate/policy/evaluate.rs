@@ -125,7 +125,7 @@ fn is_fresh(facts: &Facts<'_>, max_age: Option<Duration>) -> bool {
     };
     let Some(max_age) = max_age else { return true };
     caller.auth_time.is_some_and(|at| {
-        let age = facts.now.unix_timestamp().saturating_sub(at);
+        let age = facts.now.unix_timestamp().saturating_sub(at.get());
         u64::try_from(age).is_ok_and(|age| age <= max_age.as_secs())
     })
 }

@@ -9,10 +9,11 @@ use std::{
 };
 
 use moka::sync::Cache;
+use prometheus::IntCounter;
 use time::OffsetDateTime;
 
 use super::{
-    OnStoreError, RateLimit,
+    Key, OnStoreError, RateLimit,
     lease::{Drawn, Lease, Spent, largest_batch},
     window::Window,
 };
@@ -33,8 +34,10 @@ pub struct Limiter {
 }
 
 /// What this instance knows of one key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counter {
+    /// Looked up once and not at every request.
+    allowed: IntCounter,
     lease: Mutex<Lease>,
     alone: Mutex<Window>,
     /// Held while Redis is asked for a batch.
@@ -62,12 +65,14 @@ impl Limiter {
     ///
     /// # Errors
     /// `RateLimited`, or `LimitUnknown` when Redis does not answer and the limit says `deny`.
-    pub async fn take(&self, limit: &RateLimit, key: &str, now: OffsetDateTime) -> Result<LimitState, Denial> {
-        let name = [&*limit.name, "\n", key].concat();
-        let counter = match self.keys.get(&*name) {
+    pub async fn take(&self, limit: &RateLimit, key: &Key, now: OffsetDateTime) -> Result<LimitState, Denial> {
+        let counter = match self.keys.get(&*key.text) {
             Some(counter) => counter,
-            None => self.keys.get_with(name.into(), Arc::default),
+            None => self
+                .keys
+                .get_with(key.text.as_str().into(), || Arc::new(self.counter(limit))),
         };
+        let key = key.parts();
         let held = counter.lease().spend(now);
         let taken = match held {
             Some(spent) => Ok(spent),
@@ -84,7 +89,10 @@ impl Limiter {
                 return Err(Denial::LimitUnknown);
             }
         };
-        self.count(limit, result[usize::from(spent.allowed)]);
+        match result[usize::from(spent.allowed)] {
+            "allowed" => counter.allowed.inc(),
+            result => self.count(limit, result),
+        }
         let state = LimitState {
             policy: Arc::clone(&limit.name),
             limit: limit.limit,
@@ -143,11 +151,25 @@ impl Limiter {
         }
     }
 
+    fn counter(&self, limit: &RateLimit) -> Counter {
+        Counter {
+            allowed: self.decisions(limit, "allowed"),
+            lease: Mutex::default(),
+            alone: Mutex::default(),
+            drawing: tokio::sync::Mutex::default(),
+            waiting: AtomicU32::default(),
+            failures: AtomicU64::default(),
+        }
+    }
+
     fn count(&self, limit: &RateLimit, result: &str) {
+        self.decisions(limit, result).inc();
+    }
+
+    fn decisions(&self, limit: &RateLimit, result: &str) -> IntCounter {
         self.metrics
             .ratelimit_decisions
             .with_label_values(&[&limit.name, result])
-            .inc();
     }
 }
 

@@ -118,14 +118,18 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
         .routes(routes!(login::login))
-        .routes(routes!(mfa::login))
-        .routes(routes!(mfa::mail_login_code))
-        .routes(routes!(mfa::status))
-        .routes(routes!(mfa::enrol, mfa::remove))
-        .routes(routes!(mfa::confirm))
-        .routes(routes!(mfa::renew_recovery_codes))
-        .routes(routes!(mfa::mail_code, mfa::enable_email, mfa::disable_email))
-        .routes(routes!(mfa::verify))
+        .routes(routes!(mfa::login::login))
+        .routes(routes!(mfa::login::mail_login_code))
+        .routes(routes!(mfa::status::status))
+        .routes(routes!(mfa::totp::enrol, mfa::totp::remove))
+        .routes(routes!(mfa::totp::confirm))
+        .routes(routes!(mfa::totp::renew_recovery_codes))
+        .routes(routes!(
+            mfa::email::mail_code,
+            mfa::email::enable_email,
+            mfa::email::disable_email
+        ))
+        .routes(routes!(mfa::verify::verify))
         .routes(routes!(register::register))
         .routes(routes!(password::change))
         .routes(routes!(password::forgot))

@@ -26,7 +26,7 @@ async fn count(sidecar: &Sidecar, of: &str) -> i64 {
 /// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that there is a row of `committed` before
 /// the process learns of it.
 async fn dies_before_it_answers(sidecar: &mut Sidecar, request: Request, committed: &str) {
-    sidecar.postgres_network().delay(Duration::from_millis(150));
+    sidecar.postgres_network().delay(Duration::from_millis(400));
     let mut connection = sidecar.connect().await;
     connection.send(&request.to_bytes()).await;
     let database = sidecar.database().await;

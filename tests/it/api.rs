@@ -78,7 +78,13 @@ async fn schemathesis_finds_nothing() {
         sidecar.metric("sidegate_panics_total", &[]).await == 0.0,
         "an endpoint panicked"
     );
-    for event in ["user_created", "user_locked", "user_deleted", "sessions_revoked", "profile_changed"] {
+    for event in [
+        "user_created",
+        "user_locked",
+        "user_deleted",
+        "sessions_revoked",
+        "profile_changed",
+    ] {
         let written = sidecar.metric("sidegate_audit_events_total", &[("event", event)]).await;
         assert!(written > 0.0, "{event} was never tried with success");
     }

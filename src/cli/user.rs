@@ -56,7 +56,7 @@ pub enum Command {
         /// Whose.
         user: String,
     },
-    /// Remove every second factor of somebody who lost theirs; they are written.
+    /// Remove every second factor of somebody who lost theirs; they get a letter.
     ResetMfa {
         /// Whose.
         user: String,

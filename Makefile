@@ -48,8 +48,12 @@ bench: ## Measure the gate and the proxy (ten minutes); the tables go to target/
 	@scripts/install-packages.sh bench
 	@echo "==> Building in release (several minutes the first time)"
 	@$(CARGO) build --locked --release --bin sidegate --bench gate --bench end_to_end
+	@$(CARGO) test --locked --no-run --test it
 	@echo "==> Measuring"
-	@target/release/sidegate dev --run -- sh -ec 'for bench in gate end_to_end; do $(CARGO) bench --locked --quiet --bench $$bench; done' > target/bench.md
+	@target/release/sidegate dev --run -- sh -ec 'for bench in gate end_to_end; do $(CARGO) bench --locked --quiet --bench $$bench; done; \
+	    export SIDEGATE_LOGOUTS=1000 SIDEGATE_TEST_BINARY="$(CURDIR)/target/release/sidegate"; \
+	    printf "\n### How long a logout takes to be known\n\n"; \
+	    $(CARGO) test --locked --quiet --test it a_logout_is_known -- --nocapture | sed -n "s/^\([0-9]* logouts.*\)/- \1/p"' > target/bench.md
 	@cat target/bench.md
 
 tools: ## Install the tools of `make lint` into .tools (once; some minutes)

@@ -4,7 +4,7 @@
 //! absolute figures belong to one machine on one day. CPU time is that of the `sidegate` process alone, as the kernel
 //! counts it; load generator and upstream do not disturb it.
 //!
-//! `make bench` runs it with a private PostgreSQL and Redis. `SIDEGATE_BENCH_SECONDS` (default 3) is the length of a round,
+//! `make bench` runs it with a private PostgreSQL and Redis. `SIDEGATE_BENCH_SECONDS` (default 2) is the length of a round,
 //! `SIDEGATE_BENCH_BINARY` another `sidegate` to measure; `cargo bench --bench end_to_end -- TEXT` runs the parts whose
 //! names hold TEXT (scenarios, growth, redis, budgets, logins).
 
@@ -223,7 +223,7 @@ fn scenarios() {
     }
 
     progress("making 100,000 tokens and showing each once");
-    let many = bench.requests("/token/x", es256, 100_000..200_000);
+    let many = bench.requests("/token/x", Algorithm::Hs256, 100_000..200_000);
     bench.once(&many);
     compare("cached token, 100,000 distinct", &many);
 
@@ -499,7 +499,7 @@ fn round_length() -> Duration {
     let seconds = std::env::var("SIDEGATE_BENCH_SECONDS")
         .ok()
         .and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(3))
+    Duration::from_secs(seconds.unwrap_or(2))
 }
 
 /// The binary of the same build, or another one to compare with.

@@ -1,5 +1,6 @@
 //! The real binary as a process of its own, with everything a test wants to ask it.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -22,7 +23,10 @@ use super::request::Request;
 use super::upstream::Upstream;
 use super::wait::wait_until;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_sidegate");
+/// The binary of the same build, or, for a figure to quote, one that was built in release.
+fn binary() -> OsString {
+    std::env::var_os("SIDEGATE_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_sidegate").into())
+}
 
 /// How long a start may take on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -258,7 +262,7 @@ impl Sidecar {
 
     /// Runs another command of the binary with the same configuration.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command
             .args(arguments)
             .arg("--config")
@@ -348,7 +352,7 @@ struct Process {
 
 impl Process {
     fn spawn(arguments: &[&str], env: &[(String, String)]) -> Self {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command.args(arguments).env_clear().envs(env.iter().cloned());
         command
             .stdin(Stdio::null())

@@ -128,7 +128,11 @@ file:seek("set")
 function request()
   if count == 1 then return one end
   sent = sent + 1
-  if once and sent >= count then wrk.thread:stop() end
+  if once and sent == count then
+    -- The thread alone would leave wrk asleep until its time is over.
+    wrk.thread:stop()
+    os.execute("kill -INT $PPID")
+  end
   local next_one = file:read(each)
   if next_one == nil then
     file:seek("set")

@@ -151,7 +151,7 @@ observability: {{ log: {{ format: json, level: warn }}, access_log: {{ sample: 0
             requests,
             Load {
                 connections: 16,
-                length: Duration::from_secs(120),
+                length: Duration::from_secs(20),
                 once: true,
             },
         )

@@ -132,7 +132,6 @@ impl Accounts {
                 self.mail(tx, Recipient::stranger(email), letter.clone(), Some(ttl), now)
                     .await?;
             }
-            // Without the look for nobody of `take_back`: the second letter costs as much more than the row.
             tx.undo().await
         }
     }

@@ -28,6 +28,7 @@ pub use self::step_up::Raised;
 use super::codes::Purpose;
 use super::limits::{RateLimited, Window};
 use super::origin::Happening;
+use super::reauthenticate::ProofError;
 use super::totp::TotpSecret;
 use super::{Accounts, Failure, LoginError, Origin, recovery};
 use crate::secret::Secret;
@@ -155,6 +156,16 @@ pub enum MfaError {
 impl From<StoreError> for MfaError {
     fn from(error: StoreError) -> Self {
         Self::Failure(error.into())
+    }
+}
+
+impl From<ProofError> for MfaError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::WrongPassword => Self::WrongPassword,
+            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ProofError::Failure(failure) => Self::Failure(failure),
+        }
     }
 }
 
@@ -329,30 +340,8 @@ impl Accounts {
     async fn password_again(&self, user_id: Uuid, password: &Secret, now: OffsetDateTime) -> Result<User, MfaError> {
         let user = self.user(user_id).await?.ok_or(MfaError::NotFound)?;
         // A window of its own: strangers who fill that of the logins must not keep its owner from this.
-        let limit = &self.settings.login_limit;
-        let taken = self
-            .limiter
-            .take(
-                "password_again",
-                &user_id.to_string(),
-                limit.per_account,
-                limit.window,
-                now,
-            )
-            .await;
-        if !taken.allowed {
-            return Err(MfaError::RateLimited {
-                retry_after: taken.retry_after,
-            });
-        }
-        let verified = self
-            .hasher
-            .verify(password, user.password_hash.as_deref())
-            .await
-            .map_err(Failure::from)?;
-        if user.password_hash.is_none() || !verified.matches {
-            return Err(MfaError::WrongPassword);
-        }
+        self.prove_within("password_again", &user_id.to_string(), &user, password, now)
+            .await?;
         Ok(user)
     }
 

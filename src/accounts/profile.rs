@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::login::account_key;
 use super::names::{self, NameError};
 use super::origin::Happening;
+use super::reauthenticate::ProofError;
 use super::{Accounts, Failure, Origin, tokens};
 use crate::secret::Secret;
 use crate::store::StoreError;
@@ -84,6 +84,16 @@ impl From<StoreError> for ProfileError {
     }
 }
 
+impl From<ProofError> for ProfileError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::WrongPassword => Self::WrongPassword,
+            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ProofError::Failure(failure) => Self::Failure(failure),
+        }
+    }
+}
+
 impl Accounts {
     /// An account that is not deleted.
     ///
@@ -155,31 +165,7 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<(), ProfileError> {
         let user = self.user(user_id).await?.ok_or(ProfileError::NotFound)?;
-        // The same window as for logins: whoever holds a token must not guess the password faster than others.
-        let limit = &self.settings.login_limit;
-        let taken = self
-            .limiter
-            .take(
-                "login_account",
-                &account_key(&user),
-                limit.per_account,
-                limit.window,
-                now,
-            )
-            .await;
-        if !taken.allowed {
-            return Err(ProfileError::RateLimited {
-                retry_after: taken.retry_after,
-            });
-        }
-        let verified = self
-            .hasher
-            .verify(password, user.password_hash.as_deref())
-            .await
-            .map_err(Failure::from)?;
-        if user.password_hash.is_none() || !verified.matches {
-            return Err(ProfileError::WrongPassword);
-        }
+        self.prove(&user, password, now).await?;
         let tx = self.postgres.transaction("user_delete").await?;
         let entries = self.end_all(&tx, user_id, "account_deleted", now).await?;
         users::soft_delete(&tx, user_id, now).await?;

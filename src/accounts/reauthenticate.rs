@@ -35,16 +35,23 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<&'a str, ProofError> {
         // The window of logins: whoever holds a token must not guess the password faster than who holds none.
+        self.prove_within("login_account", &account_key(user), user, password, now)
+            .await
+    }
+
+    /// The same, counted in another window than that of logins.
+    pub(super) async fn prove_within<'a>(
+        &self,
+        window: &'static str,
+        key: &str,
+        user: &'a User,
+        password: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<&'a str, ProofError> {
         let limit = &self.settings.login_limit;
         let taken = self
             .limiter
-            .take(
-                "login_account",
-                &account_key(user),
-                limit.per_account,
-                limit.window,
-                now,
-            )
+            .take(window, key, limit.per_account, limit.window, now)
             .await;
         if !taken.allowed {
             return Err(ProofError::RateLimited {

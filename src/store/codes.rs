@@ -1,11 +1,11 @@
 //! Codes that were mailed: their HMAC, what they are for, and how many attempts are left. Redis forgets them by itself.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use ::redis::Value;
 
 use super::redis::{Redis, read};
+use super::redis_keys::hex;
 use super::{StoreError, scripts};
 
 /// What a code turned out to be.
@@ -79,13 +79,4 @@ pub async fn forget(redis: &Redis, purpose: &str, of: &str) -> Result<(), StoreE
     let mut command = ::redis::cmd("DEL");
     command.arg(redis.keys().code(purpose, of));
     redis.command::<i64>("code_forget", command).await.map(drop)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes everything");
-            text
-        })
 }

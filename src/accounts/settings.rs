@@ -13,7 +13,7 @@ pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
 use super::mail::settings::Mail;
 use super::password::Cost;
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Secrets};
 use crate::secret::Key32;
 
 /// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
@@ -25,8 +25,10 @@ pub struct Settings {
     pub issuer: String,
     /// `auth.audience`: the `aud` of our tokens, at least one.
     pub audience: Vec<String>,
-    /// `auth.secret`: seals signing keys.
+    /// `auth.secret`.
     pub secret: Key32,
+    /// The keys derived from `auth.secret` and `auth.previous_secrets`.
+    pub secrets: Secrets,
     /// `auth.access_token`.
     pub access_token: AccessToken,
     /// `auth.refresh_token`.

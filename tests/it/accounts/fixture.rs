@@ -15,7 +15,7 @@ use sidegate::accounts::{
     Revoker, SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
-use sidegate::keys::{Algorithm, Keys, issuer, provider};
+use sidegate::keys::{Algorithm, Keys, Secrets, issuer, provider};
 use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
@@ -177,6 +177,7 @@ pub(crate) fn settings() -> Settings {
         issuer: "https://gw.test".into(),
         audience: vec!["app".into()],
         secret: Key32::new([7; 32]),
+        secrets: Secrets::new(&Key32::new([7; 32]), []).expect("one secret has one id"),
         access_token: AccessToken::default(),
         refresh_token: RefreshToken::default(),
         signing: Signing {

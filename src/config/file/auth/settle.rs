@@ -9,10 +9,10 @@ use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
 use super::email::Verification;
 use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm, clients, secrets};
-use crate::accounts::mail::settings::Mail;
 use crate::accounts::password::Cost;
 use crate::accounts::settings;
 use crate::keys::{Algorithm, Secrets};
+use crate::mail::settings::Mail;
 use crate::secret::Key32;
 
 /// What hashing may take at most, all workers together.

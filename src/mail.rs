@@ -25,13 +25,11 @@ pub use self::templates::{TemplateError, Templates};
 
 use self::letter::Payload;
 use crate::accounts::Accounts;
-use crate::keys::seal;
+use crate::keys::KeyUse;
 use crate::store::mail::{self, NewLetter};
 use crate::store::postgres::Executor;
 use crate::store::{StoreError, id};
 
-/// What a payload is sealed for.
-const PURPOSE: &str = "mail";
 /// News that nobody has to act on within minutes may be late by this much.
 const NEWS: Duration = Duration::from_secs(3 * 86_400);
 
@@ -60,7 +58,7 @@ impl Accounts {
             id: id::new(now),
             letter: word,
             user_id,
-            payload_sealed: &seal::seal(&self.settings.secret, PURPOSE, &payload),
+            payload_sealed: &self.settings.secrets.seal(KeyUse::Mail, "", &payload),
             created_at: now,
             expires_at: now + life.unwrap_or(NEWS),
         };

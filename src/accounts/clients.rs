@@ -13,7 +13,7 @@ pub use super::settings::Client;
 use super::{Accounts, Failure, Origin, SessionOf};
 use crate::accounts::login::limits::address_key;
 use crate::accounts::sessions::tokens;
-use crate::keys::seal;
+use crate::keys::KeyUse;
 use crate::secret::Secret;
 use crate::store::audit::{self, Event};
 use crate::store::refresh_tokens::{self, RefreshToken};
@@ -80,7 +80,7 @@ impl Accounts {
     /// Compared by their MACs, which takes the same time wherever two secrets first differ.
     fn client_of(&self, credentials: &Credentials) -> Option<&Client> {
         let client = self.settings.clients.iter().find(|client| client.id == credentials.id);
-        let key = seal::derive(self.settings.secret.expose(), "clients");
+        let (_, key) = self.settings.secrets.current_key(KeyUse::ClientSecret);
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
         let expected = client.map_or("", |client| client.secret.expose());
         let expected = hmac::sign(&key, expected.as_bytes());

@@ -14,7 +14,6 @@ pub use self::paths::{WELL_KNOWN, is_own_path};
 use super::password::Cost;
 use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
-use crate::secret::Key32;
 
 /// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
 #[derive(Clone, Debug)]
@@ -25,8 +24,6 @@ pub struct Settings {
     pub issuer: String,
     /// `auth.audience`: the `aud` of our tokens, at least one.
     pub audience: Vec<String>,
-    /// `auth.secret`.
-    pub secret: Key32,
     /// The keys derived from `auth.secret` and `auth.previous_secrets`.
     pub secrets: Secrets,
     /// `auth.access_token`.

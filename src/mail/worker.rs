@@ -11,12 +11,13 @@ use time::OffsetDateTime;
 
 use crate::accounts::origin::AuditRecord;
 use crate::accounts::{Accounts, Origin};
-use crate::keys::{random, seal};
+use crate::keys::secrets::OpenError;
+use crate::keys::{KeyUse, random};
 use crate::mail::letter::{Letter, Payload};
 use crate::mail::settings::Mail;
 use crate::mail::templates::{Branding, Dates};
 use crate::mail::transport::NotSent;
-use crate::mail::{PURPOSE, message, retry};
+use crate::mail::{message, retry};
 use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::mail::{self, Queued};
@@ -129,8 +130,9 @@ impl Accounts {
         if row.expires_at <= now {
             return Outcome::Expired;
         }
-        let Some(payload) = self.open_letter(row) else {
-            return Outcome::Failed("it cannot be opened: was `auth.secret` changed?".to_owned());
+        let payload = match self.open_letter(row) {
+            Ok(payload) => payload,
+            Err(error) => return Outcome::Failed(error.to_string()),
         };
         let branding = Branding {
             product: &settings.product,
@@ -156,9 +158,9 @@ impl Accounts {
         }
     }
 
-    fn open_letter(&self, row: &Queued) -> Option<Payload> {
-        let plain = seal::open(&self.settings.secret, PURPOSE, &row.payload_sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
+    fn open_letter(&self, row: &Queued) -> Result<Payload, OpenError> {
+        let plain = self.settings.secrets.open(KeyUse::Mail, "", &row.payload_sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)
     }
 
     /// Writes down what became of a letter.

@@ -132,6 +132,8 @@ events! {
     SigningKeyRotated = "signing_key_rotated",
     /// A key no longer signs.
     SigningKeyRetired = "signing_key_retired",
+    /// Everything in the database was sealed under another `auth.secret`.
+    SecretsResealed = "secrets_resealed",
     /// A client of the token endpoints did not prove who it is.
     ClientRefused = "client_refused",
     /// A letter will never arrive.

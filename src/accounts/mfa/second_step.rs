@@ -28,7 +28,7 @@ impl Accounts {
     ) -> Challenge {
         let token = MfaToken::new(user, device_name, device, now);
         Challenge {
-            mfa_token: token.seal(&self.settings.secret),
+            mfa_token: token.seal(&self.settings.secrets),
             methods,
             expires_in: token::LIFE,
         }
@@ -101,7 +101,7 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), MfaError> {
-        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+        let token = MfaToken::open(&self.settings.secrets, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let user = users::find(&self.postgres, token.user_id).await?;
         let user = user.filter(|user| self.still_admits(user, &token, now));
         self.mail_code(&user.ok_or(MfaError::TokenInvalid)?, origin, now).await
@@ -130,7 +130,7 @@ impl Accounts {
 
     /// Reads a token and counts the attempt: by token, by account (or by its known device), by address.
     async fn take_token(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<MfaToken, MfaError> {
-        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+        let token = MfaToken::open(&self.settings.secrets, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let by_token = self
             .limiter
             .take("mfa_token", &token.id.to_string(), token::ATTEMPTS, token::LIFE, now)

@@ -156,7 +156,7 @@ impl Services {
 pub(crate) fn issuer(settings: &Settings, postgres: &Postgres, keys: &Arc<Keys>) -> Issuer {
     let settings = issuer::Settings {
         issuer: settings.issuer.clone(),
-        secret: settings.secret.clone(),
+        secrets: settings.secrets.clone(),
         algorithm: settings.signing.algorithm,
         rotate_every: settings.signing.rotate_every,
         longest_life: settings.access_token.longest_life(),
@@ -176,7 +176,6 @@ pub(crate) fn settings() -> Settings {
         base_path: "/auth".into(),
         issuer: "https://gw.test".into(),
         audience: vec!["app".into()],
-        secret: Key32::new([7; 32]),
         secrets: Secrets::new(&Key32::new([7; 32]), []).expect("one secret has one id"),
         access_token: AccessToken::default(),
         refresh_token: RefreshToken::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Map;
 use sidegate::accounts::settings::RegistrationMode;
 use sidegate::accounts::{Operator, Origin, Registration, RegistrationError, ResetError};
-use sidegate::secret::{Key32, Secret};
+use sidegate::secret::Secret;
 use time::OffsetDateTime;
 
 use super::fixture::{PASSWORD, Services};
@@ -21,7 +21,7 @@ async fn link(services: &Services, email: &str, now: OffsetDateTime) -> Secret {
         .forgot_password(email, &Origin::default(), now)
         .await
         .unwrap();
-    let letters = letters_in(&services.database.raw, &Key32::new([7; 32]), email).await;
+    let letters = letters_in(&services.database.raw, &services.accounts.settings.secrets, email).await;
     let last = letters.iter().rev().find(|letter| letter["letter"] == "password_reset");
     Secret::new(last.unwrap()["token"].as_str().unwrap())
 }

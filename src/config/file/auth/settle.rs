@@ -13,7 +13,6 @@ use crate::accounts::password::Cost;
 use crate::accounts::settings;
 use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
-use crate::secret::Key32;
 
 /// What hashing may take at most, all workers together.
 const MOST_HASH_MEMORY: Size = Size::mib(4096);
@@ -69,18 +68,11 @@ impl Auth {
         })
     }
 
-    fn settings(
-        &self,
-        issuer: &Url,
-        found_at: &Url,
-        (secret, secrets): (Key32, Secrets),
-        mail: Option<Mail>,
-    ) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secrets: Secrets, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
             audience: self.audience.clone(),
-            secret,
             secrets,
             access_token: settings::AccessToken {
                 ttl: self.access_token.ttl.0,

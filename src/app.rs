@@ -42,13 +42,12 @@ use crate::{
         assertion::Asserter,
         rate_limit::Limiter,
         revocation::{Revocations, View},
-        snapshot::Snapshot,
         verify::Verifier,
     },
     keys::{self, Algorithm, Keys, SigningKey, remote::Refreshers},
     log,
     metrics::Metrics,
-    proxy::{AuthApi, Connections, EndingProxy, Proxy, Upstreams},
+    proxy::{AuthApi, Connections, EndingProxy, Proxy, Upstreams, snapshot::Snapshot},
     store::{postgres, postgres::Postgres, redis, redis::Redis},
 };
 
@@ -228,8 +227,8 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::authenticate(&headers, &gate, &snapshot, now).await?;
-                    Ok(identified(&identity))
+                    let caller = gate::authenticate(&headers, &gate, &snapshot.rules, now).await?;
+                    Ok(identified(&caller.identity))
                 })
             })
         },
@@ -238,7 +237,7 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot, now)?;
+                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot.rules, now)?;
                     Ok(identified(&identity))
                 })
             })
@@ -249,7 +248,7 @@ fn auth_api(
     AuthApi::new(endpoints::router(Arc::new(services)), runtime.clone(), &base)
 }
 
-fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
+fn identified(identity: &gate::identity::Identity) -> endpoints::Identified {
     endpoints::Identified {
         issuer: identity.issuer.to_string(),
         subject: identity.subject().to_owned(),

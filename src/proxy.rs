@@ -8,8 +8,9 @@ mod context;
 mod forward;
 mod reading;
 mod respond;
+pub mod snapshot;
 mod stream;
-mod upstream;
+pub mod upstream;
 mod well_known;
 
 use std::{
@@ -32,6 +33,7 @@ use pingora::{
 };
 
 use self::context::{AnsweredBy, Ids};
+use self::snapshot::Snapshot;
 use self::upstream::upgrade;
 pub use self::{auth::AuthApi, connection::Connections, context::Context, stream::EndingProxy, upstream::Upstreams};
 use crate::{
@@ -39,10 +41,10 @@ use crate::{
     gate::{
         self, Gate, Request,
         activity::Activity,
-        assertion::{self, Bound},
+        assertion::Bound,
         denial::{Denial, Unreadable},
-        snapshot::Snapshot,
-        target::{Target, Unusual, without_prefix},
+        rules::{assertion::JWKS_PATH, spelling::Unusual},
+        target::{Target, without_prefix},
     },
     metrics::Metrics,
 };
@@ -348,7 +350,7 @@ impl Proxy {
                 .await?
                 .map(|()| true));
         }
-        if target.path() == assertion::JWKS_PATH {
+        if target.path() == JWKS_PATH {
             return well_known::jwks(session, ctx, &self.gate.asserter).await;
         }
         let begun = Instant::now();
@@ -363,7 +365,7 @@ impl Proxy {
                 .as_ref()
                 .map_or(IpAddr::from([127, 0, 0, 1]), |origin| origin.address),
         };
-        let decision = gate::admit(&request, &self.gate, &ctx.snapshot, ctx.now, &mut ctx.trace).await;
+        let decision = gate::admit(&request, &self.gate, &ctx.snapshot.rules, ctx.now, &mut ctx.trace).await;
         ctx.gate_took = Some(begun.elapsed());
         let permit = match decision {
             Ok(permit) => permit,

@@ -117,7 +117,7 @@ async fn listening(shared: Arc<Shared>) {
     }
     // Routes that refuse what is unknown would begin with refusals. Without Redis there is still much to serve.
     let begun = Instant::now();
-    while shared.view.lag(clock::now()) > shared.snapshot.load().max_lag && begun.elapsed() < FIRST_SYNC {
+    while shared.view.lag(clock::now()) > shared.snapshot.load().rules.max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     shared.readiness.listening();

@@ -34,7 +34,10 @@ fn report(path: &Path, loaded: &Loaded) -> String {
     } else {
         "a verifier"
     };
-    let (routes, upstreams) = (loaded.snapshot.routes.iter().count(), loaded.snapshot.upstreams.len());
+    let (routes, upstreams) = (
+        loaded.snapshot.rules.routes.iter().count(),
+        loaded.snapshot.upstreams.len(),
+    );
     let (s, ss) = (plural(routes), plural(upstreams));
     let _ = writeln!(
         report,

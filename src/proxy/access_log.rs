@@ -11,7 +11,7 @@ use super::{
     context::{AnsweredBy, Context, Ids},
     upstream::Choice,
 };
-use crate::gate::{revocation::Reason, verify::Identity};
+use crate::gate::{identity::Identity, revocation::Reason};
 
 /// What is logged of the request and the answer themselves.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
     if !refused && !sampled(ctx) {
         return;
     }
-    let caller = ctx.trace.caller.as_deref();
+    let caller = ctx.trace.caller.as_deref().map(|caller| &caller.identity);
     tracing::info!(
         target: "access",
         request_id = ctx.ids.as_ref().map(Ids::request_id),

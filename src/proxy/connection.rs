@@ -29,7 +29,8 @@ use prometheus::IntGauge;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::EndingProxy;
-use crate::{gate::snapshot::Snapshot, metrics::Metrics};
+use super::snapshot::Snapshot;
+use crate::metrics::Metrics;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

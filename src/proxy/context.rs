@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::{
     access_log,
     address::Origin,
+    snapshot::Snapshot,
     stream,
     upstream::{Choice, upgrade::Hold},
 };
@@ -17,7 +18,6 @@ use crate::{
         Permit, Trace,
         denial::Denial,
         revocation::{Ending, Watched},
-        snapshot::Snapshot,
     },
     metrics::Metrics,
 };

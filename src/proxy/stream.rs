@@ -92,11 +92,11 @@ impl Proxy {
     }
 
     fn watch(&self, session: &Session, status: u16, ctx: &mut Context, until_expiry: bool) {
-        let Some(identity) = ctx.permit.as_ref().and_then(|permit| permit.caller()) else {
+        let Some(caller) = ctx.permit.as_ref().and_then(|permit| permit.caller()) else {
             return;
         };
-        let left = until_expiry.then(|| identity.time_left(clock::now()));
-        let watched = self.gate.revocations.watch(identity, &ctx.ending, left);
+        let left = until_expiry.then(|| caller.identity.time_left(clock::now()));
+        let watched = self.gate.revocations.watch(caller, &ctx.ending, left);
         ctx.watched = Some(watched);
         ctx.head = Some(access_log::Head::of(session, status));
     }

@@ -4,6 +4,7 @@
 //! `HttpPeer::new` panics on a name that does not resolve.
 
 mod health;
+pub mod settings;
 pub(super) mod upgrade;
 
 use std::{
@@ -20,13 +21,9 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use pingora::upstreams::peer::HttpPeer;
 
-use crate::{
-    gate::{
-        denial::Denial,
-        snapshot::{Balance, Server, Snapshot, Upstream},
-    },
-    metrics::Metrics,
-};
+use self::settings::{Balance, Server, Upstream};
+use super::snapshot::Snapshot;
+use crate::{gate::denial::Denial, metrics::Metrics};
 
 /// How long a name may take to resolve.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(2);

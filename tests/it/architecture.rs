@@ -31,7 +31,7 @@ const KNOWS: [(&str, &[&str]); 11] = [
     // Without a key it is not ready.
     ("admin", &["keys"]),
     // It turns a file into the settings of the others.
-    ("config", &["gate", "keys", "accounts", "store"]),
+    ("config", &["proxy", "gate", "keys", "accounts", "store"]),
     ("gate", &["store", "keys"]),
     ("accounts", &["store", "keys"]),
     ("keys", &["store"]),

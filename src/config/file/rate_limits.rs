@@ -10,7 +10,7 @@ use super::super::path::KeyPath;
 use super::super::text::name::Name;
 use super::super::text::rate::Rate;
 use super::OneOrMany;
-use crate::gate::rate_limit;
+use crate::gate::rules::rate_limit;
 
 /// A limit that routes refer to.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

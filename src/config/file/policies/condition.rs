@@ -5,7 +5,7 @@ use super::super::super::path::KeyPath;
 use super::super::OneOrMany;
 use super::settle::methods;
 use super::{Condition, Scalar};
-use crate::gate::policy;
+use crate::gate::rules::policy;
 
 const KINDS: &str = "one of all, any, not, role, scope, permission, claim, method, ip, mfa";
 

@@ -10,7 +10,7 @@ use super::super::super::text::name::Name;
 use super::super::OneOrMany;
 use super::Rule;
 use super::condition::condition;
-use crate::gate::policy;
+use crate::gate::rules::policy;
 
 /// Names that `access` gives a meaning of its own.
 pub(in super::super) const BUILT_IN: [&str; 3] = ["public", "optional", "authenticated"];

@@ -6,7 +6,7 @@ use super::super::OneOrMany;
 use super::super::policies::settle::methods;
 use super::Match;
 use crate::accounts::settings::{WELL_KNOWN, is_own_path};
-use crate::gate::{assertion, route};
+use crate::gate::rules::{assertion, route};
 
 /// `None` when something is wrong; `findings` says what. `base_path` is where our own endpoints are.
 pub(super) fn matches(

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::BoxFuture;
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
-use super::{OnReady, Shared, revocation_feed};
+use super::{Shared, revocation_feed};
 use crate::{
     accounts::Accounts,
     clock,
@@ -19,6 +20,9 @@ use crate::{
         sessions,
     },
 };
+
+/// Is given the accounts' services; a verifier has none.
+pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
 
 /// Between two looks at gauges that are sampled.
 const SAMPLE: Duration = Duration::from_secs(5);

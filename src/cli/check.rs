@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{bad_config, print};
+use super::exit::{bad_config, print};
 use crate::config::{self, Loaded};
 
 /// Check a configuration file: every mistake at once, each with its key and line.

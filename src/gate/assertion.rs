@@ -27,7 +27,7 @@ use super::{
         route::Route,
     },
 };
-use crate::keys::{Keys, SigningKey, jwk};
+use crate::keys::{Keys, SigningKey, jwks};
 use crate::metrics::Metrics;
 
 /// How many are kept to be sent again; some 10 MB. A caller with more paths than that pays with signatures, not with memory.
@@ -120,7 +120,7 @@ impl Asserter {
 
     /// A verifier's, with a key that it has just made.
     pub fn ephemeral(issuer: &str, key: SigningKey, metrics: &Metrics) -> Self {
-        let jwks = jwk::document(std::iter::once(&**key.verifying_key())).into();
+        let jwks = jwks::document(std::iter::once(&**key.verifying_key())).into();
         let key = Arc::new(key);
         Self::new(issuer, Signer::Ephemeral { key, jwks }, metrics)
     }

@@ -103,19 +103,19 @@ mod tests {
     #[test]
     fn it_is_read_for_five_minutes() {
         let key = Key32::new([7; 32]);
-        let token = token().seal(&key);
-        assert_eq!(MfaToken::open(&key, &token, NOW), Some(token()));
+        let sealed = token().seal(&key);
+        assert_eq!(MfaToken::open(&key, &sealed, NOW), Some(token()));
         let last = NOW + LIFE - Duration::from_secs(1);
-        assert_eq!(MfaToken::open(&key, &token, last), Some(token()));
-        assert_eq!(MfaToken::open(&key, &token, NOW + LIFE), None);
+        assert_eq!(MfaToken::open(&key, &sealed, last), Some(token()));
+        assert_eq!(MfaToken::open(&key, &sealed, NOW + LIFE), None);
     }
 
     #[test]
     fn another_key_another_prefix_and_a_changed_byte_are_no_ticket() {
         let key = Key32::new([7; 32]);
-        let token = token().seal(&key);
-        assert_eq!(MfaToken::open(&Key32::new([8; 32]), &token, NOW), None);
-        let text = token.expose();
+        let sealed = token().seal(&key);
+        assert_eq!(MfaToken::open(&Key32::new([8; 32]), &sealed, NOW), None);
+        let text = sealed.expose();
         for wrong in [
             text.replace("sgm_", "sgr_"),
             text[..text.len() - 2].to_owned(),

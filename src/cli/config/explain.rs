@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderName, Method};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use super::super::exit::{bad_config, failed, print};
 use super::super::output::Format;
-use super::super::{bad_config, failed, print};
 use crate::accounts::settings::is_own_path;
 use crate::app::install_crypto;
 use crate::clock;

@@ -5,8 +5,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 use http::{Uri, header};
 use pingora::{ErrorType, OrErr as _, connectors::http::Connector, http::RequestHeader, upstreams::peer::HttpPeer};
 
+use super::group::{Backend, Group};
 use super::settings::Server;
-use super::{Backend, Group};
 use crate::metrics::Metrics;
 
 /// Checks every server of a group at once.

@@ -2,8 +2,8 @@
 
 use super::super::super::findings::Findings;
 use super::super::super::path::KeyPath;
-use super::super::OneOrMany;
-use super::settle::methods;
+use super::super::super::text::one_or_many::OneOrMany;
+use super::super::methods::methods;
 use super::{Condition, Scalar};
 use crate::gate::rules::policy;
 

@@ -1,15 +1,17 @@
 //! Six digits that are mailed and typed back. Redis keeps an HMAC of them, never the digits: a million possibilities are
 //! tried in a moment by whoever reads a plain digest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::accounts::Accounts;
+use crate::accounts::settings::Settings;
 use crate::keys::{KeyUse, random};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::codes::{self, Checked};
+use crate::store::redis::Redis;
 
 /// Digits of a code.
 const DIGITS: usize = 6;
@@ -45,16 +47,22 @@ impl Purpose {
     }
 }
 
-impl Accounts {
+/// Six-digit codes that are emailed and typed back.
+pub struct Codes {
+    pub(crate) redis: Redis,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Codes {
     /// Makes a code for a user, in the place of an earlier one for the same purpose, and keeps `data` beside it.
-    pub(crate) async fn new_code(&self, purpose: Purpose, user_id: Uuid, data: &str) -> Result<Secret, StoreError> {
+    pub(crate) async fn create(&self, purpose: Purpose, user_id: Uuid, data: &str) -> Result<Secret, StoreError> {
         let code = digits();
-        self.put_code(purpose, user_id, code.expose(), data).await?;
+        self.put(purpose, user_id, code.expose(), data).await?;
         Ok(code)
     }
 
     /// Makes two codes that are only right together.
-    pub(crate) async fn new_pair(
+    pub(crate) async fn create_pair(
         &self,
         purpose: Purpose,
         user_id: Uuid,
@@ -62,11 +70,11 @@ impl Accounts {
     ) -> Result<(Secret, Secret), StoreError> {
         let pair = (digits(), digits());
         let both = joined(pair.0.expose(), pair.1.expose());
-        self.put_code(purpose, user_id, &both, data).await?;
+        self.put(purpose, user_id, &both, data).await?;
         Ok(pair)
     }
 
-    async fn put_code(&self, purpose: Purpose, user_id: Uuid, code: &str, data: &str) -> Result<(), StoreError> {
+    async fn put(&self, purpose: Purpose, user_id: Uuid, code: &str, data: &str) -> Result<(), StoreError> {
         let (_, hmac) = self
             .settings
             .secrets
@@ -84,7 +92,7 @@ impl Accounts {
     }
 
     /// Compares a code and uses it up. What cannot be a code costs an attempt like any wrong one.
-    pub(crate) async fn check_code(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
+    pub(crate) async fn check(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
         let message = message(purpose, user_id, &cleaned(typed));
         let hmacs = self.settings.secrets.candidates(KeyUse::MailedCode, &message);
         codes::check(
@@ -105,12 +113,12 @@ impl Accounts {
         first: &str,
         second: &str,
     ) -> Result<Checked, StoreError> {
-        self.check_code(purpose, user_id, &joined(&cleaned(first), &cleaned(second)))
+        self.check(purpose, user_id, &joined(&cleaned(first), &cleaned(second)))
             .await
     }
 
     /// Takes a code back.
-    pub(crate) async fn forget_code(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
+    pub(crate) async fn forget(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
         codes::forget(&self.redis, purpose.word(), &user_id.to_string()).await
     }
 }

@@ -3,14 +3,16 @@
 //! It is sealed, not signed: nothing in it is for the client, and no part of the program but this one can read it, so that
 //! it opens no door by mistake. Nothing is stored; that it dies with the password is in it.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::accounts::mfa::method::Method;
 use crate::keys::{KeyUse, Secrets};
 use crate::secret::Secret;
 use crate::store::users::User;
@@ -78,6 +80,34 @@ impl MfaToken {
 fn fingerprint(password_hash: Option<&str>) -> [u8; 32] {
     let digest = digest(&SHA256, password_hash.unwrap_or_default().as_bytes());
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// The question for a second factor.
+#[derive(Debug)]
+pub struct Challenge {
+    /// Goes with the answer, and is good for nothing else.
+    pub mfa_token: Secret,
+    /// What may be answered.
+    pub methods: Vec<Method>,
+    /// How long.
+    pub expires_in: Duration,
+}
+
+/// The question for a second factor, for a user whose password was right.
+pub(crate) fn challenge(
+    secrets: &Secrets,
+    user: &User,
+    methods: Vec<Method>,
+    device_name: Option<&str>,
+    device: Option<Uuid>,
+    now: OffsetDateTime,
+) -> Challenge {
+    let token = MfaToken::new(user, device_name, device, now);
+    Challenge {
+        mfa_token: token.seal(secrets),
+        methods,
+        expires_in: LIFE,
+    }
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
         // By its id an account is found also after it is gone.
         Some(name) => match name.parse::<Uuid>() {
             Ok(id) => Ok::<_, Failed>(Some(id)),
-            Err(_) => Ok(Some(tools.accounts.admin.lookup(name).await?.id)),
+            Err(_) => Ok(Some(tools.accounts.operator.accounts.lookup(name).await?.id)),
         },
         None => Ok(None),
     };

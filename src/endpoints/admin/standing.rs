@@ -61,6 +61,7 @@ pub(super) async fn lock(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .lock(&user, until, &permitted.by, permitted.now)
         .await?;
@@ -90,6 +91,7 @@ pub(super) async fn unlock(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .unlock(&user, &permitted.by, permitted.now)
         .await?;
@@ -120,6 +122,7 @@ pub(super) async fn require_password_reset(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .require_password_reset(&user, &permitted.by, permitted.now)
         .await?;
@@ -150,7 +153,8 @@ pub(super) async fn reset_mfa(
     let user = find(&services, &user).await?;
     services
         .accounts
-        .factor_reset
+        .mfa
+        .reset
         .reset(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -180,6 +184,7 @@ pub(super) async fn delete(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .delete(&user, &permitted.by, permitted.now)
         .await?;
@@ -210,6 +215,7 @@ pub(super) async fn restore(
     let user = id(&user, Code::UserNotFound)?;
     let restored = services
         .accounts
+        .operator
         .standing
         .restore(user, &permitted.by, permitted.now)
         .await?;

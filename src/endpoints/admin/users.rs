@@ -259,7 +259,8 @@ pub(super) async fn create(
     };
     let made = services
         .accounts
-        .admin
+        .operator
+        .accounts
         .create(wanted, &permitted.by, permitted.now)
         .await?;
     Ok((StatusCode::CREATED, Json(made.into())))
@@ -329,6 +330,7 @@ pub(super) async fn edit(
     let user = id(&user, Code::UserNotFound)?;
     let user = services
         .accounts
+        .operator
         .edits
         .edit(user, edit, &permitted.by, permitted.now)
         .await?;

@@ -85,6 +85,7 @@ pub(in super::super) async fn enrol(
     let password = Secret::new(body.password);
     let begun = services
         .accounts
+        .mfa
         .authenticators
         .enrol(by, &password, &caller.origin(), caller.received_at)
         .await?;
@@ -120,6 +121,7 @@ pub(in super::super) async fn confirm(
     let code = Secret::new(body.code);
     let codes = services
         .accounts
+        .mfa
         .authenticators
         .confirm(by, &code, &caller.origin(), caller.received_at)
         .await?;
@@ -153,6 +155,7 @@ pub(in super::super) async fn remove(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     services
         .accounts
+        .mfa
         .authenticators
         .remove(by, &password, typed.factor(), &caller.origin(), caller.received_at)
         .await?;
@@ -184,6 +187,7 @@ pub(in super::super) async fn renew_recovery_codes(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let codes = services
         .accounts
+        .mfa
         .authenticators
         .renew_recovery_codes(by, typed.factor(), &caller.origin(), caller.received_at)
         .await?;

@@ -9,10 +9,10 @@ CARGO_DENY_VERSION := 0.20.2
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: packages ## Build in release and run everything on this machine: `sidegate dev`
-	@echo "==> Building in release (several minutes the first time)"
-	@$(CARGO) build --locked --release
-	@exec target/release/sidegate dev
+demo: packages ## Build, and run everything on this machine only: `sidegate dev`
+	@echo "==> Building (about five minutes the first time, on two cores)"
+	@scripts/build-with-progress.sh --locked --profile demo --bin sidegate
+	@exec target/demo/sidegate dev
 
 test: packages ## Run all tests; PostgreSQL and Redis are started for them and stopped after
 	@echo "==> Building"

@@ -1,6 +1,6 @@
 //! The `/auth` API: ordinary handlers behind one router, called in process by the proxy.
 //!
-//! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
+//! A handler reads its body, calls one service, and turns the outcome into a response; an error is a [`Problem`].
 //! Nothing here knows the proxy or a store.
 
 mod accepted;
@@ -50,58 +50,58 @@ use crate::accounts::{Accounts, Origin};
 use crate::gate::activity::Activity;
 use crate::gate::denial::Denial;
 
-/// How large a request body may be.
+/// The largest request body, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// What the proxy knows of a request, in the extensions of the `http::Request` it hands over.
+/// What the proxy knows about the client, in the extensions of the `http::Request` that it hands over.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The client's address, trusted proxies seen through.
+    /// The client IP, as reported by trusted proxies.
     pub address: IpAddr,
-    /// The request's id, as in the access log.
+    /// The request id, as in the access log.
     pub request_id: String,
-    /// What the client calls itself.
+    /// The `User-Agent` header.
     pub user_agent: Option<String>,
-    /// Whether the client came by TLS.
+    /// Whether the client connected with TLS.
     pub via_tls: bool,
-    /// The instant at which the whole request is judged.
+    /// The time of the request: every decision about it uses this one instant.
     pub received_at: OffsetDateTime,
 }
 
-/// Whose token it is, as the gate found it.
+/// The verified claims of a token, as far as the handlers need them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identified {
-    /// `iss`.
+    /// The claim `iss`: the issuer of the token.
     pub issuer: String,
-    /// `sub`.
+    /// The claim `sub`: the account's id, unique for one issuer.
     pub subject: String,
-    /// `sid`.
+    /// The claim `sid`: the session's id.
     pub session: Option<String>,
-    /// Permissions.
+    /// The claim `permissions`.
     pub permissions: Vec<String>,
-    /// `jti`.
+    /// The claim `jti`: the token's id, by which it can be revoked.
     pub token_id: Option<String>,
 }
 
-/// The gate's judgement of the bearer token among these headers.
+/// A function of the gate that verifies the bearer token in these headers.
 pub type Authenticate =
     Arc<dyn Fn(HeaderMap, OffsetDateTime) -> BoxFuture<'static, Result<Identified, Denial>> + Send + Sync>;
 
-/// What the handlers work with.
+/// The services that handlers use.
 pub struct Services {
-    /// The services.
+    /// Accounts, sessions and passwords.
     pub accounts: Arc<Accounts>,
-    /// Notes who is active.
+    /// Records activity events, for presence and "last seen".
     pub activity: Activity,
-    /// The gate's full check: signature, issuer, times, revocation.
+    /// The gate's full verification: signature, issuer, expiry, revocation.
     pub authenticate: Authenticate,
-    /// The same without times and revocation: enough to sign out, and for nothing else.
+    /// The same without expiry and revocation: enough to sign out, and for nothing else.
     pub identify: Authenticate,
-    /// How clients reach us, if the configuration says so.
+    /// `server.public_url`, if it is configured.
     pub public_url: Option<String>,
 }
 
-/// The router of everything under `auth.base_path`, and of the documents beside it.
+/// The router of everything under `auth.base_path`, and of the `/.well-known` documents.
 pub fn router(services: Arc<Services>) -> Router {
     let (router, described) = documented(&services.accounts.settings.base_path).split_for_parts();
     let document = openapi::complete(&described, services.public_url.as_deref());
@@ -113,7 +113,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .with_state(services)
 }
 
-/// The router and its description in one: an endpoint that is served is one that is described.
+/// Router and OpenAPI document in one, so that every endpoint that is served is described.
 fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
@@ -168,7 +168,7 @@ async fn method_not_allowed() -> Problem {
     Problem::new(problem::Code::MethodNotAllowed)
 }
 
-/// Tokens and profiles belong into no cache, also not a browser's.
+/// Forbids every cache, a browser's included, to store tokens and profiles.
 async fn no_store(mut response: Response) -> Response {
     response
         .headers_mut()
@@ -191,7 +191,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            tracing::error!("a request reached the endpoints without its caller");
+            tracing::error!("a request reached the endpoints without its client");
             Problem::internal()
         })
     }

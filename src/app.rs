@@ -1,11 +1,11 @@
-//! The composition root: the only place where parts are built and joined.
+//! The composition root: the only place where the parts are built and connected.
 //!
 //! ```text
 //! configuration ─► log, crypto ─► stores ─► (issuer) schema, keys, accounts ─► gate ─► proxy + admin ─► until a signal
 //! ```
 //!
-//! Pingora's server runs on its own threads. Everything that talks to a store runs on one runtime of ours, so that a slow
-//! database never holds a thread that proxies.
+//! Pingora's server runs on its own threads. Everything that calls a store runs on a runtime of its own, so that a slow database
+//! never blocks a proxying thread.
 
 mod accounts;
 mod activity;
@@ -52,50 +52,52 @@ use crate::{
     store::{postgres, postgres::Postgres, redis, redis::Redis},
 };
 
-/// Threads for stores, endpoints and background work; they wait more than they compute.
+/// The number of threads for stores, endpoints and background work, which mostly wait.
 const IO_THREADS: usize = 2;
 
-/// Why the process does not start.
+/// Why the process cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// PostgreSQL's URL.
+    /// The URL of PostgreSQL is not usable.
     #[error("`store.postgres`: {0}")]
     Postgres(#[from] postgres::BadUrl),
-    /// Redis' URL.
+    /// The URL of Redis is not usable.
     #[error("`store.redis`: {0}")]
     Redis(#[from] redis::BadUrl),
-    /// A socket.
+    /// A listen address is not available.
     #[error("`{key}`: cannot listen on {address}: {cause}")]
     Listen {
         /// The configuration key.
         key: &'static str,
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The operating system's error.
         cause: std::io::Error,
     },
-    /// A command for issuers on the configuration of a verifier.
-    #[error("this configuration is a verifier's: without `auth` there are no accounts and no database")]
+    /// A command that needs an issuer was called with the configuration of a verifier.
+    #[error(
+        "`auth`: the section is missing: this command needs the configuration of an issuer, and this one is a verifier's"
+    )]
     NotAnIssuer,
-    /// The system.
+    /// The operating system refused threads or a runtime.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
 }
 
-/// How the process is run.
+/// The options of [`serve`].
 pub struct Options {
-    /// Where to read the configuration again; `None`: it cannot be reloaded.
+    /// The file to reload the configuration from; `None` if it cannot be reloaded.
     pub source: Option<PathBuf>,
-    /// What ends it.
+    /// The signals that end the process.
     pub stop: Stop,
-    /// Called once, when the first request can be answered.
+    /// Called once, when the instance is ready.
     pub on_ready: Option<OnReady>,
 }
 
-/// Is given the accounts' services; a verifier has none.
+/// The callback for `on_ready`. Its argument is the accounts services; `None` on a verifier.
 pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
 
-/// What every part shares.
+/// The parts that all others share.
 pub(crate) struct Shared {
     pub(crate) boot: Boot,
     pub(crate) metrics: Arc<Metrics>,
@@ -109,7 +111,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Needs a runtime to be entered: connections belong to one.
+    /// Builds the shared parts. Must be called inside a runtime, which the connections belong to.
     fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
         let metrics = Arc::new(Metrics::new());
         let keys = Arc::<Keys>::default();
@@ -127,10 +129,10 @@ impl Shared {
     }
 }
 
-/// Serves until it is told to stop.
+/// Serves until a signal ends the process.
 ///
 /// # Errors
-/// When a socket or a store's URL is not usable; what goes wrong later is logged and counted, not returned.
+/// When a listen address or a store's URL is not usable. Later errors are logged and counted, not returned.
 pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     let Loaded { boot, snapshot, .. } = loaded;
     log::start(boot.log_format, &boot.log_level);
@@ -186,9 +188,9 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     Ok(())
 }
 
-/// rustls and jsonwebtoken both ask the process which crypto library to use: ring, everywhere.
+/// Installs ring as the crypto library of rustls and jsonwebtoken.
 pub fn install_crypto() {
-    // An error only says that it was installed before.
+    // An error only means that it was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     keys::provider::install();
 }
@@ -198,7 +200,7 @@ fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
     let asserter = if shared.boot.auth.is_some() {
         Asserter::of_issuer(asserts_as, Arc::clone(&shared.keys), &shared.metrics)
     } else {
-        // In memory only, made anew at each start: whoever breaks in finds nothing that another instance would believe.
+        // In memory only and new at each start: an attacker who takes over a verifier gets no key that another instance trusts.
         let key = SigningKey::generate(Algorithm::Es256).map_err(std::io::Error::other)?;
         Asserter::ephemeral(asserts_as, key, &shared.metrics)
     };
@@ -269,9 +271,9 @@ fn server(
     let boot = &shared.boot;
     let conf = ServerConf {
         threads: boot.threads,
-        // One thread has nobody to steal from, and being ready to costs it a sixth of its time.
+        // A single thread has no other to steal work from, and the preparation for it costs a sixth of its time.
         work_stealing: boot.threads > 1,
-        // Attempts, not retries; how many of them an upstream allows is decided in `fail_to_connect`.
+        // Attempts, not retries; `fail_to_connect` decides how many an upstream allows.
         max_retries: 8,
         grace_period_seconds: Some(boot.grace_period.as_secs()),
         graceful_shutdown_timeout_seconds: Some(1),
@@ -311,7 +313,7 @@ fn server(
     server
 }
 
-/// Pingora panics on a socket it cannot have; a sentence with the key is better.
+/// Checks the address first: Pingora panics if it cannot bind it, and an error with the configuration key is better.
 fn free(address: SocketAddr, key: &'static str) -> Result<(), AppError> {
     std::net::TcpListener::bind(address)
         .map(drop)
@@ -327,7 +329,7 @@ fn count_panics(metrics: &Arc<Metrics>) {
     }));
 }
 
-/// Background work is stopped where it waits; nothing of it may hold up the end.
+/// Stops background work at its next await; it must not delay the end of the process.
 fn end(io: Runtime) {
     io.shutdown_timeout(Duration::from_millis(500));
     tracing::info!(at = %clock::now(), "stopped");

@@ -1,4 +1,4 @@
-//! Joins the accounts' services with the stores they need.
+//! Connects the accounts services with the stores they need.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// The services of the `/auth` API.
+/// Builds the services of the `/auth` API.
 ///
 /// # Errors
-/// When the system refuses the threads that hash passwords.
+/// When the operating system refuses the threads that hash passwords.
 pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres) -> Result<Accounts, AppError> {
     let keep = keep(settings);
     postgres.on_user_changed(drop_copies(shared));
@@ -41,7 +41,7 @@ pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres
     })
 }
 
-/// What copies of changed accounts mean: they are dropped, for all instances, before the change is answered.
+/// Drops the cached copies of changed accounts, for all instances, before the response to the change.
 fn drop_copies(shared: &Shared) -> OnUserChanged {
     let redis = shared.redis.clone();
     Arc::new(move |users| {
@@ -54,7 +54,7 @@ fn drop_copies(shared: &Shared) -> OnUserChanged {
     })
 }
 
-/// What keeps the signing keys.
+/// Builds the store of the signing keys.
 pub(crate) fn issuer(shared: &Shared, settings: &Settings, postgres: &Postgres) -> Issuer {
     let settings = issuer::Settings {
         issuer: settings.issuer.clone(),
@@ -71,12 +71,12 @@ pub(crate) fn issuer(shared: &Shared, settings: &Settings, postgres: &Postgres) 
     )
 }
 
-/// How long the feed keeps an entry: longer than any access token lives.
+/// How long the feed keeps an entry: longer than the lifetime of any access token.
 pub(super) fn keep(settings: &Settings) -> Duration {
     settings.access_token.longest_life() + Duration::from_secs(120)
 }
 
-/// What a revocation means for the view of this instance, before the answer is sent.
+/// Applies a revocation to the view of this instance, before the response is sent.
 fn apply(view: &Arc<View>) -> Apply {
     let view = Arc::clone(view);
     Arc::new(move |revocation: &Revocation| match &revocation.subject {

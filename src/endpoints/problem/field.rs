@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn every_word_that_is_said_of_a_field_is_in_the_list_and_only_once() {
         let listed: HashSet<_> = FIELD_CODES.iter().map(|(word, _)| *word).collect();
-        assert_eq!(listed.len(), FIELD_CODES.len(), "a word is there twice");
+        assert_eq!(listed.len(), FIELD_CODES.len(), "a code is listed twice");
         let mut all = Vec::new();
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/endpoints"), &mut all);
         let said: HashSet<String> = all.iter().flat_map(|source| said(source)).collect();

@@ -14,15 +14,20 @@ fi
 # Every package that the binary is built from, once: the build reports each of them when its library is compiled.
 total=$("$cargo" tree --locked --edges normal,build --prefix none | awk 'NF { print $1, $2 }' | sort -u | wc -l)
 "$cargo" build --quiet --message-format=json-render-diagnostics "$@" | {
-    compiled=0
+    # A package can be compiled twice, for the binary and for a build script: it counts once.
+    declare -A compiled=()
     while IFS= read -r message; do
-        case $message in
-            *'"reason":"compiler-artifact"'*'"kind":["custom-build"]'* | *'"reason":"compiler-artifact"'*'"kind":["bin"]'*) continue ;;
-            *'"reason":"compiler-artifact"'*) compiled=$((compiled + 1)) ;;
-            *) continue ;;
-        esac
-        if ((compiled % 25 == 0 || compiled >= total)); then
-            echo "    compiled $compiled of $total crates after $SECONDS s"
+        if [[ $message != *'"reason":"compiler-artifact"'* || $message == *'"kind":["custom-build"]'* ]]; then
+            continue
+        fi
+        package=${message#*'"package_id":"'}
+        package=${package%%'"'*}
+        if [[ -n ${compiled[$package]:-} ]]; then
+            continue
+        fi
+        compiled[$package]=1
+        if ((${#compiled[@]} % 25 == 0)); then
+            echo "    compiled ${#compiled[@]} of $total crates after $SECONDS s"
         fi
     done
     echo "    built after $SECONDS s"

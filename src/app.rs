@@ -10,16 +10,17 @@
 mod accounts;
 mod activity;
 mod background;
+mod crypto;
+mod error;
 mod issuer;
 mod reload;
 mod revocation_feed;
+mod shared;
 mod shutdown;
 mod tools;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
-use futures::future::BoxFuture;
 use pingora::{
     proxy::http_proxy,
     server::{RunArgs, Server, configuration::ServerConf},
@@ -27,62 +28,31 @@ use pingora::{
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use self::accounts::accounts;
+pub use self::background::OnReady;
+pub use self::crypto::install_crypto;
+pub use self::error::AppError;
+pub(crate) use self::shared::Shared;
 pub use self::shutdown::Stop;
 pub use self::tools::Tools;
 use crate::{
     accounts::Accounts,
-    admin::{Admin, Readiness},
+    admin::Admin,
     clock,
-    config::{Boot, Loaded},
+    config::Loaded,
     endpoints,
     gate::{
-        self, Gate,
-        activity::Activity,
-        assertion::Asserter,
-        rate_limit::Limiter,
-        revocation::{Revocations, View},
-        snapshot::Snapshot,
+        self, Gate, activity::Activity, assertion::Asserter, rate_limit::Limiter, revocation::Revocations,
         verify::Verifier,
     },
-    keys::{self, Algorithm, Keys, SigningKey, remote::Refreshers},
+    keys::{Algorithm, SigningKey},
     log,
     metrics::Metrics,
-    proxy::{AuthApi, Connections, EndingProxy, Proxy, Upstreams},
-    store::{postgres, postgres::Postgres, redis, redis::Redis},
+    proxy::{AuthApi, Connections, EndingProxy, Proxy},
+    store::postgres::Postgres,
 };
 
 /// The number of threads for stores, endpoints and background work, which mostly wait.
 const IO_THREADS: usize = 2;
-
-/// Why the process cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// The URL of PostgreSQL is not usable.
-    #[error("`store.postgres`: {0}")]
-    Postgres(#[from] postgres::BadUrl),
-    /// The URL of Redis is not usable.
-    #[error("`store.redis`: {0}")]
-    Redis(#[from] redis::BadUrl),
-    /// A listen address is not available.
-    #[error("`{key}`: cannot listen on {address}: {cause}")]
-    Listen {
-        /// The configuration key.
-        key: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// The operating system's error.
-        cause: std::io::Error,
-    },
-    /// A command that needs an issuer was called with the configuration of a verifier.
-    #[error(
-        "`auth`: the section is missing: this command needs the configuration of an issuer, and this one is a verifier's"
-    )]
-    NotAnIssuer,
-    /// The operating system refused threads or a runtime.
-    #[error("cannot start: {0}")]
-    System(#[from] std::io::Error),
-}
 
 /// The options of [`serve`].
 pub struct Options {
@@ -92,41 +62,6 @@ pub struct Options {
     pub stop: Stop,
     /// Called once, when the instance is ready.
     pub on_ready: Option<OnReady>,
-}
-
-/// The callback for `on_ready`. Its argument is the accounts services; `None` on a verifier.
-pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
-
-/// The parts that all others share.
-pub(crate) struct Shared {
-    pub(crate) boot: Boot,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) refreshers: Refreshers,
-    pub(crate) redis: Redis,
-    pub(crate) view: Arc<View>,
-    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
-    pub(crate) upstreams: Arc<Upstreams>,
-    pub(crate) readiness: Arc<Readiness>,
-}
-
-impl Shared {
-    /// Builds the shared parts. Must be called inside a runtime, which the connections belong to.
-    fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
-        let metrics = Arc::new(Metrics::new());
-        let keys = Arc::<Keys>::default();
-        Ok(Self {
-            redis: Redis::connect(&boot.redis, &metrics)?,
-            refreshers: Refreshers::new(Arc::clone(&keys), Arc::clone(&metrics), clock::now),
-            keys,
-            view: Arc::default(),
-            upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
-            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
-            readiness: Arc::default(),
-            metrics,
-            boot,
-        })
-    }
 }
 
 /// Serves until a signal ends the process.
@@ -162,9 +97,9 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
         (Some(settings), Some(postgres)) => {
             let _inside = io.enter();
             let postgres = Postgres::connect(postgres, &shared.metrics)?;
-            let accounts = Arc::new(accounts(&shared, settings, &postgres)?);
-            issuer::bring_up(&io, &shared, &accounts);
-            Some(accounts)
+            let services = accounts::services(&shared, settings, &postgres)?;
+            issuer::bring_up(&io, &shared, &services);
+            Some(Arc::clone(&services.accounts))
         }
         _ => None,
     };
@@ -186,13 +121,6 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     });
     end(io);
     Ok(())
-}
-
-/// Installs ring as the crypto library of rustls and jsonwebtoken.
-pub fn install_crypto() {
-    // An error only means that it was installed before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    keys::provider::install();
 }
 
 fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
@@ -230,8 +158,8 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::authenticate(&headers, &gate, &snapshot, now).await?;
-                    Ok(identified(&identity))
+                    let caller = gate::authenticate(&headers, &gate, &snapshot.rules, now).await?;
+                    Ok(identified(&caller.identity))
                 })
             })
         },
@@ -240,7 +168,7 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot, now)?;
+                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot.rules, now)?;
                     Ok(identified(&identity))
                 })
             })
@@ -251,7 +179,7 @@ fn auth_api(
     AuthApi::new(endpoints::router(Arc::new(services)), runtime.clone(), &base)
 }
 
-fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
+fn identified(identity: &gate::identity::Identity) -> endpoints::Identified {
     endpoints::Identified {
         issuer: identity.issuer.to_string(),
         subject: identity.subject().to_owned(),

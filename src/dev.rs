@@ -13,6 +13,7 @@
 //! ```
 
 mod directory;
+mod durability;
 mod echo;
 mod error;
 mod installed;
@@ -27,6 +28,7 @@ mod signals;
 use std::path::{Path, PathBuf};
 
 use directory::Directory;
+pub use durability::Durability;
 pub use echo::{Echo, start as start_echo};
 pub use error::DevError;
 use owner::Owner;
@@ -35,15 +37,6 @@ use server::Server;
 pub use signals::Signals;
 
 use crate::secret::Secret;
-
-/// Whether the data has to survive a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Development data: it survives `kill -9` and a crash of the machine.
-    Kept,
-    /// Test data: removed at the end, so nothing is flushed to disk.
-    Throwaway,
-}
 
 /// The two running servers. Dropping the value ends them.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 mod accepted;
 mod admin;
 mod body;
+mod caller;
 mod claims;
 mod client;
 mod device_cookie;
@@ -24,82 +25,27 @@ pub mod problem;
 mod refresh;
 mod register;
 mod revoke;
+mod services;
 mod sessions;
 mod signed_in;
 mod whoami;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
 use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::{Extension, Router};
-use futures::future::BoxFuture;
+use http::HeaderValue;
 use http::header::CACHE_CONTROL;
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
-use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use crate::accounts::settings::is_own_path;
+pub use body::BODY_LIMIT;
+pub use caller::Caller;
 pub use problem::Problem;
+pub use services::{Authenticate, Identified, Services};
 
-use crate::accounts::{Accounts, Origin};
-use crate::gate::activity::Activity;
-use crate::gate::denial::Denial;
-
-/// The largest request body, in bytes.
-pub const BODY_LIMIT: usize = 64 * 1024;
-
-/// What the proxy knows about the client, in the extensions of the `http::Request` that it hands over.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The client IP, as reported by trusted proxies.
-    pub address: IpAddr,
-    /// The request id, as in the access log.
-    pub request_id: String,
-    /// The `User-Agent` header.
-    pub user_agent: Option<String>,
-    /// Whether the client connected with TLS.
-    pub via_tls: bool,
-    /// The time of the request: every decision about it uses this one instant.
-    pub received_at: OffsetDateTime,
-}
-
-/// The verified claims of a token, as far as the handlers need them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identified {
-    /// The claim `iss`: the issuer of the token.
-    pub issuer: String,
-    /// The claim `sub`: the account's id, unique for one issuer.
-    pub subject: String,
-    /// The claim `sid`: the session's id.
-    pub session: Option<String>,
-    /// The claim `permissions`.
-    pub permissions: Vec<String>,
-    /// The claim `jti`: the token's id, by which it can be revoked.
-    pub token_id: Option<String>,
-}
-
-/// A function of the gate that verifies the bearer token in these headers.
-pub type Authenticate =
-    Arc<dyn Fn(HeaderMap, OffsetDateTime) -> BoxFuture<'static, Result<Identified, Denial>> + Send + Sync>;
-
-/// The services that handlers use.
-pub struct Services {
-    /// Accounts, sessions and passwords.
-    pub accounts: Arc<Accounts>,
-    /// Records activity events, for presence and "last seen".
-    pub activity: Activity,
-    /// The gate's full verification: signature, issuer, expiry, revocation.
-    pub authenticate: Authenticate,
-    /// The same without expiry and revocation: enough to sign out, and for nothing else.
-    pub identify: Authenticate,
-    /// `server.public_url`, if it is configured.
-    pub public_url: Option<String>,
-}
+pub use crate::accounts::settings::is_own_path;
 
 /// The router of everything under `auth.base_path`, and of the `/.well-known` documents.
 pub fn router(services: Arc<Services>) -> Router {
@@ -174,25 +120,4 @@ async fn no_store(mut response: Response) -> Response {
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-impl Caller {
-    pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            address: Some(self.address),
-            user_agent: self.user_agent.clone(),
-            request_id: Some(self.request_id.clone()),
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            tracing::error!("a request reached the endpoints without its client");
-            Problem::internal()
-        })
-    }
 }

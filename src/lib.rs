@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod endpoints;
 pub mod gate;
 pub mod keys;
 pub mod log;
+pub mod mail;
 pub mod metrics;
 pub mod proxy;
 pub mod secret;

@@ -2,7 +2,10 @@
 
 mod argon2;
 mod bcrypt;
+pub mod change;
 pub mod hasher;
+pub mod reset;
+pub mod retry;
 pub mod rules;
 mod scheme;
 
@@ -10,4 +13,4 @@ pub use argon2::Cost;
 pub use hasher::{HashError, Hasher};
 pub use rules::Weakness;
 pub use scheme::Verified;
-pub(crate) use scheme::{Scheme, is_known};
+pub(crate) use scheme::is_known;

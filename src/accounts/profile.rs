@@ -1,18 +1,25 @@
 //! What people say of themselves, and the end of an account by its owner.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::names::{self, NameError};
-use super::origin::Happening;
-use super::reauthenticate::ProofError;
-use super::{Accounts, Failure, Origin, tokens};
+use crate::accounts::directory::Directory;
+use crate::accounts::email::names::{self, NameError};
+use crate::accounts::error::Failure;
+use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::tokens;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
 /// A profile is for a name and a picture's address, not for files.
@@ -94,17 +101,17 @@ impl From<ProofError> for ProfileError {
     }
 }
 
-impl Accounts {
-    /// An account that is not deleted.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn user(&self, user_id: Uuid) -> Result<Option<User>, Failure> {
-        Ok(users::find(&self.postgres, user_id)
-            .await?
-            .filter(|user| user.deleted_at.is_none()))
-    }
+/// Changes and deletes the account of the person signed in.
+pub struct Profiles {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
+    pub(crate) sessions: Arc<Sessions>,
+}
 
+impl Profiles {
     /// Changes one's own account.
     ///
     /// # Errors
@@ -143,7 +150,7 @@ impl Accounts {
             .flat_map(Map::keys)
             .cloned()
             .collect::<Vec<_>>();
-        Happening::by(user_id, Event::ProfileChanged, origin)
+        AuditRecord::by(user_id, Event::ProfileChanged, origin)
             .with("members", names)
             .with("username", change.username.is_some())
             .insert(&tx, &self.metrics, now)
@@ -164,22 +171,24 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), ProfileError> {
-        let user = self.user(user_id).await?.ok_or(ProfileError::NotFound)?;
-        self.prove(&user, password, now).await?;
+        let user = self.directory.user(user_id).await?.ok_or(ProfileError::NotFound)?;
+        self.reauthentication.require_password(&user, password, now).await?;
         let tx = self.postgres.transaction("user_delete").await?;
-        let entries = self.end_all(&tx, user_id, "account_deleted", now).await?;
+        let entries = self.sessions.end_all(&tx, user_id, "account_deleted", now).await?;
         users::soft_delete(&tx, user_id, now).await?;
-        Happening::by(user_id, Event::UserDeleted, origin)
+        AuditRecord::by(user_id, Event::UserDeleted, origin)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, entries.len() - 1, "account_deleted").await;
+        self.sessions
+            .publish(&entries, entries.len() - 1, "account_deleted")
+            .await;
         Ok(())
     }
 }
 
 /// What a person may say of themselves: any member that no one else decides by.
-pub(super) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Result<(), ProfileError> {
+pub(crate) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Result<(), ProfileError> {
     let own: HashSet<&str> = SELF_DESCRIBED.into_iter().collect();
     let decided = |name: &&String| claims.contains(name) && !own.contains(name.as_str());
     if let Some(name) = profile.keys().find(decided) {
@@ -189,7 +198,7 @@ pub(super) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Resu
 }
 
 /// What a profile may hold whoever writes it.
-pub(super) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError> {
+pub(crate) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     if let Some(name) = profile.keys().find(|name| tokens::RESERVED.contains(&name.as_str())) {
         return Err(ProfileError::ReadOnly(name.clone()));
     }
@@ -203,7 +212,7 @@ pub(super) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError
     check_size(profile)
 }
 
-pub(super) fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileError> {
+pub(crate) fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     let size = serde_json::to_string(profile).map_or(usize::MAX, |text| text.len());
     if size > PROFILE_MAX_BYTES {
         Err(ProfileError::TooLarge)
@@ -227,7 +236,7 @@ fn holds_unclean(value: &Value) -> bool {
     }
 }
 
-pub(super) fn merge(mut profile: Map<String, Value>, patch: Option<&Map<String, Value>>) -> Map<String, Value> {
+pub(crate) fn merge(mut profile: Map<String, Value>, patch: Option<&Map<String, Value>>) -> Map<String, Value> {
     for (name, value) in patch.into_iter().flatten() {
         if value.is_null() {
             profile.remove(name);

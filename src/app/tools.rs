@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::{AppError, Shared, accounts};
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, Revoker},
     config::{Boot, Loaded},
     keys::issuer::Issuer,
     store::postgres::Postgres,
@@ -20,6 +20,8 @@ pub struct Tools {
     pub postgres: Postgres,
     /// The accounts services.
     pub accounts: Arc<Accounts>,
+    /// Publishes revocations.
+    pub revoker: Arc<Revoker>,
     /// The signing keys.
     pub issuer: Issuer,
 }
@@ -37,8 +39,10 @@ impl Tools {
             return Err(AppError::NotAnIssuer);
         };
         let postgres = Postgres::connect(database, &shared.metrics)?;
+        let services = accounts::services(&shared, settings, &postgres)?;
         Ok(Self {
-            accounts: Arc::new(accounts::accounts(&shared, settings, &postgres)?),
+            accounts: Arc::clone(&services.accounts),
+            revoker: Arc::clone(&services.revoker),
             issuer: accounts::issuer(&shared, settings, &postgres),
             postgres,
             boot: shared.boot.clone(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{bad_config, failed};
+use super::exit::{bad_config, failed};
 use crate::accounts::{Accounts, NewAccount, Operator, OperatorError};
 use crate::app::{self, Stop};
 use crate::clock;
@@ -101,10 +101,11 @@ fn play(options: Options) -> Result<ExitCode, DevError> {
 
 /// Creates the demo user on the first start. Its role gives access to `/admin` of the application.
 async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) -> Result<(), OperatorError> {
-    match accounts.lookup(DEMO_EMAIL).await {
+    match accounts.admin.lookup(DEMO_EMAIL).await {
         // The file with the password was removed, and the database kept.
         Ok(user) if is_new => {
             accounts
+                .admin
                 .set_password(&user, password, &Operator::default(), clock::now())
                 .await
         }
@@ -119,6 +120,7 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
                 email_verified: true,
             };
             accounts
+                .admin
                 .create(account, &Operator::default(), clock::now())
                 .await
                 .map(drop)

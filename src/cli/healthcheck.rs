@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{failed, print};
+use super::exit::{failed, print};
 
 /// Exit with 0 if the instance is ready, with 1 otherwise. Asks `/readyz` of the admin listener.
 #[derive(Debug, clap::Args)]

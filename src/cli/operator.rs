@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use super::exit::print;
 use super::operate::{Target, with_tools};
 use super::output::{self, Format};
-use super::print;
 use crate::app::Tools;
 use crate::secret::Secret;
 
@@ -39,7 +39,7 @@ pub(super) fn run(common: &Common, work: impl AsyncFnOnce(&Tools) -> Result<Answ
 
 /// Warns when a revocation is committed but could not be published: access tokens then stay valid until they expire.
 fn warn_if_unpublished(tools: &Tools) {
-    if tools.accounts.revoker.pending() > 0 {
+    if tools.revoker.pending() > 0 {
         let life = tools.accounts.settings.access_token.longest_life().as_secs();
         let _ = writeln!(
             std::io::stderr(),

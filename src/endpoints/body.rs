@@ -7,8 +7,11 @@ use http::{HeaderMap, Request};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::Problem;
 use super::problem::Code;
-use super::{BODY_LIMIT, Problem};
+
+/// The largest request body, in bytes.
+pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// A JSON body. Every type has `deny_unknown_fields`, so that a misspelt optional field is an error and not ignored.
 pub(super) struct Body<T>(pub(super) T);

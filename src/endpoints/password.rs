@@ -12,7 +12,7 @@ use super::body::Body;
 use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
-use crate::accounts::{LetterError, PasswordChangeError, ResetError};
+use crate::accounts::{EmailRequestError, PasswordChangeError, ResetError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
@@ -69,7 +69,8 @@ pub(super) async fn change(
     let (password, new) = (Secret::new(body.password), Secret::new(body.new_password));
     services
         .accounts
-        .change_password(session, &password, &new, &caller.origin(), caller.received_at)
+        .password_change
+        .change(session, &password, &new, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -96,7 +97,8 @@ pub(super) async fn forgot(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .forgot_password(&body.email, &caller.origin(), caller.received_at)
+        .password_reset
+        .forgot(&body.email, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
 }
@@ -127,7 +129,8 @@ pub(super) async fn reset(
     let (token, password) = (Secret::new(body.token), Secret::new(body.password));
     services
         .accounts
-        .reset_password(&token, &password, &caller.origin(), caller.received_at)
+        .password_reset
+        .reset(&token, &password, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -145,13 +148,13 @@ impl From<PasswordChangeError> for Problem {
     }
 }
 
-impl From<LetterError> for Problem {
-    fn from(error: LetterError) -> Self {
+impl From<EmailRequestError> for Problem {
+    fn from(error: EmailRequestError) -> Self {
         match error {
-            LetterError::NoMail => Self::new(Code::MailNotConfigured),
-            LetterError::Email(_) => Self::field("email", "email_invalid", &error),
-            LetterError::RateLimited { retry_after } => Self::rate_limited(retry_after),
-            LetterError::Failure(failure) => failure.into(),
+            EmailRequestError::NoMail => Self::new(Code::MailNotConfigured),
+            EmailRequestError::Email(_) => Self::field("email", "email_invalid", &error),
+            EmailRequestError::RateLimited { retry_after } => Self::rate_limited(retry_after),
+            EmailRequestError::Failure(failure) => failure.into(),
         }
     }
 }

@@ -43,11 +43,15 @@ pub(super) async fn revoke(
             // Our tokens always have an id. An empty one must never be revoked, because that would revoke every token without an id.
             if let Some(id) = &identified.token_id {
                 let session = session_of(&identified, &services).ok();
-                accounts.revoke_access(session, id, client, &origin, now).await?;
+                accounts
+                    .token_clients
+                    .revoke_access(session, id, client, &origin, now)
+                    .await?;
             }
         }
         None => {
             accounts
+                .token_clients
                 .revoke_refresh(&Secret::new(token), client, &origin, now)
                 .await?;
         }

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
-use sidegate::accounts::Letter;
 use sidegate::endpoints::problem::{Code, FIELD_CODES};
 use sidegate::gate::denial::Denial;
+use sidegate::mail::Letter;
 use sidegate::store::audit::Event;
 
 use crate::support::TestSidecar;
@@ -38,7 +38,7 @@ fn the_list_of_messages_has_each_message_with_the_variables_of_its_template() {
     let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
     let words: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
     assert_eq!(words, Letter::WORDS);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/accounts/mail/templates");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates");
     for (word, row) in words.iter().zip(rows) {
         let template = std::fs::read_to_string(folder.join(format!("{word}.txt"))).unwrap();
         for value in ["code", "link", "new_email", "device", "address", "method"] {

@@ -1,153 +1,135 @@
 //! The second step of a sign-in.
 
-use time::OffsetDateTime;
-use uuid::Uuid;
+use std::sync::Arc;
 
-use super::ticket::{self, Ticket};
-use super::{AMR, Challenge, Factor, Method, MfaError, Verdict};
-use crate::accounts::codes::{self, Purpose};
-use crate::accounts::limits::Window;
-use crate::accounts::mail::{Letter, Recipient};
-use crate::accounts::open::Opening;
-use crate::accounts::{Accounts, Origin, SignedIn, lock};
+use time::OffsetDateTime;
+
+use crate::accounts::login::failures::Failures;
+use crate::accounts::login::limits::Limiter;
+use crate::accounts::login::limits::windows::{Limits, Window};
+use crate::accounts::login::lock;
+use crate::accounts::login::refusal::refusal;
+use crate::accounts::mfa::by_email::EmailFactor;
+use crate::accounts::mfa::error::MfaError;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::mfa::method::{AMR, Factor};
+use crate::accounts::mfa::token::{self, MfaToken};
+use crate::accounts::mfa::verdict::Verdict;
+use crate::accounts::sessions::open::{Opening, SessionOpener, SignedIn};
+use crate::accounts::settings::Settings;
+use crate::audit::Origin;
+use crate::metrics::Metrics;
 use crate::secret::Secret;
+use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
-impl Accounts {
-    /// The question for a second factor, for a user whose password was right.
-    pub(in crate::accounts) fn challenge(
-        &self,
-        user: &User,
-        methods: Vec<Method>,
-        device_name: Option<&str>,
-        device: Option<Uuid>,
-        now: OffsetDateTime,
-    ) -> Challenge {
-        let ticket = Ticket::new(user, device_name, device, now);
-        Challenge {
-            mfa_token: ticket.seal(&self.settings.secret),
-            methods,
-            expires_in: ticket::LIFE,
-        }
-    }
+/// Completes a sign-in with a second factor.
+pub struct SecondStep {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) postgres: Postgres,
+    pub(crate) failures: Arc<Failures>,
+    pub(crate) opener: Arc<SessionOpener>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) email_factor: Arc<EmailFactor>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) limits: Arc<Limits>,
+}
 
+impl SecondStep {
     /// Completes a sign-in.
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn login_second_step(
+    pub async fn complete(
         &self,
         mfa_token: &Secret,
         factor: Factor<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<SignedIn, MfaError> {
-        let outcome = self.try_second_step(mfa_token, factor, origin, now).await;
+        let outcome = self.try_complete(mfa_token, factor, origin, now).await;
         match &outcome {
             Ok(_) => {
                 let labels = &["password", "success"];
                 self.metrics.login_attempts.with_label_values(labels).inc();
             }
-            Err(MfaError::TokenInvalid) => self.count_challenge(factor.method(), "invalid_token"),
-            Err(MfaError::RateLimited { .. }) => self.count_challenge(factor.method(), "rate_limited"),
-            Err(MfaError::Failure(_)) => self.count_challenge(factor.method(), "error"),
+            Err(MfaError::TokenInvalid) => self.factors.count_challenge(factor.method(), "invalid_token"),
+            Err(MfaError::RateLimited { .. }) => self.factors.count_challenge(factor.method(), "rate_limited"),
+            Err(MfaError::Failure(_)) => self.factors.count_challenge(factor.method(), "error"),
             // What came of a factor was counted where it was spent.
             Err(_) => {}
         }
         outcome
     }
 
-    async fn try_second_step(
+    async fn try_complete(
         &self,
         mfa_token: &Secret,
         factor: Factor<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<SignedIn, MfaError> {
-        let ticket = self.take_ticket(mfa_token, origin, now).await?;
-        let shown = self.shown(ticket.user_id, factor).await?;
+        let token = self.take_token(mfa_token, origin, now).await?;
+        let shown = self.factors.shown(token.user_id, factor).await?;
         let tx = self.postgres.transaction("login_mfa").await?;
-        let user = users::find_for_update(&tx, ticket.user_id).await?;
-        let user = user.filter(|user| self.still_admits(user, &ticket, now));
+        let user = users::find_for_update(&tx, token.user_id).await?;
+        let user = user.filter(|user| self.still_admits(user, &token, now));
         let user = user.ok_or(MfaError::TokenInvalid)?;
 
-        if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
+        if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
             // Of a known device its own allowance counts, as it does for passwords.
-            let counted = Some(user.id).filter(|_| ticket.device.is_none());
-            let failures = self.count_failure(&tx, counted, now).await?;
-            self.note_lock(&tx, counted, failures, origin, now).await?;
+            let counted = Some(user.id).filter(|_| token.device.is_none());
+            let failures = self.failures.count(&tx, counted, now).await?;
+            self.failures.note_lock(&tx, counted, failures, origin, now).await?;
             tx.commit().await?;
             return Err(MfaError::WrongCode);
         }
         let opening = Opening {
-            device_name: ticket.device_name.as_deref(),
-            device: ticket.device,
+            device_name: token.device_name.as_deref(),
+            device: token.device,
             amr: &AMR,
             second_factor: Some(shown.factor.method().word()),
         };
-        Ok(self.open_session(tx, &user, opening, origin, now).await?)
+        Ok(self.opener.open(tx, &user, opening, origin, now).await?)
     }
 
     /// Mails the code that completes a sign-in, to who turned that on.
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn mail_login_code(
-        &self,
-        mfa_token: &Secret,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), MfaError> {
-        let ticket = Ticket::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
-        let user = users::find(&self.postgres, ticket.user_id).await?;
-        let user = user.filter(|user| self.still_admits(user, &ticket, now));
-        self.mail_code(&user.ok_or(MfaError::TokenInvalid)?, origin, now).await
-    }
-
-    /// Makes a code and queues its letter.
-    pub(super) async fn mail_code(&self, user: &User, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
-        if !self.mails_codes(user) {
-            return Err(MfaError::NotEnabled);
-        }
-        // A mailbox is not to be flooded by whoever has the password; apart from the tries, which each letter may need.
-        let key = format!("mail:{}", user.id);
-        self.limit(Window::Mfa, origin.address, Some(&key), now).await?;
-        let code = self.new_code(Purpose::Mfa, user.id, "").await?;
-        let to = Recipient {
-            user_id: Some(user.id),
-            email: user.email.clone(),
-            name: user.username.clone(),
-        };
-        let letter = Letter::MfaCode {
-            code: code.expose().to_owned(),
-        };
-        self.mail(&self.postgres, to, letter, Some(codes::LIFE), now).await?;
-        Ok(())
+    pub async fn email_code(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
+        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+        let user = users::find(&self.postgres, token.user_id).await?;
+        let user = user.filter(|user| self.still_admits(user, &token, now));
+        self.email_factor
+            .send_code_to(&user.ok_or(MfaError::TokenInvalid)?, origin, now)
+            .await
     }
 
     /// Reads a token and counts the attempt: by token, by account (or by its known device), by address.
-    async fn take_ticket(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<Ticket, MfaError> {
-        let ticket = Ticket::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+    async fn take_token(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<MfaToken, MfaError> {
+        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let by_token = self
             .limiter
-            .take("mfa_token", &ticket.id.to_string(), ticket::ATTEMPTS, ticket::LIFE, now)
+            .take("mfa_token", &token.id.to_string(), token::ATTEMPTS, token::LIFE, now)
             .await;
         if !by_token.allowed {
             return Err(MfaError::TokenInvalid);
         }
-        let key = match ticket.device {
-            Some(device) => format!("{}:{device}", ticket.user_id),
-            None => ticket.user_id.to_string(),
+        let key = match token.device {
+            Some(device) => format!("{}:{device}", token.user_id),
+            None => token.user_id.to_string(),
         };
-        self.limit(Window::Mfa, origin.address, Some(&key), now).await?;
-        Ok(ticket)
+        self.limits.take(Window::Mfa, origin.address, Some(&key), now).await?;
+        Ok(token)
     }
 
     /// Whether what let this sign-in begin is still so.
-    fn still_admits(&self, user: &User, ticket: &Ticket, now: OffsetDateTime) -> bool {
+    fn still_admits(&self, user: &User, token: &MfaToken, now: OffsetDateTime) -> bool {
         user.deleted_at.is_none()
-            && ticket.is_of_password(user)
-            && !lock::keeps_out(user, ticket.device.is_some(), &self.settings.lockout, now)
-            && self.refusal(user).is_none()
+            && token.is_of_password(user)
+            && !lock::keeps_out(user, token.device.is_some(), &self.settings.lockout, now)
+            && refusal(user, &self.settings).is_none()
     }
 }

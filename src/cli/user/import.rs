@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::super::exit::print;
 use super::super::operator::{Answer, Failed};
 use super::super::output::Format;
-use super::super::print;
 use crate::accounts::{Accounts, Candidate, Refusal};
 use crate::app::Tools;
 use crate::clock;
@@ -133,7 +133,11 @@ impl Import<'_> {
     }
 
     async fn flush(&mut self) -> Result<(), Failed> {
-        let imported = self.accounts.import(&self.batch, self.dry_run, clock::now()).await?;
+        let imported = self
+            .accounts
+            .imports
+            .import(&self.batch, self.dry_run, clock::now())
+            .await?;
         self.batch.clear();
         self.counts.imported += imported.created;
         self.counts.skipped += imported.skipped;

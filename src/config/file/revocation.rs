@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::text::duration::Duration;
-use crate::gate::route;
+use crate::gate::rules::route;
 
 /// How old this instance's view of revocations may be.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::super::body::Body;
 use super::super::problem::Code;
 use super::super::{Problem, Services};
-use super::id;
+use super::id::id;
 use super::permitted::{Permitted, UsersWrite};
 use super::users::Shown;
 use crate::accounts::User;
@@ -27,7 +27,7 @@ pub(super) struct Lock {
 }
 
 async fn find(services: &Services, text: &str) -> Result<User, Problem> {
-    let user = services.accounts.user(id(text, Code::UserNotFound)?).await?;
+    let user = services.accounts.directory.user(id(text, Code::UserNotFound)?).await?;
     user.ok_or_else(|| Problem::new(Code::UserNotFound))
 }
 
@@ -65,6 +65,7 @@ pub(super) async fn lock(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .standing
         .lock(&user, until, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -91,7 +92,11 @@ pub(super) async fn unlock(
     Path(user): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let user = find(&services, &user).await?;
-    services.accounts.unlock(&user, &permitted.by, permitted.now).await?;
+    services
+        .accounts
+        .standing
+        .unlock(&user, &permitted.by, permitted.now)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -119,6 +124,7 @@ pub(super) async fn require_password_reset(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .standing
         .require_password_reset(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -146,7 +152,11 @@ pub(super) async fn reset_mfa(
     Path(user): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let user = find(&services, &user).await?;
-    services.accounts.reset_mfa(&user, &permitted.by, permitted.now).await?;
+    services
+        .accounts
+        .factor_reset
+        .reset(&user, &permitted.by, permitted.now)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -174,7 +184,8 @@ pub(super) async fn delete(
     let user = find(&services, &user).await?;
     services
         .accounts
-        .delete_user(&user, &permitted.by, permitted.now)
+        .standing
+        .delete(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -201,6 +212,10 @@ pub(super) async fn restore(
     Path(user): Path<String>,
 ) -> Result<Json<Shown>, Problem> {
     let user = id(&user, Code::UserNotFound)?;
-    let restored = services.accounts.restore(user, &permitted.by, permitted.now).await?;
+    let restored = services
+        .accounts
+        .standing
+        .restore(user, &permitted.by, permitted.now)
+        .await?;
     Ok(Json(restored.into()))
 }

@@ -1,0 +1,259 @@
+//! Login: a name and a password become a session.
+//!
+//! Whatever is wrong (no such account, wrong password, locked), the answer is the same word after the same work: who
+//! asks learns nothing about who has an account, and a stranger who locks an account does not even learn that they did.
+//! The owner learns of it from the audit log and the metric.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::accounts::directory::Directory;
+use crate::accounts::email::names::Identifier;
+use crate::accounts::error::Failure;
+use crate::accounts::login::devices::Devices;
+use crate::accounts::login::error::LoginError;
+use crate::accounts::login::failures::{Failures, Wrong};
+use crate::accounts::login::keys::{account_key, name_key};
+use crate::accounts::login::limits::{Limiter, address_key};
+use crate::accounts::login::lock;
+use crate::accounts::login::refusal::refusal;
+use crate::accounts::login::stuffing::Stuffing;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::mfa::token::{self, Challenge};
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::sessions::open::{Opening, SessionOpener, SignedIn};
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::metrics::Metrics;
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
+use crate::store::users::{self, User};
+
+/// What somebody who signs in sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// An address or a username.
+    pub login: &'a str,
+    /// The password.
+    pub password: &'a Secret,
+    /// What the person calls the device.
+    pub device_name: Option<&'a str>,
+    /// What the device was given when somebody last signed in on it.
+    pub device_token: Option<&'a Secret>,
+}
+
+/// What a right password leads to.
+#[derive(Debug)]
+pub enum Login {
+    /// A session.
+    SignedIn(SignedIn),
+    /// The question for a second factor.
+    SecondFactor(Challenge),
+}
+
+/// Signs people in with a password.
+pub struct PasswordLogin {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) devices: Arc<Devices>,
+    pub(crate) hasher: Arc<Hasher>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) failures: Arc<Failures>,
+    pub(crate) stuffing: Arc<Stuffing>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) postgres: Postgres,
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) opener: Arc<SessionOpener>,
+}
+
+impl PasswordLogin {
+    /// Signs somebody in, or asks for a second factor.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn login(&self, attempt: Attempt<'_>, origin: &Origin, now: OffsetDateTime) -> Result<Login, LoginError> {
+        let outcome = self.try_login(attempt, origin, now).await;
+        let result = match &outcome {
+            Ok(Login::SignedIn(_)) => "success",
+            Ok(Login::SecondFactor(_)) => "mfa_required",
+            Err((LoginError::BadCredentials, Some(Wrong::Locked))) => "locked",
+            Err((LoginError::BadCredentials, _)) => "bad_credentials",
+            Err((LoginError::EmailUnverified, _)) => "unverified",
+            Err((LoginError::PasswordResetRequired, _)) => "reset_required",
+            Err((LoginError::RateLimited { .. }, _)) => "rate_limited",
+            Err((LoginError::Failure(_), _)) => "error",
+        };
+        self.metrics
+            .login_attempts
+            .with_label_values(&["password", result])
+            .inc();
+        outcome.map_err(|(error, _)| error)
+    }
+
+    async fn try_login(
+        &self,
+        attempt: Attempt<'_>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Login, (LoginError, Option<Wrong>)> {
+        let plain = |error: LoginError| (error, None);
+        self.limit_address(origin, now).await.map_err(plain)?;
+        let identifier = Identifier::read(attempt.login);
+        let user = self
+            .directory
+            .find(&identifier)
+            .await
+            .map_err(|error| plain(error.into()))?;
+        let device = self.devices.find(attempt.device_token, user.as_ref(), now).await;
+        if device.is_none() {
+            self.limit_account(&identifier, user.as_ref(), now)
+                .await
+                .map_err(plain)?;
+        }
+
+        let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
+        // A locked account's password is checked too, for the time it takes; the verdict is then not looked at.
+        let verified = self
+            .hasher
+            .verify(attempt.password, hash)
+            .await
+            .map_err(|e| plain(Failure::from(e).into()))?;
+
+        let lockout = &self.settings.lockout;
+        let wrong = match &user {
+            Some(user) if lock::keeps_out(user, device.is_some(), lockout, now) => Some(Wrong::Locked),
+            Some(user) if user.password_hash.is_some() && verified.matches => None,
+            Some(_) => Some(Wrong::Password),
+            None => Some(Wrong::Unknown),
+        };
+        let (Some(user), None) = (&user, wrong) else {
+            let wrong = wrong.unwrap_or(Wrong::Unknown);
+            self.failures
+                .record(user.as_ref(), device, wrong, origin, now)
+                .await
+                .map_err(|error| plain(error.into()))?;
+            self.stuffing
+                .note_failure(origin.address, identifier.text(), wrong.word())
+                .await;
+            return Err((LoginError::BadCredentials, Some(wrong)));
+        };
+
+        let new_hash = if verified.outdated {
+            self.rehash(attempt.password).await
+        } else {
+            None
+        };
+        let admitted = self
+            .admit(user, attempt.device_name, device, new_hash, origin, now)
+            .await
+            .map_err(plain)?;
+        admitted.ok_or((LoginError::BadCredentials, Some(Wrong::Password)))
+    }
+
+    /// Both windows count every attempt, right or wrong: counting only wrong ones would need the verdict first, and the
+    /// verdict is what costs a third of a second.
+    pub(crate) async fn limit_address(&self, origin: &Origin, now: OffsetDateTime) -> Result<(), LoginError> {
+        let limit = &self.settings.login_limit;
+        let Some(address) = origin.address else { return Ok(()) };
+        let key = address_key(address);
+        self.take("login_address", &key, limit.per_address, limit.window, now)
+            .await
+    }
+
+    async fn limit_account(
+        &self,
+        identifier: &Identifier,
+        user: Option<&User>,
+        now: OffsetDateTime,
+    ) -> Result<(), LoginError> {
+        let limit = &self.settings.login_limit;
+        let key = user.map_or_else(|| name_key(identifier), account_key);
+        self.take("login_account", &key, limit.per_account, limit.window, now)
+            .await
+    }
+
+    async fn take(
+        &self,
+        policy: &'static str,
+        key: &str,
+        limit: u32,
+        window: Duration,
+        now: OffsetDateTime,
+    ) -> Result<(), LoginError> {
+        let taken = self.limiter.take(policy, key, limit, window, now).await;
+        if taken.allowed {
+            Ok(())
+        } else {
+            Err(LoginError::RateLimited {
+                retry_after: taken.retry_after,
+            })
+        }
+    }
+
+    /// A hash with today's cost. Not worth failing a login for: the next one tries again.
+    async fn rehash(&self, password: &Secret) -> Option<String> {
+        self.hasher
+            .hash(password)
+            .await
+            .inspect_err(|error| tracing::debug!(%error, "no rehash this time"))
+            .ok()
+    }
+
+    /// What follows for a user whose password was right a moment ago; `None` when it no longer is.
+    async fn admit(
+        &self,
+        seen: &User,
+        device_name: Option<&str>,
+        device: Option<Uuid>,
+        new_hash: Option<String>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Option<Login>, LoginError> {
+        let tx = self.postgres.transaction("login").await?;
+        // Again, under the lock: the password may have been changed, the account locked or deleted, while we hashed.
+        let user = users::find_for_update(&tx, seen.id).await?;
+        let same = |user: &User| {
+            user.deleted_at.is_none()
+                && !lock::keeps_out(user, device.is_some(), &self.settings.lockout, now)
+                && user.password_hash == seen.password_hash
+        };
+        let Some(mut user) = user.filter(same) else {
+            return Ok(None);
+        };
+
+        if let (Some(old), Some(new)) = (&user.password_hash, new_hash) {
+            users::rehash_password(&tx, user.id, old, &new).await?;
+            AuditRecord::by(user.id, Event::PasswordRehashed, origin)
+                .insert(&tx, &self.metrics, now)
+                .await?;
+            self.metrics.password_rehash.inc();
+            user.password_hash = Some(new);
+        }
+        if let Some((error, reason)) = refusal(&user, &self.settings) {
+            AuditRecord::to(Some(user.id), Event::LoginFailed, origin)
+                .failed()
+                .with("reason", reason)
+                .insert(&tx, &self.metrics, now)
+                .await?;
+            tx.commit().await?;
+            return Err(error);
+        }
+        if let Some(methods) = self.factors.methods(&tx, &user).await? {
+            tx.commit().await?;
+            let challenge = token::challenge(&self.settings.secret, &user, methods, device_name, device, now);
+            return Ok(Some(Login::SecondFactor(challenge)));
+        }
+        let opening = Opening {
+            device_name,
+            device,
+            amr: &["pwd"],
+            second_factor: None,
+        };
+        let signed_in = self.opener.open(tx, &user, opening, origin, now).await?;
+        Ok(Some(Login::SignedIn(signed_in)))
+    }
+}

@@ -1,0 +1,24 @@
+//! What people are written. A letter is queued in the transaction of what it tells about, and sent later by whoever has time:
+//! no request waits for a mail server, and none is lost with a process.
+//!
+//! ```text
+//! Queue::insert ─► mail_queue (sealed) ─► worker ─► templates ─► message ─► smtp | file | log
+//!                                            └ refused, late, or tried too often: failed, audited, logged
+//! ```
+
+pub mod letter;
+pub mod message;
+pub mod queue;
+pub mod retry;
+pub mod sanitize;
+pub mod settings;
+pub mod smtp;
+pub mod templates;
+pub mod transport;
+pub mod worker;
+
+pub use self::letter::{Letter, Recipient};
+pub use self::templates::{TemplateError, Templates};
+
+pub use self::queue::Queue;
+pub use self::worker::Worker;

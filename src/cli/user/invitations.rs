@@ -1,4 +1,4 @@
-//! `sidegate user invite`, `invitations`, `uninvite`: who may make an account.
+//! `sidegate user invite`, `invitations`, `uninvite`: manages invitations to register.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -
         .invite(email, roles, &Operator::default(), clock::now())
         .await?;
     let mut answer = shown(&invited.invitation);
-    // Where a letter carries it, it has no business in a terminal's history.
+    // Where the token is sent by email, it must not end up in a terminal's history.
     if !accounts.mail.is_enabled() {
         answer["token"] = invited.token.expose().into();
     }
@@ -38,7 +38,7 @@ pub(super) async fn revoke(accounts: &Accounts, id: Uuid) -> Result<Answer, Fail
         .revoke(id, &Operator::default(), clock::now())
         .await?;
     if revoked {
-        Ok(Answer::Done(format!("the invitation {id} is void")))
+        Ok(Answer::Done(format!("the invitation {id} is withdrawn")))
     } else {
         Err(format!("there is no open invitation {id}").into())
     }

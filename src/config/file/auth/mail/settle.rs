@@ -20,7 +20,7 @@ use crate::secret::Secret;
 const SMTP_URL: &str = "a URL such as smtp://mail.example.com:587 or smtps://mail.example.com:465";
 
 impl Mail {
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super::super::super) fn settle(
         &self,
         public_url: Option<&Url>,

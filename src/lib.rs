@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod content_length;
+pub mod cookies;
 pub mod dev;
 pub mod endpoints;
 pub mod gate;

@@ -11,9 +11,10 @@ use self::circles::{circles, knows};
 use self::names::Source;
 
 /// What anybody may use.
-const SHARED: [&str; 7] = [
+const SHARED: [&str; 8] = [
     "clock",
     "content_length",
+    "cookies",
     "log",
     "metrics",
     "network",

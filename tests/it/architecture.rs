@@ -11,7 +11,16 @@ use self::circles::{circles, knows};
 use self::names::Source;
 
 /// What anybody may use.
-const SHARED: [&str; 4] = ["clock", "log", "metrics", "secret"];
+const SHARED: [&str; 8] = [
+    "clock",
+    "content_length",
+    "cookies",
+    "log",
+    "metrics",
+    "network",
+    "secret",
+    "sliding_window",
+];
 
 /// Each part and the parts that it may know.
 const KNOWS: [(&str, &[&str]); 13] = [

@@ -24,7 +24,7 @@ pub(in super::super) struct TotpCode {
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-    "otpauth_uri": "otpauth://totp/gw.example.com:alice@example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=gw.example.com&algorithm=SHA1&digits=6&period=30",
+    "otpauth_uri": "otpauth://totp/gw.example.com:alice%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=gw.example.com",
     "qr_svg": "<svg/>"
 }))]
 pub(in super::super) struct EnrolmentAnswer {

@@ -1,8 +1,6 @@
 //! Codes of an authenticator (RFC 6238): SHA-1, six digits, thirty seconds, because that is what every application
 //! supports; some silently compute these whatever the address in the QR code says.
 
-use data_encoding::BASE32_NOPAD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use qrcode::QrCode;
 use qrcode::render::svg;
 use time::OffsetDateTime;
@@ -21,14 +19,6 @@ const SKEW: u16 = 1;
 const DIGITS: u8 = 6;
 /// An address may be longer than what a QR code can hold once each of its characters is escaped.
 const ACCOUNT_MAX: usize = 100;
-
-/// What is left as it is in the parts of an `otpauth` address.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'@');
 
 /// What an authenticator and we know.
 #[derive(Clone)]
@@ -58,31 +48,35 @@ impl TotpSecret {
         // Authenticators show a space in the middle, and people copy it.
         let typed: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
         let seconds = u64::try_from(now.unix_timestamp()).ok()?;
-        let totp = Builder::new()
-            .with_algorithm(Algorithm::SHA1)
-            .with_digits(DIGITS)
-            .with_step_duration(STEP_SECONDS)
-            .with_skew(SKEW)
-            .with_secret(totp_rs::Secret::new_stack(*self.0))
-            .build()
-            .ok()?;
+        let totp = self.builder().build().ok()?;
         i64::try_from(totp.check(&typed, seconds)?).ok()
     }
 
     /// As a person types it: base32 (RFC 4648).
     pub(crate) fn base32(&self) -> Secret {
-        Secret::new(BASE32_NOPAD.encode(self.0.as_slice()))
+        Secret::new(totp_rs::Secret::new_stack(*self.0).to_base32())
     }
 
-    /// As a telephone reads it.
+    /// As a telephone reads it: an `otpauth` URI. What it does not say (SHA-1, six digits, thirty seconds) is the default.
     pub(crate) fn uri(&self, issuer: &str, account: &str) -> Secret {
-        let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
-        let account: String = account.chars().take(ACCOUNT_MAX).collect();
-        let (issuer, account) = (escaped(issuer), escaped(&account));
-        Secret::new(format!(
-            "otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}&algorithm=SHA1&digits={DIGITS}&period={STEP_SECONDS}",
-            self.base32().expose()
-        ))
+        // A colon ends the issuer's part of the label, and an IPv6 address has some.
+        let part = |text: &str, most: usize| text.chars().filter(|c| *c != ':').take(most).collect::<String>();
+        let totp = self
+            .builder()
+            .with_issuer(Some(part(issuer, usize::MAX)))
+            .with_account_name(part(account, ACCOUNT_MAX))
+            .build()
+            .expect("a secret of 160 bits, six digits, and no colon");
+        Secret::new(totp.to_url().expect("an account has an email address"))
+    }
+
+    fn builder(&self) -> Builder {
+        Builder::new()
+            .with_algorithm(Algorithm::SHA1)
+            .with_digits(DIGITS)
+            .with_step_duration(STEP_SECONDS)
+            .with_skew(SKEW)
+            .with_secret(totp_rs::Secret::new_stack(*self.0))
     }
 }
 
@@ -147,8 +141,14 @@ mod tests {
     fn an_authenticator_is_told_who_and_where() {
         assert_eq!(
             rfc().uri("gw.example.com", "alice+x@example.com").expose(),
-            "otpauth://totp/gw.example.com:alice%2Bx@example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
-             &issuer=gw.example.com&algorithm=SHA1&digits=6&period=30"
+            "otpauth://totp/gw.example.com:alice%2Bx%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
+             &issuer=gw.example.com"
+        );
+        let by_address = rfc().uri("[2001:db8::1]", "alice@example.com");
+        assert!(
+            by_address
+                .expose()
+                .starts_with("otpauth://totp/%5B2001db81%5D:alice%40")
         );
     }
 

@@ -15,7 +15,8 @@ use sidegate::accounts::{
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, Secrets, issuer, provider};
 use sidegate::mail::Templates;
-use sidegate::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
+use sidegate::mail::links::{Link, Links};
+use sidegate::mail::settings::{Mail, Retry, Transport, mailbox};
 use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
@@ -122,7 +123,8 @@ impl Services {
             email_verified: true,
         };
         self.accounts
-            .admin
+            .operator
+            .accounts
             .create(wanted, &Operator::default(), NOW)
             .await
             .unwrap()

@@ -221,7 +221,12 @@ async fn a_schema_one_expand_migration_ahead_is_accepted_and_left_alone() {
     let database = Database::empty().await;
     migrate::up(&database.postgres, &[A, EXPAND], WAIT, NOW).await.unwrap();
 
-    assert!(migrate::up(&database.postgres, &[A], WAIT, NOW).await.unwrap().is_empty());
+    assert!(
+        migrate::up(&database.postgres, &[A], WAIT, NOW)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(migrate::check(&database.postgres, &[A]).await.unwrap(), 0);
     let status = migrate::status(&database.postgres, &[A]).await.unwrap();
     assert_eq!(
@@ -231,7 +236,17 @@ async fn a_schema_one_expand_migration_ahead_is_accepted_and_left_alone() {
 
     // The way back is known to the newer release only.
     let error = migrate::down(&database.postgres, &[A], 1, WAIT).await.unwrap_err();
-    assert!(matches!(error, MigrateError::Newer { version: 2, known: 1, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            MigrateError::Newer {
+                version: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert!(exists(&database, "a").await && exists(&database, "b").await);
     migrate::down(&database.postgres, &[A, EXPAND], 1, WAIT).await.unwrap();
     assert!(exists(&database, "a").await && !exists(&database, "b").await);
@@ -255,7 +270,17 @@ async fn a_schema_two_ahead_is_refused_though_both_migrations_expand() {
         migrate::up(&database.postgres, &[A], WAIT, NOW).await.unwrap_err(),
         migrate::check(&database.postgres, &[A]).await.unwrap_err(),
     ] {
-        assert!(matches!(error, MigrateError::Newer { version: 3, known: 1, .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                MigrateError::Newer {
+                    version: 3,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
     // The release in between can work with it.
     assert_eq!(migrate::check(&database.postgres, &[A, EXPAND]).await.unwrap(), 0);

@@ -24,7 +24,7 @@ pub struct Args {
 /// What to do with secrets.
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Seal everything in the database under `auth.secret` that is sealed under one of `auth.previous_secrets`
+    /// Encrypt everything in the database with `auth.secret` that is encrypted with one of `auth.previous_secrets`
     Reseal,
 }
 
@@ -37,7 +37,7 @@ pub enum Failed {
     /// PostgreSQL.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Some values are still sealed under another secret.
+    /// Some values are not encrypted with the current secret.
     #[error("{0}")]
     Incomplete(String),
     /// Nobody reads what is printed.
@@ -95,7 +95,7 @@ async fn reseal_all(
     let first = reseal::record(postgres, secrets.current(), moved, now).await?;
     writeln!(
         out,
-        "everything in the database is sealed under auth.secret (key id {})",
+        "everything in the database is encrypted with auth.secret (key id {})",
         secrets.current()
     )?;
     writeln!(out, "{}", advice(secrets, first + refresh_ttl, now))?;
@@ -109,17 +109,20 @@ fn faults_of(table: &str, done: &Resealed) -> Vec<String> {
         .iter()
         .map(|(id, count)| {
             format!(
-                "{table}: {count} values are sealed under a secret with the key id {id}: add it to auth.previous_secrets \
-                 and run this again"
+                "{table}: {count} values are encrypted with a secret (key id {id}) that is not configured: add it to \
+                 auth.previous_secrets and run this again"
             )
         })
         .collect();
     if done.damaged > 0 {
-        faults.push(format!("{table}: {} values are damaged and do not open", done.damaged));
+        faults.push(format!(
+            "{table}: {} values are damaged and cannot be decrypted",
+            done.damaged
+        ));
     }
     if done.left > 0 {
         faults.push(format!(
-            "{table}: {} values were in use all the time: run this again",
+            "{table}: {} values were locked all the time: run this again",
             done.left
         ));
     }

@@ -28,7 +28,7 @@ pub enum ResealError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The command runs elsewhere.
-    #[error("another `sidegate secrets reseal` is at work on this database")]
+    #[error("another `sidegate secrets reseal` is running on this database")]
     Busy,
 }
 

@@ -37,6 +37,8 @@ mod password;
 mod protocols;
 mod redis_faults;
 mod retries;
+mod scale;
+mod secrets;
 mod spine;
 mod store;
 mod stranger;

@@ -1,0 +1,14 @@
+-- Ids in the order of creation, as the program makes them: row n of a kind of rows has a known one. 1: users, 2: sessions,
+-- 3: audit entries, 4: recovery codes, 5: reset tokens, 6: invitations, 7: messages.
+CREATE FUNCTION scale_id(kind int, n bigint) RETURNS uuid
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ('0190000' || kind || '-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid;
+
+-- The user of row n: neighbouring rows belong to different users.
+CREATE FUNCTION scale_user(n bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN 1 + n * 48271 % :users;
+
+CREATE FUNCTION scale_address(n bigint) RETURNS inet
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN '10.0.0.0'::inet + n * 48271 % 5000000;

@@ -48,7 +48,6 @@ macro_rules! migrations {
 /// The migrations of this release, in order.
 pub const SHIPPED: &[Migration] = migrations! {
     1 = "0001_initial_schema",
-    2 = "0002_accounts",
 };
 
 impl Migration {

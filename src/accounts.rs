@@ -11,44 +11,20 @@
 //!             └ access token (minutes) + refresh token (days), each refresh replaces both
 //! ```
 
-mod access;
-mod account;
-mod clients;
-mod codes;
-mod devices;
-mod email_change;
-mod error;
-mod import;
-mod invitations;
-mod letters;
-mod limits;
-mod lock;
-mod login;
-pub mod mail;
-mod mailed_token;
-mod mfa;
-pub mod names;
-mod open;
-mod operator;
-mod origin;
-mod overview;
-mod pair;
+pub mod account;
+pub mod clients;
+pub mod email;
+pub mod error;
+pub mod login;
+pub mod mfa;
+pub mod operator;
+pub mod origin;
+pub mod overview;
 pub mod password;
-mod password_change;
-mod profile;
-mod reauthenticate;
-mod recovery;
-mod refresh;
-mod register;
-mod reset;
-mod retry;
-mod revoker;
-mod sessions;
+pub mod profile;
+pub mod registration;
+pub mod sessions;
 pub mod settings;
-mod stuffing;
-pub mod tokens;
-mod totp;
-mod verification;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,34 +32,37 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use access::SessionOf;
 pub use account::Account;
 pub use clients::{Client, ClientError, Credentials};
-pub use devices::LIFE as DEVICE_TOKEN_LIFE;
-pub use email_change::{EmailChangeError, EmailConfirmError};
+pub use email::change::{EmailChangeError, EmailConfirmError};
+pub use email::request::EmailRequestError;
+pub use email::verification::{Claimant, CodeError};
 pub use error::Failure;
-pub use import::{Candidate, Imported, Refusal};
-pub use invitations::{InvitationError, Invited};
-pub use letters::LetterError;
-pub use limits::{Limiter, RateLimited, Take, Taken};
-pub use login::{Attempt, Login, LoginError};
-pub use mail::{Letter, Recipient};
-pub use mfa::{Challenge, Enrolment, Factor, Method, MfaError, MfaStatus, Raised};
-pub use open::SignedIn;
-pub use operator::{Edit, Grant, NewAccount, Operator, OperatorError};
+pub use login::attempt::{Attempt, Login, LoginError};
+pub use login::devices::LIFE as DEVICE_TOKEN_LIFE;
+pub use login::limits::{Limiter, RateLimited, Take, Taken};
+pub use mfa::enrolment::Enrolment;
+pub use mfa::factors::{Challenge, Factor, Method, MfaError, MfaStatus};
+pub use mfa::step_up::Raised;
+pub use operator::accounts::{NewAccount, Operator, OperatorError};
+pub use operator::edit::Edit;
+pub use operator::rights::Grant;
 pub use origin::Origin;
 pub use overview::{ONLINE_WITHIN, Online, Presence, Stats};
-pub use pair::Pair;
 pub use password::Hasher;
-pub use password_change::PasswordChangeError;
+pub use password::change::PasswordChangeError;
+pub use password::reset::ResetError;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
-pub use refresh::{Flights, RefreshError};
-pub use register::{Registration, RegistrationError};
-pub use reset::ResetError;
-pub use revoker::{Apply, Publish, Revoker};
-pub use sessions::Scope;
+pub use registration::import::{Candidate, Imported, Refusal};
+pub use registration::invitations::{InvitationError, Invited};
+pub use registration::register::{Registration, RegistrationError};
+pub use sessions::access::SessionOf;
+pub use sessions::end::Scope;
+pub use sessions::open::SignedIn;
+pub use sessions::pair::Pair;
+pub use sessions::refresh::{Flights, RefreshError};
+pub use sessions::revoker::{Apply, Publish, Revoker};
 pub use settings::Settings;
-pub use verification::{Claimant, CodeError};
 
 pub use crate::keys::issuer::JWKS_MAX_AGE;
 pub use crate::store::audit::{Entry as AuditEntry, Event, Filter as AuditFilter, Outcome};
@@ -142,7 +121,7 @@ impl Accounts {
     fn revocation(&self, subject: Subject, now: OffsetDateTime) -> Revocation {
         Revocation {
             subject,
-            expires_at: now + self.settings.access_token.longest_life() + revoker::LEEWAY,
+            expires_at: now + self.settings.access_token.longest_life() + sessions::revoker::LEEWAY,
         }
     }
 }

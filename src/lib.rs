@@ -16,6 +16,7 @@ pub mod endpoints;
 pub mod gate;
 pub mod keys;
 pub mod log;
+pub mod mail;
 pub mod metrics;
 pub mod proxy;
 pub mod secret;

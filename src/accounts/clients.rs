@@ -8,10 +8,11 @@ use ring::hmac;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::limits::address_key;
-use super::origin::Happening;
+use super::origin::AuditRecord;
 pub use super::settings::Client;
-use super::{Accounts, Failure, Origin, SessionOf, tokens};
+use super::{Accounts, Failure, Origin, SessionOf};
+use crate::accounts::login::limits::address_key;
+use crate::accounts::sessions::tokens;
 use crate::keys::seal;
 use crate::secret::Secret;
 use crate::store::audit::{self, Event};
@@ -93,7 +94,7 @@ impl Accounts {
             let mut clients = self.settings.clients.iter();
             clients.find(|client| client.id == credentials.id)
         };
-        let mut happening = Happening::to(None, Event::ClientRefused, origin).failed();
+        let mut happening = AuditRecord::to(None, Event::ClientRefused, origin).failed();
         happening = match presented.iter().find_map(known) {
             _ if presented.is_empty() => happening.with("reason", "no_credentials"),
             Some(client) => happening
@@ -140,7 +141,7 @@ impl Accounts {
     ) -> Result<(), Failure> {
         let tx = self.postgres.transaction("token_revoke").await?;
         // The entry is the record from which a new Redis is told.
-        let mut happening = Happening::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
+        let mut happening = AuditRecord::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
             .with("client", by.id.as_str())
             .with(audit::TOKEN_ID, token_id);
         if let Some(of) = of {
@@ -171,7 +172,7 @@ impl Accounts {
         let tx = self.postgres.transaction("token_revoke").await?;
         let ended: Vec<Uuid> = sessions::revoke(&tx, user_id, sessions::Scope::This(session_id), "client", now).await?;
         if !ended.is_empty() {
-            Happening::to(Some(user_id), Event::TokenRevoked, origin)
+            AuditRecord::to(Some(user_id), Event::TokenRevoked, origin)
                 .session(session_id)
                 .with("client", by.id.as_str())
                 .insert(&tx, &self.metrics, now)

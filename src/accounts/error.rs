@@ -1,7 +1,7 @@
 //! What can go wrong for any of the services.
 
 use super::password::HashError;
-use super::tokens::IssueError;
+use crate::accounts::sessions::tokens::IssueError;
 use crate::store::StoreError;
 
 /// A failure that is nobody's fault who asked. What a caller did wrong is in each service's own error.

@@ -29,7 +29,7 @@ pub struct Origin {
 impl Origin {
     /// The user agent as a row keeps it: cut, and without the control characters that PostgreSQL (NUL) or a terminal
     /// (the rest) would trip over.
-    pub(super) fn user_agent(&self) -> Option<String> {
+    pub(crate) fn user_agent(&self) -> Option<String> {
         let kept = |text: &String| {
             text.chars()
                 .filter(|c| !c.is_control())
@@ -42,19 +42,19 @@ impl Origin {
 
 /// Something that happened, to be written in the transaction in which it happens.
 #[derive(Debug, Clone)]
-pub(super) struct Happening<'a> {
-    pub(super) event: Event,
-    pub(super) outcome: Outcome,
-    pub(super) actor_id: Option<Uuid>,
-    pub(super) user_id: Option<Uuid>,
-    pub(super) session_id: Option<Uuid>,
-    pub(super) data: Map<String, Value>,
-    pub(super) origin: &'a Origin,
+pub(crate) struct AuditRecord<'a> {
+    pub(crate) event: Event,
+    pub(crate) outcome: Outcome,
+    pub(crate) actor_id: Option<Uuid>,
+    pub(crate) user_id: Option<Uuid>,
+    pub(crate) session_id: Option<Uuid>,
+    pub(crate) data: Map<String, Value>,
+    pub(crate) origin: &'a Origin,
 }
 
-impl<'a> Happening<'a> {
+impl<'a> AuditRecord<'a> {
     /// Something a user did to their own account.
-    pub(super) fn by(user_id: Uuid, event: Event, origin: &'a Origin) -> Self {
+    pub(crate) fn by(user_id: Uuid, event: Event, origin: &'a Origin) -> Self {
         Self {
             event,
             outcome: Outcome::Success,
@@ -67,7 +67,7 @@ impl<'a> Happening<'a> {
     }
 
     /// Something that was done by nobody who is signed in: a failed login, an operator at the command line.
-    pub(super) fn to(user_id: Option<Uuid>, event: Event, origin: &'a Origin) -> Self {
+    pub(crate) fn to(user_id: Option<Uuid>, event: Event, origin: &'a Origin) -> Self {
         Self {
             event,
             outcome: Outcome::Success,
@@ -80,21 +80,21 @@ impl<'a> Happening<'a> {
     }
 
     /// Something that an operator did to an account.
-    pub(super) fn of(operator: &'a Operator, user_id: Uuid, event: Event) -> Self {
+    pub(crate) fn of(operator: &'a Operator, user_id: Uuid, event: Event) -> Self {
         Self {
             actor_id: operator.user_id,
             ..Self::to(Some(user_id), event, &operator.origin)
         }
     }
 
-    pub(super) fn failed(self) -> Self {
+    pub(crate) fn failed(self) -> Self {
         Self {
             outcome: Outcome::Failure,
             ..self
         }
     }
 
-    pub(super) fn session(self, session_id: Uuid) -> Self {
+    pub(crate) fn session(self, session_id: Uuid) -> Self {
         Self {
             session_id: Some(session_id),
             ..self
@@ -102,12 +102,12 @@ impl<'a> Happening<'a> {
     }
 
     /// Adds a detail; never a token, a password or a code.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.data.insert(name.to_owned(), value.into());
         self
     }
 
-    pub(super) async fn insert(
+    pub(crate) async fn insert(
         self,
         db: &impl Executor,
         metrics: &Metrics,

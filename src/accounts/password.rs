@@ -2,7 +2,10 @@
 
 mod argon2;
 mod bcrypt;
+pub mod change;
 pub mod hasher;
+pub mod reset;
+pub mod retry;
 pub mod rules;
 mod scheme;
 

@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::names::{self, NameError};
-use super::origin::Happening;
-use super::reauthenticate::ProofError;
-use super::{Accounts, Failure, Origin, tokens};
+use super::origin::AuditRecord;
+use super::{Accounts, Failure, Origin};
+use crate::accounts::email::names;
+use crate::accounts::email::names::NameError;
+use crate::accounts::login::reauthenticate::ProofError;
+use crate::accounts::sessions::tokens;
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::audit::Event;
@@ -143,7 +145,7 @@ impl Accounts {
             .flat_map(Map::keys)
             .cloned()
             .collect::<Vec<_>>();
-        Happening::by(user_id, Event::ProfileChanged, origin)
+        AuditRecord::by(user_id, Event::ProfileChanged, origin)
             .with("members", names)
             .with("username", change.username.is_some())
             .insert(&tx, &self.metrics, now)
@@ -169,7 +171,7 @@ impl Accounts {
         let tx = self.postgres.transaction("user_delete").await?;
         let entries = self.end_all(&tx, user_id, "account_deleted", now).await?;
         users::soft_delete(&tx, user_id, now).await?;
-        Happening::by(user_id, Event::UserDeleted, origin)
+        AuditRecord::by(user_id, Event::UserDeleted, origin)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -179,7 +181,7 @@ impl Accounts {
 }
 
 /// What a person may say of themselves: any member that no one else decides by.
-pub(super) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Result<(), ProfileError> {
+pub(crate) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Result<(), ProfileError> {
     let own: HashSet<&str> = SELF_DESCRIBED.into_iter().collect();
     let decided = |name: &&String| claims.contains(name) && !own.contains(name.as_str());
     if let Some(name) = profile.keys().find(decided) {
@@ -189,7 +191,7 @@ pub(super) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Resu
 }
 
 /// What a profile may hold whoever writes it.
-pub(super) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError> {
+pub(crate) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     if let Some(name) = profile.keys().find(|name| tokens::RESERVED.contains(&name.as_str())) {
         return Err(ProfileError::ReadOnly(name.clone()));
     }
@@ -203,7 +205,7 @@ pub(super) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError
     check_size(profile)
 }
 
-pub(super) fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileError> {
+pub(crate) fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     let size = serde_json::to_string(profile).map_or(usize::MAX, |text| text.len());
     if size > PROFILE_MAX_BYTES {
         Err(ProfileError::TooLarge)
@@ -227,7 +229,7 @@ fn holds_unclean(value: &Value) -> bool {
     }
 }
 
-pub(super) fn merge(mut profile: Map<String, Value>, patch: Option<&Map<String, Value>>) -> Map<String, Value> {
+pub(crate) fn merge(mut profile: Map<String, Value>, patch: Option<&Map<String, Value>>) -> Map<String, Value> {
     for (name, value) in patch.into_iter().flatten() {
         if value.is_null() {
             profile.remove(name);

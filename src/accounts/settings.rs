@@ -11,9 +11,9 @@ pub use self::clients::Client;
 pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
-use super::mail::settings::Mail;
 use super::password::Cost;
 use crate::keys::Algorithm;
+use crate::mail::settings::Mail;
 use crate::secret::Key32;
 
 /// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.

@@ -12,7 +12,7 @@ use super::body::Body;
 use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
-use crate::accounts::{LetterError, PasswordChangeError, ResetError};
+use crate::accounts::{EmailRequestError, PasswordChangeError, ResetError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
@@ -143,13 +143,13 @@ impl From<PasswordChangeError> for Problem {
     }
 }
 
-impl From<LetterError> for Problem {
-    fn from(error: LetterError) -> Self {
+impl From<EmailRequestError> for Problem {
+    fn from(error: EmailRequestError) -> Self {
         match error {
-            LetterError::NoMail => Self::new(Code::MailNotConfigured),
-            LetterError::Email(_) => Self::field("email", "email_invalid", &error),
-            LetterError::RateLimited { retry_after } => Self::rate_limited(retry_after),
-            LetterError::Failure(failure) => failure.into(),
+            EmailRequestError::NoMail => Self::new(Code::MailNotConfigured),
+            EmailRequestError::Email(_) => Self::field("email", "email_invalid", &error),
+            EmailRequestError::RateLimited { retry_after } => Self::rate_limited(retry_after),
+            EmailRequestError::Failure(failure) => failure.into(),
         }
     }
 }

@@ -27,7 +27,7 @@ fn the_list_of_letters_has_each_letter_with_the_values_of_its_template() {
     let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
     let words: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
     assert_eq!(words, Letter::WORDS);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/accounts/mail/templates");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates");
     for (word, row) in words.iter().zip(rows) {
         let template = std::fs::read_to_string(folder.join(format!("{word}.txt"))).unwrap();
         for value in ["code", "link", "new_email", "device", "address", "method"] {

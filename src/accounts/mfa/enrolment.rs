@@ -3,11 +3,13 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Factor, Method, MfaError, Verdict};
-use crate::accounts::mail::Letter;
-use crate::accounts::origin::Happening;
-use crate::accounts::totp::{self, TotpSecret};
-use crate::accounts::{Accounts, Origin, SessionOf, recovery};
+use crate::accounts::mfa::factors::{Factor, Method, MfaError, Verdict};
+use crate::accounts::mfa::recovery;
+use crate::accounts::mfa::totp;
+use crate::accounts::mfa::totp::TotpSecret;
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::{Accounts, Origin, SessionOf};
+use crate::mail::Letter;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::factors;
@@ -47,7 +49,7 @@ impl Accounts {
         if !factors::put(&tx, user.id, &sealed, now).await? {
             return Err(MfaError::AlreadyEnabled);
         }
-        Happening::by(user.id, Event::MfaEnrolled, origin)
+        AuditRecord::by(user.id, Event::MfaEnrolled, origin)
             .session(by.session_id)
             .with("method", Method::Totp.word())
             .insert(&tx, &self.metrics, now)
@@ -83,7 +85,7 @@ impl Accounts {
             .open_totp(user.id, &begun.secret_sealed)
             .and_then(|secret| secret.step(code.expose(), now));
         let Some(step) = step else {
-            Happening::to(Some(user.id), Event::MfaFailed, origin)
+            AuditRecord::to(Some(user.id), Event::MfaFailed, origin)
                 .failed()
                 .session(by.session_id)
                 .with("method", Method::Totp.word())
@@ -94,7 +96,7 @@ impl Accounts {
             return Err(MfaError::WrongCode);
         };
         factors::confirm(&tx, user.id, step, now).await?;
-        Happening::by(user.id, Event::MfaConfirmed, origin)
+        AuditRecord::by(user.id, Event::MfaConfirmed, origin)
             .session(by.session_id)
             .with("method", Method::Totp.word())
             .insert(&tx, &self.metrics, now)
@@ -140,7 +142,7 @@ impl Accounts {
             // A way back to nothing.
             factors::delete_recovery_codes(&tx, user.id).await?;
         }
-        Happening::by(user.id, Event::MfaRemoved, origin)
+        AuditRecord::by(user.id, Event::MfaRemoved, origin)
             .session(by.session_id)
             .with("method", Method::Totp.word())
             .insert(&tx, &self.metrics, now)
@@ -193,7 +195,7 @@ impl Accounts {
             .map(|code| self.hash_recovery_code(by.user_id, code))
             .collect::<Vec<_>>();
         factors::replace_recovery_codes(tx, by.user_id, &hashes, now).await?;
-        Happening::by(by.user_id, Event::RecoveryCodesCreated, origin)
+        AuditRecord::by(by.user_id, Event::RecoveryCodesCreated, origin)
             .session(by.session_id)
             .with("codes", codes.len())
             .insert(tx, &self.metrics, now)

@@ -2,11 +2,11 @@
 
 use time::OffsetDateTime;
 
-use super::{Method, MfaStatus};
-use crate::accounts::mail::Letter;
-use crate::accounts::operator::held;
-use crate::accounts::origin::Happening;
+use crate::accounts::mfa::factors::{Method, MfaStatus};
+use crate::accounts::operator::accounts::held;
+use crate::accounts::origin::AuditRecord;
 use crate::accounts::{Accounts, Operator, OperatorError};
+use crate::mail::Letter;
 use crate::store::audit::Event;
 use crate::store::users::{self, User};
 use crate::store::{StoreError, factors};
@@ -36,7 +36,7 @@ impl Accounts {
         users::set_mfa_email(&tx, user.id, None).await?;
         let had = [(had_totp, Method::Totp.word()), (had_email, "email")];
         for (_, method) in had.into_iter().filter(|(had, _)| *had) {
-            Happening::of(by, user.id, Event::MfaRemoved)
+            AuditRecord::of(by, user.id, Event::MfaRemoved)
                 .with("method", method)
                 .with("by", "operator")
                 .insert(&tx, &self.metrics, now)

@@ -3,13 +3,16 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ticket::{self, Ticket};
-use super::{AMR, Challenge, Factor, Method, MfaError, Verdict};
-use crate::accounts::codes::{self, Purpose};
-use crate::accounts::limits::Window;
-use crate::accounts::mail::{Letter, Recipient};
-use crate::accounts::open::Opening;
-use crate::accounts::{Accounts, Origin, SignedIn, lock};
+use crate::accounts::email::codes;
+use crate::accounts::email::codes::Purpose;
+use crate::accounts::login::limits::Window;
+use crate::accounts::login::lock;
+use crate::accounts::mfa::factors::{AMR, Challenge, Factor, Method, MfaError, Verdict};
+use crate::accounts::mfa::token;
+use crate::accounts::mfa::token::MfaToken;
+use crate::accounts::sessions::open::Opening;
+use crate::accounts::{Accounts, Origin, SignedIn};
+use crate::mail::{Letter, Recipient};
 use crate::secret::Secret;
 use crate::store::users::{self, User};
 
@@ -23,11 +26,11 @@ impl Accounts {
         device: Option<Uuid>,
         now: OffsetDateTime,
     ) -> Challenge {
-        let ticket = Ticket::new(user, device_name, device, now);
+        let token = MfaToken::new(user, device_name, device, now);
         Challenge {
-            mfa_token: ticket.seal(&self.settings.secret),
+            mfa_token: token.seal(&self.settings.secret),
             methods,
-            expires_in: ticket::LIFE,
+            expires_in: token::LIFE,
         }
     }
 
@@ -64,24 +67,24 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<SignedIn, MfaError> {
-        let ticket = self.take_ticket(mfa_token, origin, now).await?;
-        let shown = self.shown(ticket.user_id, factor).await?;
+        let token = self.take_token(mfa_token, origin, now).await?;
+        let shown = self.shown(token.user_id, factor).await?;
         let tx = self.postgres.transaction("login_mfa").await?;
-        let user = users::find_for_update(&tx, ticket.user_id).await?;
-        let user = user.filter(|user| self.still_admits(user, &ticket, now));
+        let user = users::find_for_update(&tx, token.user_id).await?;
+        let user = user.filter(|user| self.still_admits(user, &token, now));
         let user = user.ok_or(MfaError::TokenInvalid)?;
 
         if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
             // Of a known device its own allowance counts, as it does for passwords.
-            let counted = Some(user.id).filter(|_| ticket.device.is_none());
+            let counted = Some(user.id).filter(|_| token.device.is_none());
             let failures = self.count_failure(&tx, counted, now).await?;
             self.note_lock(&tx, counted, failures, origin, now).await?;
             tx.commit().await?;
             return Err(MfaError::WrongCode);
         }
         let opening = Opening {
-            device_name: ticket.device_name.as_deref(),
-            device: ticket.device,
+            device_name: token.device_name.as_deref(),
+            device: token.device,
             amr: &AMR,
             second_factor: Some(shown.factor.method().word()),
         };
@@ -98,14 +101,14 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), MfaError> {
-        let ticket = Ticket::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
-        let user = users::find(&self.postgres, ticket.user_id).await?;
-        let user = user.filter(|user| self.still_admits(user, &ticket, now));
+        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+        let user = users::find(&self.postgres, token.user_id).await?;
+        let user = user.filter(|user| self.still_admits(user, &token, now));
         self.mail_code(&user.ok_or(MfaError::TokenInvalid)?, origin, now).await
     }
 
     /// Makes a code and queues its letter.
-    pub(super) async fn mail_code(&self, user: &User, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
+    pub(crate) async fn mail_code(&self, user: &User, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
         if !self.mails_codes(user) {
             return Err(MfaError::NotEnabled);
         }
@@ -126,28 +129,28 @@ impl Accounts {
     }
 
     /// Reads a token and counts the attempt: by token, by account (or by its known device), by address.
-    async fn take_ticket(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<Ticket, MfaError> {
-        let ticket = Ticket::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+    async fn take_token(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<MfaToken, MfaError> {
+        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let by_token = self
             .limiter
-            .take("mfa_token", &ticket.id.to_string(), ticket::ATTEMPTS, ticket::LIFE, now)
+            .take("mfa_token", &token.id.to_string(), token::ATTEMPTS, token::LIFE, now)
             .await;
         if !by_token.allowed {
             return Err(MfaError::TokenInvalid);
         }
-        let key = match ticket.device {
-            Some(device) => format!("{}:{device}", ticket.user_id),
-            None => ticket.user_id.to_string(),
+        let key = match token.device {
+            Some(device) => format!("{}:{device}", token.user_id),
+            None => token.user_id.to_string(),
         };
         self.limit(Window::Mfa, origin.address, Some(&key), now).await?;
-        Ok(ticket)
+        Ok(token)
     }
 
     /// Whether what let this sign-in begin is still so.
-    fn still_admits(&self, user: &User, ticket: &Ticket, now: OffsetDateTime) -> bool {
+    fn still_admits(&self, user: &User, token: &MfaToken, now: OffsetDateTime) -> bool {
         user.deleted_at.is_none()
-            && ticket.is_of_password(user)
-            && !lock::keeps_out(user, ticket.device.is_some(), &self.settings.lockout, now)
+            && token.is_of_password(user)
+            && !lock::keeps_out(user, token.device.is_some(), &self.settings.lockout, now)
             && self.refusal(user).is_none()
     }
 }

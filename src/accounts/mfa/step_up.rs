@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
-use super::{AMR, Factor, MfaError, Verdict};
-use crate::accounts::tokens::{Access, Proof};
+use crate::accounts::mfa::factors::{AMR, Factor, MfaError, Verdict};
+use crate::accounts::sessions::tokens::{Access, Proof};
 use crate::accounts::{Accounts, Failure, Origin, SessionOf};
 use crate::store::sessions;
 

@@ -4,10 +4,11 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::origin::Happening;
-use super::super::{Accounts, names, profile};
-use super::rights::outdated_at;
-use super::{Operator, OperatorError, gone, held};
+use crate::accounts::email::names;
+use crate::accounts::operator::accounts::{Operator, OperatorError, gone, held};
+use crate::accounts::operator::rights::outdated_at;
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::{Accounts, profile};
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
 use crate::store::reset_tokens;
@@ -99,7 +100,7 @@ impl Accounts {
         } else {
             Event::EmailVerified
         };
-        Happening::of(by, id, event)
+        AuditRecord::of(by, id, event)
             .with("verified", verified_at.is_some())
             .insert(tx, &self.metrics, now)
             .await?;
@@ -136,7 +137,7 @@ impl Accounts {
         let user = users::set_profile(tx, id, username.as_deref(), &merged)
             .await?
             .ok_or_else(|| gone(id))?;
-        Happening::of(by, id, Event::ProfileChanged)
+        AuditRecord::of(by, id, Event::ProfileChanged)
             .with("members", members)
             .with("username", renamed)
             .insert(tx, &self.metrics, now)

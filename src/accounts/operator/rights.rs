@@ -2,9 +2,9 @@
 
 use time::OffsetDateTime;
 
-use super::super::Accounts;
-use super::super::origin::Happening;
-use super::{ADMIN, OURS, Operator, OperatorError, gone, held};
+use crate::accounts::Accounts;
+use crate::accounts::operator::accounts::{ADMIN, OURS, Operator, OperatorError, gone, held};
+use crate::accounts::origin::AuditRecord;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
 use crate::store::users::{self, User};
@@ -29,7 +29,7 @@ pub struct Grant {
 
 impl Operator {
     /// Refuses a change of Sidegate's own permissions to whoever is not an administrator in full.
-    pub(super) fn may_change(&self, from: &[String], to: &[String]) -> Result<(), OperatorError> {
+    pub(crate) fn may_change(&self, from: &[String], to: &[String]) -> Result<(), OperatorError> {
         let changed = |a: &[String], b: &[String]| a.iter().any(|word| word.starts_with(OURS) && !b.contains(word));
         if self.is_admin() || !(changed(from, to) || changed(to, from)) {
             Ok(())
@@ -39,7 +39,7 @@ impl Operator {
     }
 
     /// Refuses to raise oneself, and to put oneself out of office: the last administrator would be missed.
-    pub(super) fn may_set_rights(&self, user: &User, permissions: &[String]) -> Result<(), OperatorError> {
+    pub(crate) fn may_set_rights(&self, user: &User, permissions: &[String]) -> Result<(), OperatorError> {
         self.may_change(&user.permissions, permissions)?;
         let stays = !self.is_admin() || permissions.iter().any(|permission| permission == ADMIN);
         if self.user_id == Some(user.id) && !(self.is_admin() && stays) {
@@ -75,7 +75,7 @@ impl Accounts {
 
     /// Sets rights inside a transaction that holds the account. When they are others now, says up to which instant tokens
     /// are outdated; the caller publishes it.
-    pub(super) async fn set_rights(
+    pub(crate) async fn set_rights(
         &self,
         tx: &Transaction,
         mut user: User,
@@ -94,7 +94,7 @@ impl Accounts {
         if roles != user.roles {
             let id = user.id;
             user = users::set_roles(tx, id, &roles, at).await?.ok_or_else(|| gone(id))?;
-            Happening::of(by, id, Event::RolesChanged)
+            AuditRecord::of(by, id, Event::RolesChanged)
                 .with("roles", roles)
                 .insert(tx, &self.metrics, now)
                 .await?;
@@ -104,7 +104,7 @@ impl Accounts {
             user = users::set_permissions(tx, id, &permissions, at)
                 .await?
                 .ok_or_else(|| gone(id))?;
-            Happening::of(by, id, Event::PermissionsChanged)
+            AuditRecord::of(by, id, Event::PermissionsChanged)
                 .with("permissions", permissions)
                 .insert(tx, &self.metrics, now)
                 .await?;
@@ -118,7 +118,7 @@ impl Accounts {
 /// Claims have whole seconds, and a token that is issued in the second of a change bears the second after it, so as not to
 /// be outdated itself. A second change within that second has to reach such a token too: permissions that are given and
 /// at once taken back would otherwise stay with whoever signed in between.
-pub(super) fn outdated_at(user: &User, now: OffsetDateTime) -> OffsetDateTime {
+pub(crate) fn outdated_at(user: &User, now: OffsetDateTime) -> OffsetDateTime {
     match user.tokens_valid_after {
         Some(before) if now.unix_timestamp() <= before.unix_timestamp() => before + time::Duration::SECOND,
         _ => now,

@@ -3,9 +3,9 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::Accounts;
-use super::super::origin::Happening;
-use super::{Operator, OperatorError, held};
+use crate::accounts::Accounts;
+use crate::accounts::operator::accounts::{Operator, OperatorError, held};
+use crate::accounts::origin::AuditRecord;
 use crate::store::audit::Event;
 use crate::store::sessions;
 use crate::store::users::{self, User};
@@ -26,7 +26,7 @@ impl Accounts {
         let entries = self.end_all(&tx, user.id, "admin", now).await?;
         users::set_tokens_valid_after(&tx, user.id, now).await?;
         let ended = entries.len() - 1;
-        Happening::of(by, user.id, Event::SessionsRevoked)
+        AuditRecord::of(by, user.id, Event::SessionsRevoked)
             .with("sessions", ended)
             .insert(&tx, &self.metrics, now)
             .await?;
@@ -57,7 +57,7 @@ impl Accounts {
             // Somebody else ended it since.
             return Ok(false);
         }
-        Happening::of(by, user.id, Event::SessionRevoked)
+        AuditRecord::of(by, user.id, Event::SessionRevoked)
             .session(session_id)
             .insert(&tx, &self.metrics, now)
             .await?;

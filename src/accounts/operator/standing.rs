@@ -3,10 +3,11 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::mailed_token::Kind;
-use super::super::origin::Happening;
-use super::super::{Accounts, Letter, Recipient};
-use super::{Operator, OperatorError, gone, held};
+use crate::accounts::Accounts;
+use crate::accounts::email::link_token::Kind;
+use crate::accounts::operator::accounts::{Operator, OperatorError, gone, held};
+use crate::accounts::origin::AuditRecord;
+use crate::mail::{Letter, Recipient};
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
 use crate::store::reset_tokens::{self, ResetToken};
@@ -30,7 +31,7 @@ impl Accounts {
         let user = held(&tx, user.id, by).await?;
         let entries = self.end_all(&tx, user.id, "locked", now).await?;
         users::lock(&tx, user.id, until, now).await?;
-        Happening::of(by, user.id, Event::UserLocked)
+        AuditRecord::of(by, user.id, Event::UserLocked)
             .with("until", until.map(OffsetDateTime::unix_timestamp))
             .insert(&tx, &self.metrics, now)
             .await?;
@@ -47,7 +48,7 @@ impl Accounts {
         let tx = self.postgres.transaction("user_unlock").await?;
         let user = held(&tx, user.id, by).await?;
         users::unlock(&tx, user.id).await?;
-        Happening::of(by, user.id, Event::UserUnlocked)
+        AuditRecord::of(by, user.id, Event::UserUnlocked)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -73,7 +74,7 @@ impl Accounts {
         if self.sends_mail() {
             self.mail_reset_link(&tx, &user, by, now).await?;
         }
-        Happening::of(by, user.id, Event::PasswordResetRequired)
+        AuditRecord::of(by, user.id, Event::PasswordResetRequired)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -116,7 +117,7 @@ impl Accounts {
         let user = held(&tx, user.id, by).await?;
         let entries = self.end_all(&tx, user.id, "account_deleted", now).await?;
         users::soft_delete(&tx, user.id, now).await?;
-        Happening::of(by, user.id, Event::UserDeleted)
+        AuditRecord::of(by, user.id, Event::UserDeleted)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -138,7 +139,7 @@ impl Accounts {
             return Err(OperatorError::NotDeleted);
         }
         let user = users::restore(&tx, user_id).await?.ok_or_else(|| gone(user_id))?;
-        Happening::of(by, user_id, Event::UserRestored)
+        AuditRecord::of(by, user_id, Event::UserRestored)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;

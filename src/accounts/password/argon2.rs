@@ -5,7 +5,7 @@ use ::argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, Ver
 use crate::keys::random;
 
 /// More bytes are no password that a person has. Argon2 itself would read four gigabytes.
-pub(super) const MAX_BYTES: usize = 1024;
+pub(crate) const MAX_BYTES: usize = 1024;
 
 /// A hash that needs more is not verified: it was not made here, and each login with it would cost that much memory.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
@@ -42,7 +42,7 @@ impl Cost {
 }
 
 /// A hash that was read.
-pub(super) struct Stored {
+pub(crate) struct Stored {
     hash: PasswordHash,
     algorithm: Algorithm,
     version: Version,
@@ -53,7 +53,7 @@ pub(super) struct Stored {
 ///
 /// # Errors
 /// When the parameters are none or there is not enough memory; the text says which.
-pub(super) fn hash(password: &str, cost: Cost) -> Result<String, String> {
+pub(crate) fn hash(password: &str, cost: Cost) -> Result<String, String> {
     if password.len() > MAX_BYTES {
         return Err(format!("a password of {} bytes reached the hasher", password.len()));
     }
@@ -67,7 +67,7 @@ impl Stored {
     ///
     /// # Errors
     /// When it is none, or asks for more than anybody should need.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         let wrong = || "the stored password hash is no argon2 hash that can be verified".to_owned();
         let hash = PasswordHash::new(text).map_err(|_| wrong())?;
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| wrong())?;
@@ -94,7 +94,7 @@ impl Stored {
     }
 
     /// `argon2id` or `argon2i`.
-    pub(super) const fn word(&self) -> &'static str {
+    pub(crate) const fn word(&self) -> &'static str {
         match self.algorithm {
             Algorithm::Argon2i => "argon2i",
             _ => "argon2id",
@@ -102,7 +102,7 @@ impl Stored {
     }
 
     /// Whether it is what [`hash`] makes today.
-    pub(super) fn is_made_with(&self, cost: Cost) -> bool {
+    pub(crate) fn is_made_with(&self, cost: Cost) -> bool {
         self.algorithm == Algorithm::Argon2id
             && self.version == Version::V0x13
             && (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
@@ -113,7 +113,7 @@ impl Stored {
     ///
     /// # Errors
     /// When there is not enough memory.
-    pub(super) fn verify(self, password: &str) -> Result<bool, String> {
+    pub(crate) fn verify(self, password: &str) -> Result<bool, String> {
         let Some(salt) = self.hash.salt else { return Ok(false) };
         let argon2 = Argon2::new(self.algorithm, self.version, self.params);
         let computed = argon2
@@ -125,7 +125,7 @@ impl Stored {
 }
 
 /// A hash that no password is known for, as costly to verify as a real one.
-pub(super) fn dummy(cost: Cost) -> String {
+pub(crate) fn dummy(cost: Cost) -> String {
     let Cost {
         memory_kib,
         iterations,

@@ -1,10 +1,10 @@
 //! bcrypt, with its two traps closed: it reads 72 bytes and no more, and a hash of unknown make is not verified.
 
 /// The most bytes bcrypt reads. Longer passwords are refused: cut ones would make two passwords equal.
-pub(super) const MAX_BYTES: usize = 72;
+pub(crate) const MAX_BYTES: usize = 72;
 
 /// How a hash of it begins. `$2x$` is not among them: those were made by a broken implementation.
-pub(super) const PREFIXES: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
+pub(crate) const PREFIXES: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
 /// More would keep a thread busy for hours: nobody made such a hash to sign in with.
 const MAX_COST: u32 = 20;
@@ -13,7 +13,7 @@ const MAX_COST: u32 = 20;
 ///
 /// # Errors
 /// When the cost is none (4 to 31), the password is too long, or the system has no randomness; the text says which.
-pub(super) fn hash(password: &str, cost: u32) -> Result<String, String> {
+pub(crate) fn hash(password: &str, cost: u32) -> Result<String, String> {
     if password.len() > MAX_BYTES {
         return Err(format!("a password of {} bytes reached the hasher", password.len()));
     }
@@ -24,7 +24,7 @@ pub(super) fn hash(password: &str, cost: u32) -> Result<String, String> {
 ///
 /// # Errors
 /// When it is no bcrypt hash: someone wrote to the table, and nobody can sign in with that row.
-pub(super) fn cost_of(hash: &str) -> Result<u32, String> {
+pub(crate) fn cost_of(hash: &str) -> Result<u32, String> {
     let known = PREFIXES.into_iter().any(|prefix| hash.starts_with(prefix));
     let parts = known.then(|| hash.parse::<::bcrypt::HashParts>().ok()).flatten();
     let cost = parts.map(|parts| parts.get_cost()).filter(|cost| *cost <= MAX_COST);
@@ -35,7 +35,7 @@ pub(super) fn cost_of(hash: &str) -> Result<u32, String> {
 ///
 /// # Errors
 /// See [`cost_of`].
-pub(super) fn verify(password: &str, hash: &str) -> Result<bool, String> {
+pub(crate) fn verify(password: &str, hash: &str) -> Result<bool, String> {
     cost_of(hash)?;
     // The work is done for a password that cannot match, too: the time of an answer must not tell one from the other.
     let too_long = password.len() > MAX_BYTES;
@@ -46,7 +46,7 @@ pub(super) fn verify(password: &str, hash: &str) -> Result<bool, String> {
 
 /// A hash that no password is known for. Verifying against it costs what verifying against a real one costs, so that
 /// the time of an answer does not tell whether an account exists.
-pub(super) fn dummy(cost: u32) -> String {
+pub(crate) fn dummy(cost: u32) -> String {
     format!("$2b${cost:02}$abcdefghijklmnopqrstuu5eHj.xVYmjv1xvTqWr0nXZ3JwyZ8eQu")
 }
 

@@ -34,7 +34,7 @@ impl Scheme {
     }
 
     /// The label of metrics.
-    pub(super) const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Bcrypt { .. } => "bcrypt",
             Self::Argon2id(_) => "argon2id",
@@ -42,14 +42,14 @@ impl Scheme {
     }
 
     /// The most bytes that a password may have. More are refused and never cut.
-    pub(super) const fn max_bytes(self) -> usize {
+    pub(crate) const fn max_bytes(self) -> usize {
         match self {
             Self::Bcrypt { .. } => bcrypt::MAX_BYTES,
             Self::Argon2id(_) => argon2::MAX_BYTES,
         }
     }
 
-    pub(super) fn hash(self, password: &str) -> Result<String, String> {
+    pub(crate) fn hash(self, password: &str) -> Result<String, String> {
         match self {
             Self::Bcrypt { cost } => bcrypt::hash(password, cost),
             Self::Argon2id(cost) => argon2::hash(password, cost),
@@ -57,7 +57,7 @@ impl Scheme {
     }
 
     /// Verifies against a hash of any known make; also names the make, for metrics.
-    pub(super) fn verify(self, password: &str, hash: &str) -> (&'static str, Result<Verified, String>) {
+    pub(crate) fn verify(self, password: &str, hash: &str) -> (&'static str, Result<Verified, String>) {
         if bcrypt::PREFIXES.into_iter().any(|prefix| hash.starts_with(prefix)) {
             let verified = bcrypt::cost_of(hash).and_then(|cost| {
                 Ok(Verified {
@@ -80,7 +80,7 @@ impl Scheme {
 
     /// A hash that no password is known for. Verifying against it costs what verifying against a real one costs, so that
     /// the time of an answer does not tell whether an account exists.
-    pub(super) fn dummy(self) -> String {
+    pub(crate) fn dummy(self) -> String {
         match self {
             Self::Bcrypt { cost } => bcrypt::dummy(cost),
             Self::Argon2id(cost) => argon2::dummy(cost),

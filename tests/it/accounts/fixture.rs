@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
-use sidegate::accounts::mail::Templates;
-use sidegate::accounts::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::accounts::settings::{
     AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
@@ -16,6 +14,8 @@ use sidegate::accounts::{
 };
 use sidegate::keys::issuer::Issuer;
 use sidegate::keys::{Algorithm, Keys, issuer, provider};
+use sidegate::mail::Templates;
+use sidegate::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;

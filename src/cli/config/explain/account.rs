@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use uuid::Uuid;
 
 use super::super::super::operator::Failed;
-use crate::accounts::tokens::Proof;
+use crate::accounts::sessions::tokens::Proof;
 use crate::app::Tools;
 use crate::config;
 use crate::keys::{Algorithm, SigningKey};

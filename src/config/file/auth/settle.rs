@@ -13,10 +13,10 @@ use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
 use super::email::Verification;
 use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm, clients};
-use crate::accounts::mail::settings::Mail;
 use crate::accounts::password::Cost;
 use crate::accounts::settings;
 use crate::keys::Algorithm;
+use crate::mail::settings::Mail;
 use crate::secret::{Key32, Secret};
 
 /// What hashing may take at most, all workers together.

@@ -11,8 +11,9 @@ use super::super::super::super::path::KeyPath;
 use super::super::super::super::text::address::Url;
 use super::super::super::super::text::duration::Duration;
 use super::{Mail, Smtp, Transport};
-use crate::accounts::mail::settings::{self, Link, Links, Mailbox, Security, is_loopback};
-use crate::accounts::mail::{TemplateError, Templates};
+use crate::mail::settings;
+use crate::mail::settings::{Link, Links, Mailbox, Security, is_loopback};
+use crate::mail::{TemplateError, Templates};
 use crate::secret::Secret;
 
 const SMTP_URL: &str = "a URL such as smtp://mail.example.com:587 or smtps://mail.example.com:465";

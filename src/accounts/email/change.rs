@@ -1,0 +1,249 @@
+//! Another address for an account. Both mailboxes agree: a code from the old one shows that it is the owner who wants it, a code
+//! from the new one that they can be reached there.
+//!
+//! The two codes are kept and compared as one, so that a slip in either costs an attempt and no half of them is used up.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::accounts::email::codes;
+use crate::accounts::email::codes::Purpose;
+use crate::accounts::email::names;
+use crate::accounts::email::names::NameError;
+use crate::accounts::email::request;
+use crate::accounts::login::limits::{RateLimited, Window};
+use crate::accounts::login::reauthenticate::ProofError;
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::{Accounts, Failure, Origin, SessionOf, User};
+use crate::mail::{Letter, Recipient};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::codes::Checked;
+use crate::store::{StoreError, reset_tokens, users};
+
+/// Why a change of address does not begin. That another account has the new address is not among the reasons.
+#[derive(Debug, thiserror::Error)]
+pub enum EmailChangeError {
+    /// This installation sends no mail.
+    #[error("this installation sends no mail")]
+    NoMail,
+    /// The account is gone.
+    #[error("there is no such account")]
+    NotFound,
+    /// The new address is none.
+    #[error(transparent)]
+    Email(NameError),
+    /// The new address is the old one.
+    #[error("this is the account's address already")]
+    Unchanged,
+    /// The mail domain is not one that may register.
+    #[error("this mail domain is not allowed here")]
+    DomainNotAllowed,
+    /// The password is not the account's.
+    #[error("wrong password")]
+    WrongPassword,
+    /// Too many tries.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for EmailChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<ProofError> for EmailChangeError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::WrongPassword => Self::WrongPassword,
+            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ProofError::Failure(failure) => Self::Failure(failure),
+        }
+    }
+}
+
+impl From<RateLimited> for EmailChangeError {
+    fn from(limited: RateLimited) -> Self {
+        Self::RateLimited {
+            retry_after: limited.retry_after,
+        }
+    }
+}
+
+/// Why a change of address is not confirmed.
+#[derive(Debug, thiserror::Error)]
+pub enum EmailConfirmError {
+    /// The account is gone.
+    #[error("there is no such account")]
+    NotFound,
+    /// One of the codes, or both; or there is nothing to confirm any more.
+    #[error("wrong code")]
+    Wrong,
+    /// Somebody registered with the new address meanwhile. Told only to one who can read its mail.
+    #[error("there is an account with this address already")]
+    Taken,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for EmailConfirmError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+/// What is kept beside the codes.
+#[derive(Serialize, Deserialize)]
+struct Change {
+    from: String,
+    to: String,
+}
+
+impl Accounts {
+    /// Mails a code to both addresses. If the new one belongs to another account, its owner is told that somebody tried, and no
+    /// code will be right; who asks sees no difference.
+    ///
+    /// # Errors
+    /// See [`EmailChangeError`].
+    pub async fn change_email(
+        &self,
+        by: SessionOf,
+        new_email: &str,
+        password: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), EmailChangeError> {
+        if !self.sends_mail() {
+            return Err(EmailChangeError::NoMail);
+        }
+        let new_email = names::email(new_email).map_err(EmailChangeError::Email)?;
+        let user = self.user(by.user_id).await?.ok_or(EmailChangeError::NotFound)?;
+        if new_email == user.email {
+            return Err(EmailChangeError::Unchanged);
+        }
+        if !self.may_register(&new_email) {
+            return Err(EmailChangeError::DomainNotAllowed);
+        }
+        self.prove(&user, password, now).await?;
+        // By the account's id: by its address strangers could use the window up.
+        self.limit(Window::Verification, origin.address, Some(&user.id.to_string()), now)
+            .await?;
+        let room = self.mailbox_has_room(Window::Verification, &new_email, now).await;
+        let owner = users::find_by_email(&self.postgres, &new_email).await?;
+
+        let change = Change {
+            from: user.email.clone(),
+            to: new_email,
+        };
+        let data = serde_json::to_string(&change).expect("strings are always JSON");
+        let (for_old, for_new) = self.new_pair(Purpose::EmailChange, user.id, &data).await?;
+        let (to, letter) = match &owner {
+            Some(owner) => (Recipient::of(owner), Letter::RegistrationAttempted),
+            None => (
+                Recipient::stranger(&change.to),
+                Letter::EmailChangeNew {
+                    code: for_new.expose().to_owned(),
+                },
+            ),
+        };
+        let tx = self.postgres.transaction("email_change_request").await?;
+        let asked = Letter::EmailChangeOld {
+            code: for_old.expose().to_owned(),
+            new_email: change.to,
+        };
+        self.mail(&tx, Recipient::of(&user), asked, Some(codes::LIFE), now)
+            .await?;
+        self.mail_or_pretend(&tx, room, to, letter, Some(codes::LIFE), now)
+            .await?;
+        let asked = AuditRecord::by(user.id, Event::EmailChangeRequested, origin).session(by.session_id);
+        request::unless(owner.is_none(), "email_taken", asked)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Moves the account to the new address. Access tokens that carry the old one are outdated, so that clients refresh; links
+    /// and codes that went to the old mailbox are void.
+    ///
+    /// # Errors
+    /// See [`EmailConfirmError`].
+    pub async fn confirm_email_change(
+        &self,
+        by: SessionOf,
+        code_old: &str,
+        code_new: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), EmailConfirmError> {
+        let checked = self
+            .check_pair(Purpose::EmailChange, by.user_id, code_old, code_new)
+            .await?;
+        let change = match checked {
+            Checked::Right(data) => serde_json::from_str::<Change>(&data).map_err(|_| EmailConfirmError::Wrong)?,
+            Checked::Again(_) | Checked::Wrong { .. } | Checked::None => {
+                AuditRecord::by(by.user_id, Event::EmailVerificationFailed, origin)
+                    .session(by.session_id)
+                    .failed()
+                    .with("purpose", "email_change")
+                    .insert(&self.postgres, &self.metrics, now)
+                    .await?;
+                return Err(EmailConfirmError::Wrong);
+            }
+        };
+        let user = self.move_to(by, &change, origin, now).await?;
+        // A code that is on its way to the old mailbox must not open the account from there.
+        for purpose in [Purpose::EmailVerification, Purpose::Mfa] {
+            if let Err(error) = self.forget_code(purpose, user.id).await {
+                tracing::warn!(%error, user_id = %user.id, "a code mailed to an earlier address works until it expires");
+            }
+        }
+        self.revoker.revoke(&[self.user_outdated(user.id, now)]).await;
+        Ok(())
+    }
+
+    async fn move_to(
+        &self,
+        by: SessionOf,
+        change: &Change,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<User, EmailConfirmError> {
+        let tx = self.postgres.transaction("email_change").await?;
+        let user = users::find_for_update(&tx, by.user_id)
+            .await?
+            .filter(|user| user.deleted_at.is_none())
+            .ok_or(EmailConfirmError::NotFound)?;
+        if user.email != change.from {
+            return Err(EmailConfirmError::Wrong);
+        }
+        let moved = match users::set_email(&tx, user.id, &change.to, Some(now)).await {
+            Err(error) if error.is_constraint(users::EMAIL_IS_TAKEN) => return Err(EmailConfirmError::Taken),
+            moved => moved?.ok_or(EmailConfirmError::NotFound)?,
+        };
+        users::set_tokens_valid_after(&tx, user.id, now).await?;
+        reset_tokens::use_all(&tx, user.id, now).await?;
+        AuditRecord::by(user.id, Event::EmailChanged, origin)
+            .session(by.session_id)
+            .with("from", change.from.as_str())
+            .with("to", change.to.as_str())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        let news = Letter::EmailChanged {
+            new_email: change.to.clone(),
+        };
+        self.mail(&tx, Recipient::of(&user), news, None, now).await?;
+        tx.commit().await?;
+        Ok(moved)
+    }
+}

@@ -1,0 +1,50 @@
+//! Letters that are taken for others (UTS #39).
+
+use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _, skeleton};
+
+/// Whether scripts are mixed in a way that no language writes: `раypal` with two Cyrillic letters. Latin with Chinese,
+/// Japanese or Korean is what people there write. Characters that no name has (invisible ones, symbols) count as mixed.
+pub(crate) fn are_mixed(text: &str) -> bool {
+    let letters = text
+        .chars()
+        .filter(|c| !c.is_ascii() || c.is_ascii_alphanumeric())
+        .collect::<String>();
+    !letters.check_restriction_level(RestrictionLevel::HighlyRestrictive)
+}
+
+/// Whether the whole is taken for ASCII and is not: `аррӏе`, all of it Cyrillic, mixes nothing.
+pub(crate) fn imitate_ascii(text: &str) -> bool {
+    !text.is_ascii() && skeleton(text).all(|c| c.is_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_that_no_language_mixes_are_mixed() {
+        for mixed in ["p\u{430}ypal", "alice\u{3b1}", "a\u{200d}b", "a\u{ad}b", "\u{1f600}"] {
+            assert!(are_mixed(mixed), "{mixed:?}");
+        }
+        for one in [
+            "alice",
+            "o'brien+tag",
+            "müller",
+            "алиса",
+            "ビル",
+            "bill田中",
+            "김철수",
+            "عمر",
+        ] {
+            assert!(!are_mixed(one), "{one:?}");
+        }
+    }
+
+    #[test]
+    fn a_whole_word_of_look_alikes_imitates_ascii_and_a_real_word_does_not() {
+        assert!(imitate_ascii("\u{430}\u{440}\u{440}\u{4cf}\u{435}"));
+        for word in ["apple", "яблоко", "müller"] {
+            assert!(!imitate_ascii(word), "{word:?}");
+        }
+    }
+}

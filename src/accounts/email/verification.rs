@@ -1,0 +1,208 @@
+//! An address is proven by typing back the code that was mailed there.
+//!
+//! Nobody has to be signed in for it: where `auth.email.verification` is `required`, nobody could be. So a wrong code, an unknown
+//! address and a code that has expired are the same refusal, after the same work.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::accounts::email::codes;
+use crate::accounts::email::codes::Purpose;
+use crate::accounts::email::names;
+use crate::accounts::email::names::NameError;
+use crate::accounts::email::request;
+use crate::accounts::email::request::EmailRequestError;
+use crate::accounts::login::limits::{RateLimited, Window};
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::{Accounts, Failure, Origin, User};
+use crate::mail::{Letter, Recipient};
+use crate::store::audit::Event;
+use crate::store::codes::Checked;
+use crate::store::{StoreError, users};
+
+/// Whose address a code proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimant<'a> {
+    /// Somebody who names the address.
+    Address(&'a str),
+    /// Somebody who is signed in.
+    SignedIn(Uuid),
+}
+
+/// Why an address is not proven.
+#[derive(Debug, thiserror::Error)]
+pub enum CodeError {
+    /// Wrong, expired, used up, or for another purpose or address: nobody is told which.
+    #[error("wrong code")]
+    Wrong,
+    /// The address is none.
+    #[error(transparent)]
+    Email(#[from] NameError),
+    /// Too many tries from this address.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for CodeError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<RateLimited> for CodeError {
+    fn from(limited: RateLimited) -> Self {
+        Self::RateLimited {
+            retry_after: limited.retry_after,
+        }
+    }
+}
+
+impl Accounts {
+    /// Confirms an address with the code that was mailed there. Access tokens that are out keep `email_verified: false` until
+    /// they are refreshed.
+    ///
+    /// # Errors
+    /// See [`CodeError`].
+    pub async fn verify_email(
+        &self,
+        who: Claimant<'_>,
+        code: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), CodeError> {
+        let outcome = self.try_verify(who, code, origin, now).await;
+        let result = match &outcome {
+            Ok(()) => "success",
+            Err(CodeError::Wrong | CodeError::Email(_)) => "refused",
+            Err(CodeError::RateLimited { .. }) => "rate_limited",
+            Err(CodeError::Failure(_)) => "error",
+        };
+        self.metrics
+            .email_verifications
+            .with_label_values(&["verified", result])
+            .inc();
+        outcome
+    }
+
+    async fn try_verify(
+        &self,
+        who: Claimant<'_>,
+        code: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), CodeError> {
+        // Guesses are counted by each code; this keeps one who has many accounts in mind from trying them all. By account nothing
+        // is counted here: a stranger could keep an owner from proving their own address.
+        self.limit(Window::Verification, origin.address, None, now).await?;
+        let user = match who {
+            Claimant::Address(email) => users::find_by_email(&self.postgres, &names::email(email)?).await?,
+            Claimant::SignedIn(user_id) => self.user(user_id).await?,
+        };
+        // Of nobody no code waits, and Redis is asked all the same.
+        let user_id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
+        let checked = self.check_code(Purpose::EmailVerification, user_id, code).await?;
+        let (Checked::Right(email) | Checked::Again(email)) = checked else {
+            let attempts_left = match checked {
+                Checked::Wrong { attempts_left } => Some(attempts_left),
+                _ => None,
+            };
+            AuditRecord::to(user.map(|user| user.id), Event::EmailVerificationFailed, origin)
+                .failed()
+                .with("attempts_left", attempts_left)
+                .insert(&self.postgres, &self.metrics, now)
+                .await?;
+            return Err(CodeError::Wrong);
+        };
+        let tx = self.postgres.transaction("email_verify").await?;
+        let held = users::find_for_update(&tx, user_id).await?;
+        // A client whose answer was lost, or two at once: one of them confirms, all of them are answered. What was confirmed is what
+        // the code proved, or the address was changed meanwhile.
+        let is_done = |user: &User| user.email_verified_at.is_some() && user.email.eq_ignore_ascii_case(&email);
+        if held.as_ref().is_some_and(is_done) {
+            return Ok(());
+        }
+        // The code proved the address it went to, which is the account's no longer if it was changed meanwhile.
+        if !users::set_email_verified(&tx, user_id, &email, now).await? {
+            return Err(CodeError::Wrong);
+        }
+        AuditRecord::by(user_id, Event::EmailVerified, origin)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Mails a new code to the owner of an address that is not proven yet, if there is one. The code before it is void.
+    ///
+    /// # Errors
+    /// See [`EmailRequestError`]; none of them says whether there is.
+    pub async fn resend_verification(
+        &self,
+        email: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), EmailRequestError> {
+        let outcome = self.try_resend(email, origin, now).await;
+        let result = match &outcome {
+            Ok(result) => result,
+            Err(error) => error.result(),
+        };
+        self.metrics
+            .email_verifications
+            .with_label_values(&["requested", result])
+            .inc();
+        outcome.map(drop)
+    }
+
+    async fn try_resend(
+        &self,
+        email: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<&'static str, EmailRequestError> {
+        if !self.sends_mail() {
+            return Err(EmailRequestError::NoMail);
+        }
+        let email = names::email(email)?;
+        self.limit(Window::Verification, origin.address, None, now).await?;
+        let room = self.mailbox_has_room(Window::Verification, &email, now).await;
+        let user = users::find_by_email(&self.postgres, &email).await?;
+        let unproven = |user: &&User| user.email_verified_at.is_none();
+        let addressee = user.as_ref().filter(unproven).filter(|_| room);
+        let result = match (&user, addressee) {
+            (_, Some(_)) => "success",
+            (None, _) => "unknown_account",
+            (Some(user), _) if user.email_verified_at.is_some() => "verified_already",
+            (Some(_), None) => "mailbox_limited",
+        };
+
+        // For nobody a code is made, too, under an id that nobody has.
+        let user_id = addressee.map_or_else(Uuid::new_v4, |user| user.id);
+        let code = self.new_code(Purpose::EmailVerification, user_id, &email).await?;
+        let letter = Letter::EmailVerification {
+            code: code.expose().to_owned(),
+        };
+        let to = addressee.map_or_else(|| Recipient::stranger(&email), Recipient::of);
+        let tx = self.postgres.transaction("email_verification_resend").await?;
+        self.mail_or_pretend(&tx, addressee.is_some(), to, letter, Some(codes::LIFE), now)
+            .await?;
+        let asked = AuditRecord::to(
+            user.as_ref().map(|user| user.id),
+            Event::EmailVerificationRequested,
+            origin,
+        );
+        request::unless(addressee.is_some(), result, asked)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        Ok(result)
+    }
+}

@@ -1,0 +1,225 @@
+//! How often someone may try: per address and per account, in a sliding window.
+//!
+//! Redis counts for all instances together. When it is away each instance counts for itself: the limit is then as many
+//! times wider as there are instances, which the lockout in PostgreSQL still bounds per account.
+
+mod windows;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use ring::digest::{SHA256, digest};
+use time::OffsetDateTime;
+
+pub use self::windows::RateLimited;
+pub(crate) use self::windows::Window;
+use crate::store::redis::Redis;
+use crate::store::{StoreError, rate_limits};
+
+/// What a window says of one more attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Whether it was within the limit.
+    pub allowed: bool,
+    /// How long until there is room again.
+    pub retry_after: Duration,
+}
+
+/// Takes one attempt out of a window: policy, key, limit, window.
+pub type Take =
+    Arc<dyn Fn(&'static str, String, u32, Duration) -> BoxFuture<'static, Result<Taken, StoreError>> + Send + Sync>;
+
+/// Counts attempts.
+pub struct Limiter {
+    take: Take,
+    local: Mutex<HashMap<(&'static str, String), Local>>,
+}
+
+/// Two neighbouring windows; the earlier counts by the part of it that still lies in the sliding one.
+#[derive(Debug, Clone, Copy)]
+struct Local {
+    window: i64,
+    before: u32,
+    now: u32,
+}
+
+/// Keys held while Redis is away. A flood from more addresses than this is not one that a limit per address stops.
+const LOCAL_MAX: usize = 100_000;
+
+impl Limiter {
+    /// `take` asks the store.
+    pub fn new(take: Take) -> Self {
+        Self {
+            take,
+            local: Mutex::default(),
+        }
+    }
+
+    /// Counts in Redis, for all instances together.
+    pub fn in_redis(redis: Redis) -> Self {
+        Self::new(Arc::new(move |policy, key, limit, window| {
+            let redis = redis.clone();
+            async move {
+                let taken = rate_limits::take(&redis, policy, &key, u64::from(limit), window, 1).await?;
+                Ok(Taken {
+                    allowed: taken.allowed,
+                    retry_after: taken.retry_after,
+                })
+            }
+            .boxed()
+        }))
+    }
+
+    /// Counts one attempt.
+    pub(crate) async fn take(
+        &self,
+        policy: &'static str,
+        key: &str,
+        limit: u32,
+        window: Duration,
+        now: OffsetDateTime,
+    ) -> Taken {
+        match (self.take)(policy, key.to_owned(), limit, window).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::warn!(%error, policy, "the limit is counted by this instance alone");
+                self.take_local(policy, &short(key), limit, window, now)
+            }
+        }
+    }
+
+    fn take_local(&self, policy: &'static str, key: &str, limit: u32, window: Duration, now: OffsetDateTime) -> Taken {
+        let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX).max(1);
+        let millis = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
+        let (index, passed) = (millis.div_euclid(length), millis.rem_euclid(length));
+        let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
+        if local.len() >= LOCAL_MAX {
+            local.retain(|_, counts| counts.window + 1 >= index);
+        }
+        if local.len() >= LOCAL_MAX {
+            return Taken {
+                allowed: true,
+                retry_after: Duration::ZERO,
+            };
+        }
+        let counts = local.entry((policy, key.to_owned())).or_insert(Local {
+            window: index,
+            before: 0,
+            now: 0,
+        });
+        if counts.window != index {
+            let before = if counts.window + 1 == index { counts.now } else { 0 };
+            *counts = Local {
+                window: index,
+                before,
+                now: 0,
+            };
+        }
+        let left = i64::from(counts.before) * (length - passed) / length;
+        let allowed = left + i64::from(counts.now) < i64::from(limit);
+        counts.now += u32::from(allowed);
+        let retry_after = Duration::from_millis(u64::try_from(length - passed).unwrap_or(1));
+        Taken { allowed, retry_after }
+    }
+}
+
+/// Longer keys, which are what somebody typed at login, are held as their SHA-256: a hundred thousand of them must not take
+/// what memory their senders like.
+fn short(key: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 128;
+    if key.len() <= LONGEST {
+        return Cow::Borrowed(key);
+    }
+    Cow::Owned(URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
+}
+
+/// The key of an address. Of IPv6 the first 64 bits: one customer has all the rest.
+pub(crate) fn address_key(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::store::StoreName;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-23 20:00 UTC);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn without_redis() -> Limiter {
+        Limiter::new(Arc::new(|_, _, _, _| {
+            async {
+                Err(StoreError::Timeout {
+                    store: StoreName::Redis,
+                    operation: "rate_limit_take",
+                })
+            }
+            .boxed()
+        }))
+    }
+
+    #[tokio::test]
+    async fn without_redis_an_instance_counts_by_itself() {
+        let limiter = without_redis();
+        for _ in 0..3 {
+            assert!(limiter.take("login_address", "a", 3, MINUTE, NOW).await.allowed);
+        }
+        let refused = limiter.take("login_address", "a", 3, MINUTE, NOW).await;
+        assert!(!refused.allowed && refused.retry_after <= MINUTE);
+        assert!(
+            limiter.take("login_address", "b", 3, MINUTE, NOW).await.allowed,
+            "another key"
+        );
+        assert!(
+            limiter.take("login_account", "a", 3, MINUTE, NOW).await.allowed,
+            "another policy"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_local_window_slides() {
+        let limiter = without_redis();
+        for _ in 0..4 {
+            limiter.take("p", "a", 4, MINUTE, NOW + Duration::from_secs(59)).await;
+        }
+        let later = |seconds| limiter.take("p", "a", 4, MINUTE, NOW + Duration::from_secs(seconds));
+        assert!(!later(60).await.allowed, "a second later nothing is forgotten");
+        assert!(later(90).await.allowed, "half a window later half of it is");
+        assert!(later(90).await.allowed);
+        assert!(!later(90).await.allowed);
+    }
+
+    #[tokio::test]
+    async fn a_long_name_is_counted_like_a_short_one_and_is_not_kept() {
+        let limiter = without_redis();
+        let long = "a".repeat(60_000);
+        assert!(limiter.take("login_account", &long, 1, MINUTE, NOW).await.allowed);
+        assert!(!limiter.take("login_account", &long, 1, MINUTE, NOW).await.allowed);
+        let other = format!("{long}b");
+        assert!(limiter.take("login_account", &other, 1, MINUTE, NOW).await.allowed);
+        assert!(limiter.local.lock().unwrap().keys().all(|(_, key)| key.len() < 64));
+    }
+
+    #[test]
+    fn an_ipv6_customer_is_one_key_however_many_addresses_they_use() {
+        let key = |text: &str| address_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8:1:2::3"), key("2001:db8:1:2:ffff::9"));
+        assert_ne!(key("2001:db8:1:2::3"), key("2001:db8:1:3::3"));
+        assert_eq!(key("::ffff:192.0.2.7"), key("192.0.2.7"));
+    }
+}

@@ -1,0 +1,89 @@
+//! The windows by name: what a service asks before it does something for somebody it does not know.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::accounts::Accounts;
+use crate::accounts::login::limits::address_key;
+use crate::accounts::settings::{Limit, Limits};
+
+/// What is counted together. Logins have windows of their own (`auth.login_limit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Window {
+    /// Making an account.
+    Registration,
+    /// Asking for a link that replaces a password, and using one.
+    PasswordReset,
+    /// Asking for a code that confirms an address, and trying one.
+    Verification,
+    /// Trying a second factor, and asking for a code that is one.
+    Mfa,
+}
+
+/// Too many attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts")]
+pub struct RateLimited {
+    /// When there is room again.
+    pub retry_after: Duration,
+}
+
+impl Window {
+    const fn of(self, limits: &Limits) -> &Limit {
+        match self {
+            Self::Registration => &limits.registration,
+            Self::PasswordReset => &limits.password_reset,
+            Self::Verification => &limits.verification,
+            Self::Mfa => &limits.mfa,
+        }
+    }
+
+    /// The names of its counters: by address, by account.
+    const fn policies(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Registration => ("registration_address", "registration_account"),
+            Self::PasswordReset => ("password_reset_address", "password_reset_account"),
+            Self::Verification => ("verification_address", "verification_account"),
+            Self::Mfa => ("mfa_address", "mfa_account"),
+        }
+    }
+}
+
+impl Accounts {
+    /// Counts one attempt, right or wrong, against an address and an account. Call it before any work, and with the
+    /// canonical name whether or not there is such an account: a limit that only real accounts have tells which are real.
+    ///
+    /// An attempt that the address has no room for is not counted against the account: else one stranger, refused a
+    /// thousand times, would still use up what belongs to the owner.
+    ///
+    /// # Errors
+    /// When either has no room.
+    pub(crate) async fn limit(
+        &self,
+        window: Window,
+        address: Option<IpAddr>,
+        account: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<(), RateLimited> {
+        let limit = window.of(&self.settings.limits);
+        let (by_address, by_account) = window.policies();
+        let address = address.map(|address| (by_address, address_key(address), limit.per_address));
+        let account = account.map(|account| (by_account, account.to_owned(), limit.per_account));
+        for (policy, key, rate) in address.into_iter().chain(account) {
+            let taken = self.limiter.take(policy, &key, rate.limit, rate.window, now).await;
+            let result = if taken.allowed { "allowed" } else { "limited" };
+            self.metrics
+                .ratelimit_decisions
+                .with_label_values(&[policy, result])
+                .inc();
+            if !taken.allowed {
+                return Err(RateLimited {
+                    retry_after: taken.retry_after,
+                });
+            }
+        }
+        Ok(())
+    }
+}

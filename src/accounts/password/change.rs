@@ -1,0 +1,124 @@
+//! A new password, chosen by somebody who is signed in and knows the old one.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::accounts::login::reauthenticate::ProofError;
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::password::Weakness;
+use crate::accounts::password::rules;
+use crate::accounts::password::rules::Person;
+use crate::accounts::{Accounts, Failure, Origin, SessionOf, User};
+use crate::mail::{Letter, Recipient};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::{StoreError, reset_tokens, sessions, users};
+
+/// Why a password stays.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordChangeError {
+    /// The account is gone, or the session has ended.
+    #[error("there is no such session")]
+    NotFound,
+    /// The old password is not the account's.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The new password is not accepted.
+    #[error("{0}")]
+    Password(Weakness),
+    /// The new password is the old one.
+    #[error("this is the password already")]
+    Unchanged,
+    /// Too many wrong passwords.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for PasswordChangeError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<ProofError> for PasswordChangeError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::WrongPassword => Self::WrongPassword,
+            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ProofError::Failure(failure) => Self::Failure(failure),
+        }
+    }
+}
+
+impl Accounts {
+    /// Replaces the password, ends every other session with its access tokens, and uses up the links of forgotten passwords. The
+    /// session that asks stays, and so do its tokens.
+    ///
+    /// # Errors
+    /// See [`PasswordChangeError`].
+    pub async fn change_password(
+        &self,
+        by: SessionOf,
+        password: &Secret,
+        new: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), PasswordChangeError> {
+        let user = self.user(by.user_id).await?.ok_or(PasswordChangeError::NotFound)?;
+        let verified = self.prove(&user, password, now).await?;
+        // After the proof, so that what is told here is told to nobody else.
+        self.judge_password(new, known_of(&user))
+            .map_err(PasswordChangeError::Password)?;
+        if new.expose() == password.expose() {
+            return Err(PasswordChangeError::Unchanged);
+        }
+        let hash = self.hasher.hash(new).await.map_err(Failure::from)?;
+
+        let tx = self.postgres.transaction("password_change").await?;
+        users::find_for_update(&tx, user.id).await?;
+        // Meanwhile the session may have been ended: by a reset, above all, whose password must stay.
+        let open = sessions::find(&tx, by.session_id, now).await?;
+        if open.is_none_or(|session| session.user_id != user.id) {
+            return Err(PasswordChangeError::NotFound);
+        }
+        if !users::change_password(&tx, user.id, verified, &hash, now).await? {
+            return Err(PasswordChangeError::WrongPassword);
+        }
+        let others = sessions::Scope::Others(by.session_id);
+        let ended = sessions::revoke(&tx, user.id, others, "password_change", now).await?;
+        reset_tokens::use_all(&tx, user.id, now).await?;
+        AuditRecord::by(user.id, Event::PasswordChanged, origin)
+            .session(by.session_id)
+            .with("sessions", ended.len())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        self.mail(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
+            .await?;
+        tx.commit().await?;
+
+        let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        self.publish(&entries, ended.len(), "password_change").await;
+        Ok(())
+    }
+
+    /// Whether a new password is one that we accept.
+    pub(crate) fn judge_password(&self, password: &Secret, person: Person<'_>) -> Result<(), Weakness> {
+        rules::check(password.expose(), person, &self.settings.password)
+    }
+}
+
+/// What a password of this user must not be made of.
+pub(crate) fn known_of(user: &User) -> Person<'_> {
+    Person {
+        email: &user.email,
+        username: user.username.as_deref(),
+        profile: Some(&user.profile),
+    }
+}

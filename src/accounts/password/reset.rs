@@ -1,0 +1,237 @@
+//! A forgotten password: a link is mailed, and whoever follows it chooses a new one.
+//!
+//! The link is worth as much as the password, so that it works once, for half an hour, and its use ends all that was opened
+//! with the old password. Whose answer was lost may ask again with the same link and the same new password for a minute, which
+//! does nothing more.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::accounts::email::link_token::Kind;
+use crate::accounts::email::names;
+use crate::accounts::email::request;
+use crate::accounts::email::request::EmailRequestError;
+use crate::accounts::login::limits::{RateLimited, Window};
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::password::Weakness;
+use crate::accounts::password::change::known_of;
+use crate::accounts::password::retry;
+use crate::accounts::{Accounts, Failure, Origin, User};
+use crate::mail::{Letter, Recipient};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::postgres::Transaction;
+use crate::store::reset_tokens::{self, ResetToken};
+use crate::store::users;
+use crate::store::{StoreError, id};
+
+/// Why a link does not give a new password.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetError {
+    /// Used, expired, or never made: nobody is told which.
+    #[error("the link is no longer valid")]
+    Invalid,
+    /// The new password is not accepted; the link still works.
+    #[error("{0}")]
+    Password(Weakness),
+    /// Too many tries from this address.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for ResetError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<RateLimited> for ResetError {
+    fn from(limited: RateLimited) -> Self {
+        Self::RateLimited {
+            retry_after: limited.retry_after,
+        }
+    }
+}
+
+impl Accounts {
+    /// Mails a link to the owner of an address, if there is one.
+    ///
+    /// # Errors
+    /// See [`EmailRequestError`]; none of them says whether there is.
+    pub async fn forgot_password(
+        &self,
+        email: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), EmailRequestError> {
+        let outcome = self.try_forgot(email, origin, now).await;
+        let result = match &outcome {
+            Ok(result) => result,
+            Err(error) => error.result(),
+        };
+        self.metrics
+            .password_resets
+            .with_label_values(&["requested", result])
+            .inc();
+        outcome.map(drop)
+    }
+
+    async fn try_forgot(
+        &self,
+        email: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<&'static str, EmailRequestError> {
+        if !self.sends_mail() {
+            return Err(EmailRequestError::NoMail);
+        }
+        let email = names::email(email)?;
+        self.limit(Window::PasswordReset, origin.address, None, now).await?;
+        let room = self.mailbox_has_room(Window::PasswordReset, &email, now).await;
+        let user = users::find_by_email(&self.postgres, &email).await?;
+        let addressee = user.as_ref().filter(|_| room);
+
+        let result = match (&user, room) {
+            (Some(_), true) => "success",
+            (Some(_), false) => "mailbox_limited",
+            (None, _) => "unknown_account",
+        };
+        let tx = self.postgres.transaction("password_forgot").await?;
+        self.mail_link(&tx, addressee, &email, origin, now).await?;
+        let asked = AuditRecord::to(user.as_ref().map(|user| user.id), Event::PasswordResetRequested, origin);
+        request::unless(addressee.is_some(), result, asked)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        Ok(result)
+    }
+
+    /// Makes a link and mails it, or does as much work and takes it back: a link needs an account, so that where there is none a
+    /// second letter stands for its row.
+    async fn mail_link(
+        &self,
+        tx: &Transaction,
+        addressee: Option<&User>,
+        email: &str,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let (token, token_hash) = Kind::PasswordReset.make();
+        let ttl = self.settings.password_reset.ttl;
+        let letter = Letter::PasswordReset {
+            token: token.expose().to_owned(),
+        };
+        tx.mark().await?;
+        if let Some(user) = addressee {
+            let row = ResetToken {
+                id: id::new(now),
+                user_id: user.id,
+                address: origin.address,
+                created_at: now,
+                expires_at: now + ttl,
+            };
+            reset_tokens::insert(tx, &row, &token_hash).await?;
+            self.mail(tx, Recipient::of(user), letter, Some(ttl), now).await?;
+            tx.keep().await
+        } else {
+            for _ in 0..2 {
+                self.mail(tx, Recipient::stranger(email), letter.clone(), Some(ttl), now)
+                    .await?;
+            }
+            tx.undo().await
+        }
+    }
+
+    /// Sets a new password for whoever holds a link, and ends everything that was opened with the old one.
+    ///
+    /// # Errors
+    /// See [`ResetError`].
+    pub async fn reset_password(
+        &self,
+        token: &Secret,
+        password: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), ResetError> {
+        let outcome = self.try_reset(token, password, origin, now).await;
+        let result = match &outcome {
+            Ok(result) => result,
+            Err(ResetError::Invalid | ResetError::Password(_)) => "refused",
+            Err(ResetError::RateLimited { .. }) => "rate_limited",
+            Err(ResetError::Failure(_)) => "error",
+        };
+        self.metrics.password_resets.with_label_values(&["reset", result]).inc();
+        outcome.map(drop)
+    }
+
+    async fn try_reset(
+        &self,
+        token: &Secret,
+        password: &Secret,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<&'static str, ResetError> {
+        // A link cannot be guessed, but each try that names one costs a look at the table.
+        self.limit(Window::PasswordReset, origin.address, None, now).await?;
+        let token_hash = Kind::PasswordReset.hash(token.expose()).ok_or(ResetError::Invalid)?;
+        let Some(found) = reset_tokens::find(&self.postgres, &token_hash, now).await? else {
+            return self.reset_again(&token_hash, password, now).await;
+        };
+        let user_id = found.user_id;
+        let user = self.user(user_id).await?.ok_or(ResetError::Invalid)?;
+        // Judged before the link is used up: who chose badly chooses again.
+        self.judge_password(password, known_of(&user))
+            .map_err(ResetError::Password)?;
+        let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
+
+        let tx = self.postgres.transaction("password_reset").await?;
+        // The user first, as everywhere: two links of one account, used at once, would otherwise wait for each other.
+        users::find_for_update(&tx, user_id).await?;
+        // Again, under the lock: of fifty who come with the same link, one finds it unused.
+        if reset_tokens::find_for_update(&tx, &token_hash, now).await?.is_none() {
+            drop(tx);
+            return self.reset_again(&token_hash, password, now).await;
+        }
+        let entries = self.end_all(&tx, user_id, "password_reset", now).await?;
+        users::reset_password(&tx, user_id, &hash, now).await?;
+        reset_tokens::use_all(&tx, user_id, now).await?;
+        let ended = entries.len() - 1;
+        // By nobody who is signed in: the link is all that is known of them.
+        AuditRecord::to(Some(user_id), Event::PasswordReset, origin)
+            .with("sessions", ended)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        self.mail(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
+            .await?;
+        tx.commit().await?;
+        self.publish(&entries, ended, "password_reset").await;
+        Ok("success")
+    }
+
+    /// Answers once more whoever set this very password with this link a moment ago.
+    async fn reset_again(
+        &self,
+        token_hash: &[u8; 32],
+        password: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<&'static str, ResetError> {
+        let found = reset_tokens::find_used(&self.postgres, token_hash, now - retry::WITHIN).await?;
+        let user_id = found.ok_or(ResetError::Invalid)?.user_id;
+        let user = self.user(user_id).await?.ok_or(ResetError::Invalid)?;
+        if !self.is_set_already(&user, password, now).await? {
+            return Err(ResetError::Invalid);
+        }
+        // The process that did it may have died before it told the others.
+        if let Some(at) = user.tokens_valid_after {
+            self.revoker.revoke(&[self.user_outdated(user.id, at)]).await;
+        }
+        Ok("repeated")
+    }
+}

@@ -1,0 +1,5 @@
+//! How accounts come to be: by registration, by invitation, by import.
+
+pub mod import;
+pub mod invitations;
+pub mod register;

@@ -1,0 +1,87 @@
+//! Accounts from another system, with their password hashes. They sign in with the password they have, and the first login
+//! replaces the hash by one of today's make.
+
+mod line;
+
+use std::collections::HashSet;
+
+use time::OffsetDateTime;
+
+pub use self::line::{Candidate, Refusal};
+use crate::accounts::{Accounts, Failure};
+use crate::store::audit::Event;
+use crate::store::user_import::{self, Holder};
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Imported {
+    /// Accounts made.
+    pub created: usize,
+    /// Lines whose address has an account already: of an earlier run, or of a line before.
+    pub skipped: usize,
+    /// Lines that cannot be.
+    pub refused: Vec<Refusal>,
+}
+
+impl Accounts {
+    /// Creates the accounts of a batch in one transaction, and writes each down. Those that are there already are left as
+    /// they are, so that a run that was interrupted is begun again from the start. `dry_run`: does all of it, and takes it
+    /// back.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away; then nothing of the batch was created.
+    pub async fn import(&self, batch: &[Candidate], dry_run: bool, now: OffsetDateTime) -> Result<Imported, Failure> {
+        let incoming = batch.iter().map(|line| line.account.clone()).collect::<Vec<_>>();
+        let tx = self.postgres.transaction("user_import").await?;
+        let created = user_import::create(&tx, &incoming, now).await?;
+        let known = created.iter().collect::<HashSet<_>>();
+        // By id: that of a line whose id was taken is among them when an earlier line of the batch brought it.
+        let mut made = HashSet::new();
+        let left = batch
+            .iter()
+            .filter(|line| !(known.contains(&line.account.id) && made.insert(line.account.id)))
+            .collect::<Vec<_>>();
+        let holders = if left.is_empty() {
+            Vec::new()
+        } else {
+            user_import::holders(&tx, left.iter().map(|line| &line.account)).await?
+        };
+        if dry_run {
+            tx.rollback().await?;
+        } else {
+            user_import::note(&tx, &created, now).await?;
+            tx.commit().await?;
+            let events = u64::try_from(created.len()).unwrap_or(u64::MAX);
+            self.metrics
+                .audit_events
+                .with_label_values(&[Event::UserImported.as_str()])
+                .inc_by(events);
+        }
+        let mut imported = Imported {
+            created: created.len(),
+            ..Imported::default()
+        };
+        for line in left {
+            match line.conflict(&holders) {
+                None => imported.skipped += 1,
+                Some(refusal) => imported.refused.push(refusal),
+            }
+        }
+        Ok(imported)
+    }
+}
+
+impl Candidate {
+    /// Why there is no new account; `None` when that of its address was there before.
+    fn conflict(&self, holders: &[Holder]) -> Option<Refusal> {
+        let mut existing = holders.iter().filter(|holder| !holder.is_deleted);
+        if existing.clone().any(|holder| holder.email == self.account.email) {
+            return None;
+        }
+        let name = self.account.username.as_deref();
+        if name.is_some() && existing.any(|holder| holder.username.as_deref() == name) {
+            return Some(self.refuse("username", "another account has this username"));
+        }
+        Some(self.refuse("id", "another account has or had this id"))
+    }
+}

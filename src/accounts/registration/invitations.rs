@@ -1,0 +1,181 @@
+//! Invitations: somebody who may invites one address, and whoever follows the link in the letter makes the account.
+//!
+//! The link was mailed to the address, so that an account made with it has a proven one. It is good for that address alone: a
+//! link that is passed on, or found in a log of a mail gateway, makes nobody else an account with the roles it grants.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::accounts::email::link_token::Kind;
+use crate::accounts::email::names;
+use crate::accounts::email::names::NameError;
+use crate::accounts::operator::rights;
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::password::retry;
+use crate::accounts::settings::RegistrationMode;
+use crate::accounts::{Accounts, Failure, Operator};
+use crate::mail::{Letter, Recipient};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::invitations::{self, Invitation};
+use crate::store::{StoreError, id, users};
+
+/// Why somebody is not invited.
+#[derive(Debug, thiserror::Error)]
+pub enum InvitationError {
+    /// The address is none.
+    #[error(transparent)]
+    Email(#[from] NameError),
+    /// They have an account.
+    #[error("there is an account with this address already")]
+    EmailTaken,
+    /// A role is none.
+    #[error(
+        "roles: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
+    )]
+    Roles,
+    /// Registration is closed, so that nobody could use it.
+    #[error("registration is closed (auth.registration.mode): nobody could use an invitation")]
+    Closed,
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for InvitationError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+/// An invitation that was made, and its token, for where no mail is sent and somebody has to pass it on by hand.
+#[derive(Debug)]
+pub struct Invited {
+    /// What was written down.
+    pub invitation: Invitation,
+    /// What the link carries.
+    pub token: Secret,
+}
+
+impl Accounts {
+    /// Invites an address, in the place of an earlier invitation.
+    ///
+    /// # Errors
+    /// See [`InvitationError`].
+    pub async fn invite(
+        &self,
+        email: &str,
+        roles: &[String],
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<Invited, InvitationError> {
+        if self.settings.registration.mode == RegistrationMode::Closed {
+            return Err(InvitationError::Closed);
+        }
+        // The account will have them as if the operator had made it.
+        rights::check(roles, &[]).map_err(|_| InvitationError::Roles)?;
+        let email = names::email(email)?;
+        if users::find_by_email(&self.postgres, &email).await?.is_some() {
+            return Err(InvitationError::EmailTaken);
+        }
+        let (token, token_hash) = Kind::Invitation.make();
+        let ttl = self.settings.registration.invitation.ttl;
+        let mut roles = roles.to_vec();
+        roles.sort();
+        roles.dedup();
+        let invitation = Invitation {
+            id: id::new(now),
+            email,
+            roles,
+            invited_by: by.user_id,
+            created_at: now,
+            expires_at: now + ttl,
+        };
+        let tx = self.postgres.transaction("invite").await?;
+        invitations::revoke_of_email(&tx, &invitation.email, now).await?;
+        invitations::insert(&tx, &invitation, &token_hash).await?;
+        done(by, Event::UserInvited)
+            .with("invitation_id", invitation.id.to_string())
+            .with("roles", invitation.roles.clone())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        let letter = Letter::Invitation {
+            token: token.expose().to_owned(),
+        };
+        self.mail(&tx, Recipient::stranger(&invitation.email), letter, Some(ttl), now)
+            .await?;
+        tx.commit().await?;
+        Ok(Invited { invitation, token })
+    }
+
+    /// A page of the invitations that may still be used, in the order of their making; it begins after the id `after`.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn invitations(
+        &self,
+        after: Option<Uuid>,
+        limit: u32,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Invitation>, Failure> {
+        Ok(invitations::list(&self.postgres, after, limit, now).await?)
+    }
+
+    /// Takes an invitation back; `false` when it could not be used any more anyway.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn revoke_invitation(
+        &self,
+        invitation_id: Uuid,
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        let tx = self.postgres.transaction("invitation_revoke").await?;
+        if invitations::revoke(&tx, invitation_id, now).await?.is_none() {
+            return Ok(false);
+        }
+        done(by, Event::InvitationRevoked)
+            .with("invitation_id", invitation_id.to_string())
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The invitation that a token opens for an address; none for any other address.
+    pub(crate) async fn invitation_for(
+        &self,
+        email: &str,
+        token: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<Option<Invitation>, StoreError> {
+        let Some(token_hash) = Kind::Invitation.hash(token.expose()) else {
+            return Ok(None);
+        };
+        let found = invitations::find(&self.postgres, &token_hash, now).await?;
+        Ok(found.filter(|invitation| invitation.email == email))
+    }
+
+    /// Whether this token made an account for this address a moment ago.
+    pub(crate) async fn used_a_moment_ago(
+        &self,
+        email: &str,
+        token: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<bool, StoreError> {
+        let Some(token_hash) = Kind::Invitation.hash(token.expose()) else {
+            return Ok(false);
+        };
+        let used = invitations::find_used(&self.postgres, &token_hash, now - retry::WITHIN).await?;
+        Ok(used.is_some_and(|invitation| invitation.email == email))
+    }
+}
+
+/// What an operator did about an address that has no account.
+fn done(by: &Operator, event: Event) -> AuditRecord<'_> {
+    AuditRecord {
+        actor_id: by.user_id,
+        ..AuditRecord::to(None, event, &by.origin)
+    }
+}

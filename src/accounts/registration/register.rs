@@ -1,0 +1,285 @@
+//! Registration: somebody makes an account for themselves.
+//!
+//! The answer is the same whether the address was free or taken, and it takes as long: who registers with another's
+//! address learns nothing of whether they have an account. Its owner learns by mail that somebody tried.
+//!
+//! Whoever was invited proved the address with the link; everybody else is mailed a code. When Redis, which keeps codes, is
+//! away, there is an account all the same, and the person asks for a code later.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+
+use crate::accounts::email::codes;
+use crate::accounts::email::codes::Purpose;
+use crate::accounts::email::names;
+use crate::accounts::email::names::NameError;
+use crate::accounts::email::request;
+use crate::accounts::login::limits::{RateLimited, Window};
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::password::Weakness;
+use crate::accounts::password::retry;
+use crate::accounts::password::rules::Person;
+use crate::accounts::profile;
+use crate::accounts::profile::ProfileError;
+use crate::accounts::settings::RegistrationMode;
+use crate::accounts::{Accounts, Failure, Invitation, Origin, User};
+use crate::mail::{Letter, Recipient};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::users::{self, NewUser};
+use crate::store::{StoreError, id, invitations};
+
+/// What somebody who registers sends.
+#[derive(Debug, Clone, Copy)]
+pub struct Registration<'a> {
+    /// The address.
+    pub email: &'a str,
+    /// A second name to sign in with.
+    pub username: Option<&'a str>,
+    /// The password.
+    pub password: &'a Secret,
+    /// What the person says of themselves.
+    pub profile: &'a Map<String, Value>,
+    /// The token of an invitation.
+    pub invitation: Option<&'a Secret>,
+}
+
+/// Why there is no account. That the address is taken is not among the reasons.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrationError {
+    /// Operators create accounts here.
+    #[error("registration is closed")]
+    Closed,
+    /// Only those who were invited register here.
+    #[error("registration needs an invitation")]
+    NotInvited,
+    /// The invitation was used, has expired, was taken back, is for another address, or never was.
+    #[error("this invitation is not valid for this address")]
+    InvitationInvalid,
+    /// The mail domain is not one that may register.
+    #[error("this mail domain may not register here")]
+    DomainNotAllowed,
+    /// The address is none.
+    #[error(transparent)]
+    Email(NameError),
+    /// The username is none.
+    #[error(transparent)]
+    Username(NameError),
+    /// Somebody else has the username.
+    #[error("this username is taken")]
+    UsernameTaken,
+    /// The password is not accepted.
+    #[error("{0}")]
+    Password(Weakness),
+    /// The profile is not accepted.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// Too many registrations from this address.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<RateLimited> for RegistrationError {
+    fn from(limited: RateLimited) -> Self {
+        Self::RateLimited {
+            retry_after: limited.retry_after,
+        }
+    }
+}
+
+impl From<StoreError> for RegistrationError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl Accounts {
+    /// Creates an account, or pretends to when the address is taken.
+    ///
+    /// # Errors
+    /// See [`RegistrationError`].
+    pub async fn register(
+        &self,
+        wanted: Registration<'_>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), RegistrationError> {
+        let outcome = self.try_register(wanted, origin, now).await;
+        let result = match &outcome {
+            Ok(true) => "success",
+            Ok(false) => "taken",
+            Err(RegistrationError::Failure(_)) => "error",
+            Err(RegistrationError::RateLimited { .. }) => "rate_limited",
+            Err(_) => "refused",
+        };
+        self.metrics.registrations.with_label_values(&["created", result]).inc();
+        outcome.map(drop)
+    }
+
+    async fn try_register(
+        &self,
+        wanted: Registration<'_>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<bool, RegistrationError> {
+        match (self.settings.registration.mode, wanted.invitation) {
+            (RegistrationMode::Closed, _) => return Err(RegistrationError::Closed),
+            (RegistrationMode::Invitation, None) => return Err(RegistrationError::NotInvited),
+            _ => {}
+        }
+        let email = names::email(wanted.email).map_err(RegistrationError::Email)?;
+        // By the address that is to be registered too: a crowd of strangers must not fill its owner's mailbox.
+        self.limit(Window::Registration, origin.address, Some(&email), now)
+            .await?;
+        let invitation = match wanted.invitation {
+            Some(token) => match self.invitation_for(&email, token, now).await? {
+                Some(invitation) => Some(invitation),
+                None if self.is_registered_already(&email, token, wanted.password, now).await? => return Ok(false),
+                None => return Err(RegistrationError::InvitationInvalid),
+            },
+            None => None,
+        };
+        // Whoever invites decides for the domain, too.
+        if invitation.is_none() && !self.may_register(&email) {
+            return Err(RegistrationError::DomainNotAllowed);
+        }
+        let username = wanted
+            .username
+            .map(names::username)
+            .transpose()
+            .map_err(RegistrationError::Username)?;
+        let person = Person {
+            email: &email,
+            username: username.as_deref(),
+            profile: Some(wanted.profile),
+        };
+        self.judge_password(wanted.password, person)
+            .map_err(RegistrationError::Password)?;
+        profile::check_own(wanted.profile, &self.settings.access_token.profile_claims)?;
+
+        // Before the address is looked at: a taken username is said to everybody, or its being said would tell that the
+        // address is free.
+        if let Some(username) = &username
+            && users::find_by_username(&self.postgres, username).await?.is_some()
+        {
+            return Err(RegistrationError::UsernameTaken);
+        }
+        let hash = self.hasher.hash(wanted.password).await.map_err(Failure::from)?;
+        let user = NewUser {
+            id: id::new(now),
+            email: &email,
+            username: username.as_deref(),
+            password_hash: Some(&hash),
+            roles: invitation.as_ref().map_or(&[], |invitation| &invitation.roles),
+            permissions: &[],
+            profile: wanted.profile,
+            email_verified_at: invitation.as_ref().map(|_| now),
+        };
+        self.insert_or_pretend(&user, invitation.as_ref(), origin, now).await
+    }
+
+    /// Whether accounts may have addresses of this domain.
+    pub(crate) fn may_register(&self, email: &str) -> bool {
+        let domain = email.rsplit('@').next().unwrap_or_default();
+        let domains = &self.settings.registration.domains;
+        domains.is_empty() || domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
+    }
+
+    /// `false`: the address is taken, which only its owner and the audit log learn. Either way one account is looked for, one
+    /// code made, one event and one letter written.
+    async fn insert_or_pretend(
+        &self,
+        user: &NewUser<'_>,
+        invitation: Option<&Invitation>,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<bool, RegistrationError> {
+        let welcome = match invitation {
+            Some(_) => None,
+            None => self.verification_letter(user).await,
+        };
+        let tx = self.postgres.transaction("register").await?;
+        let created = users::register(&tx, user, now).await.map_err(|error| {
+            if error.is_constraint(users::USERNAME_IS_TAKEN) {
+                RegistrationError::UsernameTaken
+            } else {
+                error.into()
+            }
+        })?;
+        // Found in either case: the one who was just made, or the owner.
+        let owner = users::find_by_email(&tx, user.email).await?;
+        let owner_id = owner.as_ref().map(|owner| owner.id);
+        let registered = AuditRecord {
+            actor_id: created.as_ref().map(|user| user.id),
+            ..AuditRecord::to(owner_id, Event::UserRegistered, origin)
+        };
+        let registered = match invitation {
+            Some(invitation) => registered.with("invitation_id", invitation.id.to_string()),
+            None => registered,
+        };
+        request::unless(created.is_some(), "email_taken", registered)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        let (letter, life) = match (&created, welcome) {
+            (Some(_), welcome) => (welcome, Some(codes::LIFE)),
+            (None, _) => (Some(Letter::RegistrationAttempted), None),
+        };
+        if let (Some(owner), Some(letter)) = (&owner, letter) {
+            let real = created.is_some() || !is_new(owner, now);
+            self.mail_or_pretend(&tx, real, Recipient::of(owner), letter, life, now)
+                .await?;
+        }
+        if let (Some(_), Some(invitation)) = (&created, invitation) {
+            // Of two who come with it at once, one finds it used, and makes no account.
+            if !invitations::spend(&tx, invitation.id, now).await? {
+                return Err(RegistrationError::InvitationInvalid);
+            }
+            invitations::revoke_of_email(&tx, user.email, now).await?;
+        }
+        tx.commit().await?;
+        Ok(created.is_some())
+    }
+
+    /// Whether somebody made this account with this invitation and this password a moment ago, and comes again because the answer
+    /// was lost.
+    async fn is_registered_already(
+        &self,
+        email: &str,
+        token: &Secret,
+        password: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        if !self.used_a_moment_ago(email, token, now).await? {
+            return Ok(false);
+        }
+        match users::find_by_email(&self.postgres, email).await? {
+            Some(user) => self.is_set_already(&user, password, now).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The letter with a code; none when Redis cannot keep the code: then the person asks again.
+    async fn verification_letter(&self, user: &NewUser<'_>) -> Option<Letter> {
+        let code = self.new_code(Purpose::EmailVerification, user.id, user.email).await;
+        let code = code
+            .inspect_err(|error| tracing::warn!(%error, "somebody registers and is mailed no code"))
+            .ok()?;
+        Some(Letter::EmailVerification {
+            code: code.expose().to_owned(),
+        })
+    }
+}
+
+/// Whether somebody is registering this very minute and has not read their mail yet. Then it is their own client that comes again,
+/// its answer lost, and a letter about somebody who tries to take their address would frighten them.
+fn is_new(owner: &User, now: OffsetDateTime) -> bool {
+    owner.email_verified_at.is_none() && now - owner.created_at < retry::WITHIN
+}

@@ -1,0 +1,73 @@
+//! Access tokens for users, and the answers they are part of.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::accounts::Accounts;
+use crate::accounts::sessions::pair::Pair;
+use crate::accounts::sessions::tokens;
+use crate::accounts::sessions::tokens::{Access, IssueError, Proof, Subject};
+use crate::keys::random;
+use crate::secret::Secret;
+use crate::store::refresh_tokens::RefreshToken;
+use crate::store::users::User;
+
+/// Whose session an access token belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionOf {
+    /// `sub`.
+    pub user_id: Uuid,
+    /// `sid`.
+    pub session_id: Uuid,
+}
+
+impl Accounts {
+    /// Makes an access token for a user.
+    ///
+    /// # Errors
+    /// When there is no key to sign with.
+    pub fn access(&self, user: &User, proof: Proof<'_>, now: OffsetDateTime) -> Result<Access, IssueError> {
+        let subject = Subject {
+            user_id: user.id,
+            email: &user.email,
+            email_verified: user.email_verified_at.is_some(),
+            username: user.username.as_deref(),
+            roles: &user.roles,
+            permissions: &user.permissions,
+            profile: &user.profile,
+            tokens_valid_after: user.tokens_valid_after,
+        };
+        tokens::access(
+            &self.keys,
+            &self.settings,
+            subject,
+            proof,
+            now,
+            u32::from_be_bytes(random::bytes()),
+        )
+    }
+
+    /// The answer that goes with the refresh token of a row.
+    pub(crate) fn pair(
+        &self,
+        user: &User,
+        row: &RefreshToken,
+        refresh: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<Pair, IssueError> {
+        let proof = Proof {
+            session_id: row.session_id,
+            auth_time: row.auth_time,
+            amr: &row.amr,
+        };
+        let access = self.access(user, proof, now)?;
+        Ok(Pair {
+            access_token: access.token.expose().to_owned(),
+            token_type: "Bearer".to_owned(),
+            expires_in: access.expires_in,
+            refresh_token: refresh.expose().to_owned(),
+            refresh_expires_in: u64::try_from((row.expires_at - now).whole_seconds()).unwrap_or_default(),
+            session_id: row.session_id,
+        })
+    }
+}

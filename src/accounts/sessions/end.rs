@@ -1,0 +1,199 @@
+//! Sessions: which are open, and how they end.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::sessions::tokens;
+use crate::accounts::{Accounts, Failure, Origin, SessionOf};
+use crate::secret::Secret;
+use crate::store::audit::Event;
+use crate::store::postgres::Transaction;
+use crate::store::refresh_tokens;
+use crate::store::revocations::{Revocation, Subject};
+use crate::store::sessions::{self, Session};
+use crate::store::{StoreError, sessions_seen, users};
+
+/// Which sessions a logout ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
+#[schema(as = LogoutScope)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// The one it comes from.
+    #[default]
+    This,
+    /// All but that one.
+    Others,
+    /// All.
+    All,
+}
+
+impl Accounts {
+    /// The open sessions of a user, the last seen first. Which are open, PostgreSQL knows; when and from where each was
+    /// last seen, Redis may know better, since PostgreSQL learns of it only at a refresh.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn sessions(&self, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, Failure> {
+        let mut open = sessions::list(&self.postgres, user_id, now).await?;
+        if open.is_empty() {
+            return Ok(open);
+        }
+        let ids = open.iter().map(|session| session.session_id).collect::<Vec<_>>();
+        match sessions_seen::find_all(&self.redis, &ids).await {
+            Ok(seen) => {
+                for (session, seen) in open.iter_mut().zip(seen) {
+                    if let Some(seen) = seen.filter(|seen| seen.at > session.last_seen_at) {
+                        session.last_seen_at = seen.at;
+                        session.address = seen.address.or(session.address);
+                        session.user_agent = seen.user_agent.or(session.user_agent.take());
+                    }
+                }
+                open.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
+            }
+            Err(error) => tracing::debug!(%error, "sessions are shown as PostgreSQL knows them"),
+        }
+        Ok(open)
+    }
+
+    /// Ends one session of a user; `false` when there is no such session of theirs.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away; then nothing has ended.
+    pub async fn end_session(
+        &self,
+        by: SessionOf,
+        session_id: Uuid,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        let tx = self.postgres.transaction("session_end").await?;
+        let ended = sessions::revoke(&tx, by.user_id, sessions::Scope::This(session_id), "logout", now).await?;
+        if ended.is_empty() {
+            return Ok(false);
+        }
+        AuditRecord::by(by.user_id, Event::SessionRevoked, origin)
+            .session(session_id)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        self.publish_ended(&ended, "logout", now).await;
+        Ok(true)
+    }
+
+    /// Signs somebody out. Ending what has ended already is no mistake.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away; then nothing has ended.
+    pub async fn logout(
+        &self,
+        by: SessionOf,
+        scope: Scope,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
+        let tx = self.postgres.transaction("logout").await?;
+        // Held before the look at the session, so that what is seen here is still true when it is acted upon.
+        users::find_for_update(&tx, by.user_id).await?;
+        let open = sessions::find(&tx, by.session_id, now)
+            .await?
+            .is_some_and(|found| found.user_id == by.user_id);
+        // Of a session that is over, nothing more can be said than that it is: a token stolen last month must not sign
+        // its owner out everywhere.
+        let scope = if open { scope } else { Scope::This };
+        let ended = self.end(&tx, by, scope, origin, now).await?;
+        tx.commit().await?;
+
+        let reason = if scope == Scope::This { "logout" } else { "logout_all" };
+        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        if scope == Scope::This && ended.is_empty() {
+            // Its refresh token had expired, but an access token may live on.
+            entries.push(self.session_ended(by.session_id, now));
+        }
+        if scope == Scope::All {
+            entries.push(self.user_outdated(by.user_id, now));
+        }
+        self.publish(&entries, ended.len(), reason).await;
+        Ok(())
+    }
+
+    async fn end(
+        &self,
+        tx: &Transaction,
+        by: SessionOf,
+        scope: Scope,
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let (store_scope, reason) = match scope {
+            Scope::This => (sessions::Scope::This(by.session_id), "logout"),
+            Scope::Others => (sessions::Scope::Others(by.session_id), "logout_all"),
+            Scope::All => (sessions::Scope::All, "logout_all"),
+        };
+        let ended = sessions::revoke(tx, by.user_id, store_scope, reason, now).await?;
+        if scope == Scope::All {
+            users::set_tokens_valid_after(tx, by.user_id, now).await?;
+        }
+        if !ended.is_empty() {
+            AuditRecord::by(by.user_id, Event::LoggedOut, origin)
+                .session(by.session_id)
+                .with("sessions", ended.len())
+                .insert(tx, &self.metrics, now)
+                .await?;
+        }
+        Ok(ended)
+    }
+
+    /// Whose session a refresh token belongs to. A used one names its session, too: whoever holds it may end that, which
+    /// is what presenting it would do anyway.
+    ///
+    /// # Errors
+    /// When PostgreSQL is away.
+    pub async fn session_of_refresh(&self, presented: &Secret) -> Result<Option<SessionOf>, Failure> {
+        let Some(hash) = tokens::refresh_hash(presented.expose()) else {
+            return Ok(None);
+        };
+        let row = refresh_tokens::find(&self.postgres, &hash).await?;
+        Ok(row.map(|row| SessionOf {
+            user_id: row.user_id,
+            session_id: row.session_id,
+        }))
+    }
+
+    /// Ends all sessions of a user inside a transaction; the caller publishes the entries once it is committed.
+    pub(crate) async fn end_all(
+        &self,
+        tx: &Transaction,
+        user_id: Uuid,
+        reason: &str,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let ended = sessions::revoke(tx, user_id, sessions::Scope::All, reason, now).await?;
+        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        entries.push(self.user_outdated(user_id, now));
+        Ok(entries)
+    }
+
+    pub(crate) async fn publish(&self, entries: &[Revocation], sessions: usize, reason: &str) {
+        let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
+        self.metrics
+            .sessions_revoked
+            .with_label_values(&[reason])
+            .inc_by(sessions);
+        self.revoker.revoke(entries).await;
+        let session = |entry: &Revocation| match &entry.subject {
+            Subject::Sid(id) => id.parse().ok(),
+            _ => None,
+        };
+        let over = entries.iter().filter_map(session).collect::<Vec<_>>();
+        // What is not forgotten now goes by its TTL, and is shown to nobody: the list of sessions is PostgreSQL's.
+        if let Err(error) = sessions_seen::forget_all(&self.redis, &over).await {
+            tracing::debug!(%error, "sessions that ended are forgotten later");
+        }
+    }
+
+    async fn publish_ended(&self, ended: &[Uuid], reason: &str, now: OffsetDateTime) {
+        let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        self.publish(&entries, ended.len(), reason).await;
+    }
+}

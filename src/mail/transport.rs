@@ -1,0 +1,83 @@
+//! Where a letter goes.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::fs;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+use crate::mail::letter::Payload;
+use crate::mail::message::Written;
+use crate::mail::settings::Transport;
+
+/// How long writing a file may take: a folder on a network may hang.
+const FILE: Duration = Duration::from_secs(10);
+
+/// Why a letter did not go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotSent {
+    /// It may go later.
+    Later(String),
+    /// It never will.
+    Never(String),
+}
+
+impl Transport {
+    /// How long one try takes at most.
+    pub(crate) fn deadline(&self) -> Duration {
+        match self {
+            Self::Smtp(smtp) => smtp.timeout,
+            Self::File { .. } | Self::Log => FILE,
+        }
+    }
+
+    /// Sends one letter. The same id twice is the same letter twice.
+    pub(crate) async fn send(&self, id: Uuid, payload: &Payload, written: &Written) -> Result<(), NotSent> {
+        let sending = async {
+            match self {
+                Self::Smtp(smtp) => {
+                    smtp.send(written.message.envelope(), &written.message.formatted())
+                        .await
+                }
+                Self::File { directory } => {
+                    let name = format!("{id}-{}", payload.letter.word());
+                    write(directory, &name, &written.message.formatted())
+                        .await
+                        .map_err(|error| NotSent::Later(format!("writing the file: {error}")))
+                }
+                Self::Log => {
+                    let user_id = payload.to.user_id.map(|id| id.to_string()).unwrap_or_default();
+                    let letter = payload.letter.word();
+                    tracing::info!(letter, user_id, "a letter: {}", written.text);
+                    Ok(())
+                }
+            }
+        };
+        tokio::time::timeout(self.deadline(), sending)
+            .await
+            .unwrap_or_else(|_| Err(NotSent::Later("it took too long".to_owned())))
+    }
+}
+
+/// Whole or not at all: whoever watches the folder must not read half a letter. For its owner's eyes, since it holds codes.
+async fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .await?;
+    let draft = directory.join(format!(".{name}.new"));
+    let mut options = fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)
+        .await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
+    fs::rename(&draft, directory.join(format!("{name}.eml"))).await
+}

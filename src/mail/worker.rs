@@ -1,0 +1,228 @@
+//! Sends what waits in the queue.
+//!
+//! A row is not locked while its letter is on its way: taking it pushes its next attempt into the future (a lease), and
+//! whoever dies meanwhile leaves it to be taken again after that. So no two send one letter at the same time, and a letter is
+//! sent at least once; twice only if somebody dies between the server's "250 OK" and the row's end.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use time::OffsetDateTime;
+
+use crate::accounts::origin::AuditRecord;
+use crate::accounts::{Accounts, Origin};
+use crate::keys::{random, seal};
+use crate::mail::letter::{Letter, Payload};
+use crate::mail::settings::Mail;
+use crate::mail::templates::{Branding, Dates};
+use crate::mail::transport::NotSent;
+use crate::mail::{PURPOSE, message, retry};
+use crate::store::StoreError;
+use crate::store::audit::Event;
+use crate::store::mail::{self, Queued};
+
+/// Letters on their way at once, of one instance: mail servers limit connections, too.
+const AT_ONCE: u32 = 8;
+/// The first look after a letter was queued: its transaction commits about now.
+const SOON: Duration = Duration::from_millis(20);
+/// Between two looks while nothing happens here: letters of other instances and of a process that died, and retries.
+const POLL: Duration = Duration::from_secs(2);
+/// How much longer than one try a letter is left to whoever took it. Instances' clocks may differ by less.
+const LEASE_BEYOND: Duration = Duration::from_secs(60);
+/// Between two tries to write down what became of a letter.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Such tries. With the deadlines of the store they are over before the lease.
+const SETTLE: u32 = 6;
+
+/// What became of a letter.
+#[derive(Debug)]
+enum Outcome {
+    Sent,
+    Later(String),
+    Failed(String),
+    Expired,
+}
+
+impl Outcome {
+    /// All words of the label `result`.
+    const WORDS: [&str; 4] = ["sent", "retried", "failed", "expired"];
+
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Later(_) => "retried",
+            Self::Failed(_) => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl Accounts {
+    /// Sends letters, until the task is dropped. Does nothing where none can be sent.
+    pub async fn send_letters(&self, clock: fn() -> OffsetDateTime) {
+        let Some(settings) = &self.settings.mail else { return };
+        for letter in Letter::WORDS {
+            for result in Outcome::WORDS {
+                self.metrics.mail_sent.with_label_values(&[letter, result]);
+            }
+        }
+        let mut pause = SOON;
+        let mut away = false;
+        loop {
+            match self.take_letters(settings, clock()).await {
+                Ok(taken) if taken.is_empty() => away = false,
+                Ok(taken) => {
+                    away = false;
+                    join_all(taken.iter().map(|row| self.send_letter(settings, row, clock))).await;
+                    continue;
+                }
+                Err(error) => {
+                    if !away {
+                        tracing::warn!(%error, "letters wait for PostgreSQL");
+                    }
+                    away = true;
+                }
+            }
+            tokio::select! {
+                () = self.letters_wait.notified() => pause = SOON,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(POLL),
+            }
+        }
+    }
+
+    /// How many letters wait, for the gauge.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn count_letters(&self) -> Result<(), StoreError> {
+        if self.sends_mail() {
+            let waiting = mail::count_waiting(&self.postgres).await?;
+            self.metrics.mail_queue_length.set(waiting);
+        }
+        Ok(())
+    }
+
+    async fn take_letters(&self, settings: &Mail, now: OffsetDateTime) -> Result<Vec<Queued>, StoreError> {
+        let lease = settings.transport.deadline() + LEASE_BEYOND;
+        mail::take(&self.postgres, now, now + lease, AT_ONCE).await
+    }
+
+    async fn send_letter(&self, settings: &Mail, row: &Queued, clock: fn() -> OffsetDateTime) {
+        let outcome = self.try_letter(settings, row, clock()).await;
+        self.metrics
+            .mail_sent
+            .with_label_values(&[known(&row.letter), outcome.word()])
+            .inc();
+        for _ in 0..SETTLE {
+            match self.settle(settings, row, &outcome, clock()).await {
+                Ok(()) => return,
+                // If it went, it should not go again.
+                Err(error) => {
+                    tracing::warn!(%error, letter_id = %row.id, "what became of a letter is not written down yet");
+                }
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn try_letter(&self, settings: &Mail, row: &Queued, now: OffsetDateTime) -> Outcome {
+        if row.expires_at <= now {
+            return Outcome::Expired;
+        }
+        let Some(payload) = self.open_letter(row) else {
+            return Outcome::Failed("it cannot be opened: was `auth.secret` changed?".to_owned());
+        };
+        let branding = Branding {
+            product: &settings.product,
+            home: settings.home.as_deref(),
+            links: &settings.links,
+        };
+        let dates = Dates {
+            written: row.created_at,
+            good_until: row.expires_at,
+        };
+        let rendered = match settings.templates.render(branding, &payload.to, &payload.letter, dates) {
+            Ok(rendered) => rendered,
+            Err(error) => return Outcome::Failed(format!("its template: {error}")),
+        };
+        let written = match message::write(settings, &payload.to, rendered, row.id, now) {
+            Ok(written) => written,
+            Err(reason) => return Outcome::Failed(reason),
+        };
+        match settings.transport.send(row.id, &payload, &written).await {
+            Ok(()) => Outcome::Sent,
+            Err(NotSent::Later(reason)) if row.attempts < settings.retry.attempts => Outcome::Later(reason),
+            Err(NotSent::Later(reason) | NotSent::Never(reason)) => Outcome::Failed(reason),
+        }
+    }
+
+    fn open_letter(&self, row: &Queued) -> Option<Payload> {
+        let plain = seal::open(&self.settings.secret, PURPOSE, &row.payload_sealed).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    /// Writes down what became of a letter.
+    async fn settle(
+        &self,
+        settings: &Mail,
+        row: &Queued,
+        outcome: &Outcome,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let letter = known(&row.letter);
+        match outcome {
+            Outcome::Sent => {
+                mail::delete(&self.postgres, row.id).await?;
+                tracing::debug!(letter, letter_id = %row.id, "a letter was sent");
+                Ok(())
+            }
+            Outcome::Later(reason) => {
+                let luck = f64::from(random::bytes::<1>()[0]) / 255.0;
+                let next = now + retry::pause(settings.retry, row.attempts, luck);
+                // Not later than its end: somebody should learn then that it failed.
+                mail::retry(&self.postgres, row, next.min(row.expires_at), reason).await?;
+                tracing::warn!(
+                    letter, letter_id = %row.id, attempts = row.attempts, reason,
+                    "a letter could not be sent; it is tried again"
+                );
+                Ok(())
+            }
+            Outcome::Failed(reason) => self.give_up(row, reason, outcome.word(), now).await,
+            Outcome::Expired => self.give_up(row, "it was not sent in time", outcome.word(), now).await,
+        }
+    }
+
+    async fn give_up(
+        &self,
+        row: &Queued,
+        reason: &str,
+        result: &'static str,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let letter = known(&row.letter);
+        let tx = self.postgres.transaction("mail_fail").await?;
+        if !mail::fail(&tx, row, reason, now).await? {
+            // Somebody else had it meanwhile.
+            return tx.rollback().await;
+        }
+        AuditRecord::to(row.user_id, Event::MailFailed, &Origin::default())
+            .failed()
+            .with("letter", letter)
+            .with("result", result)
+            .with("attempts", row.attempts)
+            .with("reason", reason)
+            .insert(&tx, &self.metrics, now)
+            .await?;
+        tx.commit().await?;
+        tracing::warn!(letter, letter_id = %row.id, attempts = row.attempts, reason, "a letter will never arrive");
+        Ok(())
+    }
+}
+
+/// The word of a letter as a label: a newer instance may have queued one that this one does not know.
+fn known(word: &str) -> &'static str {
+    Letter::WORDS
+        .into_iter()
+        .find(|known| *known == word)
+        .unwrap_or("unknown")
+}

@@ -5,10 +5,12 @@
 
 pub mod issuer;
 pub mod jwk;
+pub mod key_use;
 pub mod provider;
 pub mod random;
 pub mod remote;
 pub mod seal;
+pub mod secrets;
 mod set;
 mod signing;
 mod verifying;
@@ -23,6 +25,8 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::sync::Notify;
 
 pub use jwk::JwkError;
+pub use key_use::KeyUse;
+pub use secrets::{KeyId, Secrets};
 pub use set::KeySet;
 pub use signing::{KeyError, SigningKey};
 pub use verifying::VerifyingKey;

@@ -12,7 +12,7 @@ pub use self::letters::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
 use super::password::Cost;
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
 use crate::secret::Key32;
 
@@ -25,8 +25,10 @@ pub struct Settings {
     pub issuer: String,
     /// `auth.audience`: the `aud` of our tokens, at least one.
     pub audience: Vec<String>,
-    /// `auth.secret`: seals signing keys.
+    /// `auth.secret`.
     pub secret: Key32,
+    /// The keys derived from `auth.secret` and `auth.previous_secrets`.
+    pub secrets: Secrets,
     /// `auth.access_token`.
     pub access_token: AccessToken,
     /// `auth.refresh_token`.

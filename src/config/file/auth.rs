@@ -7,6 +7,7 @@ pub mod mail;
 mod mfa;
 mod password_reset;
 mod registration;
+mod secrets;
 mod settle;
 
 pub use self::limits::Limits;
@@ -37,10 +38,12 @@ pub struct Auth {
     /// The `aud` of our tokens.
     #[schemars(extend("x-required" = true))]
     pub audience: Vec<String>,
-    /// 32 bytes in base64. Seals signing keys: lose it and every key must be made anew.
+    /// 32 bytes in base64. Seals what the database must not show: signing keys, second factors, queued email.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
+    /// Secrets that no longer seal anything, and still open what was sealed with them.
+    pub previous_secrets: Vec<SecretSource>,
     /// The short-lived token of each request.
     pub access_token: AccessToken,
     /// The long-lived token that gets new access tokens.
@@ -216,6 +219,7 @@ impl Default for Auth {
             issuer: None,
             audience: Vec::new(),
             secret: None,
+            previous_secrets: Vec::new(),
             access_token: AccessToken::default(),
             refresh_token: RefreshToken::default(),
             signing: Signing::default(),

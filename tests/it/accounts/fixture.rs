@@ -13,7 +13,7 @@ use sidegate::accounts::{
     Revoker, SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
-use sidegate::keys::{Algorithm, Keys, issuer, provider};
+use sidegate::keys::{Algorithm, Keys, Secrets, issuer, provider};
 use sidegate::mail::Templates;
 use sidegate::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
 use sidegate::metrics::Metrics;
@@ -177,6 +177,7 @@ pub(crate) fn settings() -> Settings {
         issuer: "https://gw.test".into(),
         audience: vec!["app".into()],
         secret: Key32::new([7; 32]),
+        secrets: Secrets::new(&Key32::new([7; 32]), []).expect("one secret has one id"),
         access_token: AccessToken::default(),
         refresh_token: RefreshToken::default(),
         signing: Signing {

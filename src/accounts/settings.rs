@@ -1,20 +1,21 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
 mod clients;
-mod letters;
+mod email;
 mod limits;
 mod paths;
 
 use std::time::Duration;
 
-pub use self::clients::Client;
-pub use self::letters::{Email, Invitation, PasswordReset, Verification};
-pub use self::limits::{Limit, Limits, Rate};
-pub use self::paths::{WELL_KNOWN, is_own_path};
-use super::password::Cost;
+use crate::accounts::password::Cost;
 use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
 use crate::secret::Key32;
+
+pub use self::clients::Client;
+pub use self::email::{Email, Invitation, PasswordReset, Verification};
+pub use self::limits::{Limit, Limits, Rate};
+pub use self::paths::{WELL_KNOWN, is_own_path};
 
 /// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub access_token: AccessToken,
     /// `auth.refresh_token`.
     pub refresh_token: RefreshToken,
+    /// `auth.audit.refreshes`.
+    pub audit_refreshes: AuditRefreshes,
     /// `auth.signing`.
     pub signing: Signing,
     /// `auth.registration`.
@@ -99,6 +102,18 @@ pub enum LostAnswer {
     Accept,
     /// It may have been stolen: end the session.
     Revoke,
+}
+
+/// `auth.audit.refreshes`: which refreshes are audit entries of their own. All are counted by their session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AuditRefreshes {
+    /// Each.
+    All,
+    /// Those that come from another network or another user agent than the one before.
+    #[default]
+    Changes,
+    /// None, but for those whose answer was lost.
+    None,
 }
 
 /// `auth.signing`.

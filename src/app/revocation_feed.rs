@@ -7,9 +7,12 @@ use std::{sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 
-use super::{Shared, accounts::keep};
+use super::{
+    Shared,
+    accounts::{IssuerServices, keep},
+};
 use crate::{
-    accounts::{Accounts, Settings},
+    accounts::Settings,
     clock,
     gate::revocation::Kind,
     store::{
@@ -114,14 +117,14 @@ fn apply(shared: &Shared, entry: &Entry) {
 /// An issuer's part: heartbeats, and the feed filled anew from PostgreSQL when Redis has lost it (FLUSHALL, a new server). Also once
 /// at the start: a process that was killed between the commit of a revocation and its publication told nobody, and an access token
 /// would outlive the session that was ended.
-pub(super) async fn tend(shared: Arc<Shared>, accounts: Arc<Accounts>) {
-    let keep = keep(&accounts.settings);
+pub(super) async fn tend(shared: Arc<Shared>, services: Arc<IssuerServices>) {
+    let keep = keep(&services.accounts.settings);
     let mut caught_up = false;
     loop {
         let outcome = match revocations::heartbeat(&shared.redis, keep, clock::now()).await {
             Ok(true) if caught_up => Ok(()),
             Ok(_) => {
-                let filled = rebuild(&shared, &accounts, keep).await;
+                let filled = rebuild(&shared, &services, keep).await;
                 caught_up |= filled.is_ok();
                 filled
             }
@@ -140,9 +143,9 @@ pub(super) async fn tend(shared: Arc<Shared>, accounts: Arc<Accounts>) {
     }
 }
 
-async fn rebuild(shared: &Shared, accounts: &Accounts, keep: Duration) -> Result<(), StoreError> {
+async fn rebuild(shared: &Shared, services: &IssuerServices, keep: Duration) -> Result<(), StoreError> {
     let now = clock::now();
-    let entries = live(accounts, &accounts.settings, now).await?;
+    let entries = live(services, &services.accounts.settings, now).await?;
     for page in entries.chunks(500) {
         revocations::publish(&shared.redis, page, keep, now).await?;
     }
@@ -155,26 +158,22 @@ async fn rebuild(shared: &Shared, accounts: &Accounts, keep: Duration) -> Result
 }
 
 /// Every revocation that a live token could still be caught by.
-async fn live(accounts: &Accounts, settings: &Settings, now: OffsetDateTime) -> Result<Vec<Revocation>, StoreError> {
+async fn live(
+    services: &IssuerServices,
+    settings: &Settings,
+    now: OffsetDateTime,
+) -> Result<Vec<Revocation>, StoreError> {
     let life = settings.access_token.longest_life() + Duration::from_secs(60);
     let since = now - life;
-    let ended = sessions::list_revoked(&accounts.postgres, since).await?;
-    let outdated = users::list_tokens_valid_after(&accounts.postgres, since).await?;
+    let ended = sessions::list_ended(&services.postgres, since).await?;
     let ended = ended.into_iter().map(|session| Revocation {
         subject: Subject::Sid(session.session_id.to_string()),
-        expires_at: session.revoked_at + life,
+        expires_at: session.ended_at + life,
     });
-    let outdated = outdated.into_iter().map(|user| Revocation {
-        subject: Subject::User {
-            id: user.user_id.to_string(),
-            valid_after: user.valid_after,
-        },
-        expires_at: user.valid_after + life,
-    });
-    let single = audit::list_revoked_tokens(&accounts.postgres, since).await?;
+    let single = audit::list_revoked_tokens(&services.postgres, since).await?;
     let single = single.into_iter().map(|(id, at)| Revocation {
         subject: Subject::Jti(id),
         expires_at: at + life,
     });
-    Ok(ended.chain(outdated).chain(single).collect())
+    Ok(ended.chain(single).collect())
 }

@@ -28,6 +28,27 @@ pub struct Before {
     pub keys: OffsetDateTime,
 }
 
+/// How long an expired refresh token stays: longer than the grace in which its answer may be asked for again.
+const REFRESH_TOKEN: Duration = Duration::from_secs(3600);
+/// How long a device stays that was not seen: as long as a browser keeps its device token.
+const DEVICE: Duration = Duration::from_secs(400 * 86_400);
+/// How long an expired revocation stays: an instance whose clock is behind takes its tokens for live.
+const REVOCATION: Duration = Duration::from_secs(3600);
+
+impl Before {
+    /// By the configured retention of tokens and of the audit log.
+    pub fn at(now: OffsetDateTime, tokens: Duration, audit: Duration) -> Self {
+        Self {
+            tokens: now - tokens,
+            refresh_tokens: now - REFRESH_TOKEN,
+            devices: now - DEVICE,
+            revocations: now - REVOCATION,
+            audit: now - audit,
+            keys: now,
+        }
+    }
+}
+
 /// Which answers to refreshes nobody may be given again.
 #[derive(Debug, Clone, Copy)]
 pub struct Answers {

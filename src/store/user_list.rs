@@ -30,6 +30,8 @@ pub enum Deleted {
 pub struct Page<'a> {
     /// The last id of the page before.
     pub after: Option<Uuid>,
+    /// An email address or a username begins with this, whatever its case.
+    pub starts_with: Option<&'a str>,
     /// Deleted ones.
     pub deleted: Deleted,
     /// Only those that are locked, or (`false`) that are not.
@@ -40,8 +42,12 @@ pub struct Page<'a> {
     pub limit: u32,
 }
 
-/// A page of accounts in the order of their ids, which is the order in which they were created.
+/// A page of accounts: in the order of their ids, which is the order in which they were created; with `starts_with`, in the
+/// byte order of the names that begin so.
 pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Result<Vec<User>, StoreError> {
+    if let Some(starts_with) = page.starts_with {
+        return search(db, starts_with, page, now).await;
+    }
     let (after, limit) = (page.after.unwrap_or(Uuid::nil()), i64::from(page.limit));
     let deleted = match page.deleted {
         Deleted::Exclude => Some(false),
@@ -63,73 +69,41 @@ pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Re
         .await
 }
 
-/// What to search for, and from where on.
-#[derive(Debug, Clone, Copy)]
-pub struct Search<'a> {
-    /// The first characters of an email address or a username, whatever their case.
-    pub starts_with: &'a str,
-    /// The last match of the page before.
-    pub after: Option<(&'a str, Uuid)>,
-    /// Deleted ones.
-    pub deleted: Deleted,
-    /// Only those that are locked, or (`false`) that are not.
-    pub locked: Option<bool>,
-    /// Only those that have this role.
-    pub role: Option<&'a str>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// An account that was searched for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Match {
-    /// Its name that begins so: the email address if that does, or else the username. Pages are in the order of these.
-    pub name: String,
-    /// The account.
-    pub user: User,
-}
-
-impl FromRecord for Match {
-    fn from_record(record: &Record) -> Result<Self, StoreError> {
-        Ok(Self {
-            name: record.get("name")?,
-            user: User::from_record(record)?,
-        })
-    }
-}
-
-/// A page of accounts whose email address or username begins with a text, in the byte order of these names.
-pub async fn search(db: &impl Executor, search: Search<'_>, now: OffsetDateTime) -> Result<Vec<Match>, StoreError> {
-    let from = search.starts_with.to_lowercase();
+async fn search(
+    db: &impl Executor,
+    starts_with: &str,
+    page: Page<'_>,
+    now: OffsetDateTime,
+) -> Result<Vec<User>, StoreError> {
+    let from = starts_with.to_lowercase();
     let until = format!("{from}{}", char::MAX);
-    let (after_name, after_id) = search.after.unwrap_or(("", Uuid::nil()));
-    let limit = i64::from(search.limit);
-    let mut found: Vec<Match> = Vec::new();
+    let (after, limit) = (page.after.unwrap_or(Uuid::nil()), i64::from(page.limit));
     let queries = [
-        (&sql::USER_SEARCH, search.deleted != Deleted::Only),
-        (&sql::USER_SEARCH_DELETED, search.deleted != Deleted::Exclude),
+        (&sql::USER_SEARCH, page.deleted != Deleted::Only),
+        (&sql::USER_SEARCH_DELETED, page.deleted != Deleted::Exclude),
     ];
+    let mut found: Vec<User> = Vec::new();
     for (query, _) in queries.into_iter().filter(|(_, wanted)| *wanted) {
-        let page: Vec<Match> = db
+        let page: Vec<User> = db
             .many(
                 query,
-                &[
-                    &from,
-                    &until,
-                    &after_name,
-                    &after_id,
-                    &search.locked,
-                    &search.role,
-                    &now,
-                    &limit,
-                ],
+                &[&from, &until, &after, &page.locked, &page.role, &now, &limit],
             )
             .await?;
         found.extend(page);
     }
-    found.sort_by(|one, other| (&one.name, one.user.id).cmp(&(&other.name, other.user.id)));
-    found.truncate(usize::try_from(search.limit).unwrap_or(usize::MAX));
+    found.sort_by(|one, other| (name(one, &from), one.id).cmp(&(name(other, &from), other.id)));
+    found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
     Ok(found)
+}
+
+/// The name by which a search found an account.
+fn name<'a>(user: &'a User, from: &str) -> Option<&'a str> {
+    if user.email.starts_with(from) {
+        Some(&user.email)
+    } else {
+        user.username.as_deref()
+    }
 }
 
 /// How many accounts there are.

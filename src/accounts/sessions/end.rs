@@ -1,18 +1,24 @@
 //! Sessions: which are open, and how they end.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::sessions::tokens;
-use crate::accounts::{Accounts, Failure, Origin, SessionOf};
+use crate::accounts::error::Failure;
+use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::sessions::refresh_token;
+use crate::accounts::sessions::revoker::{LEEWAY, Revoker};
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
-use crate::store::refresh_tokens;
+use crate::store::postgres::{Postgres, Transaction};
+use crate::store::redis::Redis;
 use crate::store::revocations::{Revocation, Subject};
 use crate::store::sessions::{self, Session};
-use crate::store::{StoreError, sessions_seen, users};
+use crate::store::{StoreError, refresh_tokens, sessions_seen, users};
 
 /// Which sessions a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -28,13 +34,22 @@ pub enum Scope {
     All,
 }
 
-impl Accounts {
+/// Lists and ends sessions.
+pub struct Sessions {
+    pub(crate) postgres: Postgres,
+    pub(crate) redis: Redis,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Sessions {
     /// The open sessions of a user, the last seen first. Which are open, PostgreSQL knows; when and from where each was
     /// last seen, Redis may know better, since PostgreSQL learns of it only at a refresh.
     ///
     /// # Errors
     /// When PostgreSQL is away.
-    pub async fn sessions(&self, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, Failure> {
+    pub async fn list(&self, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, Failure> {
         let mut open = sessions::list(&self.postgres, user_id, now).await?;
         if open.is_empty() {
             return Ok(open);
@@ -60,7 +75,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When PostgreSQL is away; then nothing has ended.
-    pub async fn end_session(
+    pub async fn end_one(
         &self,
         by: SessionOf,
         session_id: Uuid,
@@ -68,7 +83,7 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<bool, Failure> {
         let tx = self.postgres.transaction("session_end").await?;
-        let ended = sessions::revoke(&tx, by.user_id, sessions::Scope::This(session_id), "logout", now).await?;
+        let ended = sessions::end(&tx, by.user_id, sessions::Scope::This(session_id), "logout", now).await?;
         if ended.is_empty() {
             return Ok(false);
         }
@@ -102,6 +117,11 @@ impl Accounts {
         // its owner out everywhere.
         let scope = if open { scope } else { Scope::This };
         let ended = self.end(&tx, by, scope, origin, now).await?;
+        // The access tokens of every session, also of one that ended a minute ago.
+        let version = match scope {
+            Scope::All => users::outdate(&tx, by.user_id).await?,
+            Scope::This | Scope::Others => None,
+        };
         tx.commit().await?;
 
         let reason = if scope == Scope::This { "logout" } else { "logout_all" };
@@ -110,9 +130,7 @@ impl Accounts {
             // Its refresh token had expired, but an access token may live on.
             entries.push(self.session_ended(by.session_id, now));
         }
-        if scope == Scope::All {
-            entries.push(self.user_outdated(by.user_id, now));
-        }
+        entries.extend(version.map(|version| self.user_outdated(by.user_id, version, now)));
         self.publish(&entries, ended.len(), reason).await;
         Ok(())
     }
@@ -130,10 +148,7 @@ impl Accounts {
             Scope::Others => (sessions::Scope::Others(by.session_id), "logout_all"),
             Scope::All => (sessions::Scope::All, "logout_all"),
         };
-        let ended = sessions::revoke(tx, by.user_id, store_scope, reason, now).await?;
-        if scope == Scope::All {
-            users::set_tokens_valid_after(tx, by.user_id, now).await?;
-        }
+        let ended = sessions::end(tx, by.user_id, store_scope, reason, now).await?;
         if !ended.is_empty() {
             AuditRecord::by(by.user_id, Event::LoggedOut, origin)
                 .session(by.session_id)
@@ -150,27 +165,29 @@ impl Accounts {
     /// # Errors
     /// When PostgreSQL is away.
     pub async fn session_of_refresh(&self, presented: &Secret) -> Result<Option<SessionOf>, Failure> {
-        let Some(hash) = tokens::refresh_hash(presented.expose()) else {
+        let Some(token) = refresh_token::read(&self.settings.secrets, presented.expose()) else {
             return Ok(None);
         };
-        let row = refresh_tokens::find(&self.postgres, &hash).await?;
-        Ok(row.map(|row| SessionOf {
-            user_id: row.user_id,
-            session_id: row.session_id,
+        let found = refresh_tokens::find(&self.postgres, token.session_id, token.generation).await?;
+        Ok(found.map(|found| SessionOf {
+            user_id: found.user.id,
+            session_id: found.chain.session_id,
         }))
     }
 
-    /// Ends all sessions of a user inside a transaction; the caller publishes the entries once it is committed.
+    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which made `version`; the caller
+    /// publishes the entries once it is committed. The last of them is the user's.
     pub(crate) async fn end_all(
         &self,
         tx: &Transaction,
         user_id: Uuid,
+        version: i32,
         reason: &str,
         now: OffsetDateTime,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let ended = sessions::revoke(tx, user_id, sessions::Scope::All, reason, now).await?;
+        let ended = sessions::end(tx, user_id, sessions::Scope::All, reason, now).await?;
         let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
-        entries.push(self.user_outdated(user_id, now));
+        entries.push(self.user_outdated(user_id, version, now));
         Ok(entries)
     }
 
@@ -195,5 +212,29 @@ impl Accounts {
     async fn publish_ended(&self, ended: &[Uuid], reason: &str, now: OffsetDateTime) {
         let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
         self.publish(&entries, ended.len(), reason).await;
+    }
+
+    /// The end of a session's access tokens.
+    pub(crate) fn session_ended(&self, session_id: Uuid, now: OffsetDateTime) -> Revocation {
+        self.revocation(Subject::Sid(session_id.to_string()), now)
+    }
+
+    /// The end of a user's access tokens with an older `token_version`.
+    pub(crate) fn user_outdated(&self, user_id: Uuid, _version: i32, now: OffsetDateTime) -> Revocation {
+        self.revocation(
+            Subject::User {
+                id: user_id.to_string(),
+                valid_after: now,
+            },
+            now,
+        )
+    }
+
+    /// A revocation that outlives every token it concerns.
+    pub(crate) fn revocation(&self, subject: Subject, now: OffsetDateTime) -> Revocation {
+        Revocation {
+            subject,
+            expires_at: now + self.settings.access_token.longest_life() + LEEWAY,
+        }
     }
 }

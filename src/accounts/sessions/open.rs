@@ -1,20 +1,28 @@
 //! The moment in which a session begins, after one factor or two: its first row, what is written down, and what its owner is
 //! told.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::origin::AuditRecord;
+use crate::accounts::error::Failure;
+use crate::accounts::login::devices::Devices;
+use crate::accounts::sessions::access::AccessTokens;
+use crate::accounts::sessions::fingerprint::fingerprint;
 use crate::accounts::sessions::pair::Pair;
-use crate::accounts::sessions::tokens;
-use crate::accounts::{Accounts, Failure, Origin};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::sessions::refresh_token;
+use crate::accounts::sessions::tokens::Proof;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
-use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::users::{self, User};
-use crate::store::{StoreError, id, sessions};
+use crate::store::StoreError;
+use crate::store::sessions::{self, NewSession};
+use crate::store::users::User;
 
 /// Who has signed in.
 #[derive(Debug, Clone)]
@@ -38,9 +46,18 @@ pub(crate) struct Opening<'a> {
     pub(crate) second_factor: Option<&'a str>,
 }
 
-impl Accounts {
+/// Opens sessions.
+pub struct SessionOpener {
+    pub(crate) access_tokens: Arc<AccessTokens>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) devices: Arc<Devices>,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl SessionOpener {
     /// Opens a session and commits. `user` is the row as it is held by the transaction.
-    pub(crate) async fn open_session(
+    pub(crate) async fn open(
         &self,
         tx: Transaction,
         user: &User,
@@ -78,19 +95,21 @@ impl Accounts {
             auth_time: now,
             amr: &amr,
         };
-        let pair = self.pair(user, proof, &refresh.text, session.token_expires_at, now)?;
-        let mut happened = AuditRecord::by(user.id, Event::LoginSucceeded, origin)
+        let pair = self
+            .access_tokens
+            .pair(user, proof, &refresh.text, session.token_expires_at, now)?;
+        let mut record = AuditRecord::by(user.id, Event::LoginSucceeded, origin)
             .session(session_id)
             .with("method", "password");
         if let Some(kind) = opening.second_factor {
-            happened = happened.with("second_factor", kind);
+            record = record.with("second_factor", kind);
         }
-        happened.insert(&tx, &self.metrics, now).await?;
+        record.insert(&tx, &self.metrics, now).await?;
         tx.commit().await?;
-        self.count_issued("password");
+        self.access_tokens.count("password");
         Ok(SignedIn {
             pair,
-            device_token: self.device_token(user.id, device, now),
+            device_token: self.devices.token(user.id, device, now),
         })
     }
 
@@ -113,31 +132,6 @@ impl Accounts {
             device: called.map_or_else(unknown, str::to_owned),
             address: session.address.map_or_else(unknown, |address| address.to_string()),
         };
-        self.tell(tx, user, letter, now).await
-    }
-
-    /// Queues news for the owner of an account, where letters are sent at all.
-    pub(crate) async fn tell(
-        &self,
-        tx: &Transaction,
-        user: &User,
-        letter: Letter,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        if !self.sends_mail() {
-            return Ok(());
-        }
-        let to = Recipient {
-            user_id: Some(user.id),
-            email: user.email.clone(),
-            name: user.username.clone(),
-        };
-        self.mail(tx, to, letter, None, now).await
-    }
-
-    pub(crate) fn count_issued(&self, grant: &str) {
-        for kind in ["access", "refresh"] {
-            self.metrics.tokens_issued.with_label_values(&[kind, grant]).inc();
-        }
+        self.mail.tell(tx, user, letter, now).await
     }
 }

@@ -6,24 +6,31 @@
 //! The invariant: a session has at most one live refresh token, since it has one generation. The statement that changes it
 //! names the one it was.
 
-mod flights;
+pub mod flights;
 mod verdict;
+
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
 pub use self::flights::Flights;
 use self::flights::Landed;
 use self::verdict::{Rules, Verdict, judge};
-use crate::accounts::origin::AuditRecord;
+use crate::accounts::error::Failure;
+use crate::accounts::sessions::access::AccessTokens;
+use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::fingerprint::fingerprint;
 use crate::accounts::sessions::pair::{self, Pair};
 use crate::accounts::sessions::refresh_token::{self, Genuine};
+use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::sessions::tokens::Proof;
-use crate::accounts::settings::AuditRefreshes;
-use crate::accounts::{Accounts, Failure, Origin};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::settings::{AuditRefreshes, Settings};
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
 use crate::store::refresh_tokens::{self, Chain, Found};
 use crate::store::sessions::{self, Successor};
 use crate::store::{StoreError, StoreName};
@@ -63,7 +70,19 @@ enum Outcome {
     Again(Pair),
 }
 
-impl Accounts {
+/// Rotates refresh tokens.
+pub struct Refresher {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) access_tokens: Arc<AccessTokens>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) flights: Flights,
+    pub(crate) postgres: Postgres,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl Refresher {
     /// Spends a refresh token.
     ///
     /// # Errors
@@ -87,7 +106,7 @@ impl Accounts {
         self.metrics.refreshes.with_label_values(&[result]).inc();
         match outcome? {
             Outcome::Rotated(pair) => {
-                self.count_issued("refresh");
+                self.access_tokens.count("refresh");
                 Ok(pair)
             }
             Outcome::Again(pair) => Ok(pair),
@@ -107,8 +126,8 @@ impl Accounts {
         if self.settings.refresh_token.reuse_grace.is_zero() {
             return self.try_refresh(&token, presented, origin, now).await;
         }
-        let ticket = self.flights.join(token.hash);
-        let mut landed = ticket.flight.lock().await;
+        let joined = self.flights.join(token.hash);
+        let mut landed = joined.flight.lock().await;
         match &*landed {
             Landed::NotYet => {}
             Landed::Answer(pair) => return Ok(Outcome::Again(pair.clone())),
@@ -180,6 +199,7 @@ impl Accounts {
             amr: &chain.amr,
         };
         let pair = self
+            .access_tokens
             .pair(&found.user, proof, &text.text, expires_at, now)
             .map_err(Failure::from)?;
         let answer_sealed = pair::seal(&pair, presented);
@@ -249,12 +269,12 @@ impl Accounts {
         let letter = Letter::RefreshReused {
             device: device_of(chain),
         };
-        self.mail(&tx, Recipient::of(user), letter, None, now).await?;
+        self.mail.insert(&tx, Recipient::of(user), letter, None, now).await?;
         tx.commit().await?;
         self.metrics.refresh_reuse_detected.inc();
         self.metrics.sessions_revoked.with_label_values(&["reuse"]).inc();
         tracing::warn!(user_id = %user.id, %session_id, "a used refresh token came back; session ended");
-        self.revoker.revoke(&[self.session_ended(session_id, now)]).await;
+        self.revoker.revoke(&[self.sessions.session_ended(session_id, now)]).await;
         Ok(true)
     }
 }

@@ -1,8 +1,9 @@
 //! `auth:`
 
-mod clients;
+pub mod audit;
+pub mod clients;
 mod email;
-mod limits;
+pub mod limits;
 pub mod mail;
 mod mfa;
 mod password_reset;
@@ -81,6 +82,8 @@ pub struct Auth {
     /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<mail::Mail>,
+    /// What the audit log holds.
+    pub audit: audit::Audit,
     /// How long old rows stay.
     pub retention: Retention,
 }
@@ -236,6 +239,7 @@ impl Default for Auth {
             change_password_url: None,
             clients: Vec::new(),
             mail: None,
+            audit: audit::Audit::default(),
             retention: Retention::default(),
         }
     }

@@ -96,6 +96,7 @@ impl Auth {
                     LostAnswer::Revoke => settings::LostAnswer::Revoke,
                 },
             },
+            audit_refreshes: self.audit.refreshes(),
             signing: settings::Signing {
                 algorithm: match self.signing.algorithm {
                     SigningAlgorithm::Es256 => Algorithm::Es256,
@@ -210,7 +211,7 @@ impl Auth {
                 token.session_max,
             );
         }
-        // The sealed answer lies in Redis this long: a thief of the old token could fetch it.
+        // For this long, a thief of the old token is given the same answer as its owner.
         findings.range_of(
             &refresh.key("reuse_grace"),
             &token.reuse_grace,

@@ -16,7 +16,8 @@ use crate::{
     clock,
     gate::Gate,
     store::{
-        cleanup::{self, Before},
+        StoreError,
+        cleanup::{self, Answers, Before},
         sessions,
     },
 };
@@ -25,7 +26,7 @@ use crate::{
 const SAMPLE: Duration = Duration::from_secs(5);
 /// How long readiness waits for the first reading of the revocation feed.
 const FIRST_SYNC: Duration = Duration::from_secs(2);
-/// Between two counts of the open sessions, which read them all.
+/// Between two counts of the open sessions.
 const COUNT: Duration = Duration::from_secs(60);
 /// Between two looks for tokens in the cache that have expired.
 const FORGET: Duration = Duration::from_secs(60);
@@ -89,7 +90,7 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
 
 async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDateTime) {
     let Some(retention) = shared.boot.retention else { return };
-    let settings = &services.settings.refresh_token;
+    let settings = &services.accounts.settings.refresh_token;
     let answers = Answers {
         issued_before: now - settings.reuse_grace,
         ttl: settings.ttl,

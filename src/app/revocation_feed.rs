@@ -18,7 +18,7 @@ use crate::{
     store::{
         StoreError, audit, revocations,
         revocations::{Content, End, Entry, Revocation, Subject},
-        sessions, users,
+        sessions,
     },
 };
 

@@ -123,7 +123,6 @@ impl PasswordLogin {
             .await
             .map_err(|e| plain(Failure::from(e).into()))?;
 
-        let lockout = &self.settings.lockout;
         let wrong = match &user {
             Some(user) if lock::keeps_out(user, device.is_some(), now) => Some(Wrong::Locked),
             Some(user) if user.password_hash.is_some() && verified.matches => None,

@@ -10,6 +10,8 @@ use crate::accounts::mfa::status::MfaStatus;
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::held;
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::revoker::Revoker;
 use crate::mail::{Letter, Queue};
 use crate::metrics::Metrics;
 use crate::store::audit::Event;

@@ -16,7 +16,7 @@ use crate::accounts::email::names::{self, Identifier};
 use crate::accounts::error::Failure;
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
-use crate::accounts::operator::held::held;
+use crate::accounts::operator::held::{gone, held};
 use crate::accounts::operator::rights;
 use crate::accounts::password::hasher::Hasher;
 use crate::accounts::password::rules::{self, Person};

@@ -9,13 +9,12 @@ use ring::hmac;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::directory::Directory;
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::{Limiter, address_key};
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
-use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::sessions::refresh_token;
+use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::keys::seal;
@@ -58,7 +57,6 @@ pub struct TokenClients {
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) postgres: Postgres,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) directory: Arc<Directory>,
     pub(crate) revoker: Arc<Revoker>,
     pub(crate) sessions: Arc<Sessions>,
 }
@@ -141,7 +139,10 @@ impl TokenClients {
         let found = refresh_tokens::find(&self.postgres, token.session_id, token.generation).await?;
         let found = found.filter(|found| found.chain.end_reason.is_none() && found.user.deleted_at.is_none());
         Ok(found.and_then(|found| {
-            let live = found.chain.live.filter(|live| live.token_hash == token.hash && live.expires_at > now);
+            let live = found
+                .chain
+                .live
+                .filter(|live| live.token_hash == token.hash && live.expires_at > now);
             live.map(|live| (live, found))
         }))
     }

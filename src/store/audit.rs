@@ -330,9 +330,7 @@ pub async fn list(db: &impl Executor, filter: &Filter, limit: u32) -> Result<Vec
 
 /// How many entries of an event there are since an instant, at most `at_most`.
 pub async fn count(db: &impl Executor, event: Event, since: OffsetDateTime, at_most: i64) -> Result<i64, StoreError> {
-    let count: Counted = db
-        .one(&sql::AUDIT_COUNT, &[&event.as_str(), &since, &at_most])
-        .await?;
+    let count: Counted = db.one(&sql::AUDIT_COUNT, &[&event.as_str(), &since, &at_most]).await?;
     Ok(count.0)
 }
 

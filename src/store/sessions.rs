@@ -205,9 +205,7 @@ pub async fn end(
     // A statement of its own: the next one must see what was committed while this one waited.
     tx.fetch(&sql::USER_FIND_FOR_UPDATE, &[&user_id]).await?;
     let ended: Vec<Id> = match scope {
-        Scope::This(session) => {
-            tx.many(&sql::SESSION_END, &[&user_id, &session, &now, &reason]).await?
-        }
+        Scope::This(session) => tx.many(&sql::SESSION_END, &[&user_id, &session, &now, &reason]).await?,
         Scope::Others(session) => {
             tx.many(&sql::SESSION_END_OTHERS, &[&user_id, &session, &now, &reason])
                 .await?

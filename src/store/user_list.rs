@@ -56,9 +56,7 @@ pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Re
     };
     // The filter that fewest accounts pass.
     let query = match page {
-        Page {
-            locked: Some(true), ..
-        } => &sql::USER_LIST_LOCKED,
+        Page { locked: Some(true), .. } => &sql::USER_LIST_LOCKED,
         Page {
             deleted: Deleted::Only, ..
         } => &sql::USER_LIST_DELETED,
@@ -85,10 +83,7 @@ async fn search(
     let mut found: Vec<User> = Vec::new();
     for (query, _) in queries.into_iter().filter(|(_, wanted)| *wanted) {
         let page: Vec<User> = db
-            .many(
-                query,
-                &[&from, &until, &after, &page.locked, &page.role, &now, &limit],
-            )
+            .many(query, &[&from, &until, &after, &page.locked, &page.role, &now, &limit])
             .await?;
         found.extend(page);
     }

@@ -66,7 +66,11 @@ impl FactorReset {
             self.mail.tell(&tx, &user, letter, now).await?;
         }
         let removed = had_totp || had_email;
-        let version = if removed { users::outdate(&tx, user.id).await? } else { None };
+        let version = if removed {
+            users::outdate(&tx, user.id).await?
+        } else {
+            None
+        };
         tx.commit().await?;
         if let Some(version) = version {
             let outdated = self.sessions.user_outdated(user.id, version, now);

@@ -18,9 +18,9 @@ use crate::audit::{AuditRecord, Origin};
 use crate::mail::{Letter, Queue};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
+use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
-use crate::store::StoreError;
 use crate::store::sessions::{self, NewSession};
 use crate::store::users::User;
 

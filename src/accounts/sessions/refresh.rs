@@ -274,7 +274,9 @@ impl Refresher {
         self.metrics.refresh_reuse_detected.inc();
         self.metrics.sessions_revoked.with_label_values(&["reuse"]).inc();
         tracing::warn!(user_id = %user.id, %session_id, "a used refresh token came back; session ended");
-        self.revoker.revoke(&[self.sessions.session_ended(session_id, now)]).await;
+        self.revoker
+            .revoke(&[self.sessions.session_ended(session_id, now)])
+            .await;
         Ok(true)
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sidegate::accounts::settings::{
-    AccessToken, AuditRefreshes, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
+    AccessToken, AuditRefreshes, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken,
+    Registration, Signing,
 };
 use sidegate::accounts::{
     Accounts, Attempt, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, Parts, RefreshError,

@@ -4,6 +4,7 @@
 --   $1  since     timestamptz
 --   ->  token_id  text?
 --   ->  at        timestamptz
+-- budget: 200 buffers
 
 SELECT data ->> 'token_id' AS token_id, at
 FROM audit_logs

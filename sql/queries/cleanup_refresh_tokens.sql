@@ -6,7 +6,7 @@
 -- budget: 60000 buffers
 
 WITH old AS MATERIALIZED (
-    SELECT session_id, generation, expires_at
+    SELECT ctid AS place, session_id, generation, expires_at
     FROM refresh_tokens
     WHERE expires_at < $1
     ORDER BY expires_at
@@ -22,6 +22,4 @@ WITH old AS MATERIALIZED (
       AND sessions.ended_at IS NULL
 )
 DELETE FROM refresh_tokens
-USING old
-WHERE refresh_tokens.session_id = old.session_id
-  AND refresh_tokens.generation = old.generation
+WHERE ctid = ANY (ARRAY(SELECT place FROM old))

@@ -4,6 +4,7 @@
 --   ->  session_id  uuid
 --   ->  user_id     uuid
 --   ->  ended_at    timestamptz?
+-- budget: 2000 buffers, 20 ms
 
 SELECT id AS session_id, user_id, ended_at
 FROM sessions

@@ -28,7 +28,7 @@
 --   ->  created_at                  timestamptz
 --   ->  updated_at                  timestamptz
 --   ->  deleted_at                  timestamptz?
--- budget: 900 buffers
+-- budget: 1100 buffers
 
 WITH last AS (
     SELECT coalesce((

@@ -52,11 +52,11 @@ FROM generate_series(1, :sessions) AS n,
 
 -- The live token and the one before it; one in a hundred still has the answer for a retry.
 INSERT INTO refresh_tokens (session_id, generation, replaces, created_at, expires_at, used_at, token_hash, answer_sealed)
-SELECT session.id, generation, nullif(generation - 1, 0), session.refreshed_at, session.refreshed_at + interval '30 days',
-       CASE WHEN generation < session.generation THEN session.refreshed_at END,
-       sha256((session.id || ':' || generation)::bytea),
-       CASE WHEN generation = session.generation AND row_number() OVER () % 100 = 0 THEN decode(repeat('5a', 1000), 'hex') END
-FROM sessions AS session, generate_series(session.generation - 1, session.generation) AS generation
+SELECT session.id, token.generation, nullif(token.generation - 1, 0), session.refreshed_at, session.refreshed_at + interval '30 days',
+       CASE WHEN token.generation < session.generation THEN session.refreshed_at END,
+       sha256((session.id || ':' || token.generation)::bytea),
+       CASE WHEN token.generation = session.generation AND row_number() OVER () % 100 = 0 THEN decode(repeat('5a', 1000), 'hex') END
+FROM sessions AS session, generate_series(session.generation - 1, session.generation) AS token (generation)
 WHERE session.ended_at IS NULL;
 
 INSERT INTO devices (user_id, fingerprint, first_seen_at, last_seen_at)
@@ -71,14 +71,14 @@ INSERT INTO recovery_codes (id, user_id, digest_sealed)
 SELECT scale_id(4, n * 10 + code), scale_id(1, n), decode(repeat('00', 65), 'hex')
 FROM generate_series(10, :users, 10) AS n, generate_series(0, 9) AS code;
 
-INSERT INTO password_reset_tokens (id, token_hash, user_id, created_at, expires_at)
-SELECT scale_id(5, n), sha256(n::text::bytea), scale_id(1, n), at - interval '30 minutes', at
+INSERT INTO password_reset_tokens (id, token_hash, user_id, created_at, expires_at, used_at)
+SELECT scale_id(5, n), sha256(n::text::bytea), scale_id(1, n), at - interval '30 minutes', at, CASE WHEN n % 1000 = 500 THEN now() END
 FROM generate_series(100, :users, 100) AS n,
      LATERAL (SELECT now() + interval '30 minutes' - interval '1 day' * (n / 100 % 60) AS at) AS expiry;
 
-INSERT INTO invitations (id, token_hash, email, created_at, expires_at)
+INSERT INTO invitations (id, token_hash, email, created_at, expires_at, used_at)
 SELECT scale_id(6, n), sha256(n::text::bytea), 'invited' || n || '@example.com', now() - interval '30 days',
-       now() + interval '7 days' - interval '1 day' * (n % 30)
+       now() + interval '7 days' - interval '1 day' * (n % 30), CASE WHEN n % 10 = 2 THEN now() END
 FROM generate_series(1, :users / 100) AS n;
 
 INSERT INTO mail_queue (id, letter, user_id, payload_sealed, created_at, next_attempt_at, expires_at, attempts, failed_at)
@@ -92,8 +92,7 @@ SELECT 'session', scale_id(2, n)::text, now() - interval '11 minutes', now() + i
 FROM generate_series(1, :users / 50) AS n;
 
 INSERT INTO signing_keys (kid, algorithm, state, private_sealed, public_jwk, activated_at, retired_at, expires_at)
-VALUES ('active', 'ES256', 'active', '\x00', '{}', now(), NULL, NULL),
-       ('next', 'ES256', 'next', '\x00', '{}', NULL, NULL, NULL),
+VALUES ('next', 'ES256', 'next', '\x00', '{}', NULL, NULL, NULL),
        ('retired', 'ES256', 'retired', '\x00', '{}', now(), now(), now() - interval '1 hour');
 
 DO $$

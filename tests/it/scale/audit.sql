@@ -31,6 +31,9 @@ SELECT scale_id(3, n), now() - interval '400 days' * ((:audit_entries - n)::floa
        CASE WHEN n % 5000 = 3 THEN jsonb_build_object('token_id', 'jti-' || n) ELSE '{}' END
 FROM generate_series(1, :audit_entries) AS n;
 
+INSERT INTO audit_logs (at, event, data)
+VALUES (now() - interval '100 days', 'secrets_resealed', '{"key_id": "9d1f60c2"}');
+
 DO $$
 DECLARE
     definition text;

@@ -25,6 +25,14 @@ pub(super) async fn filled(size: Size) -> (Database, Client) {
         .batch_execute(include_str!("../../../sql/schema.sql"))
         .await
         .unwrap();
+    client
+        .batch_execute(include_str!("../../../sql/queries/migration_table_create.sql"))
+        .await
+        .unwrap();
+    client
+        .batch_execute("INSERT INTO sidegate_migrations VALUES (1, '0001', sha256('1'), now(), false)")
+        .await
+        .unwrap();
     client.batch_execute(&sized("functions.sql", size)).await.unwrap();
     let beside = database.connect().await;
     let (accounts, audit) = (sized("accounts.sql", size), sized("audit.sql", size));

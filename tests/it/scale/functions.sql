@@ -12,3 +12,23 @@ CREATE FUNCTION scale_user(n bigint) RETURNS bigint
 CREATE FUNCTION scale_address(n bigint) RETURNS inet
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN '10.0.0.0'::inet + n * 48271 % 5000000;
+
+-- Many ids of a kind, from row n on.
+CREATE FUNCTION scale_ids(kind int, n bigint, step bigint, many bigint) RETURNS uuid[]
+    LANGUAGE sql
+    RETURN ARRAY(SELECT scale_id(kind, n + step * i) FROM generate_series(0, many - 1) AS i);
+
+CREATE FUNCTION scale_names(suffix text, n bigint, many bigint) RETURNS text[]
+    LANGUAGE sql
+    RETURN ARRAY(SELECT 'user' || n + i || suffix FROM generate_series(0, many - 1) AS i);
+
+-- What `sidegate user import` sends at once.
+CREATE FUNCTION scale_import(many bigint) RETURNS jsonb
+    LANGUAGE sql
+    RETURN (
+        SELECT jsonb_agg(jsonb_build_object(
+                   'id', gen_random_uuid(), 'email', 'imported' || i || '@example.com', 'username', 'imported' || i,
+                   'password_hash', '$2b$12$' || repeat('x', 53), 'roles', '["member"]'::jsonb, 'permissions', '[]'::jsonb,
+                   'profile', '{}'::jsonb, 'created_at', now()))
+        FROM generate_series(1, many) AS i
+    );

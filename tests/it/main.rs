@@ -45,5 +45,6 @@ mod stranger;
 mod streams;
 mod support;
 mod timing;
+mod upgrade;
 mod user_import;
 mod verifier;

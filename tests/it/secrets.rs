@@ -61,6 +61,7 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     let alice = sidecar.user("alice").await;
     let (phone, codes) = enrol(&sidecar, &alice).await;
     let bob = sidecar.user("bob").await;
+    let carol = sidecar.user("carol").await;
     let bobs_code = sidecar.mailed(&bob.email, "email_verification").await;
     let device = sidecar.try_login(&bob.email, PASSWORD).await.json()["device_token"].clone();
     let asked_before = mfa_token(&sidecar, &alice.email).await;
@@ -106,6 +107,7 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     // What clients hold of the old secret is gone with it.
     let forgotten = sidecar.post("/auth/login").json(&known).send().await;
     assert_eq!((forgotten.status(), forgotten.code()), (429, "rate_limited".to_owned()));
+    assert_eq!(sidecar.refresh(&carol.refresh_token).await.status(), 401);
     let renewed = refreshed.json()["refresh_token"].as_str().unwrap().to_owned();
     assert_eq!(sidecar.refresh(&renewed).await.status(), 200);
 }
@@ -121,6 +123,7 @@ async fn an_instance_without_the_old_secret_says_which_key_to_change() {
         lost.logs().contains("add that secret to `auth.previous_secrets`")
     })
     .await;
+    lost.wait_until_listening().await;
     assert_eq!(lost.admin("GET", "/readyz").send().await.status(), 503);
 
     let (code, out, err) = text(&lost.command(&["secrets", "reseal"]));

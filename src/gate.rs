@@ -48,7 +48,7 @@ pub async fn admit(
     let routed = trace.routed(route::find(request, snapshot)?);
     let unverified = credentials::find(routed, request, snapshot)?;
     let verified = trace.verified(verify::token(unverified, &gate.verifier, snapshot, now)?);
-    let live = revocation::check(verified, &gate.revocations, snapshot, now).await?;
+    let live = revocation::check(verified, &gate.revocations, snapshot).await?;
     let metered = rate_limit::take(live, &gate.limiter, request, now).await?;
     policy::authorize(metered, request, now)
 }
@@ -124,7 +124,7 @@ pub async fn authenticate(
 ) -> Result<Arc<Identity>, Denial> {
     let token = credentials::bearer(headers)?.ok_or(Denial::CredentialsMissing)?;
     let identity = gate.verifier.identity(token, snapshot, now)?;
-    gate.revocations.check(&identity, OnStale::Check, snapshot, now).await?;
+    gate.revocations.check(&identity, OnStale::Check, snapshot).await?;
     Ok(identity)
 }
 

@@ -18,6 +18,8 @@ pub struct Before {
     pub audit: OffsetDateTime,
     /// Retired keys that expired before this.
     pub keys: OffsetDateTime,
+    /// Revocations whose last token expired before this.
+    pub revocations: OffsetDateTime,
 }
 
 /// How many rows went.
@@ -35,6 +37,8 @@ pub struct Removed {
     pub audit_logs: u64,
     /// Keys.
     pub signing_keys: u64,
+    /// Revocations.
+    pub revocations: u64,
 }
 
 /// Removes what is old enough. `None` when another instance is at it.
@@ -59,6 +63,9 @@ pub async fn run(postgres: &Postgres, before: Before) -> Result<Option<Removed>,
             .await?
             .unwrap_or_default(),
         signing_keys: remove(postgres, &sql::CLEANUP_SIGNING_KEYS, before.keys)
+            .await?
+            .unwrap_or_default(),
+        revocations: remove(postgres, &sql::CLEANUP_REVOCATIONS, before.revocations)
             .await?
             .unwrap_or_default(),
     }))

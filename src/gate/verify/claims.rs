@@ -18,7 +18,7 @@ use crate::gate::{
     activity::LastNoted,
     denial::TokenFault,
     identity::{self, Plan},
-    revocation::{Fingerprints, Kind},
+    revocation::{Fingerprints, Ids},
     snapshot::{IssuerRules, KeySource, Snapshot},
 };
 
@@ -108,7 +108,15 @@ impl Identity {
         let expires_at = claims.date("exp")?.ok_or(TokenFault::BadClaims)?;
         let leeway = rules.leeway.as_secs().try_into().unwrap_or(u32::MAX);
         let email_verified = claims.value("email_verified") == Some(&Value::Bool(true));
-        let fingerprints = Fingerprints::of(&[(Kind::Jti, jti), (Kind::Sid, session), (Kind::User, Some(subject))]);
+        let fingerprints = Fingerprints::of(&Ids {
+            issuer: &rules.issuer,
+            jti,
+            session,
+            user: Some(subject),
+            kid: parsed.kid.as_deref(),
+            // Another issuer may mean something else by it.
+            version: claims.value("ver").and_then(Value::as_u64).and_then(|n| n.try_into().ok()).unwrap_or(0),
+        });
         let texts = Texts::new([
             Some(subject),
             session,

@@ -27,7 +27,6 @@ use pingora::{
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use self::accounts::accounts;
 pub use self::shutdown::Stop;
 pub use self::tools::Tools;
 use crate::{
@@ -160,9 +159,9 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
         (Some(settings), Some(postgres)) => {
             let _inside = io.enter();
             let postgres = Postgres::connect(postgres, &shared.metrics)?;
-            let accounts = Arc::new(accounts(&shared, settings, &postgres)?);
-            issuer::bring_up(&io, &shared, &accounts);
-            Some(accounts)
+            let services = accounts::services(&shared, settings, &postgres)?;
+            issuer::bring_up(&io, &shared, &services);
+            Some(Arc::clone(&services.accounts))
         }
         _ => None,
     };

@@ -1,13 +1,19 @@
 //! An account as it is shown, without what signs in, and for those who only look at it: out of a copy in Redis where there
 //! is one.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Accounts, Failure, User};
+use crate::accounts::directory::Directory;
+use crate::accounts::error::Failure;
+use crate::metrics::Metrics;
+use crate::store::redis::Redis;
 use crate::store::user_cache::{self, Copy};
+use crate::store::users::User;
 
 /// What may be shown of an account: no hash, no counters of failures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,13 +56,20 @@ impl From<User> for Account {
     }
 }
 
-impl Accounts {
+/// Copies of accounts in Redis, to be shown and not to be decided by.
+pub struct AccountCache {
+    pub(crate) redis: Redis,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl AccountCache {
     /// An account that is not deleted, to be shown and not to be decided by: the copy of a change that Redis did not hear
     /// of is old for up to a minute.
     ///
     /// # Errors
     /// When PostgreSQL is asked and away. Without Redis it is asked every time.
-    pub async fn account(&self, user_id: Uuid) -> Result<Option<Account>, Failure> {
+    pub async fn find(&self, user_id: Uuid) -> Result<Option<Account>, Failure> {
         let found = user_cache::find(&self.redis, user_id).await;
         if let Ok((Copy::Known(text), _)) = &found
             && let Ok(account) = serde_json::from_str::<Account>(text)
@@ -66,7 +79,7 @@ impl Accounts {
             return Ok(Some(account));
         }
         self.count("miss");
-        let account = self.user(user_id).await?.map(Account::from);
+        let account = self.directory.user(user_id).await?.map(Account::from);
         if let (Some(account), Ok((_, reading))) = (&account, found) {
             let text = serde_json::to_string(account).expect("strings and times are always JSON");
             if let Err(error) = user_cache::keep(&self.redis, user_id, &text, reading).await {

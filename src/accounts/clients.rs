@@ -2,24 +2,33 @@
 //!
 //! A client may ask about every token of ours and revoke it: tokens are issued to people, not to clients.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ring::hmac;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::origin::AuditRecord;
-pub use super::settings::Client;
-use super::{Accounts, Failure, Origin, SessionOf};
-use crate::accounts::login::limits::address_key;
+use crate::accounts::directory::Directory;
+use crate::accounts::error::Failure;
+use crate::accounts::login::limits::{Limiter, address_key};
+use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::sessions::tokens;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
 use crate::keys::seal;
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::{self, Event};
+use crate::store::postgres::Postgres;
 use crate::store::refresh_tokens::{self, RefreshToken};
 use crate::store::revocations::Subject;
 use crate::store::sessions;
 use crate::store::users::User;
+
+pub use super::settings::Client;
 
 /// What somebody says of themselves.
 #[derive(Debug, Clone)]
@@ -44,12 +53,23 @@ pub enum ClientError {
     },
 }
 
-impl Accounts {
+/// The services that may introspect and revoke tokens.
+pub struct TokenClients {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl TokenClients {
     /// Finds the client that one of the readings names and proves. From memory: it works while PostgreSQL is away.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn authenticate_client(
+    pub async fn authenticate(
         &self,
         presented: &[Credentials],
         origin: &Origin,
@@ -111,7 +131,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When PostgreSQL is away.
-    pub async fn live_refresh(
+    pub async fn find_refresh_token(
         &self,
         presented: &Secret,
         now: OffsetDateTime,
@@ -123,7 +143,7 @@ impl Accounts {
         let Some(row) = row.filter(|row| row.is_live(now)) else {
             return Ok(None);
         };
-        let user = self.user(row.user_id).await?;
+        let user = self.directory.user(row.user_id).await?;
         Ok(user.map(|user| (row, user)))
     }
 
@@ -150,7 +170,7 @@ impl Accounts {
         happening.insert(&tx, &self.metrics, now).await?;
         tx.commit().await?;
         let subject = Subject::Jti(token_id.to_owned());
-        self.revoker.revoke(&[self.revocation(subject, now)]).await;
+        self.revoker.revoke(&[self.sessions.revocation(subject, now)]).await;
         Ok(())
     }
 
@@ -166,7 +186,7 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
-        let Some(SessionOf { user_id, session_id }) = self.session_of_refresh(presented).await? else {
+        let Some(SessionOf { user_id, session_id }) = self.sessions.session_of_refresh(presented).await? else {
             return Ok(());
         };
         let tx = self.postgres.transaction("token_revoke").await?;
@@ -180,7 +200,8 @@ impl Accounts {
         }
         tx.commit().await?;
         // Also when the refresh token had expired: an access token may live on.
-        self.publish(&[self.session_ended(session_id, now)], ended.len(), "client")
+        self.sessions
+            .publish(&[self.sessions.session_ended(session_id, now)], ended.len(), "client")
             .await;
         Ok(())
     }

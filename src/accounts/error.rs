@@ -1,6 +1,6 @@
 //! What can go wrong for any of the services.
 
-use super::password::HashError;
+use crate::accounts::password::hasher::HashError;
 use crate::accounts::sessions::tokens::IssueError;
 use crate::store::StoreError;
 

@@ -2,7 +2,11 @@
 
 pub mod attempt;
 pub mod devices;
+pub mod error;
+pub mod failures;
+pub mod keys;
 pub mod limits;
 pub mod lock;
 pub mod reauthenticate;
+pub mod refusal;
 pub mod stuffing;

@@ -1,13 +1,17 @@
 //! What an operator wants to see at a glance: who is online, how many there are of everything, what happened.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Account, Accounts, Failure};
+use crate::accounts::account::{Account, AccountCache};
+use crate::accounts::error::Failure;
 use crate::store::audit::{self, Entry, Event, Filter};
+use crate::store::postgres::Postgres;
+use crate::store::redis::Redis;
 use crate::store::users::{self, Page, User};
 use crate::store::{presence, sessions};
 
@@ -50,7 +54,14 @@ pub struct Stats {
     pub online: Option<u64>,
 }
 
-impl Accounts {
+/// Lists and counts for operators.
+pub struct Overview {
+    pub(crate) redis: Redis,
+    pub(crate) account_cache: Arc<AccountCache>,
+    pub(crate) postgres: Postgres,
+}
+
+impl Overview {
     /// Who was seen lately; at most `limit` of them by name.
     ///
     /// # Errors
@@ -61,7 +72,7 @@ impl Accounts {
             Ok::<_, Failure>(Online {
                 user_id,
                 last_seen_at,
-                account: self.account(user_id).await?,
+                account: self.account_cache.find(user_id).await?,
             })
         });
         Ok(Presence {

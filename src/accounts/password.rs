@@ -13,4 +13,4 @@ pub use argon2::Cost;
 pub use hasher::{HashError, Hasher};
 pub use rules::Weakness;
 pub use scheme::Verified;
-pub(crate) use scheme::{Scheme, is_known};
+pub(crate) use scheme::is_known;

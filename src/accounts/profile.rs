@@ -1,20 +1,25 @@
 //! What people say of themselves, and the end of an account by its owner.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::origin::AuditRecord;
-use super::{Accounts, Failure, Origin};
-use crate::accounts::email::names;
-use crate::accounts::email::names::NameError;
-use crate::accounts::login::reauthenticate::ProofError;
+use crate::accounts::directory::Directory;
+use crate::accounts::email::names::{self, NameError};
+use crate::accounts::error::Failure;
+use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
+use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::tokens;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
 /// A profile is for a name and a picture's address, not for files.
@@ -96,17 +101,17 @@ impl From<ProofError> for ProfileError {
     }
 }
 
-impl Accounts {
-    /// An account that is not deleted.
-    ///
-    /// # Errors
-    /// When PostgreSQL is away.
-    pub async fn user(&self, user_id: Uuid) -> Result<Option<User>, Failure> {
-        Ok(users::find(&self.postgres, user_id)
-            .await?
-            .filter(|user| user.deleted_at.is_none()))
-    }
+/// Changes and deletes the account of the person signed in.
+pub struct Profiles {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
+    pub(crate) sessions: Arc<Sessions>,
+}
 
+impl Profiles {
     /// Changes one's own account.
     ///
     /// # Errors
@@ -166,16 +171,18 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), ProfileError> {
-        let user = self.user(user_id).await?.ok_or(ProfileError::NotFound)?;
-        self.prove(&user, password, now).await?;
+        let user = self.directory.user(user_id).await?.ok_or(ProfileError::NotFound)?;
+        self.reauthentication.require_password(&user, password, now).await?;
         let tx = self.postgres.transaction("user_delete").await?;
-        let entries = self.end_all(&tx, user_id, "account_deleted", now).await?;
+        let entries = self.sessions.end_all(&tx, user_id, "account_deleted", now).await?;
         users::soft_delete(&tx, user_id, now).await?;
         AuditRecord::by(user_id, Event::UserDeleted, origin)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, entries.len() - 1, "account_deleted").await;
+        self.sessions
+            .publish(&entries, entries.len() - 1, "account_deleted")
+            .await;
         Ok(())
     }
 }

@@ -1,20 +1,21 @@
 //! Everything the `auth` section of the configuration says, as values that are already right.
 
 mod clients;
-mod letters;
+mod email;
 mod limits;
 mod paths;
 
 use std::time::Duration;
 
-pub use self::clients::Client;
-pub use self::letters::{Email, Invitation, PasswordReset, Verification};
-pub use self::limits::{Limit, Limits, Rate};
-pub use self::paths::{WELL_KNOWN, is_own_path};
-use super::password::Cost;
+use crate::accounts::password::Cost;
 use crate::keys::Algorithm;
 use crate::mail::settings::Mail;
 use crate::secret::Key32;
+
+pub use self::clients::Client;
+pub use self::email::{Email, Invitation, PasswordReset, Verification};
+pub use self::limits::{Limit, Limits, Rate};
+pub use self::paths::{WELL_KNOWN, is_own_path};
 
 /// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
 #[derive(Clone, Debug)]

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::{AppError, Shared};
 use crate::{
-    accounts::{Accounts, Apply, Flights, Hasher, Limiter, Revoker, Settings},
+    accounts::{Accounts, Apply, Hasher, Limiter, Parts, Revoker, Settings},
     clock,
     gate::revocation::{Kind, View},
     keys::issuer::{self, Issuer},
+    mail,
     store::{
         postgres::{OnUserChanged, Postgres},
         revocations::{Revocation, Subject},
@@ -15,30 +16,56 @@ use crate::{
     },
 };
 
-/// The services of the `/auth` API.
+/// What an issuer runs beside the proxy.
+pub(crate) struct IssuerServices {
+    /// The services of the `/auth` API and of the command line.
+    pub(crate) accounts: Arc<Accounts>,
+    /// The database, for background work.
+    pub(crate) postgres: Postgres,
+    /// Publishes revocations.
+    pub(crate) revoker: Arc<Revoker>,
+    /// Sends email.
+    pub(crate) mail: Arc<mail::Worker>,
+}
+
+/// Joins the services of an issuer with the stores they need.
 ///
 /// # Errors
 /// When the system refuses the threads that hash passwords.
-pub(crate) fn accounts(shared: &Shared, settings: &Settings, postgres: &Postgres) -> Result<Accounts, AppError> {
+pub(crate) fn services(
+    shared: &Shared,
+    settings: &Settings,
+    postgres: &Postgres,
+) -> Result<Arc<IssuerServices>, AppError> {
     let keep = keep(settings);
     postgres.on_user_changed(drop_copies(shared));
-    Ok(Accounts {
+    let revoker = Arc::new(Revoker::to_redis(
+        apply(&shared.view),
+        shared.redis.clone(),
+        keep,
+        clock::now,
+    ));
+    let accounts = Arc::new(Accounts::new(&Parts {
         settings: Arc::new(settings.clone()),
         postgres: postgres.clone(),
         redis: shared.redis.clone(),
         keys: Arc::clone(&shared.keys),
-        hasher: Hasher::start(&settings.password, Arc::clone(&shared.metrics))?,
-        flights: Flights::default(),
-        revoker: Arc::new(Revoker::to_redis(
-            apply(&shared.view),
-            shared.redis.clone(),
-            keep,
-            clock::now,
-        )),
-        limiter: Limiter::in_redis(shared.redis.clone()),
-        letters_wait: tokio::sync::Notify::new(),
+        hasher: Arc::new(Hasher::start(&settings.password, Arc::clone(&shared.metrics))?),
+        revoker: Arc::clone(&revoker),
+        limiter: Arc::new(Limiter::in_redis(shared.redis.clone())),
         metrics: Arc::clone(&shared.metrics),
-    })
+    }));
+    let mail = Arc::new(mail::Worker {
+        queue: Arc::clone(&accounts.mail),
+        postgres: postgres.clone(),
+        metrics: Arc::clone(&shared.metrics),
+    });
+    Ok(Arc::new(IssuerServices {
+        accounts,
+        postgres: postgres.clone(),
+        revoker,
+        mail,
+    }))
 }
 
 /// What copies of changed accounts mean: they are dropped, for all instances, before the change is answered.

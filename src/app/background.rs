@@ -9,6 +9,7 @@ use std::{
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
+use super::accounts::IssuerServices;
 use super::{OnReady, Shared, revocation_feed};
 use crate::{
     accounts::Accounts,
@@ -55,22 +56,22 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
 }
 
 /// Starts what only an issuer does.
-pub(super) fn spawn_issuer(shared: &Arc<Shared>, accounts: &Arc<Accounts>) {
-    tokio::spawn(revocation_feed::tend(Arc::clone(shared), Arc::clone(accounts)));
-    let (sampled, counted) = (Arc::clone(shared), Arc::clone(accounts));
+pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
+    tokio::spawn(revocation_feed::tend(Arc::clone(shared), Arc::clone(services)));
+    let (sampled, counted) = (Arc::clone(shared), Arc::clone(services));
     tokio::spawn(every(SAMPLE, move |_| {
-        let (shared, accounts) = (Arc::clone(&sampled), Arc::clone(&counted));
+        let (shared, services) = (Arc::clone(&sampled), Arc::clone(&counted));
         async move {
-            accounts.postgres.record_pool();
-            let up = accounts.postgres.ping().await.is_ok();
+            services.postgres.record_pool();
+            let up = services.postgres.ping().await.is_ok();
             shared.metrics.store_up.with_label_values(&["postgres"]).set(up.into());
             // What keeps it from counting is seen above.
-            let _ = accounts.count_letters().await;
+            let _ = services.mail.count().await;
         }
     }));
-    let sender = Arc::clone(accounts);
-    tokio::spawn(async move { sender.send_letters(clock::now).await });
-    let (counted, postgres) = (Arc::clone(shared), accounts.postgres.clone());
+    let mail = Arc::clone(&services.mail);
+    tokio::spawn(async move { mail.run(clock::now).await });
+    let (counted, postgres) = (Arc::clone(shared), services.postgres.clone());
     tokio::spawn(every(COUNT, move |now| {
         let (shared, postgres) = (Arc::clone(&counted), postgres.clone());
         async move {
@@ -80,20 +81,20 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, accounts: &Arc<Accounts>) {
             }
         }
     }));
-    let (shared, accounts) = (Arc::clone(shared), Arc::clone(accounts));
+    let (shared, services) = (Arc::clone(shared), Arc::clone(services));
     tokio::spawn(every(CLEANUP, move |now| {
-        clean(Arc::clone(&shared), Arc::clone(&accounts), now)
+        clean(Arc::clone(&shared), Arc::clone(&services), now)
     }));
 }
 
-async fn clean(shared: Arc<Shared>, accounts: Arc<Accounts>, now: OffsetDateTime) {
+async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDateTime) {
     let Some(retention) = shared.boot.retention else { return };
     let before = Before {
         tokens: now - retention.tokens,
         audit: now - retention.audit,
         keys: now,
     };
-    let result = match cleanup::run(&accounts.postgres, before).await {
+    let result = match cleanup::run(&services.postgres, before).await {
         Ok(Some(removed)) => {
             tracing::info!(?removed, "old rows were removed");
             let done = shared.metrics.job_last_success.with_label_values(&["cleanup"]);

@@ -4,14 +4,15 @@ use std::{process, sync::Arc, time::Duration};
 
 use tokio::runtime::Runtime;
 
-use super::{Shared, accounts, background};
+use super::accounts::{self, IssuerServices};
+use super::{Shared, background};
 use crate::{
-    accounts::Accounts,
     clock,
     keys::issuer::IssuerError,
     store::{
         StoreError,
         migrate::{self, MigrateError, SHIPPED},
+        postgres::Postgres,
     },
 };
 
@@ -19,11 +20,11 @@ use crate::{
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Starts the work and returns: the process listens meanwhile and says that it is not ready.
-pub(super) fn bring_up(io: &Runtime, shared: &Arc<Shared>, accounts: &Arc<Accounts>) {
-    let (shared, accounts) = (Arc::clone(shared), Arc::clone(accounts));
+pub(super) fn bring_up(io: &Runtime, shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
+    let (shared, services) = (Arc::clone(shared), Arc::clone(services));
     io.spawn(async move {
-        prepare_schema(&shared, &accounts).await;
-        let issuer = accounts::issuer(&shared, &accounts.settings, &accounts.postgres);
+        prepare_schema(&shared, &services.postgres).await;
+        let issuer = accounts::issuer(&shared, &services.accounts.settings, &services.postgres);
         loop {
             match issuer.load(clock::now()).await {
                 Ok(()) => break,
@@ -31,15 +32,15 @@ pub(super) fn bring_up(io: &Runtime, shared: &Arc<Shared>, accounts: &Arc<Accoun
                 Err(error) => fatal(&error.to_string()),
             }
         }
-        background::spawn_issuer(&shared, &accounts);
-        tokio::join!(issuer.run(clock::now), accounts.revoker.run(clock::now));
+        background::spawn_issuer(&shared, &services);
+        tokio::join!(issuer.run(clock::now), services.revoker.run(clock::now));
     });
 }
 
-async fn prepare_schema(shared: &Shared, accounts: &Accounts) {
+async fn prepare_schema(shared: &Shared, postgres: &Postgres) {
     loop {
         let outcome = if shared.boot.migrate_on_start {
-            migrate::up(&accounts.postgres, SHIPPED, migrate::LOCK_WAIT, clock::now())
+            migrate::up(postgres, SHIPPED, migrate::LOCK_WAIT, clock::now())
                 .await
                 .map(|applied| {
                     for migration in applied {
@@ -48,7 +49,7 @@ async fn prepare_schema(shared: &Shared, accounts: &Accounts) {
                     0
                 })
         } else {
-            migrate::check(&accounts.postgres, SHIPPED).await
+            migrate::check(postgres, SHIPPED).await
         };
         match outcome {
             Ok(pending) => {

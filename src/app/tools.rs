@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::{AppError, Shared, accounts};
 use crate::{
-    accounts::Accounts,
+    accounts::{Accounts, Revoker},
     config::{Boot, Loaded},
     keys::issuer::Issuer,
     store::postgres::Postgres,
@@ -16,10 +16,12 @@ use crate::{
 pub struct Tools {
     /// The configuration.
     pub boot: Boot,
-    /// The truth.
+    /// The database.
     pub postgres: Postgres,
     /// The services.
     pub accounts: Arc<Accounts>,
+    /// Publishes revocations.
+    pub revoker: Arc<Revoker>,
     /// The signing keys.
     pub issuer: Issuer,
 }
@@ -37,8 +39,10 @@ impl Tools {
             return Err(AppError::NotAnIssuer);
         };
         let postgres = Postgres::connect(database, &shared.metrics)?;
+        let services = accounts::services(&shared, settings, &postgres)?;
         Ok(Self {
-            accounts: Arc::new(accounts::accounts(&shared, settings, &postgres)?),
+            accounts: Arc::clone(&services.accounts),
+            revoker: Arc::clone(&services.revoker),
             issuer: accounts::issuer(&shared, settings, &postgres),
             postgres,
             boot: shared.boot.clone(),

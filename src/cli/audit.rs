@@ -127,7 +127,7 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
         // By its id an account is found also after it is gone.
         Some(name) => match name.parse::<Uuid>() {
             Ok(id) => Ok::<_, Failed>(Some(id)),
-            Err(_) => Ok(Some(tools.accounts.lookup(name).await?.id)),
+            Err(_) => Ok(Some(tools.accounts.admin.lookup(name).await?.id)),
         },
         None => Ok(None),
     };
@@ -179,7 +179,7 @@ async fn newest(tools: &Tools, mut filter: AuditFilter, limit: Option<u32>) -> R
     loop {
         let have = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let want = limit.map_or(PAGE, |limit| limit.saturating_sub(have).min(PAGE));
-        let page = tools.accounts.audit(&filter, want).await?;
+        let page = tools.accounts.overview.audit(&filter, want).await?;
         let last = page.len() < want as usize;
         filter.before = page.last().map(|entry| (entry.at, entry.id));
         found.extend(page);

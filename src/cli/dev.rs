@@ -102,10 +102,11 @@ fn play(options: Options) -> Result<ExitCode, DevError> {
 
 /// Makes the demo user on the first start. Its role opens `/admin` in front of the application.
 async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) -> Result<(), OperatorError> {
-    match accounts.lookup(DEMO_EMAIL).await {
+    match accounts.admin.lookup(DEMO_EMAIL).await {
         // Somebody removed the file with the password and kept the database.
         Ok(user) if is_new => {
             accounts
+                .admin
                 .set_password(&user, password, &Operator::default(), clock::now())
                 .await
         }
@@ -120,6 +121,7 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
                 email_verified: true,
             };
             accounts
+                .admin
                 .create(account, &Operator::default(), clock::now())
                 .await
                 .map(drop)

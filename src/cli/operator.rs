@@ -39,7 +39,7 @@ pub(super) fn run(common: &Common, work: impl AsyncFnOnce(&Tools) -> Result<Answ
 
 /// Says so when what was ended could not be published: it is recorded, and tokens that are out live their short life.
 fn warn_if_unpublished(tools: &Tools) {
-    if tools.accounts.revoker.pending() > 0 {
+    if tools.revoker.pending() > 0 {
         let life = tools.accounts.settings.access_token.longest_life().as_secs();
         let _ = writeln!(
             std::io::stderr(),

@@ -44,9 +44,10 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
     let accounts = &tools.accounts;
     match command {
         Command::List { user } => {
-            let user = accounts.lookup(&user).await?;
+            let user = accounts.admin.lookup(&user).await?;
             let rows = accounts
-                .sessions(user.id, clock::now())
+                .sessions
+                .list(user.id, clock::now())
                 .await?
                 .into_iter()
                 .map(|session| {
@@ -72,7 +73,8 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         }
         Command::Revoke { id } => {
             if accounts
-                .revoke_session(id, None, &Operator::default(), clock::now())
+                .account_sessions
+                .revoke_one(id, None, &Operator::default(), clock::now())
                 .await?
             {
                 Ok(Answer::Done(format!("the session {id} has ended")))

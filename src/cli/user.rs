@@ -210,38 +210,45 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 permissions: &permissions,
                 email_verified: !unverified,
             };
-            Ok(Answer::One(shown(&accounts.create(wanted, &by, clock::now()).await?)))
+            Ok(Answer::One(shown(
+                &accounts.admin.create(wanted, &by, clock::now()).await?,
+            )))
         }
         Command::Import(arguments) => import::run(tools, &arguments, format).await,
         Command::List(list) => {
-            let found = accounts.users(list.page(), clock::now()).await?;
+            let found = accounts.overview.users(list.page(), clock::now()).await?;
             let columns = &["id", "email", "username", "roles", "locked_until", "last_login_at"];
             Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
         }
         Command::Show { user } => show(accounts, &user).await,
         Command::ResetMfa { user } => reset_mfa(accounts, &user).await,
         Command::Lock { user } => {
-            let user = accounts.lookup(&user).await?;
-            accounts.lock(&user, None, &by, clock::now()).await?;
+            let user = accounts.admin.lookup(&user).await?;
+            accounts.standing.lock(&user, None, &by, clock::now()).await?;
             Ok(Answer::Done(format!("{} is locked and signed out", user.email)))
         }
         Command::Unlock { user } => {
-            let user = accounts.lookup(&user).await?;
-            accounts.unlock(&user, &by, clock::now()).await?;
+            let user = accounts.admin.lookup(&user).await?;
+            accounts.standing.unlock(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!("{} may sign in again", user.email)))
         }
         Command::Delete { user } => {
-            let user = accounts.lookup(&user).await?;
-            accounts.delete_user(&user, &by, clock::now()).await?;
+            let user = accounts.admin.lookup(&user).await?;
+            accounts.standing.delete(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!(
                 "{} is deleted and signed out; `sidegate user restore {}` brings it back",
                 user.email, user.id
             )))
         }
-        Command::Restore { id } => Ok(Answer::One(shown(&accounts.restore(id, &by, clock::now()).await?))),
+        Command::Restore { id } => Ok(Answer::One(shown(
+            &accounts.standing.restore(id, &by, clock::now()).await?,
+        ))),
         Command::ForceReset { user } => {
-            let user = accounts.lookup(&user).await?;
-            accounts.require_password_reset(&user, &by, clock::now()).await?;
+            let user = accounts.admin.lookup(&user).await?;
+            accounts
+                .standing
+                .require_password_reset(&user, &by, clock::now())
+                .await?;
             Ok(Answer::Done(format!(
                 "{} needs a new password and is signed out",
                 user.email
@@ -255,7 +262,7 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
             without_roles,
             without_permissions,
         } => {
-            let user = accounts.lookup(&user).await?;
+            let user = accounts.admin.lookup(&user).await?;
             let grant = Grant {
                 roles,
                 permissions,
@@ -263,15 +270,15 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 without_permissions,
             };
             Ok(Answer::One(shown(
-                &accounts.grant(&user, &grant, &by, clock::now()).await?,
+                &accounts.rights.grant(&user, &grant, &by, clock::now()).await?,
             )))
         }
         Command::Invite { email, roles } => invitations::invite(accounts, &email, &roles).await,
         Command::Invitations { after, limit } => invitations::list(accounts, after, limit).await,
         Command::Uninvite { id } => invitations::revoke(accounts, id).await,
         Command::RevokeSessions { user } => {
-            let user = accounts.lookup(&user).await?;
-            let ended = accounts.revoke_sessions(&user, &by, clock::now()).await?;
+            let user = accounts.admin.lookup(&user).await?;
+            let ended = accounts.account_sessions.revoke_all(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!(
                 "{} is signed out of {ended} session(s)",
                 user.email
@@ -281,16 +288,20 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
 }
 
 async fn show(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
-    let user = accounts.lookup(user).await?;
+    let user = accounts.admin.lookup(user).await?;
     let mut all = shown(&user);
-    let factors = accounts.second_factors(&user).await?;
+    let factors = accounts.factor_reset.status_of(&user).await?;
     all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
     Ok(Answer::One(all))
 }
 
 async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
-    let user = accounts.lookup(user).await?;
-    let outcome = if accounts.reset_mfa(&user, &Operator::default(), clock::now()).await? {
+    let user = accounts.admin.lookup(user).await?;
+    let outcome = if accounts
+        .factor_reset
+        .reset(&user, &Operator::default(), clock::now())
+        .await?
+    {
         "has no second factor any more"
     } else {
         "had no second factor"
@@ -299,9 +310,10 @@ async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
 }
 
 async fn set_password(accounts: &Accounts, user: &str, password: &PasswordSource) -> Result<Answer, Failed> {
-    let user = accounts.lookup(user).await?;
+    let user = accounts.admin.lookup(user).await?;
     let by = Operator::default();
     accounts
+        .admin
         .set_password(&user, &password.read()?, &by, clock::now())
         .await?;
     Ok(Answer::Done(format!(

@@ -27,7 +27,8 @@ pub(super) async fn authenticate<'a>(
     let presented = presented(headers, form)?;
     let found = services
         .accounts
-        .authenticate_client(&presented, &caller.origin(), caller.received_at)
+        .token_clients
+        .authenticate(&presented, &caller.origin(), caller.received_at)
         .await;
     found.map_err(|error| match error {
         ClientError::Refused => refused(),

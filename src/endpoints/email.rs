@@ -84,7 +84,8 @@ pub(super) async fn verify(
     };
     services
         .accounts
-        .verify_email(claimant, &body.code, &caller.origin(), caller.received_at)
+        .email_verification
+        .verify(claimant, &body.code, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -110,7 +111,8 @@ pub(super) async fn resend(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .resend_verification(&body.email, &caller.origin(), caller.received_at)
+        .email_verification
+        .resend(&body.email, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
 }
@@ -143,7 +145,8 @@ pub(super) async fn change(
     let password = Secret::new(body.password);
     services
         .accounts
-        .change_email(
+        .email_change
+        .request(
             session,
             &body.new_email,
             &password,
@@ -178,7 +181,8 @@ pub(super) async fn confirm(
 ) -> Result<StatusCode, Problem> {
     services
         .accounts
-        .confirm_email_change(
+        .email_change
+        .confirm(
             session,
             &body.code_old,
             &body.code_new,

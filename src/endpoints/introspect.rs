@@ -150,7 +150,12 @@ async fn of_refresh(
     token: &str,
     now: OffsetDateTime,
 ) -> Result<Option<Map<String, Value>>, Problem> {
-    let Some((row, user)) = services.accounts.live_refresh(&Secret::new(token), now).await? else {
+    let Some((row, user)) = services
+        .accounts
+        .token_clients
+        .find_refresh_token(&Secret::new(token), now)
+        .await?
+    else {
         return Ok(None);
     };
     let issuer = &services.accounts.settings.issuer;

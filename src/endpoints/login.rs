@@ -130,6 +130,7 @@ pub(super) async fn login(
     };
     let led_to = services
         .accounts
+        .login
         .login(attempt, &caller.origin(), caller.received_at)
         .await?;
     Ok(match led_to {

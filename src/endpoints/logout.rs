@@ -52,6 +52,7 @@ pub(super) async fn logout(
     if let Some(session) = session(&services, &caller, headers, body.refresh_token).await? {
         services
             .accounts
+            .sessions
             .logout(session, body.scope, &caller.origin(), caller.received_at)
             .await?;
     }
@@ -70,5 +71,5 @@ async fn session(
         return Ok(Some(session_of(&identified, services)?));
     }
     let presented = Secret::new(refresh_token.ok_or(Denial::CredentialsMissing)?);
-    Ok(services.accounts.session_of_refresh(&presented).await?)
+    Ok(services.accounts.sessions.session_of_refresh(&presented).await?)
 }

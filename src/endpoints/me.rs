@@ -77,7 +77,7 @@ pub(super) async fn show(
     SignedIn(session): SignedIn,
 ) -> Result<Json<Me>, Problem> {
     // A token outlives a deleted account by the moment that a revocation takes.
-    let account = services.accounts.account(session.user_id).await?;
+    let account = services.accounts.account_cache.find(session.user_id).await?;
     Ok(Json(account.ok_or(Denial::Revoked)?.into()))
 }
 
@@ -107,6 +107,7 @@ pub(super) async fn change(
     };
     let changed = services
         .accounts
+        .profiles
         .change(session.user_id, change, &caller.origin(), caller.received_at)
         .await;
     changed
@@ -139,6 +140,7 @@ pub(super) async fn delete(
     let password = Secret::new(body.password);
     let deleted = services
         .accounts
+        .profiles
         .delete(session.user_id, &password, &caller.origin(), caller.received_at)
         .await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(profile_problem)

@@ -68,7 +68,8 @@ pub(super) async fn change(
     let (password, new) = (Secret::new(body.password), Secret::new(body.new_password));
     services
         .accounts
-        .change_password(session, &password, &new, &caller.origin(), caller.received_at)
+        .password_change
+        .change(session, &password, &new, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -94,7 +95,8 @@ pub(super) async fn forgot(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .forgot_password(&body.email, &caller.origin(), caller.received_at)
+        .password_reset
+        .forgot(&body.email, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
 }
@@ -125,7 +127,8 @@ pub(super) async fn reset(
     let (token, password) = (Secret::new(body.token), Secret::new(body.password));
     services
         .accounts
-        .reset_password(&token, &password, &caller.origin(), caller.received_at)
+        .password_reset
+        .reset(&token, &password, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

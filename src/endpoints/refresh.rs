@@ -43,6 +43,7 @@ pub(super) async fn refresh(
     Ok(Json(
         services
             .accounts
+            .refresher
             .refresh(&presented, &caller.origin(), caller.received_at)
             .await?,
     ))

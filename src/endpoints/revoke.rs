@@ -43,11 +43,15 @@ pub(super) async fn revoke(
             // Ours always have an id; an empty one must never be revoked, or every token without one would be.
             if let Some(id) = &identified.token_id {
                 let session = session_of(&identified, &services).ok();
-                accounts.revoke_access(session, id, client, &origin, now).await?;
+                accounts
+                    .token_clients
+                    .revoke_access(session, id, client, &origin, now)
+                    .await?;
             }
         }
         None => {
             accounts
+                .token_clients
                 .revoke_refresh(&Secret::new(token), client, &origin, now)
                 .await?;
         }

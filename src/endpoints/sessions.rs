@@ -56,7 +56,7 @@ pub(super) async fn list(
     caller: Caller,
     SignedIn(by): SignedIn,
 ) -> Result<Json<Sessions>, Problem> {
-    let open = services.accounts.sessions(by.user_id, caller.received_at).await?;
+    let open = services.accounts.sessions.list(by.user_id, caller.received_at).await?;
     let sessions = open
         .into_iter()
         .map(|session| Session {
@@ -96,7 +96,8 @@ pub(super) async fn end(
     let id = id.parse().map_err(|_| unknown())?;
     let ended = services
         .accounts
-        .end_session(by, id, &caller.origin(), caller.received_at)
+        .sessions
+        .end_one(by, id, &caller.origin(), caller.received_at)
         .await?;
     if ended {
         Ok(StatusCode::NO_CONTENT)

@@ -6,10 +6,9 @@ use lettre::message::{Mailbox, Message, MultiPart};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::mail::letter::Recipient;
-use crate::mail::sanitize;
 use crate::mail::settings::Mail;
 use crate::mail::templates::Rendered;
+use crate::mail::{Recipient, sanitize};
 
 /// What is sent.
 #[derive(Debug, Clone)]

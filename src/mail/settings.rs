@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::mail::templates::Templates;
+use crate::secret::Secret;
+
 pub use lettre::message::Mailbox;
 
 pub use crate::mail::smtp::{Security, Smtp, is_loopback};
-use crate::mail::templates::Templates;
-use crate::secret::Secret;
 
 /// How letters leave. Without it none does, and what needs one is refused.
 #[derive(Clone, Debug)]

@@ -12,9 +12,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::mail::letter::{Letter, Recipient};
-use crate::mail::sanitize;
 use crate::mail::settings::Links;
+use crate::mail::{Letter, Recipient, sanitize};
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {

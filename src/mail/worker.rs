@@ -4,22 +4,23 @@
 //! whoever dies meanwhile leaves it to be taken again after that. So no two send one letter at the same time, and a letter is
 //! sent at least once; twice only if somebody dies between the server's "250 OK" and the row's end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use time::OffsetDateTime;
 
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Origin};
-use crate::keys::{random, seal};
-use crate::mail::letter::{Letter, Payload};
+use crate::audit::{AuditRecord, Origin};
+use crate::keys::random;
 use crate::mail::settings::Mail;
 use crate::mail::templates::{Branding, Dates};
 use crate::mail::transport::NotSent;
-use crate::mail::{PURPOSE, message, retry};
+use crate::mail::{Letter, Queue, message, retry};
+use crate::metrics::Metrics;
 use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::mail::{self, Queued};
+use crate::store::postgres::Postgres;
 
 /// Letters on their way at once, of one instance: mail servers limit connections, too.
 const AT_ONCE: u32 = 8;
@@ -57,10 +58,20 @@ impl Outcome {
     }
 }
 
-impl Accounts {
+/// Sends what waits in the queue. One runs in every issuer.
+pub struct Worker {
+    /// What it empties.
+    pub queue: Arc<Queue>,
+    /// Holds the queue.
+    pub postgres: Postgres,
+    /// Counts what became of each message.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Worker {
     /// Sends letters, until the task is dropped. Does nothing where none can be sent.
-    pub async fn send_letters(&self, clock: fn() -> OffsetDateTime) {
-        let Some(settings) = &self.settings.mail else { return };
+    pub async fn run(&self, clock: fn() -> OffsetDateTime) {
+        let Some(settings) = self.queue.settings() else { return };
         for letter in Letter::WORDS {
             for result in Outcome::WORDS {
                 self.metrics.mail_sent.with_label_values(&[letter, result]);
@@ -69,11 +80,11 @@ impl Accounts {
         let mut pause = SOON;
         let mut away = false;
         loop {
-            match self.take_letters(settings, clock()).await {
+            match self.take(settings, clock()).await {
                 Ok(taken) if taken.is_empty() => away = false,
                 Ok(taken) => {
                     away = false;
-                    join_all(taken.iter().map(|row| self.send_letter(settings, row, clock))).await;
+                    join_all(taken.iter().map(|row| self.send(settings, row, clock))).await;
                     continue;
                 }
                 Err(error) => {
@@ -84,7 +95,7 @@ impl Accounts {
                 }
             }
             tokio::select! {
-                () = self.letters_wait.notified() => pause = SOON,
+                () = self.queue.wake.notified() => pause = SOON,
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(POLL),
             }
         }
@@ -94,21 +105,21 @@ impl Accounts {
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
-    pub async fn count_letters(&self) -> Result<(), StoreError> {
-        if self.sends_mail() {
+    pub async fn count(&self) -> Result<(), StoreError> {
+        if self.queue.is_enabled() {
             let waiting = mail::count_waiting(&self.postgres).await?;
             self.metrics.mail_queue_length.set(waiting);
         }
         Ok(())
     }
 
-    async fn take_letters(&self, settings: &Mail, now: OffsetDateTime) -> Result<Vec<Queued>, StoreError> {
+    async fn take(&self, settings: &Mail, now: OffsetDateTime) -> Result<Vec<Queued>, StoreError> {
         let lease = settings.transport.deadline() + LEASE_BEYOND;
         mail::take(&self.postgres, now, now + lease, AT_ONCE).await
     }
 
-    async fn send_letter(&self, settings: &Mail, row: &Queued, clock: fn() -> OffsetDateTime) {
-        let outcome = self.try_letter(settings, row, clock()).await;
+    async fn send(&self, settings: &Mail, row: &Queued, clock: fn() -> OffsetDateTime) {
+        let outcome = self.try_send(settings, row, clock()).await;
         self.metrics
             .mail_sent
             .with_label_values(&[known(&row.letter), outcome.word()])
@@ -125,11 +136,11 @@ impl Accounts {
         }
     }
 
-    async fn try_letter(&self, settings: &Mail, row: &Queued, now: OffsetDateTime) -> Outcome {
+    async fn try_send(&self, settings: &Mail, row: &Queued, now: OffsetDateTime) -> Outcome {
         if row.expires_at <= now {
             return Outcome::Expired;
         }
-        let Some(payload) = self.open_letter(row) else {
+        let Some(payload) = self.queue.open(row) else {
             return Outcome::Failed("it cannot be opened: was `auth.secret` changed?".to_owned());
         };
         let branding = Branding {
@@ -154,11 +165,6 @@ impl Accounts {
             Err(NotSent::Later(reason)) if row.attempts < settings.retry.attempts => Outcome::Later(reason),
             Err(NotSent::Later(reason) | NotSent::Never(reason)) => Outcome::Failed(reason),
         }
-    }
-
-    fn open_letter(&self, row: &Queued) -> Option<Payload> {
-        let plain = seal::open(&self.settings.secret, PURPOSE, &row.payload_sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
     }
 
     /// Writes down what became of a letter.

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use sidegate::accounts::Letter;
 use sidegate::endpoints::problem::{Code, FIELD_CODES};
 use sidegate::gate::denial::Denial;
+use sidegate::mail::Letter;
 use sidegate::store::audit::Event;
 
 /// Compares `file` with `expected`; with `SIDEGATE_BLESS=1` it is written instead.

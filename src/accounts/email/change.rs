@@ -3,25 +3,33 @@
 //!
 //! The two codes are kept and compared as one, so that a slip in either costs an attempt and no half of them is used up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::accounts::email::codes;
-use crate::accounts::email::codes::Purpose;
-use crate::accounts::email::names;
-use crate::accounts::email::names::NameError;
+use crate::accounts::directory::Directory;
+use crate::accounts::email::codes::{self, Codes, Purpose};
+use crate::accounts::email::names::{self, NameError};
 use crate::accounts::email::request;
-use crate::accounts::login::limits::{RateLimited, Window};
-use crate::accounts::login::reauthenticate::ProofError;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Failure, Origin, SessionOf, User};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::error::Failure;
+use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
+use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
+use crate::accounts::registration::domains::may_register;
+use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::revoker::Revoker;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::codes::Checked;
-use crate::store::{StoreError, reset_tokens, users};
+use crate::store::postgres::Postgres;
+use crate::store::users::{self, User};
+use crate::store::{StoreError, reset_tokens};
 
 /// Why a change of address does not begin. That another account has the new address is not among the reasons.
 #[derive(Debug, thiserror::Error)]
@@ -109,13 +117,27 @@ struct Change {
     to: String,
 }
 
-impl Accounts {
+/// Moves an account to another email address.
+pub struct EmailChange {
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) postgres: Postgres,
+    pub(crate) codes: Arc<Codes>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl EmailChange {
     /// Mails a code to both addresses. If the new one belongs to another account, its owner is told that somebody tried, and no
     /// code will be right; who asks sees no difference.
     ///
     /// # Errors
     /// See [`EmailChangeError`].
-    pub async fn change_email(
+    pub async fn request(
         &self,
         by: SessionOf,
         new_email: &str,
@@ -123,22 +145,30 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), EmailChangeError> {
-        if !self.sends_mail() {
+        if !self.mail.is_enabled() {
             return Err(EmailChangeError::NoMail);
         }
         let new_email = names::email(new_email).map_err(EmailChangeError::Email)?;
-        let user = self.user(by.user_id).await?.ok_or(EmailChangeError::NotFound)?;
+        let user = self
+            .directory
+            .user(by.user_id)
+            .await?
+            .ok_or(EmailChangeError::NotFound)?;
         if new_email == user.email {
             return Err(EmailChangeError::Unchanged);
         }
-        if !self.may_register(&new_email) {
+        if !may_register(&new_email, &self.settings.registration) {
             return Err(EmailChangeError::DomainNotAllowed);
         }
-        self.prove(&user, password, now).await?;
+        self.reauthentication.require_password(&user, password, now).await?;
         // By the account's id: by its address strangers could use the window up.
-        self.limit(Window::Verification, origin.address, Some(&user.id.to_string()), now)
+        self.limits
+            .take(Window::Verification, origin.address, Some(&user.id.to_string()), now)
             .await?;
-        let room = self.mailbox_has_room(Window::Verification, &new_email, now).await;
+        let room = self
+            .limits
+            .mailbox_has_room(Window::Verification, &new_email, now)
+            .await;
         let owner = users::find_by_email(&self.postgres, &new_email).await?;
 
         let change = Change {
@@ -146,7 +176,7 @@ impl Accounts {
             to: new_email,
         };
         let data = serde_json::to_string(&change).expect("strings are always JSON");
-        let (for_old, for_new) = self.new_pair(Purpose::EmailChange, user.id, &data).await?;
+        let (for_old, for_new) = self.codes.create_pair(Purpose::EmailChange, user.id, &data).await?;
         let (to, letter) = match &owner {
             Some(owner) => (Recipient::of(owner), Letter::RegistrationAttempted),
             None => (
@@ -161,9 +191,11 @@ impl Accounts {
             code: for_old.expose().to_owned(),
             new_email: change.to,
         };
-        self.mail(&tx, Recipient::of(&user), asked, Some(codes::LIFE), now)
+        self.mail
+            .insert(&tx, Recipient::of(&user), asked, Some(codes::LIFE), now)
             .await?;
-        self.mail_or_pretend(&tx, room, to, letter, Some(codes::LIFE), now)
+        self.mail
+            .insert_or_pretend(&tx, room, to, letter, Some(codes::LIFE), now)
             .await?;
         let asked = AuditRecord::by(user.id, Event::EmailChangeRequested, origin).session(by.session_id);
         request::unless(owner.is_none(), "email_taken", asked)
@@ -178,7 +210,7 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`EmailConfirmError`].
-    pub async fn confirm_email_change(
+    pub async fn confirm(
         &self,
         by: SessionOf,
         code_old: &str,
@@ -187,6 +219,7 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<(), EmailConfirmError> {
         let checked = self
+            .codes
             .check_pair(Purpose::EmailChange, by.user_id, code_old, code_new)
             .await?;
         let change = match checked {
@@ -204,11 +237,11 @@ impl Accounts {
         let user = self.move_to(by, &change, origin, now).await?;
         // A code that is on its way to the old mailbox must not open the account from there.
         for purpose in [Purpose::EmailVerification, Purpose::Mfa] {
-            if let Err(error) = self.forget_code(purpose, user.id).await {
+            if let Err(error) = self.codes.forget(purpose, user.id).await {
                 tracing::warn!(%error, user_id = %user.id, "a code mailed to an earlier address works until it expires");
             }
         }
-        self.revoker.revoke(&[self.user_outdated(user.id, now)]).await;
+        self.revoker.revoke(&[self.sessions.user_outdated(user.id, now)]).await;
         Ok(())
     }
 
@@ -242,7 +275,7 @@ impl Accounts {
         let news = Letter::EmailChanged {
             new_email: change.to.clone(),
         };
-        self.mail(&tx, Recipient::of(&user), news, None, now).await?;
+        self.mail.insert(&tx, Recipient::of(&user), news, None, now).await?;
         tx.commit().await?;
         Ok(moved)
     }

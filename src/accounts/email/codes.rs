@@ -1,16 +1,18 @@
 //! Six digits that are mailed and typed back. Redis keeps an HMAC of them, never the digits: a million possibilities are
 //! tried in a moment by whoever reads a plain digest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ring::hmac;
 use uuid::Uuid;
 
-use crate::accounts::Accounts;
+use crate::accounts::settings::Settings;
 use crate::keys::{random, seal};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::codes::{self, Checked};
+use crate::store::redis::Redis;
 
 /// Digits of a code.
 const DIGITS: usize = 6;
@@ -46,16 +48,22 @@ impl Purpose {
     }
 }
 
-impl Accounts {
+/// Six-digit codes that are emailed and typed back.
+pub struct Codes {
+    pub(crate) redis: Redis,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Codes {
     /// Makes a code for a user, in the place of an earlier one for the same purpose, and keeps `data` beside it.
-    pub(crate) async fn new_code(&self, purpose: Purpose, user_id: Uuid, data: &str) -> Result<Secret, StoreError> {
+    pub(crate) async fn create(&self, purpose: Purpose, user_id: Uuid, data: &str) -> Result<Secret, StoreError> {
         let code = digits();
-        self.put_code(purpose, user_id, code.expose(), data).await?;
+        self.put(purpose, user_id, code.expose(), data).await?;
         Ok(code)
     }
 
     /// Makes two codes that are only right together.
-    pub(crate) async fn new_pair(
+    pub(crate) async fn create_pair(
         &self,
         purpose: Purpose,
         user_id: Uuid,
@@ -63,12 +71,12 @@ impl Accounts {
     ) -> Result<(Secret, Secret), StoreError> {
         let pair = (digits(), digits());
         let both = joined(pair.0.expose(), pair.1.expose());
-        self.put_code(purpose, user_id, &both, data).await?;
+        self.put(purpose, user_id, &both, data).await?;
         Ok(pair)
     }
 
-    async fn put_code(&self, purpose: Purpose, user_id: Uuid, code: &str, data: &str) -> Result<(), StoreError> {
-        let hmac = self.code_hmac(purpose, user_id, code);
+    async fn put(&self, purpose: Purpose, user_id: Uuid, code: &str, data: &str) -> Result<(), StoreError> {
+        let hmac = self.hmac(purpose, user_id, code);
         codes::put(
             &self.redis,
             purpose.word(),
@@ -82,8 +90,8 @@ impl Accounts {
     }
 
     /// Compares a code and uses it up. What cannot be a code costs an attempt like any wrong one.
-    pub(crate) async fn check_code(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
-        let hmac = self.code_hmac(purpose, user_id, &cleaned(typed));
+    pub(crate) async fn check(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
+        let hmac = self.hmac(purpose, user_id, &cleaned(typed));
         codes::check(
             &self.redis,
             purpose.word(),
@@ -102,16 +110,16 @@ impl Accounts {
         first: &str,
         second: &str,
     ) -> Result<Checked, StoreError> {
-        self.check_code(purpose, user_id, &joined(&cleaned(first), &cleaned(second)))
+        self.check(purpose, user_id, &joined(&cleaned(first), &cleaned(second)))
             .await
     }
 
     /// Takes a code back.
-    pub(crate) async fn forget_code(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
+    pub(crate) async fn forget(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
         codes::forget(&self.redis, purpose.word(), &user_id.to_string()).await
     }
 
-    fn code_hmac(&self, purpose: Purpose, user_id: Uuid, code: &str) -> [u8; 32] {
+    fn hmac(&self, purpose: Purpose, user_id: Uuid, code: &str) -> [u8; 32] {
         let key = seal::derive(self.settings.secret.expose(), "codes");
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
         let mut context = hmac::Context::with_key(&key);

@@ -6,15 +6,11 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
-
 use crate::accounts::email::names::NameError;
-use crate::accounts::login::limits::{RateLimited, Window};
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Failure};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::error::Failure;
+use crate::accounts::login::limits::windows::RateLimited;
+use crate::audit::AuditRecord;
 use crate::store::StoreError;
-use crate::store::postgres::Transaction;
 
 /// Why a letter cannot be asked for. That there is no such account is not among the reasons.
 #[derive(Debug, thiserror::Error)]
@@ -57,33 +53,6 @@ impl EmailRequestError {
             Self::NoMail | Self::Email(_) => "refused",
             Self::RateLimited { .. } => "rate_limited",
             Self::Failure(_) => "error",
-        }
-    }
-}
-
-impl Accounts {
-    /// Whether a mailbox may get one more letter. A refusal is not told: it would say that somebody asked before.
-    pub(crate) async fn mailbox_has_room(&self, window: Window, email: &str, now: OffsetDateTime) -> bool {
-        self.limit(window, None, Some(email), now).await.is_ok()
-    }
-
-    /// Queues a letter, or (not `real`) does the same work and takes it back.
-    pub(crate) async fn mail_or_pretend(
-        &self,
-        tx: &Transaction,
-        real: bool,
-        to: Recipient,
-        letter: Letter,
-        life: Option<Duration>,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        tx.mark().await?;
-        self.mail(tx, to, letter, life, now).await?;
-        if real {
-            tx.keep().await
-        } else {
-            // A letter of an account makes PostgreSQL look for the account, which is much less than a statement of ours would be.
-            tx.undo().await
         }
     }
 }

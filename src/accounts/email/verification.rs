@@ -3,24 +3,26 @@
 //! Nobody has to be signed in for it: where `auth.email.verification` is `required`, nobody could be. So a wrong code, an unknown
 //! address and a code that has expired are the same refusal, after the same work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::email::codes;
-use crate::accounts::email::codes::Purpose;
-use crate::accounts::email::names;
-use crate::accounts::email::names::NameError;
-use crate::accounts::email::request;
-use crate::accounts::email::request::EmailRequestError;
-use crate::accounts::login::limits::{RateLimited, Window};
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Failure, Origin, User};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::directory::Directory;
+use crate::accounts::email::codes::{self, Codes, Purpose};
+use crate::accounts::email::names::{self, NameError};
+use crate::accounts::email::request::{self, EmailRequestError};
+use crate::accounts::error::Failure;
+use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
+use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::codes::Checked;
-use crate::store::{StoreError, users};
+use crate::store::postgres::Postgres;
+use crate::store::users::{self, User};
 
 /// Whose address a code proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +67,23 @@ impl From<RateLimited> for CodeError {
     }
 }
 
-impl Accounts {
+/// Confirms email addresses with a code.
+pub struct EmailVerification {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) postgres: Postgres,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) codes: Arc<Codes>,
+    pub(crate) mail: Arc<Queue>,
+}
+
+impl EmailVerification {
     /// Confirms an address with the code that was mailed there. Access tokens that are out keep `email_verified: false` until
     /// they are refreshed.
     ///
     /// # Errors
     /// See [`CodeError`].
-    pub async fn verify_email(
+    pub async fn verify(
         &self,
         who: Claimant<'_>,
         code: &str,
@@ -101,14 +113,16 @@ impl Accounts {
     ) -> Result<(), CodeError> {
         // Guesses are counted by each code; this keeps one who has many accounts in mind from trying them all. By account nothing
         // is counted here: a stranger could keep an owner from proving their own address.
-        self.limit(Window::Verification, origin.address, None, now).await?;
+        self.limits
+            .take(Window::Verification, origin.address, None, now)
+            .await?;
         let user = match who {
             Claimant::Address(email) => users::find_by_email(&self.postgres, &names::email(email)?).await?,
-            Claimant::SignedIn(user_id) => self.user(user_id).await?,
+            Claimant::SignedIn(user_id) => self.directory.user(user_id).await?,
         };
         // Of nobody no code waits, and Redis is asked all the same.
         let user_id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
-        let checked = self.check_code(Purpose::EmailVerification, user_id, code).await?;
+        let checked = self.codes.check(Purpose::EmailVerification, user_id, code).await?;
         let (Checked::Right(email) | Checked::Again(email)) = checked else {
             let attempts_left = match checked {
                 Checked::Wrong { attempts_left } => Some(attempts_left),
@@ -144,12 +158,7 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`EmailRequestError`]; none of them says whether there is.
-    pub async fn resend_verification(
-        &self,
-        email: &str,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), EmailRequestError> {
+    pub async fn resend(&self, email: &str, origin: &Origin, now: OffsetDateTime) -> Result<(), EmailRequestError> {
         let outcome = self.try_resend(email, origin, now).await;
         let result = match &outcome {
             Ok(result) => result,
@@ -168,12 +177,14 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<&'static str, EmailRequestError> {
-        if !self.sends_mail() {
+        if !self.mail.is_enabled() {
             return Err(EmailRequestError::NoMail);
         }
         let email = names::email(email)?;
-        self.limit(Window::Verification, origin.address, None, now).await?;
-        let room = self.mailbox_has_room(Window::Verification, &email, now).await;
+        self.limits
+            .take(Window::Verification, origin.address, None, now)
+            .await?;
+        let room = self.limits.mailbox_has_room(Window::Verification, &email, now).await;
         let user = users::find_by_email(&self.postgres, &email).await?;
         let unproven = |user: &&User| user.email_verified_at.is_none();
         let addressee = user.as_ref().filter(unproven).filter(|_| room);
@@ -186,13 +197,14 @@ impl Accounts {
 
         // For nobody a code is made, too, under an id that nobody has.
         let user_id = addressee.map_or_else(Uuid::new_v4, |user| user.id);
-        let code = self.new_code(Purpose::EmailVerification, user_id, &email).await?;
+        let code = self.codes.create(Purpose::EmailVerification, user_id, &email).await?;
         let letter = Letter::EmailVerification {
             code: code.expose().to_owned(),
         };
         let to = addressee.map_or_else(|| Recipient::stranger(&email), Recipient::of);
         let tx = self.postgres.transaction("email_verification_resend").await?;
-        self.mail_or_pretend(&tx, addressee.is_some(), to, letter, Some(codes::LIFE), now)
+        self.mail
+            .insert_or_pretend(&tx, addressee.is_some(), to, letter, Some(codes::LIFE), now)
             .await?;
         let asked = AuditRecord::to(
             user.as_ref().map(|user| user.id),

@@ -4,23 +4,34 @@
 //! asks learns nothing about who has an account, and a stranger who locks an account does not even learn that they did.
 //! The owner learns of it from the audit log and the metric.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::accounts::directory::Directory;
 use crate::accounts::email::names::Identifier;
-use crate::accounts::login::limits::address_key;
+use crate::accounts::error::Failure;
+use crate::accounts::login::devices::Devices;
+use crate::accounts::login::error::LoginError;
+use crate::accounts::login::failures::{Failures, Wrong};
+use crate::accounts::login::keys::{account_key, name_key};
+use crate::accounts::login::limits::{Limiter, address_key};
 use crate::accounts::login::lock;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::sessions::open::Opening;
-use crate::accounts::settings::{Lockout, Verification};
-use crate::accounts::{Accounts, Challenge, Failure, Origin, SignedIn};
+use crate::accounts::login::refusal::refusal;
+use crate::accounts::login::stuffing::Stuffing;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::mfa::token::{self, Challenge};
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::sessions::open::{Opening, SessionOpener, SignedIn};
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
-use crate::store::StoreError;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
-use crate::store::users::{self, FailedLogin, User};
+use crate::store::postgres::Postgres;
+use crate::store::users::{self, User};
 
 /// What somebody who signs in sends.
 #[derive(Debug, Clone, Copy)]
@@ -44,54 +55,22 @@ pub enum Login {
     SecondFactor(Challenge),
 }
 
-/// Why there is no session.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// No such account, or not its password, or it is locked.
-    #[error("wrong name or password")]
-    BadCredentials,
-    /// The password is right, and the address was never confirmed.
-    #[error("the address is not verified")]
-    EmailUnverified,
-    /// The password is right, and an operator wants another.
-    #[error("the password must be replaced")]
-    PasswordResetRequired,
-    /// Too many attempts from this address or for this account.
-    #[error("too many attempts")]
-    RateLimited {
-        /// When there is room again.
-        retry_after: Duration,
-    },
-    /// Not the caller's fault.
-    #[error(transparent)]
-    Failure(#[from] Failure),
+/// Signs people in with a password.
+pub struct PasswordLogin {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) devices: Arc<Devices>,
+    pub(crate) hasher: Arc<Hasher>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) failures: Arc<Failures>,
+    pub(crate) stuffing: Arc<Stuffing>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) postgres: Postgres,
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) opener: Arc<SessionOpener>,
 }
 
-impl From<StoreError> for LoginError {
-    fn from(error: StoreError) -> Self {
-        Self::Failure(error.into())
-    }
-}
-
-/// Why credentials are wrong: for the audit log and the metric, never for the caller.
-#[derive(Debug, Clone, Copy)]
-enum Wrong {
-    Unknown,
-    Password,
-    Locked,
-}
-
-impl Wrong {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown_account",
-            Self::Password => "wrong_password",
-            Self::Locked => "locked",
-        }
-    }
-}
-
-impl Accounts {
+impl PasswordLogin {
     /// Signs somebody in, or asks for a second factor.
     ///
     /// # Errors
@@ -124,8 +103,12 @@ impl Accounts {
         let plain = |error: LoginError| (error, None);
         self.limit_address(origin, now).await.map_err(plain)?;
         let identifier = Identifier::read(attempt.login);
-        let user = self.find(&identifier).await.map_err(|error| plain(error.into()))?;
-        let device = self.known_device(attempt.device_token, user.as_ref(), now).await;
+        let user = self
+            .directory
+            .find(&identifier)
+            .await
+            .map_err(|error| plain(error.into()))?;
+        let device = self.devices.find(attempt.device_token, user.as_ref(), now).await;
         if device.is_none() {
             self.limit_account(&identifier, user.as_ref(), now)
                 .await
@@ -149,10 +132,13 @@ impl Accounts {
         };
         let (Some(user), None) = (&user, wrong) else {
             let wrong = wrong.unwrap_or(Wrong::Unknown);
-            self.record_failure(user.as_ref(), device, wrong, origin, now)
+            self.failures
+                .record(user.as_ref(), device, wrong, origin, now)
                 .await
                 .map_err(|error| plain(error.into()))?;
-            self.note_failure(origin.address, identifier.text(), wrong.word()).await;
+            self.stuffing
+                .note_failure(origin.address, identifier.text(), wrong.word())
+                .await;
             return Err((LoginError::BadCredentials, Some(wrong)));
         };
 
@@ -174,7 +160,7 @@ impl Accounts {
         let limit = &self.settings.login_limit;
         let Some(address) = origin.address else { return Ok(()) };
         let key = address_key(address);
-        self.take_login("login_address", &key, limit.per_address, limit.window, now)
+        self.take("login_address", &key, limit.per_address, limit.window, now)
             .await
     }
 
@@ -186,11 +172,11 @@ impl Accounts {
     ) -> Result<(), LoginError> {
         let limit = &self.settings.login_limit;
         let key = user.map_or_else(|| name_key(identifier), account_key);
-        self.take_login("login_account", &key, limit.per_account, limit.window, now)
+        self.take("login_account", &key, limit.per_account, limit.window, now)
             .await
     }
 
-    async fn take_login(
+    async fn take(
         &self,
         policy: &'static str,
         key: &str,
@@ -206,73 +192,6 @@ impl Accounts {
                 retry_after: taken.retry_after,
             })
         }
-    }
-
-    /// Finds the account of a name. A text that can be no name is not asked for: PostgreSQL would refuse its NUL.
-    pub(crate) async fn find(&self, identifier: &Identifier) -> Result<Option<User>, StoreError> {
-        let text = identifier.text();
-        if text.len() > 512 || text.chars().any(char::is_control) {
-            return Ok(None);
-        }
-        match identifier {
-            Identifier::Email(email) => users::find_by_email(&self.postgres, email).await,
-            Identifier::Username(name) => users::find_by_username(&self.postgres, name).await,
-        }
-    }
-
-    /// Writes a failure down, and locks the account when it was one too many. For an unknown account the same
-    /// statements run and touch nothing, so that they take the same time; for a known device, too, whose failures its own
-    /// allowance counts.
-    async fn record_failure(
-        &self,
-        user: Option<&User>,
-        device: Option<Uuid>,
-        wrong: Wrong,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        let user_id = user.map(|user| user.id);
-        let counted = user_id.filter(|_| device.is_none());
-        let tx = self.postgres.transaction("login_failed").await?;
-        let failures = self.count_failure(&tx, counted, now).await?;
-        AuditRecord::to(user_id, Event::LoginFailed, origin)
-            .failed()
-            .with("reason", wrong.word())
-            .with("known_device", device.is_some())
-            .insert(&tx, &self.metrics, now)
-            .await?;
-        self.note_lock(&tx, counted, failures, origin, now).await?;
-        tx.commit().await
-    }
-
-    /// Counts one wrong password or second factor.
-    pub(crate) async fn count_failure(
-        &self,
-        tx: &Transaction,
-        user_id: Option<Uuid>,
-        now: OffsetDateTime,
-    ) -> Result<Option<FailedLogin>, StoreError> {
-        users::record_failed_login(tx, user_id.unwrap_or(Uuid::nil()), &self.settings.lockout.store(), now).await
-    }
-
-    /// Writes down that a failure locked the account, if it did.
-    pub(crate) async fn note_lock(
-        &self,
-        tx: &Transaction,
-        user_id: Option<Uuid>,
-        counted: Option<FailedLogin>,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        let Some(counted) = counted.filter(|counted| counted.locked_now) else {
-            return Ok(());
-        };
-        let until = counted.locked_until.map(OffsetDateTime::unix_timestamp);
-        AuditRecord::to(user_id, Event::AccountLocked, origin)
-            .with("failures", counted.failures)
-            .with("locked_until", until)
-            .insert(tx, &self.metrics, now)
-            .await
     }
 
     /// A hash with today's cost. Not worth failing a login for: the next one tries again.
@@ -314,7 +233,7 @@ impl Accounts {
             self.metrics.password_rehash.inc();
             user.password_hash = Some(new);
         }
-        if let Some((error, reason)) = self.refusal(&user) {
+        if let Some((error, reason)) = refusal(&user, &self.settings) {
             AuditRecord::to(Some(user.id), Event::LoginFailed, origin)
                 .failed()
                 .with("reason", reason)
@@ -323,9 +242,9 @@ impl Accounts {
             tx.commit().await?;
             return Err(error);
         }
-        if let Some(methods) = self.methods(&tx, &user).await? {
+        if let Some(methods) = self.factors.methods(&tx, &user).await? {
             tx.commit().await?;
-            let challenge = self.challenge(&user, methods, device_name, device, now);
+            let challenge = token::challenge(&self.settings.secret, &user, methods, device_name, device, now);
             return Ok(Some(Login::SecondFactor(challenge)));
         }
         let opening = Opening {
@@ -334,40 +253,7 @@ impl Accounts {
             amr: &["pwd"],
             second_factor: None,
         };
-        let signed_in = self.open_session(tx, &user, opening, origin, now).await?;
+        let signed_in = self.opener.open(tx, &user, opening, origin, now).await?;
         Ok(Some(Login::SignedIn(signed_in)))
-    }
-
-    /// What keeps somebody out who knows the password, and the word for it in the audit log. Only they are told.
-    pub(crate) fn refusal(&self, user: &User) -> Option<(LoginError, &'static str)> {
-        if user.password_reset_required_at.is_some() {
-            return Some((LoginError::PasswordResetRequired, "password_reset_required"));
-        }
-        if self.settings.email.verification == Verification::Required && user.email_verified_at.is_none() {
-            return Some((LoginError::EmailUnverified, "email_unverified"));
-        }
-        None
-    }
-}
-
-/// Where the tries for an account are counted: one place for its address and its username, or each would give a guesser as
-/// many.
-pub(crate) fn account_key(user: &User) -> String {
-    format!("id:{}", user.id)
-}
-
-/// The same for a name that nobody has. It is as much work, and no name can be spelled so that it counts for an account.
-fn name_key(identifier: &Identifier) -> String {
-    format!("name:{}", identifier.text())
-}
-
-impl Lockout {
-    fn store(&self) -> users::Lockout {
-        users::Lockout {
-            attempts: i32::try_from(self.attempts).unwrap_or(i32::MAX),
-            window: self.window,
-            duration: self.duration,
-            max: self.max,
-        }
     }
 }

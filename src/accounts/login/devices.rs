@@ -6,6 +6,7 @@
 //!
 //! It is stateless, an HMAC over whose and which device it is, so that a stranger's attempts cost no store anything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -14,7 +15,8 @@ use ring::hmac;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::Accounts;
+use crate::accounts::login::limits::Limiter;
+use crate::accounts::settings::Settings;
 use crate::keys::seal;
 use crate::secret::{Key32, Secret};
 use crate::store::users::User;
@@ -28,17 +30,23 @@ pub const LIFE: Duration = Duration::from_secs(400 * 86_400);
 const NAMED: usize = 16 + 16 + 8;
 const MAC: usize = 32;
 
-impl Accounts {
+/// Recognizes devices that signed in before.
+pub struct Devices {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limiter: Arc<Limiter>,
+}
+
+impl Devices {
     /// The device, if the token is one of this account and its allowance is not used up. A forged, foreign or overused
     /// token is none at all: then the account's own limits apply. A thief of the token can so guess as often as any
     /// stranger, and a little more.
-    pub(crate) async fn known_device(
+    pub(crate) async fn find(
         &self,
         presented: Option<&Secret>,
         user: Option<&User>,
         now: OffsetDateTime,
     ) -> Option<Uuid> {
-        let device = read(&self.device_key(), presented?.expose(), user?.id, now)?;
+        let device = read(&self.key(), presented?.expose(), user?.id, now)?;
         let (limit, window) = (self.settings.login_limit.per_account, self.settings.lockout.window);
         let taken = self
             .limiter
@@ -48,11 +56,11 @@ impl Accounts {
     }
 
     /// The token of a device that has just signed in.
-    pub(crate) fn device_token(&self, user_id: Uuid, device: Uuid, now: OffsetDateTime) -> Secret {
-        make(&self.device_key(), user_id, device, now)
+    pub(crate) fn token(&self, user_id: Uuid, device: Uuid, now: OffsetDateTime) -> Secret {
+        make(&self.key(), user_id, device, now)
     }
 
-    fn device_key(&self) -> Key32 {
+    fn key(&self) -> Key32 {
         seal::derive(self.settings.secret.expose(), "devices")
     }
 }

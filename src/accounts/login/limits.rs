@@ -3,7 +3,7 @@
 //! Redis counts for all instances together. When it is away each instance counts for itself: the limit is then as many
 //! times wider as there are instances, which the lockout in PostgreSQL still bounds per account.
 
-mod windows;
+pub mod windows;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,10 +18,10 @@ use futures::future::BoxFuture;
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
-pub use self::windows::RateLimited;
-pub(crate) use self::windows::Window;
 use crate::store::redis::Redis;
 use crate::store::{StoreError, rate_limits};
+
+pub use self::windows::RateLimited;
 
 /// What a window says of one more attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

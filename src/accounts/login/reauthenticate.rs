@@ -1,13 +1,18 @@
 //! The password once more, before what a token alone must not do: one that was left open in a library, or stolen, would
 //! otherwise be enough to take an account over.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::accounts::login::attempt::account_key;
-use crate::accounts::{Accounts, Failure, User};
+use crate::accounts::error::Failure;
+use crate::accounts::login::keys::account_key;
+use crate::accounts::login::limits::Limiter;
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::settings::Settings;
 use crate::secret::Secret;
+use crate::store::users::User;
 
 /// Why somebody who is signed in did not prove themselves.
 #[derive(Debug, thiserror::Error)]
@@ -26,21 +31,28 @@ pub enum ProofError {
     Failure(#[from] Failure),
 }
 
-impl Accounts {
+/// Requires the current password before what an access token alone must not do.
+pub struct Reauthentication {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) hasher: Arc<Hasher>,
+}
+
+impl Reauthentication {
     /// Asks for the password of somebody who is signed in; returns the hash that it matched.
-    pub(crate) async fn prove<'a>(
+    pub(crate) async fn require_password<'a>(
         &self,
         user: &'a User,
         password: &Secret,
         now: OffsetDateTime,
     ) -> Result<&'a str, ProofError> {
         // The window of logins: whoever holds a token must not guess the password faster than who holds none.
-        self.prove_within("login_account", &account_key(user), user, password, now)
+        self.require_password_within("login_account", &account_key(user), user, password, now)
             .await
     }
 
     /// The same, counted in another window than that of logins.
-    pub(crate) async fn prove_within<'a>(
+    pub(crate) async fn require_password_within<'a>(
         &self,
         window: &'static str,
         key: &str,

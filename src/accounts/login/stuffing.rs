@@ -3,11 +3,13 @@
 //! accounts.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::accounts::Accounts;
 use crate::accounts::login::limits::address_key;
+use crate::metrics::Metrics;
 use crate::store::distinct;
+use crate::store::redis::Redis;
 
 /// How long failures of an address count together, from the first on.
 const WINDOW: Duration = Duration::from_secs(600);
@@ -16,7 +18,13 @@ const WINDOW: Duration = Duration::from_secs(600);
 /// who mistype their password within ten minutes; nobody's has a hundred.
 const STEPS: [(u64, &str); 3] = [(10, "10"), (100, "100"), (1000, "1000")];
 
-impl Accounts {
+/// Notices credential stuffing.
+pub struct Stuffing {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) redis: Redis,
+}
+
+impl Stuffing {
     /// Notes a failed login: why, and whether its address has now failed for many different accounts. `account` is the
     /// canonical name, whether there is such an account or not. Redis counts, for all instances together and each address
     /// once per step and window; without it nothing is counted, and no login waits for that longer than for any call.

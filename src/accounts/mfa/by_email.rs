@@ -1,24 +1,44 @@
 //! Codes by mail as a second factor, for those who have no authenticator.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
-use crate::accounts::mfa::factors::MfaError;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Origin, SessionOf};
-use crate::mail::Letter;
+use crate::accounts::directory::Directory;
+use crate::accounts::email::codes::{self, Codes, Purpose};
+use crate::accounts::login::limits::windows::{Limits, Window};
+use crate::accounts::mfa::error::MfaError;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::sessions::access::SessionOf;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::{factors, users};
+use crate::store::factors;
+use crate::store::postgres::Postgres;
+use crate::store::users::{self, User};
 
 /// What letters call it.
 const EMAIL: &str = "email";
 
-impl Accounts {
+/// Codes by email as a second factor.
+pub struct EmailFactor {
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) codes: Arc<Codes>,
+}
+
+impl EmailFactor {
     /// Turns mailed codes on or off. On twice, or off twice, is no mistake.
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn set_mfa_email(
+    pub async fn set(
         &self,
         by: SessionOf,
         password: &Secret,
@@ -26,12 +46,12 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), MfaError> {
-        if on && !self.sends_mail() {
+        if on && !self.mail.is_enabled() {
             return Err(MfaError::NoMail);
         }
-        let seen = self.password_again(by.user_id, password, now).await?;
+        let seen = self.factors.password_again(by.user_id, password, now).await?;
         let tx = self.postgres.transaction("mfa_email").await?;
-        let user = self.hold(&tx, by.user_id).await?;
+        let user = self.factors.hold(&tx, by.user_id).await?;
         if user.password_hash != seen.password_hash {
             return Err(MfaError::WrongPassword);
         }
@@ -46,7 +66,7 @@ impl Accounts {
         let (event, letter) = if on {
             (Event::MfaEmailEnabled, Letter::MfaAdded { method })
         } else {
-            if self.status(&tx, &user).await?.totp_confirmed_at.is_none() {
+            if self.factors.status(&tx, &user).await?.totp_confirmed_at.is_none() {
                 factors::delete_recovery_codes(&tx, user.id).await?;
             }
             (Event::MfaEmailDisabled, Letter::MfaRemoved { method })
@@ -55,7 +75,7 @@ impl Accounts {
             .session(by.session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
-        self.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, letter, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -64,8 +84,31 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn mail_mfa_code(&self, by: SessionOf, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
-        let user = self.user(by.user_id).await?.ok_or(MfaError::NotFound)?;
-        self.mail_code(&user, origin, now).await
+    pub async fn send_code(&self, by: SessionOf, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
+        let user = self.directory.user(by.user_id).await?.ok_or(MfaError::NotFound)?;
+        self.send_code_to(&user, origin, now).await
+    }
+
+    /// Makes a code and queues its letter.
+    pub(crate) async fn send_code_to(&self, user: &User, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
+        if !self.factors.mails_codes(user) {
+            return Err(MfaError::NotEnabled);
+        }
+        // A mailbox is not to be flooded by whoever has the password; apart from the tries, which each letter may need.
+        let key = format!("mail:{}", user.id);
+        self.limits.take(Window::Mfa, origin.address, Some(&key), now).await?;
+        let code = self.codes.create(Purpose::Mfa, user.id, "").await?;
+        let to = Recipient {
+            user_id: Some(user.id),
+            email: user.email.clone(),
+            name: user.username.clone(),
+        };
+        let letter = Letter::MfaCode {
+            code: code.expose().to_owned(),
+        };
+        self.mail
+            .insert(&self.postgres, to, letter, Some(codes::LIFE), now)
+            .await?;
+        Ok(())
     }
 }

@@ -1,19 +1,25 @@
 //! An authenticator: begun, proved, removed; and the recovery codes that go with it.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::mfa::factors::{Factor, Method, MfaError, Verdict};
+use crate::accounts::mfa::error::MfaError;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::mfa::method::{Factor, Method};
 use crate::accounts::mfa::recovery;
-use crate::accounts::mfa::totp;
-use crate::accounts::mfa::totp::TotpSecret;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Origin, SessionOf};
-use crate::mail::Letter;
+use crate::accounts::mfa::totp::{self, TotpSecret};
+use crate::accounts::mfa::verdict::Verdict;
+use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::factors;
-use crate::store::postgres::Transaction;
+use crate::store::postgres::{Postgres, Transaction};
 
 /// What an authenticator is told, once.
 #[derive(Debug)]
@@ -26,22 +32,31 @@ pub struct Enrolment {
     pub qr_svg: Secret,
 }
 
-impl Accounts {
+/// Enrols and removes authenticators, and makes recovery codes.
+pub struct Authenticators {
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) postgres: Postgres,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) mail: Arc<Queue>,
+}
+
+impl Authenticators {
     /// Begins an authenticator. Until it is confirmed it asks for nothing: who scans badly is not locked out.
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn enrol_totp(
+    pub async fn enrol(
         &self,
         by: SessionOf,
         password: &Secret,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Enrolment, MfaError> {
-        let seen = self.password_again(by.user_id, password, now).await?;
+        let seen = self.factors.password_again(by.user_id, password, now).await?;
         let secret = TotpSecret::generate();
         let tx = self.postgres.transaction("mfa_enrol").await?;
-        let user = self.hold(&tx, by.user_id).await?;
+        let user = self.factors.hold(&tx, by.user_id).await?;
         if user.password_hash != seen.password_hash {
             return Err(MfaError::WrongPassword);
         }
@@ -67,21 +82,22 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn confirm_totp(
+    pub async fn confirm(
         &self,
         by: SessionOf,
         code: &Secret,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Vec<Secret>, MfaError> {
-        self.limit_signed_in(by.user_id, origin, now).await?;
+        self.factors.limit_signed_in(by.user_id, origin, now).await?;
         let tx = self.postgres.transaction("mfa_confirm").await?;
-        let user = self.hold(&tx, by.user_id).await?;
+        let user = self.factors.hold(&tx, by.user_id).await?;
         let begun = factors::find(&tx, user.id).await?.ok_or(MfaError::NotEnabled)?;
         if begun.confirmed_at.is_some() {
             return Err(MfaError::AlreadyEnabled);
         }
         let step = self
+            .factors
             .open_totp(user.id, &begun.secret_sealed)
             .and_then(|secret| secret.step(code.expose(), now));
         let Some(step) = step else {
@@ -105,7 +121,7 @@ impl Accounts {
         let letter = Letter::MfaAdded {
             method: Method::Totp.word().to_owned(),
         };
-        self.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, letter, now).await?;
         tx.commit().await?;
         Ok(codes)
     }
@@ -114,7 +130,7 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn remove_totp(
+    pub async fn remove(
         &self,
         by: SessionOf,
         password: &Secret,
@@ -122,18 +138,18 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), MfaError> {
-        self.limit_signed_in(by.user_id, origin, now).await?;
-        let seen = self.password_again(by.user_id, password, now).await?;
-        let shown = self.shown(by.user_id, factor).await?;
+        self.factors.limit_signed_in(by.user_id, origin, now).await?;
+        let seen = self.factors.password_again(by.user_id, password, now).await?;
+        let shown = self.factors.shown(by.user_id, factor).await?;
         let tx = self.postgres.transaction("mfa_remove").await?;
-        let user = self.hold(&tx, by.user_id).await?;
+        let user = self.factors.hold(&tx, by.user_id).await?;
         if user.password_hash != seen.password_hash {
             return Err(MfaError::WrongPassword);
         }
-        if self.status(&tx, &user).await?.totp_confirmed_at.is_none() {
+        if self.factors.status(&tx, &user).await?.totp_confirmed_at.is_none() {
             return Err(MfaError::NotEnabled);
         }
-        if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
+        if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
             tx.commit().await?;
             return Err(MfaError::WrongCode);
         }
@@ -150,7 +166,7 @@ impl Accounts {
         let letter = Letter::MfaRemoved {
             method: Method::Totp.word().to_owned(),
         };
-        self.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, letter, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -166,14 +182,14 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Vec<Secret>, MfaError> {
-        self.limit_signed_in(by.user_id, origin, now).await?;
-        let shown = self.shown(by.user_id, factor).await?;
+        self.factors.limit_signed_in(by.user_id, origin, now).await?;
+        let shown = self.factors.shown(by.user_id, factor).await?;
         let tx = self.postgres.transaction("recovery_codes_renew").await?;
-        let user = self.hold(&tx, by.user_id).await?;
-        if !self.status(&tx, &user).await?.is_enabled() {
+        let user = self.factors.hold(&tx, by.user_id).await?;
+        if !self.factors.status(&tx, &user).await?.is_enabled() {
             return Err(MfaError::NotEnabled);
         }
-        if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
+        if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
             tx.commit().await?;
             return Err(MfaError::WrongCode);
         }

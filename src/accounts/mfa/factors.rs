@@ -10,182 +10,31 @@
 //! Everything that spends a factor holds the user's row, and each factor is spent by a statement that touches a row once.
 //! A wrong factor at login counts like a wrong password: whoever tries has the password, and must not try a million codes.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::email::codes::Purpose;
-use crate::accounts::login::limits::{RateLimited, Window};
-use crate::accounts::login::reauthenticate::ProofError;
+use crate::accounts::directory::Directory;
+use crate::accounts::email::codes::{Codes, Purpose};
+use crate::accounts::login::limits::windows::{Limits, Window};
+use crate::accounts::login::reauthenticate::Reauthentication;
+use crate::accounts::mfa::error::MfaError;
+use crate::accounts::mfa::method::{Factor, Method};
 use crate::accounts::mfa::recovery;
+use crate::accounts::mfa::status::MfaStatus;
 use crate::accounts::mfa::totp::TotpSecret;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Failure, LoginError, Origin};
+use crate::accounts::mfa::verdict::Verdict;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::Queue;
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::codes::Checked;
-use crate::store::postgres::{Executor, Transaction};
+use crate::store::postgres::{Executor, Postgres, Transaction};
 use crate::store::users::{self, User};
 use crate::store::{StoreError, factors};
-
-/// What a second factor is worth as a claim (RFC 8176): a one-time password after a password.
-pub(crate) const AMR: [&str; 3] = ["pwd", "otp", "mfa"];
-
-/// A second factor as somebody shows it.
-#[derive(Debug, Clone, Copy)]
-pub enum Factor<'a> {
-    /// What the authenticator shows.
-    Totp(&'a Secret),
-    /// One of ten.
-    RecoveryCode(&'a Secret),
-    /// What was mailed.
-    EmailCode(&'a Secret),
-}
-
-/// The kinds of second factors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = MfaMethod)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// What an authenticator shows.
-    Totp,
-    /// One of ten codes on paper.
-    RecoveryCode,
-    /// A code by mail, once it was asked for.
-    EmailCode,
-}
-
-impl Method {
-    /// The word in answers, in the audit log and in metrics.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Totp => "totp",
-            Self::RecoveryCode => "recovery_code",
-            Self::EmailCode => "email_code",
-        }
-    }
-}
-
-impl Factor<'_> {
-    pub(crate) const fn method(&self) -> Method {
-        match self {
-            Self::Totp(_) => Method::Totp,
-            Self::RecoveryCode(_) => Method::RecoveryCode,
-            Self::EmailCode(_) => Method::EmailCode,
-        }
-    }
-}
-
-/// The question for a second factor.
-#[derive(Debug)]
-pub struct Challenge {
-    /// Goes with the answer, and is good for nothing else.
-    pub mfa_token: Secret,
-    /// What may be answered.
-    pub methods: Vec<Method>,
-    /// How long.
-    pub expires_in: Duration,
-}
-
-/// Which second factors an account has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MfaStatus {
-    /// Since when there is an authenticator.
-    pub totp_confirmed_at: Option<OffsetDateTime>,
-    /// When its last code was accepted.
-    pub totp_last_used_at: Option<OffsetDateTime>,
-    /// Since when the person wants codes by mail.
-    pub email_enabled_at: Option<OffsetDateTime>,
-    /// Whether they can be mailed: to an address that is known to be theirs, where letters are sent at all.
-    pub email_is_usable: bool,
-    /// How many recovery codes are left.
-    pub recovery_codes_left: i64,
-}
-
-/// Why a second factor was not accepted, or not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum MfaError {
-    /// No token of ours, an old one, one that was tried too often, or one from before a new password.
-    #[error("this sign-in is over")]
-    TokenInvalid,
-    /// The code is wrong, or was used before.
-    #[error("wrong code")]
-    WrongCode,
-    /// The password is not the account's.
-    #[error("wrong password")]
-    WrongPassword,
-    /// The account is gone.
-    #[error("there is no such account")]
-    NotFound,
-    /// The session is over.
-    #[error("the session has ended")]
-    SessionEnded,
-    /// There is no such second factor.
-    #[error("there is no such second factor")]
-    NotEnabled,
-    /// There is an authenticator already.
-    #[error("there is an authenticator already")]
-    AlreadyEnabled,
-    /// Codes are mailed to proven addresses only.
-    #[error("the address is not verified")]
-    EmailUnverified,
-    /// No letters are sent here.
-    #[error("no letters are sent here")]
-    NoMail,
-    /// Too many attempts.
-    #[error("too many attempts")]
-    RateLimited {
-        /// When there is room again.
-        retry_after: Duration,
-    },
-    /// Not the caller's fault.
-    #[error(transparent)]
-    Failure(#[from] Failure),
-}
-
-impl From<StoreError> for MfaError {
-    fn from(error: StoreError) -> Self {
-        Self::Failure(error.into())
-    }
-}
-
-impl From<ProofError> for MfaError {
-    fn from(error: ProofError) -> Self {
-        match error {
-            ProofError::WrongPassword => Self::WrongPassword,
-            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ProofError::Failure(failure) => Self::Failure(failure),
-        }
-    }
-}
-
-impl From<RateLimited> for MfaError {
-    fn from(limited: RateLimited) -> Self {
-        Self::RateLimited {
-            retry_after: limited.retry_after,
-        }
-    }
-}
-
-/// What a factor turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Right,
-    Wrong,
-    Replayed,
-}
-
-impl Verdict {
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Right => "success",
-            Self::Wrong => "wrong",
-            Self::Replayed => "replayed",
-        }
-    }
-}
 
 /// A factor whose mailed code, if it is one, has been compared already.
 #[derive(Clone, Copy)]
@@ -194,13 +43,25 @@ pub(crate) struct Shown<'a> {
     mailed: bool,
 }
 
-impl Accounts {
+/// Compares and spends second factors.
+pub struct Factors {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) postgres: Postgres,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) codes: Arc<Codes>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
+    pub(crate) limits: Arc<Limits>,
+}
+
+impl Factors {
     /// Which second factors an account has.
     ///
     /// # Errors
     /// When the account is gone, or PostgreSQL away.
-    pub async fn mfa_status(&self, user_id: Uuid) -> Result<MfaStatus, MfaError> {
-        let user = self.user(user_id).await?.ok_or(MfaError::NotFound)?;
+    pub async fn status_of(&self, user_id: Uuid) -> Result<MfaStatus, MfaError> {
+        let user = self.directory.user(user_id).await?.ok_or(MfaError::NotFound)?;
         Ok(self.status(&self.postgres, &user).await?)
     }
 
@@ -226,14 +87,14 @@ impl Accounts {
     /// Whether this account can be asked for mailed codes. Not to an address that is not known to be theirs: a change of
     /// address must not move the factor to whoever made it.
     pub(crate) fn mails_codes(&self, user: &User) -> bool {
-        user.mfa_email_enabled_at.is_some() && user.email_verified_at.is_some() && self.sends_mail()
+        user.mfa_email_enabled_at.is_some() && user.email_verified_at.is_some() && self.mail.is_enabled()
     }
 
     /// Compares a mailed code, which Redis keeps, before a row is held: a slow Redis must not keep an account locked.
     pub(crate) async fn shown<'a>(&self, user_id: Uuid, factor: Factor<'a>) -> Result<Shown<'a>, MfaError> {
         let mailed = match factor {
             Factor::EmailCode(typed) => matches!(
-                self.check_code(Purpose::Mfa, user_id, typed.expose()).await?,
+                self.codes.check(Purpose::Mfa, user_id, typed.expose()).await?,
                 Checked::Right(_)
             ),
             Factor::Totp(_) | Factor::RecoveryCode(_) => false,
@@ -335,9 +196,10 @@ impl Accounts {
         password: &Secret,
         now: OffsetDateTime,
     ) -> Result<User, MfaError> {
-        let user = self.user(user_id).await?.ok_or(MfaError::NotFound)?;
+        let user = self.directory.user(user_id).await?.ok_or(MfaError::NotFound)?;
         // A window of its own: strangers who fill that of the logins must not keep its owner from this.
-        self.prove_within("password_again", &user_id.to_string(), &user, password, now)
+        self.reauthentication
+            .require_password_within("password_again", &user_id.to_string(), &user, password, now)
             .await?;
         Ok(user)
     }
@@ -358,7 +220,7 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<(), MfaError> {
         let key = format!("signed_in:{user_id}");
-        Ok(self.limit(Window::Mfa, origin.address, Some(&key), now).await?)
+        Ok(self.limits.take(Window::Mfa, origin.address, Some(&key), now).await?)
     }
 
     pub(crate) fn count_challenge(&self, method: Method, result: &str) {
@@ -366,37 +228,5 @@ impl Accounts {
             .mfa_challenges
             .with_label_values(&[method.word(), result])
             .inc();
-    }
-}
-
-impl MfaStatus {
-    /// Whether a sign-in is asked for more than the password. Also when nothing can answer just now, because letters are no
-    /// longer sent: an account that asked for two factors is not opened by one.
-    pub const fn is_enabled(&self) -> bool {
-        self.totp_confirmed_at.is_some() || self.email_enabled_at.is_some()
-    }
-
-    /// What a sign-in may be answered with. Recovery codes are a way back to a factor, and none by themselves.
-    pub fn methods(&self) -> Vec<Method> {
-        [
-            (self.totp_confirmed_at.is_some(), Method::Totp),
-            (self.is_enabled() && self.recovery_codes_left > 0, Method::RecoveryCode),
-            (self.email_is_usable, Method::EmailCode),
-        ]
-        .into_iter()
-        .filter_map(|(has, method)| has.then_some(method))
-        .collect()
-    }
-}
-
-impl From<LoginError> for MfaError {
-    fn from(error: LoginError) -> Self {
-        match error {
-            LoginError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            LoginError::Failure(failure) => Self::Failure(failure),
-            LoginError::BadCredentials | LoginError::EmailUnverified | LoginError::PasswordResetRequired => {
-                Self::TokenInvalid
-            }
-        }
     }
 }

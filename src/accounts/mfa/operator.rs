@@ -1,23 +1,37 @@
 //! What an operator does for somebody who lost every factor.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
-use crate::accounts::mfa::factors::{Method, MfaStatus};
-use crate::accounts::operator::accounts::held;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, Operator, OperatorError};
-use crate::mail::Letter;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::mfa::method::Method;
+use crate::accounts::mfa::status::MfaStatus;
+use crate::accounts::operator::actor::Operator;
+use crate::accounts::operator::error::OperatorError;
+use crate::accounts::operator::held::held;
+use crate::mail::{Letter, Queue};
+use crate::metrics::Metrics;
 use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 use crate::store::{StoreError, factors};
 
-impl Accounts {
+/// Shows and removes the second factors of somebody else.
+pub struct FactorReset {
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) mail: Arc<Queue>,
+}
+
+impl FactorReset {
     /// Which second factors somebody has.
     ///
     /// # Errors
     /// When PostgreSQL is away.
-    pub async fn second_factors(&self, user: &User) -> Result<MfaStatus, StoreError> {
-        self.status(&self.postgres, user).await
+    pub async fn status_of(&self, user: &User) -> Result<MfaStatus, StoreError> {
+        self.factors.status(&self.postgres, user).await
     }
 
     /// Removes every second factor of an account; `false` when it had none. The owner is written: who talked an operator
@@ -26,7 +40,7 @@ impl Accounts {
     /// # Errors
     /// When the account is gone, or the operator may not: an administrator's own factors are removed with the password and a
     /// factor, as everybody's, so that a stolen token of theirs does not do it.
-    pub async fn reset_mfa(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<bool, OperatorError> {
+    pub async fn reset(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<bool, OperatorError> {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("mfa_reset").await?;
         let user = held(&tx, user.id, by).await?;
@@ -36,7 +50,7 @@ impl Accounts {
         users::set_mfa_email(&tx, user.id, None).await?;
         let had = [(had_totp, Method::Totp.word()), (had_email, "email")];
         for (_, method) in had.into_iter().filter(|(had, _)| *had) {
-            AuditRecord::of(by, user.id, Event::MfaRemoved)
+            by.audit(user.id, Event::MfaRemoved)
                 .with("method", method)
                 .with("by", "operator")
                 .insert(&tx, &self.metrics, now)
@@ -44,7 +58,7 @@ impl Accounts {
             let letter = Letter::MfaRemoved {
                 method: method.to_owned(),
             };
-            self.tell(&tx, &user, letter, now).await?;
+            self.mail.tell(&tx, &user, letter, now).await?;
         }
         tx.commit().await?;
         Ok(had_totp || had_email)

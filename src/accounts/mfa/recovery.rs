@@ -1,8 +1,9 @@
 //! Recovery codes: ten, for the day on which the authenticator is lost. Each works once.
 
+use std::sync::LazyLock;
+
 use data_encoding::{Encoding, Specification};
 use ring::hmac;
-use std::sync::LazyLock;
 use uuid::Uuid;
 
 use crate::keys::{random, seal};

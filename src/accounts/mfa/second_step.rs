@@ -1,66 +1,69 @@
 //! The second step of a sign-in.
 
-use time::OffsetDateTime;
-use uuid::Uuid;
+use std::sync::Arc;
 
-use crate::accounts::email::codes;
-use crate::accounts::email::codes::Purpose;
-use crate::accounts::login::limits::Window;
+use time::OffsetDateTime;
+
+use crate::accounts::login::failures::Failures;
+use crate::accounts::login::limits::Limiter;
+use crate::accounts::login::limits::windows::{Limits, Window};
 use crate::accounts::login::lock;
-use crate::accounts::mfa::factors::{AMR, Challenge, Factor, Method, MfaError, Verdict};
-use crate::accounts::mfa::token;
-use crate::accounts::mfa::token::MfaToken;
-use crate::accounts::sessions::open::Opening;
-use crate::accounts::{Accounts, Origin, SignedIn};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::login::refusal::refusal;
+use crate::accounts::mfa::by_email::EmailFactor;
+use crate::accounts::mfa::error::MfaError;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::mfa::method::{AMR, Factor};
+use crate::accounts::mfa::token::{self, MfaToken};
+use crate::accounts::mfa::verdict::Verdict;
+use crate::accounts::sessions::open::{Opening, SessionOpener, SignedIn};
+use crate::accounts::settings::Settings;
+use crate::audit::Origin;
+use crate::metrics::Metrics;
 use crate::secret::Secret;
+use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
-impl Accounts {
-    /// The question for a second factor, for a user whose password was right.
-    pub(in crate::accounts) fn challenge(
-        &self,
-        user: &User,
-        methods: Vec<Method>,
-        device_name: Option<&str>,
-        device: Option<Uuid>,
-        now: OffsetDateTime,
-    ) -> Challenge {
-        let token = MfaToken::new(user, device_name, device, now);
-        Challenge {
-            mfa_token: token.seal(&self.settings.secret),
-            methods,
-            expires_in: token::LIFE,
-        }
-    }
+/// Completes a sign-in with a second factor.
+pub struct SecondStep {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) postgres: Postgres,
+    pub(crate) failures: Arc<Failures>,
+    pub(crate) opener: Arc<SessionOpener>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) email_factor: Arc<EmailFactor>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) limits: Arc<Limits>,
+}
 
+impl SecondStep {
     /// Completes a sign-in.
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn login_second_step(
+    pub async fn complete(
         &self,
         mfa_token: &Secret,
         factor: Factor<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<SignedIn, MfaError> {
-        let outcome = self.try_second_step(mfa_token, factor, origin, now).await;
+        let outcome = self.try_complete(mfa_token, factor, origin, now).await;
         match &outcome {
             Ok(_) => {
                 let labels = &["password", "success"];
                 self.metrics.login_attempts.with_label_values(labels).inc();
             }
-            Err(MfaError::TokenInvalid) => self.count_challenge(factor.method(), "invalid_token"),
-            Err(MfaError::RateLimited { .. }) => self.count_challenge(factor.method(), "rate_limited"),
-            Err(MfaError::Failure(_)) => self.count_challenge(factor.method(), "error"),
+            Err(MfaError::TokenInvalid) => self.factors.count_challenge(factor.method(), "invalid_token"),
+            Err(MfaError::RateLimited { .. }) => self.factors.count_challenge(factor.method(), "rate_limited"),
+            Err(MfaError::Failure(_)) => self.factors.count_challenge(factor.method(), "error"),
             // What came of a factor was counted where it was spent.
             Err(_) => {}
         }
         outcome
     }
 
-    async fn try_second_step(
+    async fn try_complete(
         &self,
         mfa_token: &Secret,
         factor: Factor<'_>,
@@ -68,17 +71,17 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<SignedIn, MfaError> {
         let token = self.take_token(mfa_token, origin, now).await?;
-        let shown = self.shown(token.user_id, factor).await?;
+        let shown = self.factors.shown(token.user_id, factor).await?;
         let tx = self.postgres.transaction("login_mfa").await?;
         let user = users::find_for_update(&tx, token.user_id).await?;
         let user = user.filter(|user| self.still_admits(user, &token, now));
         let user = user.ok_or(MfaError::TokenInvalid)?;
 
-        if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
+        if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
             // Of a known device its own allowance counts, as it does for passwords.
             let counted = Some(user.id).filter(|_| token.device.is_none());
-            let failures = self.count_failure(&tx, counted, now).await?;
-            self.note_lock(&tx, counted, failures, origin, now).await?;
+            let failures = self.failures.count(&tx, counted, now).await?;
+            self.failures.note_lock(&tx, counted, failures, origin, now).await?;
             tx.commit().await?;
             return Err(MfaError::WrongCode);
         }
@@ -88,44 +91,20 @@ impl Accounts {
             amr: &AMR,
             second_factor: Some(shown.factor.method().word()),
         };
-        Ok(self.open_session(tx, &user, opening, origin, now).await?)
+        Ok(self.opener.open(tx, &user, opening, origin, now).await?)
     }
 
     /// Mails the code that completes a sign-in, to who turned that on.
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn mail_login_code(
-        &self,
-        mfa_token: &Secret,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), MfaError> {
+    pub async fn email_code(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
         let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let user = users::find(&self.postgres, token.user_id).await?;
         let user = user.filter(|user| self.still_admits(user, &token, now));
-        self.mail_code(&user.ok_or(MfaError::TokenInvalid)?, origin, now).await
-    }
-
-    /// Makes a code and queues its letter.
-    pub(crate) async fn mail_code(&self, user: &User, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
-        if !self.mails_codes(user) {
-            return Err(MfaError::NotEnabled);
-        }
-        // A mailbox is not to be flooded by whoever has the password; apart from the tries, which each letter may need.
-        let key = format!("mail:{}", user.id);
-        self.limit(Window::Mfa, origin.address, Some(&key), now).await?;
-        let code = self.new_code(Purpose::Mfa, user.id, "").await?;
-        let to = Recipient {
-            user_id: Some(user.id),
-            email: user.email.clone(),
-            name: user.username.clone(),
-        };
-        let letter = Letter::MfaCode {
-            code: code.expose().to_owned(),
-        };
-        self.mail(&self.postgres, to, letter, Some(codes::LIFE), now).await?;
-        Ok(())
+        self.email_factor
+            .send_code_to(&user.ok_or(MfaError::TokenInvalid)?, origin, now)
+            .await
     }
 
     /// Reads a token and counts the attempt: by token, by account (or by its known device), by address.
@@ -142,7 +121,7 @@ impl Accounts {
             Some(device) => format!("{}:{device}", token.user_id),
             None => token.user_id.to_string(),
         };
-        self.limit(Window::Mfa, origin.address, Some(&key), now).await?;
+        self.limits.take(Window::Mfa, origin.address, Some(&key), now).await?;
         Ok(token)
     }
 
@@ -151,6 +130,6 @@ impl Accounts {
         user.deleted_at.is_none()
             && token.is_of_password(user)
             && !lock::keeps_out(user, token.device.is_some(), &self.settings.lockout, now)
-            && self.refusal(user).is_none()
+            && refusal(user, &self.settings).is_none()
     }
 }

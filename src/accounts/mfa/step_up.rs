@@ -1,10 +1,19 @@
 //! Step-up: a session whose person proves a second factor now, because a route asks for a (fresh) one.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
-use crate::accounts::mfa::factors::{AMR, Factor, MfaError, Verdict};
+use crate::accounts::error::Failure;
+use crate::accounts::mfa::error::MfaError;
+use crate::accounts::mfa::factors::Factors;
+use crate::accounts::mfa::method::{AMR, Factor};
+use crate::accounts::mfa::verdict::Verdict;
+use crate::accounts::sessions::access::{AccessTokens, SessionOf};
 use crate::accounts::sessions::tokens::{Access, Proof};
-use crate::accounts::{Accounts, Failure, Origin, SessionOf};
+use crate::audit::Origin;
+use crate::metrics::Metrics;
+use crate::store::postgres::Postgres;
 use crate::store::sessions;
 
 /// An access token of a session that has just been raised.
@@ -14,26 +23,34 @@ pub struct Raised {
     pub access: Access,
 }
 
-impl Accounts {
+/// Raises a session with a second factor.
+pub struct StepUp {
+    pub(crate) factors: Arc<Factors>,
+    pub(crate) postgres: Postgres,
+    pub(crate) access_tokens: Arc<AccessTokens>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl StepUp {
     /// Raises a session.
     ///
     /// # Errors
     /// See [`MfaError`].
-    pub async fn verify_mfa(
+    pub async fn verify(
         &self,
         by: SessionOf,
         factor: Factor<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Raised, MfaError> {
-        self.limit_signed_in(by.user_id, origin, now).await?;
-        let shown = self.shown(by.user_id, factor).await?;
+        self.factors.limit_signed_in(by.user_id, origin, now).await?;
+        let shown = self.factors.shown(by.user_id, factor).await?;
         let tx = self.postgres.transaction("mfa_verify").await?;
-        let user = self.hold(&tx, by.user_id).await?;
-        if !self.status(&tx, &user).await?.is_enabled() {
+        let user = self.factors.hold(&tx, by.user_id).await?;
+        if !self.factors.status(&tx, &user).await?.is_enabled() {
             return Err(MfaError::NotEnabled);
         }
-        if self.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
+        if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
             tx.commit().await?;
             return Err(MfaError::WrongCode);
         }
@@ -46,7 +63,7 @@ impl Accounts {
             auth_time: now,
             amr: &amr,
         };
-        let access = self.access(&user, proof, now).map_err(Failure::from)?;
+        let access = self.access_tokens.issue(&user, proof, now).map_err(Failure::from)?;
         tx.commit().await?;
         self.metrics.tokens_issued.with_label_values(&["access", "mfa"]).inc();
         Ok(Raised { access })

@@ -3,14 +3,16 @@
 //! It is sealed, not signed: nothing in it is for the client, and no part of the program but this one can read it, so that
 //! it opens no door by mistake. Nothing is stored; that it dies with the password is in it.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::accounts::mfa::method::Method;
 use crate::keys::seal;
 use crate::secret::{Key32, Secret};
 use crate::store::users::User;
@@ -81,6 +83,34 @@ fn fingerprint(password_hash: Option<&str>) -> [u8; 32] {
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
+/// The question for a second factor.
+#[derive(Debug)]
+pub struct Challenge {
+    /// Goes with the answer, and is good for nothing else.
+    pub mfa_token: Secret,
+    /// What may be answered.
+    pub methods: Vec<Method>,
+    /// How long.
+    pub expires_in: Duration,
+}
+
+/// The question for a second factor, for a user whose password was right.
+pub(crate) fn challenge(
+    secret: &Key32,
+    user: &User,
+    methods: Vec<Method>,
+    device_name: Option<&str>,
+    device: Option<Uuid>,
+    now: OffsetDateTime,
+) -> Challenge {
+    let token = MfaToken::new(user, device_name, device, now);
+    Challenge {
+        mfa_token: token.seal(secret),
+        methods,
+        expires_in: LIFE,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::datetime;
@@ -103,19 +133,19 @@ mod tests {
     #[test]
     fn it_is_read_for_five_minutes() {
         let key = Key32::new([7; 32]);
-        let token = token().seal(&key);
-        assert_eq!(MfaToken::open(&key, &token, NOW), Some(token()));
+        let sealed = token().seal(&key);
+        assert_eq!(MfaToken::open(&key, &sealed, NOW), Some(token()));
         let last = NOW + LIFE - Duration::from_secs(1);
-        assert_eq!(MfaToken::open(&key, &token, last), Some(token()));
-        assert_eq!(MfaToken::open(&key, &token, NOW + LIFE), None);
+        assert_eq!(MfaToken::open(&key, &sealed, last), Some(token()));
+        assert_eq!(MfaToken::open(&key, &sealed, NOW + LIFE), None);
     }
 
     #[test]
-    fn another_key_another_prefix_and_a_changed_byte_are_no_ticket() {
+    fn another_key_another_prefix_and_a_changed_byte_are_no_token() {
         let key = Key32::new([7; 32]);
-        let token = token().seal(&key);
-        assert_eq!(MfaToken::open(&Key32::new([8; 32]), &token, NOW), None);
-        let text = token.expose();
+        let sealed = token().seal(&key);
+        assert_eq!(MfaToken::open(&Key32::new([8; 32]), &sealed, NOW), None);
+        let text = sealed.expose();
         for wrong in [
             text.replace("sgm_", "sgr_"),
             text[..text.len() - 2].to_owned(),

@@ -5,69 +5,32 @@
 //! Sidegate's own which they lack (whoever sets an administrator's address can have the password reset), give and take
 //! none of those permissions, and do not set their own rights.
 
+use std::sync::Arc;
+
 use serde_json::Map;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::email::names;
-use crate::accounts::email::names::{Identifier, NameError};
+use crate::accounts::directory::Directory;
+use crate::accounts::email::names::{self, Identifier};
+use crate::accounts::error::Failure;
+use crate::accounts::operator::actor::Operator;
+use crate::accounts::operator::error::OperatorError;
+use crate::accounts::operator::held::held;
 use crate::accounts::operator::rights;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::password::Weakness;
-use crate::accounts::password::rules;
-use crate::accounts::password::rules::Person;
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::rules::{self, Person};
+use crate::accounts::sessions::access::AccessTokens;
+use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::tokens::{Access, Proof};
-use crate::accounts::{Accounts, Failure, Origin, ProfileError};
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
+use crate::store::postgres::Postgres;
 use crate::store::users::{self, NewUser, User};
-use crate::store::{StoreError, id, reset_tokens};
-
-/// Everything, the permissions of Sidegate's own included.
-pub(crate) const ADMIN: &str = "sidegate:admin";
-/// How the permissions of Sidegate's own begin.
-pub(crate) const OURS: &str = "sidegate:";
-
-/// Who does it. The default is the command line, which may do everything: whoever runs it holds the configuration's
-/// secrets.
-#[derive(Debug, Clone, Default)]
-pub struct Operator {
-    /// The administrator.
-    pub user_id: Option<Uuid>,
-    /// Their permissions; `None` at the command line.
-    pub permissions: Option<Vec<String>>,
-    /// Where it comes from.
-    pub origin: Origin,
-}
-
-impl Operator {
-    pub(crate) fn is_admin(&self) -> bool {
-        self.permissions
-            .as_ref()
-            .is_none_or(|permissions| permissions.iter().any(|permission| permission == ADMIN))
-    }
-
-    /// Refuses an account that has more of Sidegate's own permissions.
-    pub(crate) fn may_touch(&self, user: &User) -> Result<(), OperatorError> {
-        let held = self.permissions.as_deref().unwrap_or_default();
-        let above = |permission: &String| permission.starts_with(OURS) && !held.contains(permission);
-        if self.is_admin() || !user.permissions.iter().any(above) {
-            Ok(())
-        } else {
-            Err(OperatorError::AdminRequired)
-        }
-    }
-
-    /// Refuses what an administrator would regret to have done to themselves.
-    pub(crate) fn not_oneself(&self, user: &User) -> Result<(), OperatorError> {
-        if self.user_id == Some(user.id) {
-            Err(OperatorError::OwnAccount)
-        } else {
-            Ok(())
-        }
-    }
-}
+use crate::store::{id, reset_tokens};
 
 /// An account to be made.
 #[derive(Debug, Clone, Copy)]
@@ -86,62 +49,18 @@ pub struct NewAccount<'a> {
     pub email_verified: bool,
 }
 
-/// Why an operator's wish was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum OperatorError {
-    /// The address is none.
-    #[error(transparent)]
-    Email(NameError),
-    /// The username is none.
-    #[error(transparent)]
-    Username(NameError),
-    /// Another account has the address.
-    #[error("there is an account with this address already")]
-    EmailTaken,
-    /// Another account has the username.
-    #[error("there is an account with this username already")]
-    UsernameTaken,
-    /// The password is not accepted.
-    #[error("{0}")]
-    Password(Weakness),
-    /// A role or a permission is none.
-    #[error(
-        "{0}: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
-    )]
-    Word(&'static str),
-    /// The profile is not accepted.
-    #[error(transparent)]
-    Profile(ProfileError),
-    /// No such account.
-    #[error("there is no account `{0}`")]
-    NotFound(String),
-    /// It is not deleted.
-    #[error("the account is not deleted")]
-    NotDeleted,
-    /// It needs `sidegate:admin`.
-    #[error("this needs the permission {ADMIN}")]
-    AdminRequired,
-    /// An administrator does not do this to themselves.
-    #[error("this is your own account")]
-    OwnAccount,
-    /// Not the operator's fault.
-    #[error(transparent)]
-    Failure(#[from] Failure),
+/// Creates accounts and sets passwords for an operator.
+pub struct AccountAdmin {
+    pub(crate) hasher: Arc<Hasher>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) access_tokens: Arc<AccessTokens>,
+    pub(crate) settings: Arc<Settings>,
 }
 
-impl From<StoreError> for OperatorError {
-    fn from(error: StoreError) -> Self {
-        if error.is_constraint(users::EMAIL_IS_TAKEN) {
-            Self::EmailTaken
-        } else if error.is_constraint(users::USERNAME_IS_TAKEN) {
-            Self::UsernameTaken
-        } else {
-            Self::Failure(error.into())
-        }
-    }
-}
-
-impl Accounts {
+impl AccountAdmin {
     /// Creates an account.
     ///
     /// # Errors
@@ -171,7 +90,7 @@ impl Accounts {
         };
         let tx = self.postgres.transaction("user_create").await?;
         let user = users::create(&tx, &user, now).await?;
-        AuditRecord::of(by, user.id, Event::UserCreated)
+        by.audit(user.id, Event::UserCreated)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -185,7 +104,7 @@ impl Accounts {
     pub async fn lookup(&self, name: &str) -> Result<User, OperatorError> {
         let found = match name.parse::<Uuid>() {
             Ok(id) => users::find(&self.postgres, id).await?,
-            Err(_) => self.find(&Identifier::read(name)).await?,
+            Err(_) => self.directory.find(&Identifier::read(name)).await?,
         };
         found.ok_or_else(|| OperatorError::NotFound(name.to_owned()))
     }
@@ -205,15 +124,17 @@ impl Accounts {
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
         let tx = self.postgres.transaction("user_set_password").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.end_all(&tx, user.id, "password_change", now).await?;
+        let entries = self.sessions.end_all(&tx, user.id, "password_change", now).await?;
         users::set_password(&tx, user.id, &hash, now).await?;
         // Whoever reads the account's mail, and asked for a link before, must not undo this.
         reset_tokens::use_all(&tx, user.id, now).await?;
-        AuditRecord::of(by, user.id, Event::PasswordSet)
+        by.audit(user.id, Event::PasswordSet)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, entries.len() - 1, "password_change").await;
+        self.sessions
+            .publish(&entries, entries.len() - 1, "password_change")
+            .await;
         Ok(())
     }
 
@@ -230,7 +151,7 @@ impl Accounts {
             auth_time: now,
             amr: &["operator".to_owned()],
         };
-        let access = self.access(user, proof, now).map_err(Failure::from)?;
+        let access = self.access_tokens.issue(user, proof, now).map_err(Failure::from)?;
         AuditRecord::to(Some(user.id), Event::LoginSucceeded, &Origin::default())
             .session(proof.session_id)
             .with("method", "operator")
@@ -260,19 +181,4 @@ impl Accounts {
         )
         .map_err(OperatorError::Password)
     }
-}
-
-/// An account that exists and that the operator may touch, held until the transaction ends: what it may do, and who may
-/// do it to whom, is then still true when it is done.
-pub(crate) async fn held(tx: &Transaction, user_id: Uuid, by: &Operator) -> Result<User, OperatorError> {
-    let user = users::find_for_update(tx, user_id)
-        .await?
-        .filter(|user| user.deleted_at.is_none())
-        .ok_or_else(|| gone(user_id))?;
-    by.may_touch(&user)?;
-    Ok(user)
-}
-
-pub(crate) fn gone(user_id: Uuid) -> OperatorError {
-    OperatorError::NotFound(user_id.to_string())
 }

@@ -1,16 +1,22 @@
 //! An account changed by an operator: all of it at once, in one transaction, or nothing.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::email::names;
-use crate::accounts::operator::accounts::{Operator, OperatorError, gone, held};
-use crate::accounts::operator::rights::outdated_at;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::{Accounts, profile};
+use crate::accounts::operator::actor::Operator;
+use crate::accounts::operator::error::OperatorError;
+use crate::accounts::operator::held::{gone, held};
+use crate::accounts::operator::rights::{AccountRights, outdated_at};
+use crate::accounts::profile;
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::revoker::Revoker;
+use crate::metrics::Metrics;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
+use crate::store::postgres::{Postgres, Transaction};
 use crate::store::reset_tokens;
 use crate::store::users::{self, User};
 
@@ -31,7 +37,16 @@ pub struct Edit<'a> {
     pub profile: Option<&'a Map<String, Value>>,
 }
 
-impl Accounts {
+/// Changes accounts for an operator.
+pub struct AccountEdits {
+    pub(crate) postgres: Postgres,
+    pub(crate) rights: Arc<AccountRights>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl AccountEdits {
     /// Changes an account. Access tokens say what it was, so that they are outdated by any change.
     ///
     /// # Errors
@@ -54,7 +69,7 @@ impl Accounts {
         let permissions = edit
             .permissions
             .map_or_else(|| user.permissions.clone(), <[String]>::to_vec);
-        let (user, _) = self.set_rights(&tx, user, &roles, &permissions, by, now).await?;
+        let (user, _) = self.rights.set(&tx, user, &roles, &permissions, by, now).await?;
         let changed = !says_the_same(&user, &before);
         let at = outdated_at(&before, now);
         if changed {
@@ -62,7 +77,7 @@ impl Accounts {
         }
         tx.commit().await?;
         if changed {
-            self.revoker.revoke(&[self.user_outdated(user_id, at)]).await;
+            self.revoker.revoke(&[self.sessions.user_outdated(user_id, at)]).await;
         }
         Ok(user)
     }
@@ -100,7 +115,7 @@ impl Accounts {
         } else {
             Event::EmailVerified
         };
-        AuditRecord::of(by, id, event)
+        by.audit(id, event)
             .with("verified", verified_at.is_some())
             .insert(tx, &self.metrics, now)
             .await?;
@@ -137,7 +152,7 @@ impl Accounts {
         let user = users::set_profile(tx, id, username.as_deref(), &merged)
             .await?
             .ok_or_else(|| gone(id))?;
-        AuditRecord::of(by, id, Event::ProfileChanged)
+        by.audit(id, Event::ProfileChanged)
             .with("members", members)
             .with("username", renamed)
             .insert(tx, &self.metrics, now)

@@ -1,12 +1,17 @@
 //! Roles and permissions, given and taken.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
-use crate::accounts::Accounts;
-use crate::accounts::operator::accounts::{ADMIN, OURS, Operator, OperatorError, gone, held};
-use crate::accounts::origin::AuditRecord;
+use crate::accounts::operator::actor::Operator;
+use crate::accounts::operator::error::OperatorError;
+use crate::accounts::operator::held::{gone, held};
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::revoker::Revoker;
+use crate::metrics::Metrics;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
+use crate::store::postgres::{Postgres, Transaction};
 use crate::store::users::{self, User};
 
 /// The longest word.
@@ -27,29 +32,15 @@ pub struct Grant {
     pub without_permissions: Vec<String>,
 }
 
-impl Operator {
-    /// Refuses a change of Sidegate's own permissions to whoever is not an administrator in full.
-    pub(crate) fn may_change(&self, from: &[String], to: &[String]) -> Result<(), OperatorError> {
-        let changed = |a: &[String], b: &[String]| a.iter().any(|word| word.starts_with(OURS) && !b.contains(word));
-        if self.is_admin() || !(changed(from, to) || changed(to, from)) {
-            Ok(())
-        } else {
-            Err(OperatorError::AdminRequired)
-        }
-    }
-
-    /// Refuses to raise oneself, and to put oneself out of office: the last administrator would be missed.
-    pub(crate) fn may_set_rights(&self, user: &User, permissions: &[String]) -> Result<(), OperatorError> {
-        self.may_change(&user.permissions, permissions)?;
-        let stays = !self.is_admin() || permissions.iter().any(|permission| permission == ADMIN);
-        if self.user_id == Some(user.id) && !(self.is_admin() && stays) {
-            return Err(OperatorError::OwnAccount);
-        }
-        Ok(())
-    }
+/// Grants and takes away roles and permissions.
+pub struct AccountRights {
+    pub(crate) postgres: Postgres,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
-impl Accounts {
+impl AccountRights {
     /// Gives and takes rights. Running access tokens are outdated, so that clients refresh and carry the new rights.
     ///
     /// # Errors
@@ -65,17 +56,17 @@ impl Accounts {
         let user = held(&tx, user.id, by).await?;
         let roles = changed(&user.roles, &grant.roles, &grant.without_roles);
         let permissions = changed(&user.permissions, &grant.permissions, &grant.without_permissions);
-        let (user, outdated) = self.set_rights(&tx, user, &roles, &permissions, by, now).await?;
+        let (user, outdated) = self.set(&tx, user, &roles, &permissions, by, now).await?;
         tx.commit().await?;
         if let Some(at) = outdated {
-            self.revoker.revoke(&[self.user_outdated(user.id, at)]).await;
+            self.revoker.revoke(&[self.sessions.user_outdated(user.id, at)]).await;
         }
         Ok(user)
     }
 
     /// Sets rights inside a transaction that holds the account. When they are others now, says up to which instant tokens
     /// are outdated; the caller publishes it.
-    pub(crate) async fn set_rights(
+    pub(crate) async fn set(
         &self,
         tx: &Transaction,
         mut user: User,
@@ -94,7 +85,7 @@ impl Accounts {
         if roles != user.roles {
             let id = user.id;
             user = users::set_roles(tx, id, &roles, at).await?.ok_or_else(|| gone(id))?;
-            AuditRecord::of(by, id, Event::RolesChanged)
+            by.audit(id, Event::RolesChanged)
                 .with("roles", roles)
                 .insert(tx, &self.metrics, now)
                 .await?;
@@ -104,7 +95,7 @@ impl Accounts {
             user = users::set_permissions(tx, id, &permissions, at)
                 .await?
                 .ok_or_else(|| gone(id))?;
-            AuditRecord::of(by, id, Event::PermissionsChanged)
+            by.audit(id, Event::PermissionsChanged)
                 .with("permissions", permissions)
                 .insert(tx, &self.metrics, now)
                 .await?;

@@ -1,37 +1,44 @@
 //! Sessions of others, ended by an operator.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::Accounts;
-use crate::accounts::operator::accounts::{Operator, OperatorError, held};
-use crate::accounts::origin::AuditRecord;
+use crate::accounts::operator::actor::Operator;
+use crate::accounts::operator::error::OperatorError;
+use crate::accounts::operator::held::held;
+use crate::accounts::sessions::end::Sessions;
+use crate::metrics::Metrics;
 use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
 use crate::store::sessions;
 use crate::store::users::{self, User};
 
-impl Accounts {
+/// Ends the sessions of an account for an operator.
+pub struct AccountSessions {
+    pub(crate) postgres: Postgres,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl AccountSessions {
     /// Ends all sessions of a user; returns how many were open.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
-    pub async fn revoke_sessions(
-        &self,
-        user: &User,
-        by: &Operator,
-        now: OffsetDateTime,
-    ) -> Result<usize, OperatorError> {
+    pub async fn revoke_all(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<usize, OperatorError> {
         let tx = self.postgres.transaction("user_revoke_sessions").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.end_all(&tx, user.id, "admin", now).await?;
+        let entries = self.sessions.end_all(&tx, user.id, "admin", now).await?;
         users::set_tokens_valid_after(&tx, user.id, now).await?;
         let ended = entries.len() - 1;
-        AuditRecord::of(by, user.id, Event::SessionsRevoked)
+        by.audit(user.id, Event::SessionsRevoked)
             .with("sessions", ended)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, ended, "admin").await;
+        self.sessions.publish(&entries, ended, "admin").await;
         Ok(ended)
     }
 
@@ -39,7 +46,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When PostgreSQL is away, or the operator may not.
-    pub async fn revoke_session(
+    pub async fn revoke_one(
         &self,
         session_id: Uuid,
         of: Option<Uuid>,
@@ -57,12 +64,13 @@ impl Accounts {
             // Somebody else ended it since.
             return Ok(false);
         }
-        AuditRecord::of(by, user.id, Event::SessionRevoked)
+        by.audit(user.id, Event::SessionRevoked)
             .session(session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&[self.session_ended(session_id, now)], ended.len(), "admin")
+        self.sessions
+            .publish(&[self.sessions.session_ended(session_id, now)], ended.len(), "admin")
             .await;
         Ok(true)
     }

@@ -1,20 +1,34 @@
 //! Whether an account may be used: locked, deleted, in want of a new password.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::Accounts;
 use crate::accounts::email::link_token::Kind;
-use crate::accounts::operator::accounts::{Operator, OperatorError, gone, held};
-use crate::accounts::origin::AuditRecord;
-use crate::mail::{Letter, Recipient};
+use crate::accounts::operator::actor::Operator;
+use crate::accounts::operator::error::OperatorError;
+use crate::accounts::operator::held::{gone, held};
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::settings::Settings;
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
+use crate::store::postgres::{Postgres, Transaction};
 use crate::store::reset_tokens::{self, ResetToken};
 use crate::store::users::{self, User};
 use crate::store::{StoreError, id};
 
-impl Accounts {
+/// Locks, unlocks, deletes and restores accounts.
+pub struct AccountStanding {
+    pub(crate) postgres: Postgres,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl AccountStanding {
     /// Locks an account, until an instant or until it is unlocked, and ends its sessions.
     ///
     /// # Errors
@@ -29,14 +43,14 @@ impl Accounts {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("user_lock").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.end_all(&tx, user.id, "locked", now).await?;
+        let entries = self.sessions.end_all(&tx, user.id, "locked", now).await?;
         users::lock(&tx, user.id, until, now).await?;
-        AuditRecord::of(by, user.id, Event::UserLocked)
+        by.audit(user.id, Event::UserLocked)
             .with("until", until.map(OffsetDateTime::unix_timestamp))
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, entries.len() - 1, "admin").await;
+        self.sessions.publish(&entries, entries.len() - 1, "admin").await;
         Ok(())
     }
 
@@ -48,7 +62,7 @@ impl Accounts {
         let tx = self.postgres.transaction("user_unlock").await?;
         let user = held(&tx, user.id, by).await?;
         users::unlock(&tx, user.id).await?;
-        AuditRecord::of(by, user.id, Event::UserUnlocked)
+        by.audit(user.id, Event::UserUnlocked)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -69,20 +83,20 @@ impl Accounts {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("user_require_password_reset").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.end_all(&tx, user.id, "admin", now).await?;
+        let entries = self.sessions.end_all(&tx, user.id, "admin", now).await?;
         users::require_password_reset(&tx, user.id, now).await?;
-        if self.sends_mail() {
-            self.mail_reset_link(&tx, &user, by, now).await?;
+        if self.mail.is_enabled() {
+            self.email_reset_link(&tx, &user, by, now).await?;
         }
-        AuditRecord::of(by, user.id, Event::PasswordResetRequired)
+        by.audit(user.id, Event::PasswordResetRequired)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, entries.len() - 1, "admin").await;
+        self.sessions.publish(&entries, entries.len() - 1, "admin").await;
         Ok(())
     }
 
-    async fn mail_reset_link(
+    async fn email_reset_link(
         &self,
         tx: &Transaction,
         user: &User,
@@ -102,7 +116,8 @@ impl Accounts {
             token: token.expose().to_owned(),
         };
         reset_tokens::insert(tx, &row, &token_hash).await?;
-        self.mail(tx, Recipient::of(user), letter, Some(ttl), now)
+        self.mail
+            .insert(tx, Recipient::of(user), letter, Some(ttl), now)
             .await
             .map(drop)
     }
@@ -111,17 +126,19 @@ impl Accounts {
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
-    pub async fn delete_user(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<(), OperatorError> {
+    pub async fn delete(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<(), OperatorError> {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("user_delete").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.end_all(&tx, user.id, "account_deleted", now).await?;
+        let entries = self.sessions.end_all(&tx, user.id, "account_deleted", now).await?;
         users::soft_delete(&tx, user.id, now).await?;
-        AuditRecord::of(by, user.id, Event::UserDeleted)
+        by.audit(user.id, Event::UserDeleted)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, entries.len() - 1, "account_deleted").await;
+        self.sessions
+            .publish(&entries, entries.len() - 1, "account_deleted")
+            .await;
         Ok(())
     }
 
@@ -139,7 +156,7 @@ impl Accounts {
             return Err(OperatorError::NotDeleted);
         }
         let user = users::restore(&tx, user_id).await?.ok_or_else(|| gone(user_id))?;
-        AuditRecord::of(by, user_id, Event::UserRestored)
+        by.audit(user_id, Event::UserRestored)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;

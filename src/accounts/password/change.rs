@@ -1,18 +1,24 @@
 //! A new password, chosen by somebody who is signed in and knows the old one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::accounts::login::reauthenticate::ProofError;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::password::Weakness;
-use crate::accounts::password::rules;
-use crate::accounts::password::rules::Person;
-use crate::accounts::{Accounts, Failure, Origin, SessionOf, User};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::directory::Directory;
+use crate::accounts::error::Failure;
+use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::rules::{self, Weakness, known_of};
+use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
 use crate::store::{StoreError, reset_tokens, sessions, users};
 
 /// Why a password stays.
@@ -57,13 +63,25 @@ impl From<ProofError> for PasswordChangeError {
     }
 }
 
-impl Accounts {
+/// Replaces the password of somebody who knows the current one.
+pub struct PasswordChange {
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
+    pub(crate) hasher: Arc<Hasher>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl PasswordChange {
     /// Replaces the password, ends every other session with its access tokens, and uses up the links of forgotten passwords. The
     /// session that asks stays, and so do its tokens.
     ///
     /// # Errors
     /// See [`PasswordChangeError`].
-    pub async fn change_password(
+    pub async fn change(
         &self,
         by: SessionOf,
         password: &Secret,
@@ -71,11 +89,14 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), PasswordChangeError> {
-        let user = self.user(by.user_id).await?.ok_or(PasswordChangeError::NotFound)?;
-        let verified = self.prove(&user, password, now).await?;
+        let user = self
+            .directory
+            .user(by.user_id)
+            .await?
+            .ok_or(PasswordChangeError::NotFound)?;
+        let verified = self.reauthentication.require_password(&user, password, now).await?;
         // After the proof, so that what is told here is told to nobody else.
-        self.judge_password(new, known_of(&user))
-            .map_err(PasswordChangeError::Password)?;
+        rules::check(new.expose(), known_of(&user), &self.settings.password).map_err(PasswordChangeError::Password)?;
         if new.expose() == password.expose() {
             return Err(PasswordChangeError::Unchanged);
         }
@@ -99,26 +120,16 @@ impl Accounts {
             .with("sessions", ended.len())
             .insert(&tx, &self.metrics, now)
             .await?;
-        self.mail(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
+        self.mail
+            .insert(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
             .await?;
         tx.commit().await?;
 
-        let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
-        self.publish(&entries, ended.len(), "password_change").await;
+        let entries = ended
+            .iter()
+            .map(|id| self.sessions.session_ended(*id, now))
+            .collect::<Vec<_>>();
+        self.sessions.publish(&entries, ended.len(), "password_change").await;
         Ok(())
-    }
-
-    /// Whether a new password is one that we accept.
-    pub(crate) fn judge_password(&self, password: &Secret, person: Person<'_>) -> Result<(), Weakness> {
-        rules::check(password.expose(), person, &self.settings.password)
-    }
-}
-
-/// What a password of this user must not be made of.
-pub(crate) fn known_of(user: &User) -> Person<'_> {
-    Person {
-        email: &user.email,
-        username: user.username.as_deref(),
-        profile: Some(&user.profile),
     }
 }

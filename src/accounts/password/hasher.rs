@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::{Scheme, Verified};
+use crate::accounts::password::scheme::{Scheme, Verified};
 use crate::accounts::settings;
 use crate::metrics::Metrics;
 use crate::secret::Secret;

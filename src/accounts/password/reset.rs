@@ -4,26 +4,31 @@
 //! with the old password. Whose answer was lost may ask again with the same link and the same new password for a minute, which
 //! does nothing more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use crate::accounts::directory::Directory;
 use crate::accounts::email::link_token::Kind;
 use crate::accounts::email::names;
-use crate::accounts::email::request;
-use crate::accounts::email::request::EmailRequestError;
-use crate::accounts::login::limits::{RateLimited, Window};
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::password::Weakness;
-use crate::accounts::password::change::known_of;
-use crate::accounts::password::retry;
-use crate::accounts::{Accounts, Failure, Origin, User};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::email::request::{self, EmailRequestError};
+use crate::accounts::error::Failure;
+use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::retry::{self, RepeatedRequests};
+use crate::accounts::password::rules::{self, Weakness, known_of};
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::revoker::Revoker;
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
+use crate::store::postgres::{Postgres, Transaction};
 use crate::store::reset_tokens::{self, ResetToken};
-use crate::store::users;
+use crate::store::users::{self, User};
 use crate::store::{StoreError, id};
 
 /// Why a link does not give a new password.
@@ -60,17 +65,26 @@ impl From<RateLimited> for ResetError {
     }
 }
 
-impl Accounts {
+/// Replaces a forgotten password by an emailed link.
+pub struct PasswordReset {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) postgres: Postgres,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) hasher: Arc<Hasher>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) repeated_requests: Arc<RepeatedRequests>,
+    pub(crate) revoker: Arc<Revoker>,
+}
+
+impl PasswordReset {
     /// Mails a link to the owner of an address, if there is one.
     ///
     /// # Errors
     /// See [`EmailRequestError`]; none of them says whether there is.
-    pub async fn forgot_password(
-        &self,
-        email: &str,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> Result<(), EmailRequestError> {
+    pub async fn forgot(&self, email: &str, origin: &Origin, now: OffsetDateTime) -> Result<(), EmailRequestError> {
         let outcome = self.try_forgot(email, origin, now).await;
         let result = match &outcome {
             Ok(result) => result,
@@ -89,12 +103,14 @@ impl Accounts {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<&'static str, EmailRequestError> {
-        if !self.sends_mail() {
+        if !self.mail.is_enabled() {
             return Err(EmailRequestError::NoMail);
         }
         let email = names::email(email)?;
-        self.limit(Window::PasswordReset, origin.address, None, now).await?;
-        let room = self.mailbox_has_room(Window::PasswordReset, &email, now).await;
+        self.limits
+            .take(Window::PasswordReset, origin.address, None, now)
+            .await?;
+        let room = self.limits.mailbox_has_room(Window::PasswordReset, &email, now).await;
         let user = users::find_by_email(&self.postgres, &email).await?;
         let addressee = user.as_ref().filter(|_| room);
 
@@ -104,7 +120,7 @@ impl Accounts {
             (None, _) => "unknown_account",
         };
         let tx = self.postgres.transaction("password_forgot").await?;
-        self.mail_link(&tx, addressee, &email, origin, now).await?;
+        self.email_link(&tx, addressee, &email, origin, now).await?;
         let asked = AuditRecord::to(user.as_ref().map(|user| user.id), Event::PasswordResetRequested, origin);
         request::unless(addressee.is_some(), result, asked)
             .insert(&tx, &self.metrics, now)
@@ -115,7 +131,7 @@ impl Accounts {
 
     /// Makes a link and mails it, or does as much work and takes it back: a link needs an account, so that where there is none a
     /// second letter stands for its row.
-    async fn mail_link(
+    async fn email_link(
         &self,
         tx: &Transaction,
         addressee: Option<&User>,
@@ -138,11 +154,14 @@ impl Accounts {
                 expires_at: now + ttl,
             };
             reset_tokens::insert(tx, &row, &token_hash).await?;
-            self.mail(tx, Recipient::of(user), letter, Some(ttl), now).await?;
+            self.mail
+                .insert(tx, Recipient::of(user), letter, Some(ttl), now)
+                .await?;
             tx.keep().await
         } else {
             for _ in 0..2 {
-                self.mail(tx, Recipient::stranger(email), letter.clone(), Some(ttl), now)
+                self.mail
+                    .insert(tx, Recipient::stranger(email), letter.clone(), Some(ttl), now)
                     .await?;
             }
             tx.undo().await
@@ -153,7 +172,7 @@ impl Accounts {
     ///
     /// # Errors
     /// See [`ResetError`].
-    pub async fn reset_password(
+    pub async fn reset(
         &self,
         token: &Secret,
         password: &Secret,
@@ -179,16 +198,17 @@ impl Accounts {
         now: OffsetDateTime,
     ) -> Result<&'static str, ResetError> {
         // A link cannot be guessed, but each try that names one costs a look at the table.
-        self.limit(Window::PasswordReset, origin.address, None, now).await?;
+        self.limits
+            .take(Window::PasswordReset, origin.address, None, now)
+            .await?;
         let token_hash = Kind::PasswordReset.hash(token.expose()).ok_or(ResetError::Invalid)?;
         let Some(found) = reset_tokens::find(&self.postgres, &token_hash, now).await? else {
             return self.reset_again(&token_hash, password, now).await;
         };
         let user_id = found.user_id;
-        let user = self.user(user_id).await?.ok_or(ResetError::Invalid)?;
+        let user = self.directory.user(user_id).await?.ok_or(ResetError::Invalid)?;
         // Judged before the link is used up: who chose badly chooses again.
-        self.judge_password(password, known_of(&user))
-            .map_err(ResetError::Password)?;
+        rules::check(password.expose(), known_of(&user), &self.settings.password).map_err(ResetError::Password)?;
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
 
         let tx = self.postgres.transaction("password_reset").await?;
@@ -199,7 +219,7 @@ impl Accounts {
             drop(tx);
             return self.reset_again(&token_hash, password, now).await;
         }
-        let entries = self.end_all(&tx, user_id, "password_reset", now).await?;
+        let entries = self.sessions.end_all(&tx, user_id, "password_reset", now).await?;
         users::reset_password(&tx, user_id, &hash, now).await?;
         reset_tokens::use_all(&tx, user_id, now).await?;
         let ended = entries.len() - 1;
@@ -208,10 +228,11 @@ impl Accounts {
             .with("sessions", ended)
             .insert(&tx, &self.metrics, now)
             .await?;
-        self.mail(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
+        self.mail
+            .insert(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
             .await?;
         tx.commit().await?;
-        self.publish(&entries, ended, "password_reset").await;
+        self.sessions.publish(&entries, ended, "password_reset").await;
         Ok("success")
     }
 
@@ -224,13 +245,13 @@ impl Accounts {
     ) -> Result<&'static str, ResetError> {
         let found = reset_tokens::find_used(&self.postgres, token_hash, now - retry::WITHIN).await?;
         let user_id = found.ok_or(ResetError::Invalid)?.user_id;
-        let user = self.user(user_id).await?.ok_or(ResetError::Invalid)?;
-        if !self.is_set_already(&user, password, now).await? {
+        let user = self.directory.user(user_id).await?.ok_or(ResetError::Invalid)?;
+        if !self.repeated_requests.is_set_already(&user, password, now).await? {
             return Err(ResetError::Invalid);
         }
         // The process that did it may have died before it told the others.
         if let Some(at) = user.tokens_valid_after {
-            self.revoker.revoke(&[self.user_outdated(user.id, at)]).await;
+            self.revoker.revoke(&[self.sessions.user_outdated(user.id, at)]).await;
         }
         Ok("repeated")
     }

@@ -4,19 +4,29 @@
 //! Whoever comes again with what was used up must still know the password that was set with it, at the cost of a login: an old
 //! link alone, out of a mailbox or a log, opens nothing and tells nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::accounts::{Accounts, Failure, User};
+use crate::accounts::error::Failure;
+use crate::accounts::login::limits::Limiter;
+use crate::accounts::password::hasher::Hasher;
 use crate::secret::Secret;
+use crate::store::users::User;
 
 /// How long an answer may be asked for again. Clients that retry do so within seconds; later it is somebody else.
 pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 /// How often within that time. Each try is a guess at a password.
 const TRIES: u32 = 5;
 
-impl Accounts {
+/// Recognizes a request that is sent again because its answer was lost.
+pub struct RepeatedRequests {
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) hasher: Arc<Hasher>,
+}
+
+impl RepeatedRequests {
     /// Whether this is the password that was set a moment ago. After too many tries it is not.
     pub(crate) async fn is_set_already(
         &self,

@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use super::Scheme;
+use crate::accounts::password::scheme::Scheme;
 use crate::accounts::settings;
+use crate::store::users::User;
 
 /// The 3,000 most used passwords of at least 8 characters, the most used first, out of the frequency list of the crate
 /// `zxcvbn` 3.1 (MIT), which took them from public breaches. Lower case.
@@ -132,6 +133,15 @@ fn similar(password: &str, word: &str) -> bool {
     [word, &backwards].into_iter().any(|word| {
         password.contains(word) && password.chars().count() < word.chars().count() + 6 || word.contains(password)
     })
+}
+
+/// What a password of this user must not be made of.
+pub(crate) fn known_of(user: &User) -> Person<'_> {
+    Person {
+        email: &user.email,
+        username: user.username.as_deref(),
+        profile: Some(&user.profile),
+    }
 }
 
 #[cfg(test)]

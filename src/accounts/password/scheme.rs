@@ -1,7 +1,7 @@
 //! With what new passwords are hashed, and how to tell what an old one was hashed with.
 
-use super::argon2::{self, Cost, Stored};
-use super::bcrypt;
+use super::{argon2, bcrypt};
+use crate::accounts::password::argon2::{Cost, Stored};
 use crate::accounts::settings::{Password, PasswordHash};
 
 /// What new hashes are made with.

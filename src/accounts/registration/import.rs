@@ -1,16 +1,20 @@
 //! Accounts from another system, with their password hashes. They sign in with the password they have, and the first login
 //! replaces the hash by one of today's make.
 
-mod line;
+pub mod line;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-pub use self::line::{Candidate, Refusal};
-use crate::accounts::{Accounts, Failure};
+use crate::accounts::error::Failure;
+use crate::metrics::Metrics;
 use crate::store::audit::Event;
+use crate::store::postgres::Postgres;
 use crate::store::user_import::{self, Holder};
+
+pub use self::line::{Candidate, Refusal};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -23,7 +27,13 @@ pub struct Imported {
     pub refused: Vec<Refusal>,
 }
 
-impl Accounts {
+/// Imports accounts from another system.
+pub struct Imports {
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Imports {
     /// Creates the accounts of a batch in one transaction, and writes each down. Those that are there already are left as
     /// they are, so that a run that was interrupted is begun again from the start. `dry_run`: does all of it, and takes it
     /// back.

@@ -3,21 +3,25 @@
 //! The link was mailed to the address, so that an account made with it has a proven one. It is good for that address alone: a
 //! link that is passed on, or found in a log of a mail gateway, makes nobody else an account with the roles it grants.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::email::link_token::Kind;
-use crate::accounts::email::names;
-use crate::accounts::email::names::NameError;
+use crate::accounts::email::names::{self, NameError};
+use crate::accounts::error::Failure;
+use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::rights;
-use crate::accounts::origin::AuditRecord;
 use crate::accounts::password::retry;
-use crate::accounts::settings::RegistrationMode;
-use crate::accounts::{Accounts, Failure, Operator};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::settings::{RegistrationMode, Settings};
+use crate::audit::AuditRecord;
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::invitations::{self, Invitation};
+use crate::store::postgres::Postgres;
 use crate::store::{StoreError, id, users};
 
 /// Why somebody is not invited.
@@ -57,7 +61,15 @@ pub struct Invited {
     pub token: Secret,
 }
 
-impl Accounts {
+/// Invites people to register.
+pub struct Invitations {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) postgres: Postgres,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) mail: Arc<Queue>,
+}
+
+impl Invitations {
     /// Invites an address, in the place of an earlier invitation.
     ///
     /// # Errors
@@ -102,7 +114,8 @@ impl Accounts {
         let letter = Letter::Invitation {
             token: token.expose().to_owned(),
         };
-        self.mail(&tx, Recipient::stranger(&invitation.email), letter, Some(ttl), now)
+        self.mail
+            .insert(&tx, Recipient::stranger(&invitation.email), letter, Some(ttl), now)
             .await?;
         tx.commit().await?;
         Ok(Invited { invitation, token })
@@ -112,12 +125,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When PostgreSQL is away.
-    pub async fn invitations(
-        &self,
-        after: Option<Uuid>,
-        limit: u32,
-        now: OffsetDateTime,
-    ) -> Result<Vec<Invitation>, Failure> {
+    pub async fn list(&self, after: Option<Uuid>, limit: u32, now: OffsetDateTime) -> Result<Vec<Invitation>, Failure> {
         Ok(invitations::list(&self.postgres, after, limit, now).await?)
     }
 
@@ -125,12 +133,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When PostgreSQL is away.
-    pub async fn revoke_invitation(
-        &self,
-        invitation_id: Uuid,
-        by: &Operator,
-        now: OffsetDateTime,
-    ) -> Result<bool, Failure> {
+    pub async fn revoke(&self, invitation_id: Uuid, by: &Operator, now: OffsetDateTime) -> Result<bool, Failure> {
         let tx = self.postgres.transaction("invitation_revoke").await?;
         if invitations::revoke(&tx, invitation_id, now).await?.is_none() {
             return Ok(false);
@@ -144,7 +147,7 @@ impl Accounts {
     }
 
     /// The invitation that a token opens for an address; none for any other address.
-    pub(crate) async fn invitation_for(
+    pub(crate) async fn find(
         &self,
         email: &str,
         token: &Secret,

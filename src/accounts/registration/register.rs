@@ -6,30 +6,33 @@
 //! Whoever was invited proved the address with the link; everybody else is mailed a code. When Redis, which keeps codes, is
 //! away, there is an account all the same, and the person asks for a code later.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use crate::accounts::email::codes;
-use crate::accounts::email::codes::Purpose;
-use crate::accounts::email::names;
-use crate::accounts::email::names::NameError;
+use crate::accounts::email::codes::{self, Codes, Purpose};
+use crate::accounts::email::names::{self, NameError};
 use crate::accounts::email::request;
-use crate::accounts::login::limits::{RateLimited, Window};
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::password::Weakness;
-use crate::accounts::password::retry;
-use crate::accounts::password::rules::Person;
-use crate::accounts::profile;
-use crate::accounts::profile::ProfileError;
-use crate::accounts::settings::RegistrationMode;
-use crate::accounts::{Accounts, Failure, Invitation, Origin, User};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::error::Failure;
+use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::retry::{self, RepeatedRequests};
+use crate::accounts::password::rules::{self, Person, Weakness};
+use crate::accounts::profile::{self, ProfileError};
+use crate::accounts::registration::domains::may_register;
+use crate::accounts::registration::invitations::Invitations;
+use crate::accounts::settings::{RegistrationMode, Settings};
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::users::{self, NewUser};
-use crate::store::{StoreError, id, invitations};
+use crate::store::invitations::{self, Invitation};
+use crate::store::postgres::Postgres;
+use crate::store::users::{self, NewUser, User};
+use crate::store::{StoreError, id};
 
 /// What somebody who registers sends.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +104,20 @@ impl From<StoreError> for RegistrationError {
     }
 }
 
-impl Accounts {
+/// Creates accounts for those who register.
+pub struct Registrations {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) invitations: Arc<Invitations>,
+    pub(crate) postgres: Postgres,
+    pub(crate) hasher: Arc<Hasher>,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) repeated_requests: Arc<RepeatedRequests>,
+    pub(crate) codes: Arc<Codes>,
+}
+
+impl Registrations {
     /// Creates an account, or pretends to when the address is taken.
     ///
     /// # Errors
@@ -137,10 +153,11 @@ impl Accounts {
         }
         let email = names::email(wanted.email).map_err(RegistrationError::Email)?;
         // By the address that is to be registered too: a crowd of strangers must not fill its owner's mailbox.
-        self.limit(Window::Registration, origin.address, Some(&email), now)
+        self.limits
+            .take(Window::Registration, origin.address, Some(&email), now)
             .await?;
         let invitation = match wanted.invitation {
-            Some(token) => match self.invitation_for(&email, token, now).await? {
+            Some(token) => match self.invitations.find(&email, token, now).await? {
                 Some(invitation) => Some(invitation),
                 None if self.is_registered_already(&email, token, wanted.password, now).await? => return Ok(false),
                 None => return Err(RegistrationError::InvitationInvalid),
@@ -148,7 +165,7 @@ impl Accounts {
             None => None,
         };
         // Whoever invites decides for the domain, too.
-        if invitation.is_none() && !self.may_register(&email) {
+        if invitation.is_none() && !may_register(&email, &self.settings.registration) {
             return Err(RegistrationError::DomainNotAllowed);
         }
         let username = wanted
@@ -161,8 +178,7 @@ impl Accounts {
             username: username.as_deref(),
             profile: Some(wanted.profile),
         };
-        self.judge_password(wanted.password, person)
-            .map_err(RegistrationError::Password)?;
+        rules::check(wanted.password.expose(), person, &self.settings.password).map_err(RegistrationError::Password)?;
         profile::check_own(wanted.profile, &self.settings.access_token.profile_claims)?;
 
         // Before the address is looked at: a taken username is said to everybody, or its being said would tell that the
@@ -186,13 +202,6 @@ impl Accounts {
         self.insert_or_pretend(&user, invitation.as_ref(), origin, now).await
     }
 
-    /// Whether accounts may have addresses of this domain.
-    pub(crate) fn may_register(&self, email: &str) -> bool {
-        let domain = email.rsplit('@').next().unwrap_or_default();
-        let domains = &self.settings.registration.domains;
-        domains.is_empty() || domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
-    }
-
     /// `false`: the address is taken, which only its owner and the audit log learn. Either way one account is looked for, one
     /// code made, one event and one letter written.
     async fn insert_or_pretend(
@@ -204,7 +213,7 @@ impl Accounts {
     ) -> Result<bool, RegistrationError> {
         let welcome = match invitation {
             Some(_) => None,
-            None => self.verification_letter(user).await,
+            None => self.verification_message(user).await,
         };
         let tx = self.postgres.transaction("register").await?;
         let created = users::register(&tx, user, now).await.map_err(|error| {
@@ -234,7 +243,8 @@ impl Accounts {
         };
         if let (Some(owner), Some(letter)) = (&owner, letter) {
             let real = created.is_some() || !is_new(owner, now);
-            self.mail_or_pretend(&tx, real, Recipient::of(owner), letter, life, now)
+            self.mail
+                .insert_or_pretend(&tx, real, Recipient::of(owner), letter, life, now)
                 .await?;
         }
         if let (Some(_), Some(invitation)) = (&created, invitation) {
@@ -257,18 +267,18 @@ impl Accounts {
         password: &Secret,
         now: OffsetDateTime,
     ) -> Result<bool, Failure> {
-        if !self.used_a_moment_ago(email, token, now).await? {
+        if !self.invitations.used_a_moment_ago(email, token, now).await? {
             return Ok(false);
         }
         match users::find_by_email(&self.postgres, email).await? {
-            Some(user) => self.is_set_already(&user, password, now).await,
+            Some(user) => self.repeated_requests.is_set_already(&user, password, now).await,
             None => Ok(false),
         }
     }
 
     /// The letter with a code; none when Redis cannot keep the code: then the person asks again.
-    async fn verification_letter(&self, user: &NewUser<'_>) -> Option<Letter> {
-        let code = self.new_code(Purpose::EmailVerification, user.id, user.email).await;
+    async fn verification_message(&self, user: &NewUser<'_>) -> Option<Letter> {
+        let code = self.codes.create(Purpose::EmailVerification, user.id, user.email).await;
         let code = code
             .inspect_err(|error| tracing::warn!(%error, "somebody registers and is mailed no code"))
             .ok()?;

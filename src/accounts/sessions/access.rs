@@ -1,13 +1,15 @@
 //! Access tokens for users, and the answers they are part of.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::Accounts;
 use crate::accounts::sessions::pair::Pair;
-use crate::accounts::sessions::tokens;
-use crate::accounts::sessions::tokens::{Access, IssueError, Proof, Subject};
-use crate::keys::random;
+use crate::accounts::sessions::tokens::{self, Access, IssueError, Proof, Subject};
+use crate::accounts::settings::Settings;
+use crate::keys::{Keys, random};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::refresh_tokens::RefreshToken;
 use crate::store::users::User;
@@ -21,12 +23,19 @@ pub struct SessionOf {
     pub session_id: Uuid,
 }
 
-impl Accounts {
+/// Issues access tokens.
+pub struct AccessTokens {
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl AccessTokens {
     /// Makes an access token for a user.
     ///
     /// # Errors
     /// When there is no key to sign with.
-    pub fn access(&self, user: &User, proof: Proof<'_>, now: OffsetDateTime) -> Result<Access, IssueError> {
+    pub fn issue(&self, user: &User, proof: Proof<'_>, now: OffsetDateTime) -> Result<Access, IssueError> {
         let subject = Subject {
             user_id: user.id,
             email: &user.email,
@@ -60,7 +69,7 @@ impl Accounts {
             auth_time: row.auth_time,
             amr: &row.amr,
         };
-        let access = self.access(user, proof, now)?;
+        let access = self.issue(user, proof, now)?;
         Ok(Pair {
             access_token: access.token.expose().to_owned(),
             token_type: "Bearer".to_owned(),
@@ -69,5 +78,11 @@ impl Accounts {
             refresh_expires_in: u64::try_from((row.expires_at - now).whole_seconds()).unwrap_or_default(),
             session_id: row.session_id,
         })
+    }
+
+    pub(crate) fn count(&self, grant: &str) {
+        for kind in ["access", "refresh"] {
+            self.metrics.tokens_issued.with_label_values(&[kind, grant]).inc();
+        }
     }
 }

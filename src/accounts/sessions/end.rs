@@ -1,18 +1,24 @@
 //! Sessions: which are open, and how they end.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::origin::AuditRecord;
+use crate::accounts::error::Failure;
+use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::sessions::revoker::{LEEWAY, Revoker};
 use crate::accounts::sessions::tokens;
-use crate::accounts::{Accounts, Failure, Origin, SessionOf};
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
-use crate::store::refresh_tokens;
+use crate::store::postgres::{Postgres, Transaction};
+use crate::store::redis::Redis;
 use crate::store::revocations::{Revocation, Subject};
 use crate::store::sessions::{self, Session};
-use crate::store::{StoreError, sessions_seen, users};
+use crate::store::{StoreError, refresh_tokens, sessions_seen, users};
 
 /// Which sessions a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -28,13 +34,22 @@ pub enum Scope {
     All,
 }
 
-impl Accounts {
+/// Lists and ends sessions.
+pub struct Sessions {
+    pub(crate) postgres: Postgres,
+    pub(crate) redis: Redis,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Sessions {
     /// The open sessions of a user, the last seen first. Which are open, PostgreSQL knows; when and from where each was
     /// last seen, Redis may know better, since PostgreSQL learns of it only at a refresh.
     ///
     /// # Errors
     /// When PostgreSQL is away.
-    pub async fn sessions(&self, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, Failure> {
+    pub async fn list(&self, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, Failure> {
         let mut open = sessions::list(&self.postgres, user_id, now).await?;
         if open.is_empty() {
             return Ok(open);
@@ -60,7 +75,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When PostgreSQL is away; then nothing has ended.
-    pub async fn end_session(
+    pub async fn end_one(
         &self,
         by: SessionOf,
         session_id: Uuid,
@@ -195,5 +210,29 @@ impl Accounts {
     async fn publish_ended(&self, ended: &[Uuid], reason: &str, now: OffsetDateTime) {
         let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
         self.publish(&entries, ended.len(), reason).await;
+    }
+
+    /// The end of a session's access tokens.
+    pub(crate) fn session_ended(&self, session_id: Uuid, now: OffsetDateTime) -> Revocation {
+        self.revocation(Subject::Sid(session_id.to_string()), now)
+    }
+
+    /// The end of all access tokens that a user was issued until now.
+    pub(crate) fn user_outdated(&self, user_id: Uuid, now: OffsetDateTime) -> Revocation {
+        self.revocation(
+            Subject::User {
+                id: user_id.to_string(),
+                valid_after: now,
+            },
+            now,
+        )
+    }
+
+    /// A revocation that outlives every token it concerns.
+    pub(crate) fn revocation(&self, subject: Subject, now: OffsetDateTime) -> Revocation {
+        Revocation {
+            subject,
+            expires_at: now + self.settings.access_token.longest_life() + LEEWAY,
+        }
     }
 }

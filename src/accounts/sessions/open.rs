@@ -1,14 +1,20 @@
 //! The moment in which a session begins, after one factor or two: its first row, what is written down, and what its owner is
 //! told.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::origin::AuditRecord;
+use crate::accounts::error::Failure;
+use crate::accounts::login::devices::Devices;
+use crate::accounts::sessions::access::AccessTokens;
 use crate::accounts::sessions::pair::Pair;
 use crate::accounts::sessions::tokens;
-use crate::accounts::{Accounts, Failure, Origin};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::settings::Settings;
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
@@ -38,9 +44,18 @@ pub(crate) struct Opening<'a> {
     pub(crate) second_factor: Option<&'a str>,
 }
 
-impl Accounts {
+/// Opens sessions.
+pub struct SessionOpener {
+    pub(crate) access_tokens: Arc<AccessTokens>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) devices: Arc<Devices>,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl SessionOpener {
     /// Opens a session and commits. `user` is the row as it is held by the transaction.
-    pub(crate) async fn open_session(
+    pub(crate) async fn open(
         &self,
         tx: Transaction,
         user: &User,
@@ -58,7 +73,7 @@ impl Accounts {
             users::record_login(&tx, user.id, now).await?;
         }
         refresh_tokens::insert(&tx, &row).await?;
-        let pair = self.pair(user, &row, &refresh, now)?;
+        let pair = self.access_tokens.pair(user, &row, &refresh, now)?;
         let mut happened = AuditRecord::by(user.id, Event::LoginSucceeded, origin)
             .session(row.session_id)
             .with("method", "password");
@@ -67,11 +82,11 @@ impl Accounts {
         }
         happened.insert(&tx, &self.metrics, now).await?;
         tx.commit().await?;
-        self.count_issued("password");
+        self.access_tokens.count("password");
         let device = opening.device.unwrap_or_else(Uuid::new_v4);
         Ok(SignedIn {
             pair,
-            device_token: self.device_token(user.id, device, now),
+            device_token: self.devices.token(user.id, device, now),
         })
     }
 
@@ -102,26 +117,7 @@ impl Accounts {
             device: called.cloned().unwrap_or_else(unknown),
             address: row.address.map_or_else(unknown, |address| address.to_string()),
         };
-        self.tell(tx, user, letter, now).await
-    }
-
-    /// Queues news for the owner of an account, where letters are sent at all.
-    pub(crate) async fn tell(
-        &self,
-        tx: &Transaction,
-        user: &User,
-        letter: Letter,
-        now: OffsetDateTime,
-    ) -> Result<(), StoreError> {
-        if !self.sends_mail() {
-            return Ok(());
-        }
-        let to = Recipient {
-            user_id: Some(user.id),
-            email: user.email.clone(),
-            name: user.username.clone(),
-        };
-        self.mail(tx, to, letter, None, now).await
+        self.mail.tell(tx, user, letter, now).await
     }
 
     fn first_row(
@@ -155,11 +151,5 @@ impl Accounts {
             metadata: serde_json::Map::new(),
         };
         (row, refresh)
-    }
-
-    pub(crate) fn count_issued(&self, grant: &str) {
-        for kind in ["access", "refresh"] {
-            self.metrics.tokens_issued.with_label_values(&[kind, grant]).inc();
-        }
     }
 }

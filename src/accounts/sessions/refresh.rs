@@ -14,29 +14,33 @@
 //! The invariant, which the schema enforces too: a session has at most one live refresh token. The row lock on token and
 //! user decides between those who come at once.
 
-mod flights;
+pub mod flights;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Map;
 use time::OffsetDateTime;
 
-pub use self::flights::Flights;
 use self::flights::Landed;
-use crate::accounts::origin::AuditRecord;
-use crate::accounts::sessions::pair;
-use crate::accounts::sessions::pair::Pair;
+use crate::accounts::error::Failure;
+use crate::accounts::sessions::access::AccessTokens;
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::pair::{self, Pair};
+use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::sessions::tokens;
-use crate::accounts::settings::LostAnswer;
-use crate::accounts::{Accounts, Failure, Origin};
-use crate::mail::{Letter, Recipient};
+use crate::accounts::settings::{LostAnswer, Settings};
+use crate::audit::{AuditRecord, Origin};
+use crate::mail::{Letter, Queue, Recipient};
+use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::postgres::Transaction;
+use crate::store::postgres::{Postgres, Transaction};
 use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::sessions;
 use crate::store::users::{self, User};
-use crate::store::{StoreError, id};
+use crate::store::{StoreError, id, sessions};
+
+pub use self::flights::Flights;
 
 /// The reason in the row of a successor whose answer was lost.
 const ANSWER_LOST: &str = "answer_lost";
@@ -86,7 +90,19 @@ enum Outcome {
     Again(Pair),
 }
 
-impl Accounts {
+/// Rotates refresh tokens.
+pub struct Refresher {
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) access_tokens: Arc<AccessTokens>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) flights: Flights,
+    pub(crate) postgres: Postgres,
+    pub(crate) mail: Arc<Queue>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) sessions: Arc<Sessions>,
+}
+
+impl Refresher {
     /// Spends a refresh token.
     ///
     /// # Errors
@@ -110,7 +126,7 @@ impl Accounts {
         self.metrics.refreshes.with_label_values(&[result]).inc();
         match outcome? {
             Outcome::Rotated(pair) => {
-                self.count_issued("refresh");
+                self.access_tokens.count("refresh");
                 Ok(pair)
             }
             Outcome::Again(pair) => Ok(pair),
@@ -260,7 +276,10 @@ impl Accounts {
             metadata: Map::new(),
             ..row.clone()
         };
-        let pair = self.pair(user, &successor, &refresh, now).map_err(Failure::from)?;
+        let pair = self
+            .access_tokens
+            .pair(user, &successor, &refresh, now)
+            .map_err(Failure::from)?;
         pair::keep(&pair, presented.expose(), &mut successor.metadata);
         if event == Event::RefreshAnswerLost {
             successor.metadata.insert(SECOND.to_owned(), true.into());
@@ -297,12 +316,14 @@ impl Accounts {
         let letter = Letter::RefreshReused {
             device: device.unwrap_or_default(),
         };
-        self.mail(&tx, Recipient::of(user), letter, None, now).await?;
+        self.mail.insert(&tx, Recipient::of(user), letter, None, now).await?;
         tx.commit().await?;
         self.metrics.refresh_reuse_detected.inc();
         self.metrics.sessions_revoked.with_label_values(&["reuse"]).inc();
         tracing::warn!(user_id = %row.user_id, session_id = %row.session_id, "a used refresh token came back; session ended");
-        self.revoker.revoke(&[self.session_ended(row.session_id, now)]).await;
+        self.revoker
+            .revoke(&[self.sessions.session_ended(row.session_id, now)])
+            .await;
         Err(RefreshError::Reused)
     }
 }

@@ -133,7 +133,11 @@ impl Import<'_> {
     }
 
     async fn flush(&mut self) -> Result<(), Failed> {
-        let imported = self.accounts.import(&self.batch, self.dry_run, clock::now()).await?;
+        let imported = self
+            .accounts
+            .imports
+            .import(&self.batch, self.dry_run, clock::now())
+            .await?;
         self.batch.clear();
         self.counts.imported += imported.created;
         self.counts.skipped += imported.skipped;

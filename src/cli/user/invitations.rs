@@ -9,25 +9,27 @@ use crate::clock;
 
 pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -> Result<Answer, Failed> {
     let invited = accounts
+        .invitations
         .invite(email, roles, &Operator::default(), clock::now())
         .await?;
     let mut answer = shown(&invited.invitation);
     // Where a letter carries it, it has no business in a terminal's history.
-    if !accounts.sends_mail() {
+    if !accounts.mail.is_enabled() {
         answer["token"] = invited.token.expose().into();
     }
     Ok(Answer::One(answer))
 }
 
 pub(super) async fn list(accounts: &Accounts, after: Option<Uuid>, limit: u32) -> Result<Answer, Failed> {
-    let found = accounts.invitations(after, limit, clock::now()).await?;
+    let found = accounts.invitations.list(after, limit, clock::now()).await?;
     let columns = &["id", "email", "roles", "created_at", "expires_at"];
     Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
 }
 
 pub(super) async fn revoke(accounts: &Accounts, id: Uuid) -> Result<Answer, Failed> {
     let revoked = accounts
-        .revoke_invitation(id, &Operator::default(), clock::now())
+        .invitations
+        .revoke(id, &Operator::default(), clock::now())
         .await?;
     if revoked {
         Ok(Answer::Done(format!("the invitation {id} is void")))

@@ -1,8 +1,8 @@
 //! `auth:`
 
-mod clients;
+pub mod clients;
 mod email;
-mod limits;
+pub mod limits;
 pub mod mail;
 mod mfa;
 mod password_reset;

@@ -168,7 +168,7 @@ pub(super) async fn list(
         until: filter::instant("until", wanted.until.as_deref())?,
         before: filter::value("cursor", wanted.cursor.as_deref(), filter::read_time_cursor)?,
     };
-    let mut found = services.accounts.audit(&which, limit + 1).await?;
+    let mut found = services.accounts.overview.audit(&which, limit + 1).await?;
     let next_cursor = filter::next(&mut found, limit, |entry| filter::time_cursor(entry.at, entry.id));
     Ok(Json(Page {
         events: found.into_iter().map(Shown::from).collect(),

@@ -120,7 +120,11 @@ pub(super) async fn list(
 ) -> Result<Json<Invitations>, Problem> {
     let limit = filter::limit(wanted.limit.as_deref())?;
     let after = filter::value("cursor", wanted.cursor.as_deref(), filter::read_id_cursor)?;
-    let mut found = services.accounts.invitations(after, limit + 1, permitted.now).await?;
+    let mut found = services
+        .accounts
+        .invitations
+        .list(after, limit + 1, permitted.now)
+        .await?;
     let next_cursor = filter::next(&mut found, limit, |invitation| filter::id_cursor(invitation.id));
     Ok(Json(Invitations {
         invitations: found.into_iter().map(Shown::from).collect(),
@@ -150,10 +154,11 @@ pub(super) async fn invite(
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     let accounts = &services.accounts;
     let invited = accounts
+        .invitations
         .invite(&new.email, &new.roles, &permitted.by, permitted.now)
         .await?;
     // Where a letter carries it, nobody but its reader has it: whoever invites could otherwise make the account themselves.
-    let token = (!accounts.sends_mail()).then(|| invited.token.expose().to_owned());
+    let token = (!accounts.mail.is_enabled()).then(|| invited.token.expose().to_owned());
     let made = Made {
         invitation: invited.invitation.into(),
         token,
@@ -184,7 +189,8 @@ pub(super) async fn revoke(
     let invitation = id(&invitation, Code::InvitationNotFound)?;
     let revoked = services
         .accounts
-        .revoke_invitation(invitation, &permitted.by, permitted.now)
+        .invitations
+        .revoke(invitation, &permitted.by, permitted.now)
         .await?;
     if revoked {
         Ok(StatusCode::NO_CONTENT)

@@ -83,7 +83,7 @@ pub(super) async fn list(
     Filter(wanted): Filter<Wanted>,
 ) -> Result<Json<Presence>, Problem> {
     let limit = filter::limit(wanted.limit.as_deref())?;
-    let found = services.accounts.presence(limit, permitted.now).await?;
+    let found = services.accounts.overview.presence(limit, permitted.now).await?;
     Ok(Json(Presence {
         within_seconds: ONLINE_WITHIN.as_secs(),
         online: found.online,

@@ -69,7 +69,7 @@ pub(super) struct Ended {
 }
 
 async fn find(services: &Services, text: &str) -> Result<User, Problem> {
-    let user = services.accounts.user(id(text, Code::UserNotFound)?).await?;
+    let user = services.accounts.directory.user(id(text, Code::UserNotFound)?).await?;
     user.ok_or_else(|| Problem::new(Code::UserNotFound))
 }
 
@@ -94,7 +94,7 @@ pub(super) async fn list(
     Path(user): Path<String>,
 ) -> Result<Json<Sessions>, Problem> {
     let user = find(&services, &user).await?;
-    let open = services.accounts.sessions(user.id, permitted.now).await?;
+    let open = services.accounts.sessions.list(user.id, permitted.now).await?;
     Ok(Json(Sessions {
         sessions: open.into_iter().map(Shown::from).collect(),
     }))
@@ -123,7 +123,8 @@ pub(super) async fn end_all(
     let user = find(&services, &user).await?;
     let ended = services
         .accounts
-        .revoke_sessions(&user, &permitted.by, permitted.now)
+        .account_sessions
+        .revoke_all(&user, &permitted.by, permitted.now)
         .await?;
     Ok(Json(Ended { ended }))
 }
@@ -155,7 +156,8 @@ pub(super) async fn end(
     let session = id(&session, Code::SessionNotFound)?;
     let ended = services
         .accounts
-        .revoke_session(session, Some(user.id), &permitted.by, permitted.now)
+        .account_sessions
+        .revoke_one(session, Some(user.id), &permitted.by, permitted.now)
         .await?;
     if ended {
         Ok(StatusCode::NO_CONTENT)

@@ -27,7 +27,7 @@ pub(super) struct Lock {
 }
 
 async fn find(services: &Services, text: &str) -> Result<User, Problem> {
-    let user = services.accounts.user(id(text, Code::UserNotFound)?).await?;
+    let user = services.accounts.directory.user(id(text, Code::UserNotFound)?).await?;
     user.ok_or_else(|| Problem::new(Code::UserNotFound))
 }
 
@@ -61,6 +61,7 @@ pub(super) async fn lock(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .standing
         .lock(&user, until, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -87,7 +88,11 @@ pub(super) async fn unlock(
     Path(user): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let user = find(&services, &user).await?;
-    services.accounts.unlock(&user, &permitted.by, permitted.now).await?;
+    services
+        .accounts
+        .standing
+        .unlock(&user, &permitted.by, permitted.now)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -115,6 +120,7 @@ pub(super) async fn require_password_reset(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .standing
         .require_password_reset(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -142,7 +148,11 @@ pub(super) async fn reset_mfa(
     Path(user): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let user = find(&services, &user).await?;
-    services.accounts.reset_mfa(&user, &permitted.by, permitted.now).await?;
+    services
+        .accounts
+        .factor_reset
+        .reset(&user, &permitted.by, permitted.now)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -170,7 +180,8 @@ pub(super) async fn delete(
     let user = find(&services, &user).await?;
     services
         .accounts
-        .delete_user(&user, &permitted.by, permitted.now)
+        .standing
+        .delete(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -197,6 +208,10 @@ pub(super) async fn restore(
     Path(user): Path<String>,
 ) -> Result<Json<Shown>, Problem> {
     let user = id(&user, Code::UserNotFound)?;
-    let restored = services.accounts.restore(user, &permitted.by, permitted.now).await?;
+    let restored = services
+        .accounts
+        .standing
+        .restore(user, &permitted.by, permitted.now)
+        .await?;
     Ok(Json(restored.into()))
 }

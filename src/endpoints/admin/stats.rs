@@ -45,7 +45,7 @@ pub(super) async fn show(
     State(services): State<Arc<Services>>,
     permitted: Permitted<StatsRead>,
 ) -> Result<Json<Stats>, Problem> {
-    let stats = services.accounts.stats(permitted.now).await?;
+    let stats = services.accounts.overview.stats(permitted.now).await?;
     Ok(Json(Stats {
         users: stats.users.existing,
         locked_users: stats.users.locked,

@@ -217,7 +217,7 @@ pub(super) async fn list(
         role: filter::plain("role", wanted.role.as_deref())?,
         limit: limit + 1,
     };
-    let mut found = services.accounts.users(page, permitted.now).await?;
+    let mut found = services.accounts.overview.users(page, permitted.now).await?;
     let next_cursor = filter::next(&mut found, limit, |user| filter::id_cursor(user.id));
     Ok(Json(Users {
         users: found.into_iter().map(Shown::from).collect(),
@@ -257,7 +257,11 @@ pub(super) async fn create(
         permissions: &new.permissions,
         email_verified: new.email_verified,
     };
-    let made = services.accounts.create(wanted, &permitted.by, permitted.now).await?;
+    let made = services
+        .accounts
+        .admin
+        .create(wanted, &permitted.by, permitted.now)
+        .await?;
     Ok((StatusCode::CREATED, Json(made.into())))
 }
 
@@ -281,7 +285,11 @@ pub(super) async fn show(
     _: Permitted<UsersRead>,
     Path(user): Path<String>,
 ) -> Result<Json<Shown>, Problem> {
-    let user = services.accounts.any_user(id(&user, Code::UserNotFound)?).await?;
+    let user = services
+        .accounts
+        .overview
+        .any_user(id(&user, Code::UserNotFound)?)
+        .await?;
     user.map(|user| Json(user.into()))
         .ok_or_else(|| Problem::new(Code::UserNotFound))
 }
@@ -319,6 +327,10 @@ pub(super) async fn edit(
         profile: changes.profile.as_ref(),
     };
     let user = id(&user, Code::UserNotFound)?;
-    let user = services.accounts.edit(user, edit, &permitted.by, permitted.now).await?;
+    let user = services
+        .accounts
+        .edits
+        .edit(user, edit, &permitted.by, permitted.now)
+        .await?;
     Ok(Json(user.into()))
 }

@@ -34,7 +34,8 @@ pub(in super::super) async fn mail_code(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .mail_mfa_code(by, &caller.origin(), caller.received_at)
+        .email_factor
+        .send_code(by, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
 }
@@ -65,7 +66,8 @@ pub(in super::super) async fn enable_email(
     let password = Secret::new(body.password);
     services
         .accounts
-        .set_mfa_email(by, &password, true, &caller.origin(), caller.received_at)
+        .email_factor
+        .set(by, &password, true, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -93,7 +95,8 @@ pub(in super::super) async fn disable_email(
     let password = Secret::new(body.password);
     services
         .accounts
-        .set_mfa_email(by, &password, false, &caller.origin(), caller.received_at)
+        .email_factor
+        .set(by, &password, false, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -66,7 +66,8 @@ pub(in super::super) async fn login(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let done = services
         .accounts
-        .login_second_step(&mfa_token, typed.factor(), &caller.origin(), caller.received_at)
+        .second_step
+        .complete(&mfa_token, typed.factor(), &caller.origin(), caller.received_at)
         .await
         .map_err(at_login)?;
     Ok(signed_in(done, &services, &caller))
@@ -95,7 +96,8 @@ pub(in super::super) async fn mail_login_code(
     let mfa_token = Secret::new(body.mfa_token);
     services
         .accounts
-        .mail_login_code(&mfa_token, &caller.origin(), caller.received_at)
+        .second_step
+        .email_code(&mfa_token, &caller.origin(), caller.received_at)
         .await
         .map_err(at_login)?;
     Ok(accepted())

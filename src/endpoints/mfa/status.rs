@@ -46,7 +46,7 @@ pub(in super::super) async fn status(
     State(services): State<Arc<Services>>,
     SignedIn(by): SignedIn,
 ) -> Result<Json<MfaAnswer>, Problem> {
-    let status = services.accounts.mfa_status(by.user_id).await?;
+    let status = services.accounts.factors.status_of(by.user_id).await?;
     Ok(Json(MfaAnswer {
         enabled: status.is_enabled(),
         methods: status.methods(),

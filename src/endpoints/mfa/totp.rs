@@ -85,7 +85,8 @@ pub(in super::super) async fn enrol(
     let password = Secret::new(body.password);
     let begun = services
         .accounts
-        .enrol_totp(by, &password, &caller.origin(), caller.received_at)
+        .authenticators
+        .enrol(by, &password, &caller.origin(), caller.received_at)
         .await?;
     Ok(Json(EnrolmentAnswer {
         secret: begun.secret.expose().to_owned(),
@@ -119,7 +120,8 @@ pub(in super::super) async fn confirm(
     let code = Secret::new(body.code);
     let codes = services
         .accounts
-        .confirm_totp(by, &code, &caller.origin(), caller.received_at)
+        .authenticators
+        .confirm(by, &code, &caller.origin(), caller.received_at)
         .await?;
     Ok(Json(codes.into()))
 }
@@ -151,7 +153,8 @@ pub(in super::super) async fn remove(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     services
         .accounts
-        .remove_totp(by, &password, typed.factor(), &caller.origin(), caller.received_at)
+        .authenticators
+        .remove(by, &password, typed.factor(), &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -181,6 +184,7 @@ pub(in super::super) async fn renew_recovery_codes(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let codes = services
         .accounts
+        .authenticators
         .renew_recovery_codes(by, typed.factor(), &caller.origin(), caller.received_at)
         .await?;
     Ok(Json(codes.into()))

@@ -49,7 +49,8 @@ pub(in super::super) async fn verify(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let raised = services
         .accounts
-        .verify_mfa(by, typed.factor(), &caller.origin(), caller.received_at)
+        .step_up
+        .verify(by, typed.factor(), &caller.origin(), caller.received_at)
         .await?;
     Ok(Json(RaisedAnswer {
         access_token: raised.access.token.expose().to_owned(),

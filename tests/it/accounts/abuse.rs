@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 use sidegate::accounts::settings::{PasswordHash, RegistrationMode};
-use sidegate::accounts::{Limiter, Operator, Origin, RefreshError, Registration, RegistrationError};
+use sidegate::accounts::{Operator, Origin, RefreshError, Registration, RegistrationError};
 use sidegate::secret::Secret;
 use time::OffsetDateTime;
 
@@ -15,7 +15,7 @@ use crate::store::fixture::NOW;
 const OTHER_PASSWORD: &str = "tepid-gravel-19-walnut";
 
 async fn locked_until(services: &Services) -> Option<OffsetDateTime> {
-    let user = services.accounts.lookup("alice").await.unwrap();
+    let user = services.accounts.admin.lookup("alice").await.unwrap();
     user.locked_until
 }
 
@@ -84,7 +84,14 @@ async fn a_hash_of_another_make_signs_in_and_is_replaced_once() {
             );
             services.login("alice").await;
             services.login("alice").await;
-            let now = services.accounts.lookup("alice").await.unwrap().password_hash.unwrap();
+            let now = services
+                .accounts
+                .admin
+                .lookup("alice")
+                .await
+                .unwrap()
+                .password_hash
+                .unwrap();
             assert!(now.starts_with("$argon2id$v=19$m=64,t=2,p=1$"), "{now}");
         }
         assert_eq!(services.events("password_rehashed").await, 3);
@@ -95,7 +102,14 @@ async fn a_hash_of_another_make_signs_in_and_is_replaced_once() {
     let set = "UPDATE users SET password_hash = $1";
     services.database.raw.execute(set, &[&argon2i]).await.unwrap();
     services.login("alice").await;
-    let now = services.accounts.lookup("alice").await.unwrap().password_hash.unwrap();
+    let now = services
+        .accounts
+        .admin
+        .lookup("alice")
+        .await
+        .unwrap()
+        .password_hash
+        .unwrap();
     assert!(now.starts_with("$2b$04$"), "and back again: {now}");
 }
 
@@ -120,19 +134,17 @@ async fn an_argon2id_hash_of_other_parameters_is_replaced() {
     services.login("alice").await;
     services.login("alice").await;
     assert_eq!(services.events("password_rehashed").await, 1);
-    assert_eq!(services.accounts.metrics.password_rehash.get(), 1);
+    assert_eq!(services.metrics.password_rehash.get(), 1);
 }
 
 /// Services with real limits, counted in Redis.
 async fn limited(per_address: u32, per_account: u32) -> Services {
-    let mut services = Services::with(|settings| {
+    Services::with_limits(|settings| {
         settings.registration.mode = RegistrationMode::Open;
         settings.limits.registration.per_address.limit = per_address;
         settings.limits.registration.per_account.limit = per_account;
     })
-    .await;
-    services.accounts.limiter = Limiter::in_redis(services.accounts.redis.clone());
-    services
+    .await
 }
 
 async fn register(services: &Services, email: &str, from: &str) -> Result<(), RegistrationError> {
@@ -148,7 +160,7 @@ async fn register(services: &Services, email: &str, from: &str) -> Result<(), Re
         address: Some(from.parse::<IpAddr>().unwrap()),
         ..Origin::default()
     };
-    services.accounts.register(wanted, &origin, NOW).await
+    services.accounts.registrations.register(wanted, &origin, NOW).await
 }
 
 #[tokio::test]
@@ -207,10 +219,17 @@ async fn an_address_that_fails_for_ten_accounts_is_counted_once_and_one_that_mis
             device_name: None,
             device_token: None,
         };
-        assert!(services.accounts.login(attempt, &origin(address), NOW).await.is_err());
+        assert!(
+            services
+                .accounts
+                .login
+                .login(attempt, &origin(address), NOW)
+                .await
+                .is_err()
+        );
     };
     let counted = |accounts: &str| {
-        let metric = &services.accounts.metrics.login_stuffing_addresses;
+        let metric = &services.metrics.login_stuffing_addresses;
         metric.with_label_values(&[accounts]).get()
     };
     for _ in 0..15 {
@@ -223,7 +242,7 @@ async fn an_address_that_fails_for_ten_accounts_is_counted_once_and_one_that_mis
         attempt(&format!("user{n}@example.com"), &format!("198.51.100.{n}")).await;
     }
     assert_eq!((counted("10"), counted("100")), (1, 0));
-    let reasons = &services.accounts.metrics.login_failures;
+    let reasons = &services.metrics.login_failures;
     assert_eq!(reasons.with_label_values(&["unknown_account"]).get(), 65);
     assert_eq!(reasons.with_label_values(&["wrong_password"]).get(), 0);
 }
@@ -239,12 +258,13 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
         let change = async {
             // In the midst of it: some have signed in, some wait for their hash.
             crate::support::wait_until("the first has signed in", Duration::from_secs(30), async || {
-                !services.accounts.sessions(alice.id, NOW).await.unwrap().is_empty()
+                !services.accounts.sessions.list(alice.id, NOW).await.unwrap().is_empty()
             })
             .await;
-            let user = services.accounts.user(alice.id).await.unwrap().unwrap();
+            let user = services.accounts.directory.user(alice.id).await.unwrap().unwrap();
             services
                 .accounts
+                .admin
                 .set_password(&user, &Secret::new(new), &Operator::default(), NOW)
                 .await
                 .unwrap();
@@ -252,7 +272,7 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
         let (answers, ()) = futures::join!(storm, change);
 
         assert_eq!(
-            services.accounts.sessions(alice.id, NOW).await.unwrap(),
+            services.accounts.sessions.list(alice.id, NOW).await.unwrap(),
             [],
             "round {round}"
         );
@@ -265,6 +285,7 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
         assert!(services.try_login("alice", old, NOW).await.is_err());
         services
             .accounts
+            .standing
             .unlock(&alice, &Operator::default(), NOW)
             .await
             .unwrap();

@@ -33,7 +33,7 @@ async fn try_on(
         device_name: None,
         device_token,
     };
-    match services.accounts.login(attempt, origin, now).await? {
+    match services.accounts.login.login(attempt, origin, now).await? {
         Login::SignedIn(signed_in) => Ok(signed_in),
         Login::SecondFactor(_) => panic!("no second factor is set"),
     }
@@ -78,7 +78,7 @@ async fn a_forged_or_foreign_device_token_counts_as_none() {
         device_name: None,
         device_token: None,
     };
-    let Login::SignedIn(bob) = services.accounts.login(attempt, &home, NOW).await.unwrap() else {
+    let Login::SignedIn(bob) = services.accounts.login.login(attempt, &home, NOW).await.unwrap() else {
         panic!("bob has no second factor")
     };
     for _ in 0..5 {
@@ -114,6 +114,7 @@ async fn an_operators_lock_holds_on_a_known_device_too() {
     let until = Some(NOW + Duration::from_secs(3600));
     services
         .accounts
+        .standing
         .lock(&alice, until, &Operator::default(), NOW)
         .await
         .unwrap();
@@ -121,6 +122,7 @@ async fn an_operators_lock_holds_on_a_known_device_too() {
     assert!(matches!(refused, Err(LoginError::BadCredentials)));
     services
         .accounts
+        .standing
         .unlock(&alice, &Operator::default(), NOW)
         .await
         .unwrap();

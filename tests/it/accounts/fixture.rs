@@ -9,7 +9,7 @@ use sidegate::accounts::settings::{
     AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
 };
 use sidegate::accounts::{
-    Accounts, Attempt, Flights, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, RefreshError,
+    Accounts, Attempt, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, Parts, RefreshError,
     Revoker, SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
@@ -22,7 +22,6 @@ use sidegate::store::postgres::Postgres;
 use sidegate::store::redis::Redis;
 use sidegate::store::revocations::Revocation;
 use time::OffsetDateTime;
-use tokio::sync::Notify;
 
 use crate::store::fixture::{Database, NOW};
 use crate::support;
@@ -38,6 +37,8 @@ pub(crate) struct Services {
     pub(crate) database: Database,
     /// What was sent to the revocation feed.
     pub(crate) published: Arc<Mutex<Vec<Revocation>>>,
+    /// What was counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Services {
@@ -46,6 +47,26 @@ impl Services {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let unlimited = |_: &Redis| {
+            Limiter::new(Arc::new(|_, _, _, _| {
+                async {
+                    Ok(Taken {
+                        allowed: true,
+                        retry_after: Duration::ZERO,
+                    })
+                }
+                .boxed()
+            }))
+        };
+        Self::build(change, unlimited).await
+    }
+
+    /// With the limits of the settings, counted in Redis.
+    pub(crate) async fn with_limits(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::build(change, |redis| Limiter::in_redis(redis.clone())).await
+    }
+
+    async fn build(change: impl FnOnce(&mut Settings), limiter: impl Fn(&Redis) -> Limiter) -> Self {
         provider::install();
         let database = Database::migrated().await;
         let metrics = Arc::new(Metrics::new());
@@ -65,28 +86,19 @@ impl Services {
             feed.lock().unwrap().extend(entries);
             async { Ok(()) }.boxed()
         };
-        let unlimited = |_, _, _, _| {
-            async {
-                Ok(Taken {
-                    allowed: true,
-                    retry_after: Duration::ZERO,
-                })
-            }
-            .boxed()
-        };
         let redis = redis(&metrics).await;
         let settings = Arc::new(settings);
-        let instance = || Accounts {
-            hasher: Hasher::start(&settings.password, Arc::clone(&metrics)).unwrap(),
-            settings: Arc::clone(&settings),
-            postgres: postgres.clone(),
-            redis: redis.clone(),
-            keys: Arc::clone(&keys),
-            flights: Flights::default(),
-            revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
-            letters_wait: Notify::new(),
-            limiter: Limiter::new(Arc::new(unlimited)),
-            metrics: Arc::clone(&metrics),
+        let instance = || {
+            Accounts::new(&Parts {
+                hasher: Arc::new(Hasher::start(&settings.password, Arc::clone(&metrics)).unwrap()),
+                settings: Arc::clone(&settings),
+                postgres: postgres.clone(),
+                redis: redis.clone(),
+                keys: Arc::clone(&keys),
+                revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
+                limiter: Arc::new(limiter(&redis)),
+                metrics: Arc::clone(&metrics),
+            })
         };
         Self {
             accounts: instance(),
@@ -94,6 +106,7 @@ impl Services {
             turn: AtomicUsize::new(0),
             database,
             published,
+            metrics,
         }
     }
 
@@ -108,7 +121,11 @@ impl Services {
             permissions: &[],
             email_verified: true,
         };
-        self.accounts.create(wanted, &Operator::default(), NOW).await.unwrap()
+        self.accounts
+            .admin
+            .create(wanted, &Operator::default(), NOW)
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn try_login(&self, login: &str, password: &str, now: OffsetDateTime) -> Result<Pair, LoginError> {
@@ -119,7 +136,7 @@ impl Services {
             device_name: None,
             device_token: None,
         };
-        match self.accounts.login(attempt, &Origin::default(), now).await? {
+        match self.accounts.login.login(attempt, &Origin::default(), now).await? {
             Login::SignedIn(signed_in) => Ok(signed_in.pair),
             Login::SecondFactor(challenge) => panic!("a second factor was asked for: {:?}", challenge.methods),
         }
@@ -133,6 +150,7 @@ impl Services {
     pub(crate) async fn refresh(&self, token: &str, now: OffsetDateTime) -> Result<Pair, RefreshError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         self.instances[turn % self.instances.len()]
+            .refresher
             .refresh(&Secret::new(token), &Origin::default(), now)
             .await
     }

@@ -67,7 +67,7 @@ async fn a_hash_of_another_cost_is_replaced_at_login() {
     let set = "UPDATE users SET password_hash = $1";
     services.database.raw.execute(set, &[&old]).await.unwrap();
     services.login("alice").await;
-    let user = services.accounts.user(alice.id).await.unwrap().unwrap();
+    let user = services.accounts.directory.user(alice.id).await.unwrap().unwrap();
     assert!(user.password_hash.unwrap().starts_with("$2b$05$"));
     services.login("alice").await;
     assert_eq!(services.events("password_rehashed").await, 1);
@@ -86,7 +86,11 @@ async fn registering_a_taken_address_answers_as_for_a_free_one_and_changes_nothi
             profile: &profile,
             invitation: None,
         };
-        services.accounts.register(wanted, &Origin::default(), NOW).await
+        services
+            .accounts
+            .registrations
+            .register(wanted, &Origin::default(), NOW)
+            .await
     };
     assert!(register("bob@example.com").await.is_ok());
     assert!(register("ALICE@example.com").await.is_ok());
@@ -111,6 +115,10 @@ async fn where_registration_is_closed_nobody_registers() {
         profile: &profile,
         invitation: None,
     };
-    let answer = services.accounts.register(wanted, &Origin::default(), NOW).await;
+    let answer = services
+        .accounts
+        .registrations
+        .register(wanted, &Origin::default(), NOW)
+        .await;
     assert!(matches!(answer, Err(RegistrationError::Closed)));
 }

@@ -41,10 +41,18 @@ async fn enrolled(services: &Services, name: &str) -> Alice {
     let session = session_of(&user, &services.login(name).await);
     let (accounts, origin) = (&services.accounts, Origin::default());
     let password = Secret::new(PASSWORD);
-    let begun = accounts.enrol_totp(session, &password, &origin, NOW).await.unwrap();
+    let begun = accounts
+        .authenticators
+        .enrol(session, &password, &origin, NOW)
+        .await
+        .unwrap();
     let phone = Authenticator::typed(begun.secret.expose());
     let code = Secret::new(phone.at(NOW.unix_timestamp()));
-    let drawer = accounts.confirm_totp(session, &code, &origin, NOW).await.unwrap();
+    let drawer = accounts
+        .authenticators
+        .confirm(session, &code, &origin, NOW)
+        .await
+        .unwrap();
     Alice {
         user,
         session,
@@ -76,7 +84,7 @@ async fn try_password(services: &Services, login: &str, now: OffsetDateTime) -> 
         device_name: None,
         device_token: None,
     };
-    services.accounts.login(attempt, &Origin::default(), now).await
+    services.accounts.login.login(attempt, &Origin::default(), now).await
 }
 
 async fn answer(
@@ -87,7 +95,8 @@ async fn answer(
 ) -> Result<SignedIn, MfaError> {
     let (accounts, origin) = (&services.accounts, Origin::default());
     accounts
-        .login_second_step(&challenge.mfa_token, factor, &origin, now)
+        .second_step
+        .complete(&challenge.mfa_token, factor, &origin, now)
         .await
 }
 
@@ -176,17 +185,23 @@ async fn a_new_password_a_lock_and_a_deletion_each_end_a_sign_in_halfway() {
         let (accounts, new) = (&services.accounts, Secret::new("tepid-gravel-19-walnut"));
         match how {
             "password" => accounts
+                .admin
                 .set_password(&alice.user, &new, &Operator::default(), later)
                 .await
                 .unwrap(),
             "lock" => accounts
+                .standing
                 .lock(&alice.user, None, &Operator::default(), later)
                 .await
                 .unwrap(),
             _ => {
                 let password = Secret::new(PASSWORD);
                 let origin = Origin::default();
-                accounts.delete(alice.user.id, &password, &origin, later).await.unwrap();
+                accounts
+                    .profiles
+                    .delete(alice.user.id, &password, &origin, later)
+                    .await
+                    .unwrap();
             }
         }
         let refused = answer(&services, &asked, Factor::Totp(&alice.code(later)), later).await;
@@ -249,7 +264,7 @@ async fn a_recovery_code_works_once_in_whatever_way_it_is_typed() {
     );
     let again = answer(&services, &asked, Factor::RecoveryCode(&alice.drawer[0]), NOW).await;
     assert!(matches!(again, Err(MfaError::WrongCode)));
-    let status = services.accounts.mfa_status(alice.user.id).await.unwrap();
+    let status = services.accounts.factors.status_of(alice.user.id).await.unwrap();
     assert_eq!(status.recovery_codes_left, 9);
     assert_eq!(services.events("recovery_code_used").await, 1);
 }
@@ -261,10 +276,12 @@ async fn new_recovery_codes_end_the_old_ones() {
     let (accounts, origin) = (&services.accounts, Origin::default());
     let wrong = Secret::new("0000-0000-0000-0000");
     let refused = accounts
+        .authenticators
         .renew_recovery_codes(alice.session, Factor::RecoveryCode(&wrong), &origin, NOW)
         .await;
     assert!(matches!(refused, Err(MfaError::WrongCode)));
     let renewed = accounts
+        .authenticators
         .renew_recovery_codes(alice.session, Factor::RecoveryCode(&alice.drawer[0]), &origin, NOW)
         .await
         .unwrap();
@@ -282,18 +299,23 @@ async fn an_authenticator_is_removed_with_the_password_and_a_code_and_not_with_e
     let (accounts, origin) = (&services.accounts, Origin::default());
     let (right, wrong) = (Secret::new(PASSWORD), Secret::new("wrong"));
     let code = Factor::RecoveryCode(&alice.drawer[0]);
-    let without_password = accounts.remove_totp(alice.session, &wrong, code, &origin, NOW).await;
+    let without_password = accounts
+        .authenticators
+        .remove(alice.session, &wrong, code, &origin, NOW)
+        .await;
     assert!(matches!(without_password, Err(MfaError::WrongPassword)));
     let without_code = accounts
-        .remove_totp(alice.session, &right, Factor::Totp(&wrong), &origin, NOW)
+        .authenticators
+        .remove(alice.session, &right, Factor::Totp(&wrong), &origin, NOW)
         .await;
     assert!(matches!(without_code, Err(MfaError::WrongCode)));
     accounts
-        .remove_totp(alice.session, &right, code, &origin, NOW)
+        .authenticators
+        .remove(alice.session, &right, code, &origin, NOW)
         .await
         .unwrap();
     services.login("alice").await;
-    let status = accounts.mfa_status(alice.user.id).await.unwrap();
+    let status = accounts.factors.status_of(alice.user.id).await.unwrap();
     assert!(!status.is_enabled() && status.recovery_codes_left == 0);
     for letter in ["mfa_added", "mfa_removed"] {
         let letters = mailbox::letters(&services.database.raw, [7; 32], letter).await;
@@ -307,11 +329,16 @@ async fn a_confirmed_authenticator_is_not_replaced_and_an_unconfirmed_one_is() {
     let user = services.user("alice").await;
     let session = session_of(&user, &services.login("alice").await);
     let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
-    let begin = async || accounts.enrol_totp(session, &password, &origin, NOW).await;
+    let begin = async || accounts.authenticators.enrol(session, &password, &origin, NOW).await;
     let lost = Authenticator::typed(begin().await.unwrap().secret.expose());
     services.login("alice").await; // unconfirmed, it asks for nothing
     let kept = Authenticator::typed(begin().await.unwrap().secret.expose());
-    let confirm = async |code: String| accounts.confirm_totp(session, &Secret::new(code), &origin, NOW).await;
+    let confirm = async |code: String| {
+        accounts
+            .authenticators
+            .confirm(session, &Secret::new(code), &origin, NOW)
+            .await
+    };
     let at = NOW.unix_timestamp();
     assert!(matches!(confirm(lost.at(at)).await, Err(MfaError::WrongCode)));
     assert!(confirm(kept.at(at)).await.is_ok());
@@ -326,10 +353,11 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
     let session = session_of(&user, &services.login("alice").await);
     let (accounts, origin) = (&services.accounts, Origin::default());
     let (right, wrong) = (Secret::new(PASSWORD), Secret::new("wrong"));
-    let refused = accounts.set_mfa_email(session, &wrong, true, &origin, NOW).await;
+    let refused = accounts.email_factor.set(session, &wrong, true, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::WrongPassword)));
     accounts
-        .set_mfa_email(session, &right, true, &origin, NOW)
+        .email_factor
+        .set(session, &right, true, &origin, NOW)
         .await
         .unwrap();
 
@@ -337,7 +365,11 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
     assert_eq!(asked.methods, [Method::EmailCode]);
     let unasked = answer(&services, &asked, Factor::EmailCode(&Secret::new("123456")), NOW).await;
     assert!(matches!(unasked, Err(MfaError::WrongCode)));
-    accounts.mail_login_code(&asked.mfa_token, &origin, NOW).await.unwrap();
+    accounts
+        .second_step
+        .email_code(&asked.mfa_token, &origin, NOW)
+        .await
+        .unwrap();
     let letters = mailbox::letters(&services.database.raw, [7; 32], "mfa_code").await;
     let code = Secret::new(letters[0]["code"].as_str().unwrap());
     assert_eq!(letters[0]["to"]["email"], "alice@example.com");
@@ -346,11 +378,12 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
     assert!(matches!(again, Err(MfaError::WrongCode)));
 
     accounts
-        .set_mfa_email(session, &right, false, &origin, NOW)
+        .email_factor
+        .set(session, &right, false, &origin, NOW)
         .await
         .unwrap();
     services.login("alice").await;
-    let off = accounts.mail_login_code(&asked.mfa_token, &origin, NOW).await;
+    let off = accounts.second_step.email_code(&asked.mfa_token, &origin, NOW).await;
     assert!(matches!(off, Err(MfaError::NotEnabled)));
 }
 
@@ -362,7 +395,7 @@ async fn no_code_is_mailed_to_an_address_that_is_not_proven() {
     let unverify = "UPDATE users SET email_verified_at = NULL";
     services.database.raw.execute(unverify, &[]).await.unwrap();
     let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
-    let refused = accounts.set_mfa_email(session, &password, true, &origin, NOW).await;
+    let refused = accounts.email_factor.set(session, &password, true, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::EmailUnverified)));
 }
 
@@ -373,14 +406,15 @@ async fn an_account_that_asked_for_two_factors_is_not_opened_by_one_when_no_code
     let session = session_of(&user, &services.login("alice").await);
     let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
     accounts
-        .set_mfa_email(session, &password, true, &origin, NOW)
+        .email_factor
+        .set(session, &password, true, &origin, NOW)
         .await
         .unwrap();
     let unverify = "UPDATE users SET email_verified_at = NULL";
     services.database.raw.execute(unverify, &[]).await.unwrap();
     let asked = challenge(&services, "alice", NOW).await;
     assert_eq!(asked.methods, []);
-    let refused = accounts.mail_login_code(&asked.mfa_token, &origin, NOW).await;
+    let refused = accounts.second_step.email_code(&asked.mfa_token, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::NotEnabled)));
 }
 
@@ -414,7 +448,11 @@ async fn a_raised_session_keeps_how_and_when_its_person_proved_it() {
     let (accounts, origin) = (&services.accounts, Origin::default());
     let code = Factor::RecoveryCode(&alice.drawer[0]);
     let later = NOW + Duration::from_secs(3600);
-    accounts.verify_mfa(alice.session, code, &origin, later).await.unwrap();
+    accounts
+        .step_up
+        .verify(alice.session, code, &origin, later)
+        .await
+        .unwrap();
     let row = "SELECT amr::text, auth_time FROM refresh_tokens WHERE session_id::text = $1";
     let row = services
         .database
@@ -432,11 +470,12 @@ async fn a_session_that_ended_is_not_raised() {
     let alice = alice(&services).await;
     let (accounts, origin) = (&services.accounts, Origin::default());
     accounts
-        .revoke_sessions(&alice.user, &Operator::default(), NOW)
+        .account_sessions
+        .revoke_all(&alice.user, &Operator::default(), NOW)
         .await
         .unwrap();
     let code = Factor::RecoveryCode(&alice.drawer[0]);
-    let refused = accounts.verify_mfa(alice.session, code, &origin, NOW).await;
+    let refused = accounts.step_up.verify(alice.session, code, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::SessionEnded)));
 }
 
@@ -461,13 +500,15 @@ async fn an_operator_removes_every_factor_and_the_owner_is_written() -> Result<(
     assert!(
         services
             .accounts
-            .reset_mfa(&alice.user, &Operator::default(), NOW)
+            .factor_reset
+            .reset(&alice.user, &Operator::default(), NOW)
             .await?
     );
     assert!(
         !services
             .accounts
-            .reset_mfa(&alice.user, &Operator::default(), NOW)
+            .factor_reset
+            .reset(&alice.user, &Operator::default(), NOW)
             .await?,
         "nothing is left"
     );

@@ -188,6 +188,7 @@ impl Life<'_> {
                     return Ok(());
                 };
                 accounts
+                    .sessions
                     .logout(self.of(session), *scope, &origin, now)
                     .await
                     .map_err(|error| error.to_string())?;
@@ -210,7 +211,7 @@ impl Life<'_> {
                     return Ok(());
                 };
                 let id = self.sessions[session].id;
-                let ended = accounts.end_session(self.of(by), id, &origin, now).await;
+                let ended = accounts.sessions.end_one(self.of(by), id, &origin, now).await;
                 let ended = ended.map_err(|error| error.to_string())?;
                 let ended_in_the_model = !std::mem::replace(&mut self.sessions[session].over, true);
                 if ended != ended_in_the_model {
@@ -223,17 +224,19 @@ impl Life<'_> {
                 } else {
                     PASSWORD
                 };
-                let user = accounts.user(self.user_id).await.unwrap().unwrap();
+                let user = accounts.directory.user(self.user_id).await.unwrap().unwrap();
                 accounts
+                    .admin
                     .set_password(&user, &Secret::new(self.password), &Operator::default(), now)
                     .await
                     .map_err(|error| error.to_string())?;
                 self.sessions.iter_mut().for_each(|session| session.over = true);
             }
             Call::RevokeAll => {
-                let user = accounts.user(self.user_id).await.unwrap().unwrap();
+                let user = accounts.directory.user(self.user_id).await.unwrap().unwrap();
                 accounts
-                    .revoke_sessions(&user, &Operator::default(), now)
+                    .account_sessions
+                    .revoke_all(&user, &Operator::default(), now)
                     .await
                     .map_err(|error| error.to_string())?;
                 self.sessions.iter_mut().for_each(|session| session.over = true);
@@ -270,7 +273,7 @@ impl Life<'_> {
 
     /// The open sessions are those of the model, and each of them has one live token.
     async fn compare(&self) -> Result<(), String> {
-        let open = self.services.accounts.sessions(self.user_id, self.now).await;
+        let open = self.services.accounts.sessions.list(self.user_id, self.now).await;
         let mut open = open
             .unwrap()
             .iter()

@@ -18,7 +18,8 @@ const HALF_HOUR: Duration = Duration::from_secs(1800);
 async fn link(services: &Services, email: &str, now: OffsetDateTime) -> Secret {
     services
         .accounts
-        .forgot_password(email, &Origin::default(), now)
+        .password_reset
+        .forgot(email, &Origin::default(), now)
         .await
         .unwrap();
     let letters = letters_in(&services.database.raw, &Key32::new([7; 32]), email).await;
@@ -30,7 +31,8 @@ async fn reset(services: &Services, token: &Secret, now: OffsetDateTime) -> Resu
     let password = Secret::new(NEW);
     services
         .accounts
-        .reset_password(token, &password, &Origin::default(), now)
+        .password_reset
+        .reset(token, &password, &Origin::default(), now)
         .await
 }
 
@@ -54,6 +56,7 @@ async fn a_link_of_an_account_that_was_deleted_is_none() {
     let password = Secret::new(PASSWORD);
     services
         .accounts
+        .profiles
         .delete(alice.id, &password, &Origin::default(), NOW)
         .await
         .unwrap();
@@ -71,6 +74,7 @@ async fn a_password_that_an_operator_sets_voids_the_links_that_were_asked_for_be
     let by = Operator::default();
     services
         .accounts
+        .admin
         .set_password(&alice, &password, &by, NOW)
         .await
         .unwrap();
@@ -117,7 +121,7 @@ async fn a_reset_lifts_no_lock_that_an_operator_set_for_good_or_for_a_while() {
         let token = link(&services, "alice@example.com", NOW).await;
         reset(&services, &token, NOW).await.unwrap();
         assert!(services.try_login("alice", NEW, NOW).await.is_err(), "{until:?}");
-        let user = services.accounts.user(alice.id).await.unwrap().unwrap();
+        let user = services.accounts.directory.user(alice.id).await.unwrap().unwrap();
         assert!(user.is_locked(NOW));
     }
 }
@@ -130,7 +134,7 @@ async fn a_reset_does_what_an_operator_who_wanted_a_new_password_asked_for() {
     services.database.raw.execute(require, &[&NOW]).await.unwrap();
     let token = link(&services, "alice@example.com", NOW).await;
     reset(&services, &token, NOW).await.unwrap();
-    let user = services.accounts.user(alice.id).await.unwrap().unwrap();
+    let user = services.accounts.directory.user(alice.id).await.unwrap().unwrap();
     assert_eq!(user.password_reset_required_at, None);
     assert_eq!(user.email_verified_at, Some(NOW), "the link proved it");
 }
@@ -141,6 +145,7 @@ async fn an_invitation_works_for_a_week() {
     let roles = ["staff".to_owned()];
     let invited = services
         .accounts
+        .invitations
         .invite("carol@example.com", &roles, &Operator::default(), NOW)
         .await
         .unwrap();
@@ -152,7 +157,11 @@ async fn an_invitation_works_for_a_week() {
             profile: &Map::new(),
             invitation: Some(&invited.token),
         };
-        services.accounts.register(wanted, &Origin::default(), now).await
+        services
+            .accounts
+            .registrations
+            .register(wanted, &Origin::default(), now)
+            .await
     };
     let week = Duration::from_secs(7 * 86_400);
     let late = register(NOW + week).await;

@@ -27,6 +27,7 @@ async fn a_logout_ends_this_session_the_others_or_all() {
 
         services
             .accounts
+            .sessions
             .logout(of(&alice, &pairs[0]), scope, &Origin::default(), NOW)
             .await
             .unwrap();
@@ -52,6 +53,7 @@ async fn a_token_of_an_ended_session_signs_nobody_else_out() {
     let logout = async |scope| {
         services
             .accounts
+            .sessions
             .logout(of(&alice, &stolen), scope, &Origin::default(), NOW)
             .await
             .unwrap();
@@ -71,6 +73,7 @@ async fn who_signs_in_within_the_second_of_a_logout_everywhere_gets_a_token_that
     let now = NOW + Duration::from_millis(300);
     services
         .accounts
+        .sessions
         .logout(of(&alice, &first), Scope::All, &Origin::default(), now)
         .await
         .unwrap();
@@ -118,7 +121,8 @@ async fn one_ends_ones_own_sessions_and_no_others() {
     let end = async |id| {
         services
             .accounts
-            .end_session(of(&alice, &mine), id, &Origin::default(), NOW)
+            .sessions
+            .end_one(of(&alice, &mine), id, &Origin::default(), NOW)
             .await
             .unwrap()
     };
@@ -127,7 +131,7 @@ async fn one_ends_ones_own_sessions_and_no_others() {
     assert!(!end(bobs.session_id).await);
     assert!(!end(Uuid::nil()).await);
     assert_eq!((services.live(&phone).await, services.live(&bobs).await), (0, 1));
-    let open = services.accounts.sessions(alice.id, NOW).await.unwrap();
+    let open = services.accounts.sessions.list(alice.id, NOW).await.unwrap();
     assert_eq!(
         open.iter().map(|session| session.session_id).collect::<Vec<_>>(),
         [mine.session_id]
@@ -142,6 +146,7 @@ async fn deleting_an_account_needs_its_password_and_ends_everything() {
     let delete = async |password| {
         services
             .accounts
+            .profiles
             .delete(alice.id, &Secret::new(password), &Origin::default(), NOW)
             .await
     };
@@ -165,6 +170,7 @@ async fn an_operators_lock_ends_sessions_and_holds_until_it_is_lifted() {
     let pair = services.login("alice").await;
     services
         .accounts
+        .standing
         .lock(&alice, None, &Operator::default(), NOW)
         .await
         .unwrap();
@@ -173,6 +179,7 @@ async fn an_operators_lock_ends_sessions_and_holds_until_it_is_lifted() {
     assert!(services.try_login("alice", PASSWORD, years_later).await.is_err());
     services
         .accounts
+        .standing
         .unlock(&alice, &Operator::default(), NOW)
         .await
         .unwrap();
@@ -190,6 +197,7 @@ async fn a_grant_reaches_the_next_token_and_outdates_those_before() {
     };
     services
         .accounts
+        .rights
         .grant(&alice, &grant, &Operator::default(), NOW)
         .await
         .unwrap();

@@ -1,13 +1,15 @@
 //! The windows by name: what a service asks before it does something for somebody it does not know.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::accounts::Accounts;
-use crate::accounts::login::limits::address_key;
-use crate::accounts::settings::{Limit, Limits};
+use crate::accounts::login::limits::{Limiter, address_key};
+use crate::accounts::settings::Limit;
+use crate::accounts::settings::{self, Settings};
+use crate::metrics::Metrics;
 
 /// What is counted together. Logins have windows of their own (`auth.login_limit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,7 @@ pub struct RateLimited {
 }
 
 impl Window {
-    const fn of(self, limits: &Limits) -> &Limit {
+    const fn of(self, limits: &settings::Limits) -> &Limit {
         match self {
             Self::Registration => &limits.registration,
             Self::PasswordReset => &limits.password_reset,
@@ -51,7 +53,14 @@ impl Window {
     }
 }
 
-impl Accounts {
+/// The limits of `auth.limits`, by client IP and by account.
+pub struct Limits {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Limits {
     /// Counts one attempt, right or wrong, against an address and an account. Call it before any work, and with the
     /// canonical name whether or not there is such an account: a limit that only real accounts have tells which are real.
     ///
@@ -60,7 +69,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When either has no room.
-    pub(crate) async fn limit(
+    pub(crate) async fn take(
         &self,
         window: Window,
         address: Option<IpAddr>,
@@ -85,5 +94,10 @@ impl Accounts {
             }
         }
         Ok(())
+    }
+
+    /// Whether a mailbox may get one more letter. A refusal is not told: it would say that somebody asked before.
+    pub(crate) async fn mailbox_has_room(&self, window: Window, email: &str, now: OffsetDateTime) -> bool {
+        self.take(window, None, Some(email), now).await.is_ok()
     }
 }

@@ -6,8 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::email::names;
-use crate::accounts::password;
-use crate::accounts::profile;
+use crate::accounts::{password, profile};
 use crate::store::id;
 use crate::store::user_import::Incoming;
 

@@ -33,7 +33,7 @@ pub(super) fn claims(config: &Path, name: &str, now: OffsetDateTime) -> Result<M
 /// A token like any other, but by a key that was just made and that nobody trusts: only its claims leave this function.
 async fn imagined(tools: &Tools, name: &str, now: OffsetDateTime) -> Result<Map<String, Value>, Failed> {
     let accounts = &tools.accounts;
-    let user = accounts.lookup(name).await?;
+    let user = accounts.admin.lookup(name).await?;
     let key = Arc::new(SigningKey::generate(Algorithm::Es256)?);
     let published = [Arc::clone(key.verifying_key())];
     accounts.keys.install_own(&accounts.settings.issuer, key, &published);
@@ -42,7 +42,7 @@ async fn imagined(tools: &Tools, name: &str, now: OffsetDateTime) -> Result<Map<
         auth_time: now,
         amr: &["pwd".to_owned()],
     };
-    let access = accounts.access(&user, proof, now)?;
+    let access = accounts.access_tokens.issue(&user, proof, now)?;
     let payload = access.token.expose().split('.').nth(1).unwrap_or_default();
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload)?)?)
 }

@@ -1,0 +1,86 @@
+//! Why a second factor was not accepted or not changed.
+
+use std::time::Duration;
+
+use crate::accounts::error::Failure;
+use crate::accounts::login::error::LoginError;
+use crate::accounts::login::limits::windows::RateLimited;
+use crate::accounts::login::reauthenticate::ProofError;
+use crate::store::StoreError;
+
+/// Why a second factor was not accepted, or not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MfaError {
+    /// No token of ours, an old one, one that was tried too often, or one from before a new password.
+    #[error("this sign-in is over")]
+    TokenInvalid,
+    /// The code is wrong, or was used before.
+    #[error("wrong code")]
+    WrongCode,
+    /// The password is not the account's.
+    #[error("wrong password")]
+    WrongPassword,
+    /// The account is gone.
+    #[error("there is no such account")]
+    NotFound,
+    /// The session is over.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// There is no such second factor.
+    #[error("there is no such second factor")]
+    NotEnabled,
+    /// There is an authenticator already.
+    #[error("there is an authenticator already")]
+    AlreadyEnabled,
+    /// Codes are mailed to proven addresses only.
+    #[error("the address is not verified")]
+    EmailUnverified,
+    /// No letters are sent here.
+    #[error("no letters are sent here")]
+    NoMail,
+    /// Too many attempts.
+    #[error("too many attempts")]
+    RateLimited {
+        /// When there is room again.
+        retry_after: Duration,
+    },
+    /// Not the caller's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for MfaError {
+    fn from(error: StoreError) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+impl From<ProofError> for MfaError {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::WrongPassword => Self::WrongPassword,
+            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ProofError::Failure(failure) => Self::Failure(failure),
+        }
+    }
+}
+
+impl From<RateLimited> for MfaError {
+    fn from(limited: RateLimited) -> Self {
+        Self::RateLimited {
+            retry_after: limited.retry_after,
+        }
+    }
+}
+
+impl From<LoginError> for MfaError {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            LoginError::Failure(failure) => Self::Failure(failure),
+            LoginError::BadCredentials | LoginError::EmailUnverified | LoginError::PasswordResetRequired => {
+                Self::TokenInvalid
+            }
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What came of comparing a second factor.
+
+/// What a factor turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Right,
+    Wrong,
+    Replayed,
+}
+
+impl Verdict {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Right => "success",
+            Self::Wrong => "wrong",
+            Self::Replayed => "replayed",
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Why an operator's request was refused.
+
+use crate::accounts::email::names::NameError;
+use crate::accounts::error::Failure;
+use crate::accounts::operator::permissions::ADMIN;
+use crate::accounts::password::rules::Weakness;
+use crate::accounts::profile::ProfileError;
+use crate::store::{StoreError, users};
+
+/// Why an operator's wish was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The address is none.
+    #[error(transparent)]
+    Email(NameError),
+    /// The username is none.
+    #[error(transparent)]
+    Username(NameError),
+    /// Another account has the address.
+    #[error("there is an account with this address already")]
+    EmailTaken,
+    /// Another account has the username.
+    #[error("there is an account with this username already")]
+    UsernameTaken,
+    /// The password is not accepted.
+    #[error("{0}")]
+    Password(Weakness),
+    /// A role or a permission is none.
+    #[error(
+        "{0}: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
+    )]
+    Word(&'static str),
+    /// The profile is not accepted.
+    #[error(transparent)]
+    Profile(ProfileError),
+    /// No such account.
+    #[error("there is no account `{0}`")]
+    NotFound(String),
+    /// It is not deleted.
+    #[error("the account is not deleted")]
+    NotDeleted,
+    /// It needs `sidegate:admin`.
+    #[error("this needs the permission {ADMIN}")]
+    AdminRequired,
+    /// An administrator does not do this to themselves.
+    #[error("this is your own account")]
+    OwnAccount,
+    /// Not the operator's fault.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl From<StoreError> for OperatorError {
+    fn from(error: StoreError) -> Self {
+        if error.is_constraint(users::EMAIL_IS_TAKEN) {
+            Self::EmailTaken
+        } else if error.is_constraint(users::USERNAME_IS_TAKEN) {
+            Self::UsernameTaken
+        } else {
+            Self::Failure(error.into())
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The account an operator acts on, locked for the transaction.
+
+use uuid::Uuid;
+
+use crate::accounts::operator::actor::Operator;
+use crate::accounts::operator::error::OperatorError;
+use crate::store::postgres::Transaction;
+use crate::store::users::{self, User};
+
+/// An account that exists and that the operator may touch, held until the transaction ends: what it may do, and who may
+/// do it to whom, is then still true when it is done.
+pub(crate) async fn held(tx: &Transaction, user_id: Uuid, by: &Operator) -> Result<User, OperatorError> {
+    let user = users::find_for_update(tx, user_id)
+        .await?
+        .filter(|user| user.deleted_at.is_none())
+        .ok_or_else(|| gone(user_id))?;
+    by.may_touch(&user)?;
+    Ok(user)
+}
+
+pub(crate) fn gone(user_id: Uuid) -> OperatorError {
+    OperatorError::NotFound(user_id.to_string())
+}

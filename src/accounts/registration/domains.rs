@@ -1,0 +1,10 @@
+//! Which email domains may have accounts.
+
+use crate::accounts::settings::Registration;
+
+/// Whether accounts may have addresses of this domain.
+pub(crate) fn may_register(email: &str, settings: &Registration) -> bool {
+    let domain = email.rsplit('@').next().unwrap_or_default();
+    let domains = &settings.domains;
+    domains.is_empty() || domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
+}

@@ -1,0 +1,123 @@
+//! The queue of messages to send.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::Notify;
+
+use crate::keys::seal;
+use crate::mail::letter::Payload;
+use crate::mail::settings::Mail;
+use crate::mail::{Letter, Recipient};
+use crate::secret::Key32;
+use crate::store::mail::{self, NewLetter, Queued};
+use crate::store::postgres::{Executor, Transaction};
+use crate::store::users::User;
+use crate::store::{StoreError, id};
+
+/// What a payload is sealed for.
+const PURPOSE: &str = "mail";
+/// News that nobody has to act on within minutes may be late by this much.
+const NEWS: Duration = Duration::from_secs(3 * 86_400);
+
+/// Puts messages into the queue, in the transaction of what they tell about.
+pub struct Queue {
+    settings: Option<Arc<Mail>>,
+    secret: Key32,
+    pub(super) wake: Notify,
+}
+
+impl Queue {
+    /// `settings`: `auth.mail`; without it no message is queued. `secret` seals what a message says.
+    pub fn new(settings: Option<Arc<Mail>>, secret: Key32) -> Self {
+        Self {
+            settings,
+            secret,
+            wake: Notify::new(),
+        }
+    }
+
+    pub(super) fn settings(&self) -> Option<&Mail> {
+        self.settings.as_deref()
+    }
+
+    /// What a queued message says; `None` when it was sealed under another secret.
+    pub(super) fn open(&self, row: &Queued) -> Option<Payload> {
+        let plain = seal::open(&self.secret, PURPOSE, &row.payload_sealed).ok()?;
+        serde_json::from_slice(&plain).ok()
+    }
+
+    /// Whether letters can be sent here. What needs one is refused where they cannot, and says so.
+    pub fn is_enabled(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    /// Queues a letter; where none can be sent, does nothing. `life`: how long it is worth sending, such as the life of its
+    /// code; news by default.
+    pub(crate) async fn insert(
+        &self,
+        db: &impl Executor,
+        to: Recipient,
+        letter: Letter,
+        life: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        if !self.is_enabled() {
+            return Ok(());
+        }
+        let (word, user_id) = (letter.word(), to.user_id);
+        let payload = serde_json::to_vec(&Payload { to, letter }).expect("strings are always JSON");
+        let letter = NewLetter {
+            id: id::new(now),
+            letter: word,
+            user_id,
+            payload_sealed: &seal::seal(&self.secret, PURPOSE, &payload),
+            created_at: now,
+            expires_at: now + life.unwrap_or(NEWS),
+        };
+        mail::insert(db, &letter).await?;
+        // The row is not committed yet: the worker looks several times.
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Queues news for the owner of an account, where letters are sent at all.
+    pub(crate) async fn tell(
+        &self,
+        tx: &Transaction,
+        user: &User,
+        letter: Letter,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        if !self.is_enabled() {
+            return Ok(());
+        }
+        let to = Recipient {
+            user_id: Some(user.id),
+            email: user.email.clone(),
+            name: user.username.clone(),
+        };
+        self.insert(tx, to, letter, None, now).await
+    }
+
+    /// Queues a letter, or (not `real`) does the same work and takes it back.
+    pub(crate) async fn insert_or_pretend(
+        &self,
+        tx: &Transaction,
+        real: bool,
+        to: Recipient,
+        letter: Letter,
+        life: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        tx.mark().await?;
+        self.insert(tx, to, letter, life, now).await?;
+        if real {
+            tx.keep().await
+        } else {
+            // A letter of an account makes PostgreSQL look for the account, which is much less than a statement of ours would be.
+            tx.undo().await
+        }
+    }
+}

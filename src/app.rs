@@ -12,11 +12,16 @@ mod activity;
 mod background;
 mod issuer;
 mod reload;
-mod revocation_feed;
+mod revocations;
 mod shutdown;
 mod tools;
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
@@ -27,13 +32,14 @@ use pingora::{
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use self::revocations::{ledger::Ledger, parts, publisher::Publisher};
 pub use self::shutdown::Stop;
 pub use self::tools::Tools;
 use crate::{
     accounts::Accounts,
     admin::{Admin, Readiness},
     clock,
-    config::{Boot, Loaded},
+    config::{Boot, Feed, Loaded},
     endpoints,
     gate::{
         self, Gate,
@@ -102,6 +108,10 @@ pub(crate) struct Shared {
     pub(crate) refreshers: Refreshers,
     pub(crate) redis: Redis,
     pub(crate) view: Arc<View>,
+    /// What this issuer knows of its outbox and the feed; a verifier has none.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Publishes what the feed lacks, once an issuer is up.
+    pub(crate) publisher: OnceLock<Arc<Publisher>>,
     pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) readiness: Arc<Readiness>,
@@ -116,13 +126,34 @@ impl Shared {
             redis: Redis::connect(&boot.redis, &metrics)?,
             refreshers: Refreshers::new(Arc::clone(&keys), Arc::clone(&metrics), clock::now),
             keys,
-            view: Arc::default(),
+            view: Arc::new(match boot.revocation_feed {
+                Feed::Redis => View::default(),
+                Feed::None => View::of_no_feed(),
+            }),
+            ledger: boot.auth.is_some().then(Arc::default),
+            publisher: OnceLock::new(),
             upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             readiness: Arc::default(),
             metrics,
             boot,
         })
+    }
+
+    /// What the loops about revocations share.
+    fn revocation_parts(&self) -> parts::Parts {
+        parts::Parts {
+            redis: self.redis.clone(),
+            view: Arc::clone(&self.view),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// The last thing an issuer does: what it committed is published, or somebody is told that it is not.
+    fn finish(&self) {
+        if let Some(publisher) = self.publisher.get() {
+            publisher.finish();
+        }
     }
 }
 
@@ -181,6 +212,7 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     server.run(RunArgs {
         shutdown_signal: Box::new(shutdown::Signals::new(options.stop, Arc::clone(&shared))),
     });
+    shared.finish();
     end(io);
     Ok(())
 }

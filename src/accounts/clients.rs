@@ -169,7 +169,7 @@ impl TokenClients {
         }
         happening.insert(&tx, &self.metrics, now).await?;
         tx.commit().await?;
-        let subject = Subject::Jti(token_id.to_owned());
+        let subject = Subject::Token(token_id.to_owned());
         self.revoker.revoke(&[self.sessions.revocation(subject, now)]).await;
         Ok(())
     }

@@ -10,10 +10,14 @@ use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
 use super::accounts::IssuerServices;
-use super::{OnReady, Shared, revocation_feed};
+use super::{
+    OnReady, Shared, accounts,
+    revocations::{follow, outbox::Follower, publisher::Publisher},
+};
 use crate::{
     accounts::Accounts,
     clock,
+    config::Feed,
     gate::Gate,
     store::{
         cleanup::{self, Before},
@@ -34,7 +38,9 @@ const CLEANUP: Duration = Duration::from_secs(3600);
 
 /// Starts what every instance does.
 pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
-    io.spawn(revocation_feed::follow(Arc::clone(shared)));
+    if shared.boot.revocation_feed == Feed::Redis {
+        io.spawn(follow::follow(shared.revocation_parts(), shared.ledger.clone()));
+    }
     io.spawn(Arc::clone(&shared.upstreams).watch());
     io.spawn(listening(Arc::clone(shared)));
     let forgetful = Arc::clone(gate);
@@ -47,6 +53,7 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
         async move {
             shared.view.forget_expired(now);
+            shared.revocation_parts().measure();
             let entries = i64::try_from(gate.verifier.entries()).unwrap_or(i64::MAX);
             shared.metrics.cache_entries.with_label_values(&["token"]).set(entries);
             let up = shared.redis.ping().await.is_ok();
@@ -57,7 +64,7 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
 
 /// Starts what only an issuer does.
 pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
-    tokio::spawn(revocation_feed::tend(Arc::clone(shared), Arc::clone(services)));
+    spawn_revocations(shared, services);
     let (sampled, counted) = (Arc::clone(shared), Arc::clone(services));
     tokio::spawn(every(SAMPLE, move |_| {
         let (shared, services) = (Arc::clone(&sampled), Arc::clone(&counted));
@@ -87,12 +94,25 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
     }));
 }
 
+/// An issuer's part in revocations: its own view from PostgreSQL, and the feed for everybody.
+fn spawn_revocations(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
+    let Some(ledger) = &shared.ledger else { return };
+    let (parts, settings) = (shared.revocation_parts(), &services.accounts.settings);
+    let outbox = Arc::new(Follower::new(&parts, ledger, &services.postgres, &settings.issuer));
+    let publisher = Arc::new(Publisher::new(&parts, ledger, &outbox, accounts::keep(settings)));
+    tokio::spawn(async move { outbox.run().await });
+    let publisher = Arc::clone(shared.publisher.get_or_init(|| publisher));
+    tokio::spawn(async move { publisher.run().await });
+}
+
 async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDateTime) {
     let Some(retention) = shared.boot.retention else { return };
     let before = Before {
         tokens: now - retention.tokens,
         audit: now - retention.audit,
         keys: now,
+        // What a clock that is a little ahead takes for expired may be all that refuses a live token.
+        revocations: now - Duration::from_secs(3600),
     };
     let result = match cleanup::run(&services.postgres, before).await {
         Ok(Some(removed)) => {
@@ -118,7 +138,7 @@ async fn listening(shared: Arc<Shared>) {
     }
     // Routes that refuse what is unknown would begin with refusals. Without Redis there is still much to serve.
     let begun = Instant::now();
-    while shared.view.lag(clock::now()) > shared.snapshot.load().max_lag && begun.elapsed() < FIRST_SYNC {
+    while shared.view.age(Instant::now()) > shared.snapshot.load().max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     shared.readiness.listening();

@@ -14,4 +14,5 @@
 pub(super) mod follow;
 pub(super) mod ledger;
 pub(super) mod outbox;
+pub(super) mod parts;
 pub(super) mod publisher;

@@ -62,6 +62,7 @@ pub async fn run(
                 tokens: now - retention.tokens,
                 audit: now - retention.audit,
                 keys: now,
+                revocations: now - Duration::from_secs(3600),
             };
             let removed = cleanup::run(postgres, before).await?.ok_or(Failed::Busy)?;
             output::rows(

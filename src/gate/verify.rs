@@ -101,7 +101,7 @@ fn genuine<'s>(
     keys: &KeySet,
     snapshot: &'s Snapshot,
 ) -> Result<(Parsed, &'s Arc<IssuerRules>), TokenFault> {
-    let parsed = parse::token(token)?;
+    let mut parsed = parse::token(token)?;
     let issuer = parsed.claims.text("iss")?.ok_or(TokenFault::BadClaims)?;
     let rules = snapshot.issuers.get(issuer).ok_or(TokenFault::WrongIssuer)?;
     parsed.check_kind(rules)?;
@@ -121,6 +121,8 @@ fn genuine<'s>(
     if !key.verify(input.as_bytes(), signature) {
         return Err(TokenFault::BadSignature);
     }
+    // Named or not: without this a token that a leaked key signed would pass by leaving out its name.
+    parsed.kid = Some(key.kid().to_owned());
     Ok((parsed, rules))
 }
 

@@ -24,6 +24,6 @@ mod wire;
 pub use self::entry::{Content, Entry, Recorded, Revocation, Subject};
 pub use self::feed::{Page, Position, Tail, next_page, position, tail};
 pub use self::heartbeat::{Extent, Proof, Said, Statement, forget, heartbeat, now_ms};
-pub use self::outbox::{Outbox, Read, insert};
+pub use self::outbox::{CLOCKS_APART, Outbox, Read, insert};
 pub use self::publish::{BATCH, publish};
 pub use self::standing::{Standing, Token, check};

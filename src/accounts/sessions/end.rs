@@ -197,7 +197,7 @@ impl Sessions {
             .inc_by(sessions);
         self.revoker.revoke(entries).await;
         let session = |entry: &Revocation| match &entry.subject {
-            Subject::Sid(id) => id.parse().ok(),
+            Subject::Session(id) => id.parse().ok(),
             _ => None,
         };
         let over = entries.iter().filter_map(session).collect::<Vec<_>>();
@@ -214,15 +214,16 @@ impl Sessions {
 
     /// The end of a session's access tokens.
     pub(crate) fn session_ended(&self, session_id: Uuid, now: OffsetDateTime) -> Revocation {
-        self.revocation(Subject::Sid(session_id.to_string()), now)
+        self.revocation(Subject::Session(session_id.to_string()), now)
     }
 
     /// The end of all access tokens that a user was issued until now.
     pub(crate) fn user_outdated(&self, user_id: Uuid, now: OffsetDateTime) -> Revocation {
         self.revocation(
             Subject::User {
+                issuer: self.settings.issuer.clone(),
                 id: user_id.to_string(),
-                valid_after: now,
+                version: 0,
             },
             now,
         )

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::super::Shared;
+use super::{ledger::Ledger, parts::Parts};
 use crate::store::{
     StoreError,
     revocations::{self, Content, Entry},
@@ -25,14 +25,18 @@ struct Reader {
     last: Option<String>,
     /// The connection on which it was read.
     connection: Option<u64>,
+    ledger: Option<Arc<Ledger>>,
 }
 
-/// Follows the feed until the runtime ends.
-pub(in crate::app) async fn follow(shared: Arc<Shared>) {
-    let connected = &shared.metrics.revocation_stream_connected;
-    let mut reader = Reader::default();
+/// Follows the feed until the runtime ends. An issuer keeps a ledger of what is in it.
+pub(in crate::app) async fn follow(parts: Parts, ledger: Option<Arc<Ledger>>) {
+    let connected = &parts.metrics.revocation_stream_connected;
+    let mut reader = Reader {
+        ledger,
+        ..Reader::default()
+    };
     loop {
-        match reader.step(&shared).await {
+        match reader.step(&parts).await {
             Ok(()) => connected.set(1),
             Err(error) => {
                 // Said once per outage.
@@ -43,41 +47,41 @@ pub(in crate::app) async fn follow(shared: Arc<Shared>) {
                 tokio::time::sleep(AGAIN).await;
             }
         }
-        shared.metrics.observe_view(&shared.view);
+        parts.measure();
     }
 }
 
 impl Reader {
-    async fn step(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        let is_doubted = shared.ledger.as_ref().is_some_and(|ledger| ledger.is_doubted());
+    async fn step(&mut self, parts: &Parts) -> Result<(), StoreError> {
+        let is_doubted = self.ledger.as_ref().is_some_and(|ledger| ledger.is_doubted());
         if self.is_whole && !is_doubted {
-            self.tail(shared).await
+            self.tail(parts).await
         } else {
-            self.read_all(shared).await
+            self.read_all(parts).await
         }
     }
 
     /// Reads the feed from its beginning. What its heartbeats say does not count yet: they may be of another server's clock.
-    async fn read_all(&mut self, shared: &Shared) -> Result<(), StoreError> {
+    async fn read_all(&mut self, parts: &Parts) -> Result<(), StoreError> {
         self.is_whole = false;
-        if let Some(ledger) = &shared.ledger {
+        if let Some(ledger) = &self.ledger {
             ledger.begin_reading();
         }
         let mut last = None;
         loop {
-            let Some(page) = revocations::next_page(&shared.redis, last.as_deref()).await? else {
+            let Some(page) = revocations::next_page(&parts.redis, last.as_deref()).await? else {
                 // It was emptied meanwhile.
                 return Ok(());
             };
             for entry in &page.entries {
-                apply(shared, entry);
+                self.apply(parts, entry);
             }
             last = page.entries.last().map(|entry| entry.id.clone()).or(last);
             if !page.more {
                 break;
             }
         }
-        if let Some(ledger) = &shared.ledger {
+        if let Some(ledger) = &self.ledger {
             ledger.finish_reading();
         }
         self.last = last;
@@ -86,39 +90,53 @@ impl Reader {
     }
 
     /// Reads what was added.
-    async fn tail(&mut self, shared: &Shared) -> Result<(), StoreError> {
-        let tail = revocations::tail(&shared.redis, self.last.as_deref(), BLOCK).await?;
+    async fn tail(&mut self, parts: &Parts) -> Result<(), StoreError> {
+        let tail = revocations::tail(&parts.redis, self.last.as_deref(), BLOCK).await?;
         // At once: a revocation is true whatever has become of the feed.
         for entry in &tail.entries {
-            apply(shared, entry);
+            self.apply(parts, entry);
         }
         let asked = Instant::now();
-        let position = revocations::position(&shared.redis, self.last.as_deref()).await?;
+        let position = revocations::position(&parts.redis, self.last.as_deref()).await?;
         if !position.continues {
             tracing::info!("the revocation feed was replaced; reading it anew");
-            *self = Self::default();
+            self.is_whole = false;
             return Ok(());
         }
         for entry in &tail.entries {
             if matches!(entry.content, Content::Revoked(_)) {
                 let milliseconds = u64::try_from(position.now_ms - entry.at_ms()).unwrap_or(0);
                 let lag = Duration::from_millis(milliseconds);
-                shared.metrics.revocation_lag.observe(lag.as_secs_f64());
+                parts.metrics.revocation_lag.observe(lag.as_secs_f64());
             }
         }
         // A heartbeat that was there before the connection may be of another server, whose clock is another one.
         let is_same_server = self.connection == Some(tail.connection) && tail.connection == position.connection;
         if is_same_server
             && let Some(instant) = newest_heartbeat(&tail.entries)
-                .and_then(|heartbeat_ms| shared.view.instant_of(heartbeat_ms, position.now_ms, asked))
+                .and_then(|heartbeat_ms| parts.view.instant_of(heartbeat_ms, position.now_ms, asked))
         {
-            shared.view.complete(instant);
+            parts.view.complete(instant);
         }
         self.connection = Some(position.connection);
         if let Some(entry) = tail.entries.into_iter().next_back() {
             self.last = Some(entry.id);
         }
         Ok(())
+    }
+
+    fn apply(&self, parts: &Parts, entry: &Entry) {
+        match &entry.content {
+            Content::Revoked(recorded) => parts.view.revoke(&recorded.revocation),
+            Content::Heartbeat { position, .. } => parts.metrics.revocation_feed_position.set(*position),
+            Content::Unknown => tracing::warn!(
+                id = entry.id,
+                "an entry of the revocation feed cannot be read; is this instance too old?"
+            ),
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.saw(entry);
+        }
     }
 }
 
@@ -127,18 +145,4 @@ fn newest_heartbeat(entries: &[Entry]) -> Option<i64> {
         Content::Heartbeat { at_ms, .. } => Some(at_ms),
         _ => None,
     })
-}
-
-fn apply(shared: &Shared, entry: &Entry) {
-    match &entry.content {
-        Content::Revoked(recorded) => shared.view.revoke(&recorded.revocation),
-        Content::Heartbeat { position, .. } => shared.metrics.revocation_feed_position.set(*position),
-        Content::Unknown => tracing::warn!(
-            id = entry.id,
-            "an entry of the revocation feed cannot be read; is this instance too old?"
-        ),
-    }
-    if let Some(ledger) = &shared.ledger {
-        ledger.saw(entry);
-    }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use time::OffsetDateTime;
 
-use crate::store::revocations::{Content, Entry, Recorded};
+use crate::store::revocations::{CLOCKS_APART, Content, Entry, Recorded};
 
 /// As many ids of published rows are kept before any are forgotten.
 const KEPT: usize = 4_096;
@@ -100,7 +100,8 @@ impl Ledger {
             state.greatest = state.greatest.max(row.id);
             state.lacks(row);
         }
-        state.lacking.retain(|_, row| row.revocation.expires_at > now);
+        let alive_at = now - CLOCKS_APART;
+        state.lacking.retain(|_, row| row.revocation.expires_at > alive_at);
         state.is_compared |= whole && state.reading == reading;
     }
 

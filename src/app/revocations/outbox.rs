@@ -11,8 +11,7 @@ use std::{
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
-use super::super::Shared;
-use super::ledger::Ledger;
+use super::{ledger::Ledger, parts::Parts};
 use crate::{
     clock,
     store::{StoreError, postgres::Postgres, revocations::Outbox},
@@ -25,7 +24,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 
 /// Reads the outbox.
 pub(in crate::app) struct Follower {
-    shared: Arc<Shared>,
+    parts: Parts,
     ledger: Arc<Ledger>,
     outbox: Mutex<Outbox>,
     woken: Arc<Notify>,
@@ -34,9 +33,9 @@ pub(in crate::app) struct Follower {
 }
 
 impl Follower {
-    pub(in crate::app) fn new(shared: &Arc<Shared>, ledger: &Arc<Ledger>, postgres: &Postgres, issuer: &str) -> Self {
+    pub(in crate::app) fn new(parts: &Parts, ledger: &Arc<Ledger>, postgres: &Postgres, issuer: &str) -> Self {
         Self {
-            shared: Arc::clone(shared),
+            parts: parts.clone(),
             ledger: Arc::clone(ledger),
             outbox: Mutex::new(Outbox::new(postgres, issuer)),
             woken: Arc::default(),
@@ -84,10 +83,10 @@ impl Follower {
         }
         let read = read?;
         for row in &read.rows {
-            self.shared.view.revoke(&row.revocation);
+            self.parts.view.revoke(&row.revocation);
         }
-        self.shared.view.complete(asked);
-        self.shared.metrics.revocation_outbox_position.set(read.position);
+        self.parts.view.complete(asked);
+        self.parts.metrics.revocation_outbox_position.set(read.position);
         self.ledger.read_outbox(read.rows, read.whole, reading, now);
         Ok(read.position)
     }

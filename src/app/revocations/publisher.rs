@@ -2,11 +2,16 @@
 //! the feed is complete.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use super::{super::Shared, ledger::Ledger, outbox::Follower};
+use tokio::runtime::Handle;
+
+use super::{ledger::Ledger, outbox::Follower, parts::Parts};
 use crate::{
     keys::random,
     store::{
@@ -24,30 +29,34 @@ const LAST_BEAT: Duration = Duration::from_secs(2);
 
 /// Publishes and states.
 pub(in crate::app) struct Publisher {
-    shared: Arc<Shared>,
+    parts: Parts,
     ledger: Arc<Ledger>,
     outbox: Arc<Follower>,
     keep: Duration,
     instance: String,
     /// The outbox as far as it was read.
     position: Mutex<i64>,
+    runtime: Handle,
+    is_finished: AtomicBool,
 }
 
 impl Publisher {
-    /// `keep` is how long the feed keeps an entry.
+    /// To be called on the runtime it works on. `keep` is how long the feed keeps an entry.
     pub(in crate::app) fn new(
-        shared: &Arc<Shared>,
+        parts: &Parts,
         ledger: &Arc<Ledger>,
         outbox: &Arc<Follower>,
         keep: Duration,
     ) -> Self {
         Self {
-            shared: Arc::clone(shared),
+            parts: parts.clone(),
             ledger: Arc::clone(ledger),
             outbox: Arc::clone(outbox),
             keep,
-            instance: random::hex::<8>(),
+            instance: format!("{:016x}", u64::from_ne_bytes(random::bytes())),
             position: Mutex::new(0),
+            runtime: Handle::current(),
+            is_finished: AtomicBool::new(false),
         }
     }
 
@@ -80,11 +89,18 @@ impl Publisher {
         }
     }
 
-    /// Publishes what the feed lacks, as the process ends, and says what it leaves to other issuers.
-    pub(in crate::app) async fn finish(&self) {
+    /// Publishes what the feed lacks, as the process ends, and says what it leaves to other issuers. Blocks; to be called outside
+    /// of any runtime.
+    pub(in crate::app) fn finish(&self) {
+        if !self.is_finished.swap(true, Ordering::Relaxed) {
+            self.runtime.block_on(self.last_beat());
+        }
+    }
+
+    async fn last_beat(&self) {
         let outcome = tokio::time::timeout(LAST_BEAT, async {
             self.beat().await?;
-            revocations::forget(&self.shared.redis, &self.instance).await
+            revocations::forget(&self.parts.redis, &self.instance).await
         });
         let failure = match outcome.await {
             Ok(Ok(())) => None,
@@ -104,7 +120,7 @@ impl Publisher {
     /// One round: from the time of Redis to a statement about it. `None`: there was nothing to state yet.
     async fn beat(&self) -> Result<Option<Said>, StoreError> {
         // First of all: what is committed later may be missing from what is read now.
-        let at_ms = revocations::now_ms(&self.shared.redis).await?;
+        let at_ms = revocations::now_ms(&self.parts.redis).await?;
         let anchor = self.ledger.newest();
         let (reading, _) = self.ledger.wants();
         let extent = match self.outbox.read_unless_away().await {
@@ -128,7 +144,7 @@ impl Publisher {
             },
             instance: &self.instance,
         };
-        let said = revocations::heartbeat(&self.shared.redis, &statement, self.keep).await?;
+        let said = revocations::heartbeat(&self.parts.redis, &statement, self.keep).await?;
         if said == Said::Lost {
             self.ledger.doubt();
         }
@@ -139,7 +155,7 @@ impl Publisher {
     async fn publish(&self, due: &[Recorded]) -> Result<Option<String>, StoreError> {
         let mut first = None;
         for batch in due.chunks(BATCH) {
-            let entries = revocations::publish(&self.shared.redis, batch, self.keep).await?;
+            let entries = revocations::publish(&self.parts.redis, batch, self.keep).await?;
             self.ledger.published(batch, &entries);
             first = first.or(entries.into_iter().next());
         }
@@ -150,7 +166,7 @@ impl Publisher {
     }
 
     fn measure(&self, said: &Result<Option<Said>, StoreError>) {
-        let metrics = &self.shared.metrics;
+        let metrics = &self.parts.metrics;
         let is_said = matches!(said, Ok(Some(Said::Appended | Said::Known)));
         let result = if is_said { "success" } else { "error" };
         metrics.job_runs.with_label_values(&["revocation_feed", result]).inc();

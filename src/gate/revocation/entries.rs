@@ -110,8 +110,8 @@ impl Entries {
     }
 
     fn shard(&self, fingerprint: Fingerprint) -> &RwLock<Shard> {
-        // The low bits choose the shard, the map takes the rest.
-        &self.shards[usize::try_from(fingerprint % SHARDS as u64).expect("less than SHARDS")]
+        // The map chooses a bucket by the lowest bits and tells entries apart by the highest; the shard takes others.
+        &self.shards[usize::try_from((fingerprint >> 32) % SHARDS as u64).expect("less than SHARDS")]
     }
 }
 
@@ -134,7 +134,6 @@ impl Hasher for AsIs {
     }
 
     fn write_u64(&mut self, fingerprint: u64) {
-        // Those of one shard end with the same bits, and hashbrown chooses the bucket by the last ones.
-        self.0 = fingerprint.rotate_right(6);
+        self.0 = fingerprint;
     }
 }

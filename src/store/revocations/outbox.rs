@@ -15,8 +15,8 @@ use super::wire;
 use crate::store::postgres::{Executor, FromRecord, Listener, Postgres, Record, Transaction};
 use crate::store::{StoreError, StoreName, sql};
 
-/// Clocks of the instances may differ by so much without a row being passed over too early.
-const CLOCKS_APART: Duration = Duration::from_secs(60);
+/// Clocks of the instances may differ by so much without a row being passed over while its tokens live.
+pub const CLOCKS_APART: Duration = Duration::from_secs(60);
 /// Rows per statement.
 const PAGE: i64 = 10_000;
 /// How long connecting or a statement may take. Less than `max_lag`, so that what depends on it can still be said in time.

@@ -10,21 +10,17 @@
 mod accounts;
 mod activity;
 mod background;
+mod crypto;
+mod error;
 mod issuer;
 mod reload;
 mod revocations;
+mod shared;
 mod shutdown;
 mod tools;
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
-use futures::future::BoxFuture;
 use pingora::{
     proxy::http_proxy,
     server::{RunArgs, Server, configuration::ServerConf},
@@ -32,60 +28,31 @@ use pingora::{
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use self::revocations::{ledger::Ledger, parts, publisher::Publisher};
+pub use self::background::OnReady;
+pub use self::crypto::install_crypto;
+pub use self::error::AppError;
+pub(crate) use self::shared::Shared;
 pub use self::shutdown::Stop;
 pub use self::tools::Tools;
 use crate::{
     accounts::Accounts,
-    admin::{Admin, Readiness},
+    admin::Admin,
     clock,
-    config::{Boot, Feed, Loaded},
+    config::Loaded,
     endpoints,
     gate::{
-        self, Gate,
-        activity::Activity,
-        assertion::Asserter,
-        rate_limit::Limiter,
-        revocation::{Revocations, View},
-        snapshot::Snapshot,
+        self, Gate, activity::Activity, assertion::Asserter, rate_limit::Limiter, revocation::Revocations,
         verify::Verifier,
     },
-    keys::{self, Algorithm, Keys, SigningKey, remote::Refreshers},
+    keys::{Algorithm, SigningKey},
     log,
     metrics::Metrics,
-    proxy::{AuthApi, Connections, EndingProxy, Proxy, Upstreams},
-    store::{postgres, postgres::Postgres, redis, redis::Redis},
+    proxy::{AuthApi, Connections, EndingProxy, Proxy},
+    store::postgres::Postgres,
 };
 
 /// Threads for stores, endpoints and background work; they wait more than they compute.
 const IO_THREADS: usize = 2;
-
-/// Why the process does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// PostgreSQL's URL.
-    #[error("`store.postgres`: {0}")]
-    Postgres(#[from] postgres::BadUrl),
-    /// Redis' URL.
-    #[error("`store.redis`: {0}")]
-    Redis(#[from] redis::BadUrl),
-    /// A socket.
-    #[error("`{key}`: cannot listen on {address}: {cause}")]
-    Listen {
-        /// The configuration key.
-        key: &'static str,
-        /// Where.
-        address: SocketAddr,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A command for issuers on the configuration of a verifier.
-    #[error("this configuration is a verifier's: without `auth` there are no accounts and no database")]
-    NotAnIssuer,
-    /// The system.
-    #[error("cannot start: {0}")]
-    System(#[from] std::io::Error),
-}
 
 /// How the process is run.
 pub struct Options {
@@ -95,66 +62,6 @@ pub struct Options {
     pub stop: Stop,
     /// Called once, when the first request can be answered.
     pub on_ready: Option<OnReady>,
-}
-
-/// Is given the accounts' services; a verifier has none.
-pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
-
-/// What every part shares.
-pub(crate) struct Shared {
-    pub(crate) boot: Boot,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) refreshers: Refreshers,
-    pub(crate) redis: Redis,
-    pub(crate) view: Arc<View>,
-    /// What this issuer knows of its outbox and the feed; a verifier has none.
-    pub(crate) ledger: Option<Arc<Ledger>>,
-    /// Publishes what the feed lacks, once an issuer is up.
-    pub(crate) publisher: OnceLock<Arc<Publisher>>,
-    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
-    pub(crate) upstreams: Arc<Upstreams>,
-    pub(crate) readiness: Arc<Readiness>,
-}
-
-impl Shared {
-    /// Needs a runtime to be entered: connections belong to one.
-    fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
-        let metrics = Arc::new(Metrics::new());
-        let keys = Arc::<Keys>::default();
-        Ok(Self {
-            redis: Redis::connect(&boot.redis, &metrics)?,
-            refreshers: Refreshers::new(Arc::clone(&keys), Arc::clone(&metrics), clock::now),
-            keys,
-            view: Arc::new(match boot.revocation_feed {
-                Feed::Redis => View::default(),
-                Feed::None => View::of_no_feed(),
-            }),
-            ledger: boot.auth.is_some().then(Arc::default),
-            publisher: OnceLock::new(),
-            upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
-            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
-            readiness: Arc::default(),
-            metrics,
-            boot,
-        })
-    }
-
-    /// What the loops about revocations share.
-    fn revocation_parts(&self) -> parts::Parts {
-        parts::Parts {
-            redis: self.redis.clone(),
-            view: Arc::clone(&self.view),
-            metrics: Arc::clone(&self.metrics),
-        }
-    }
-
-    /// The last thing an issuer does: what it committed is published, or somebody is told that it is not.
-    fn finish(&self) {
-        if let Some(publisher) = self.publisher.get() {
-            publisher.finish();
-        }
-    }
 }
 
 /// Serves until it is told to stop.
@@ -217,13 +124,6 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     Ok(())
 }
 
-/// rustls and jsonwebtoken both ask the process which crypto library to use: ring, everywhere.
-pub fn install_crypto() {
-    // An error only says that it was installed before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    keys::provider::install();
-}
-
 fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
     let asserts_as = shared.boot.asserts_as();
     let asserter = if shared.boot.auth.is_some() {
@@ -259,8 +159,8 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::authenticate(&headers, &gate, &snapshot, now).await?;
-                    Ok(identified(&identity))
+                    let caller = gate::authenticate(&headers, &gate, &snapshot.rules, now).await?;
+                    Ok(identified(&caller.identity))
                 })
             })
         },
@@ -269,7 +169,7 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot, now)?;
+                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot.rules, now)?;
                     Ok(identified(&identity))
                 })
             })
@@ -280,7 +180,7 @@ fn auth_api(
     AuthApi::new(endpoints::router(Arc::new(services)), runtime.clone(), &base)
 }
 
-fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
+fn identified(identity: &gate::identity::Identity) -> endpoints::Identified {
     endpoints::Identified {
         issuer: identity.issuer.to_string(),
         subject: identity.subject().to_owned(),

@@ -1,18 +1,18 @@
 //! The command line: one file per subcommand.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use self::exit::print;
 use crate::clock;
-use crate::config::Errors;
 
 pub mod audit;
 pub mod check;
 pub mod config;
 pub mod db;
 pub mod dev;
+mod exit;
 pub mod healthcheck;
 pub mod keys;
 pub mod migrate;
@@ -109,25 +109,4 @@ impl Cli {
             }
         }
     }
-}
-
-/// What a shell sees when the configuration is the reason (`EX_USAGE` of sysexits.h), as opposed to 1, a failure at work.
-const BAD_CONFIG: u8 = 64;
-
-/// Prints every mistake to standard error.
-fn bad_config(errors: &Errors) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{errors}");
-    ExitCode::from(BAD_CONFIG)
-}
-
-/// Says in one sentence what went wrong.
-fn failed(error: &impl std::fmt::Display) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "sidegate: {error}");
-    ExitCode::FAILURE
-}
-
-/// Prints to standard output. A closed pipe is the reader's choice and no failure.
-fn print(text: &str) -> ExitCode {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
 }

@@ -33,7 +33,7 @@ use self::findings::Findings;
 use self::interpolate::Environment;
 pub use self::path::{KeyPath, Segment};
 pub use self::schema::{schema, schema_text};
-use crate::gate::snapshot::Snapshot;
+use crate::proxy::snapshot::Snapshot;
 
 /// A configuration without mistakes.
 #[derive(Debug)]

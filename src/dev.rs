@@ -13,6 +13,7 @@
 //! ```
 
 mod directory;
+mod durability;
 mod echo;
 mod error;
 mod installed;
@@ -27,6 +28,7 @@ mod signals;
 use std::path::{Path, PathBuf};
 
 use directory::Directory;
+pub use durability::Durability;
 pub use echo::{Echo, start as start_echo};
 pub use error::DevError;
 use owner::Owner;
@@ -35,15 +37,6 @@ use server::Server;
 pub use signals::Signals;
 
 use crate::secret::Secret;
-
-/// What the data is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Someone's development data: it outlives `kill -9` and a crash of the machine.
-    Kept,
-    /// A test's: thrown away at the end, so nothing is ever flushed to disk.
-    Throwaway,
-}
 
 /// The two running servers. Dropping the value ends them.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 mod accepted;
 mod admin;
 mod body;
+mod caller;
 mod claims;
 mod client;
 mod device_cookie;
@@ -24,82 +25,27 @@ pub mod problem;
 mod refresh;
 mod register;
 mod revoke;
+mod services;
 mod sessions;
 mod signed_in;
 mod whoami;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
 use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::{Extension, Router};
-use futures::future::BoxFuture;
+use http::HeaderValue;
 use http::header::CACHE_CONTROL;
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
-use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use crate::accounts::settings::is_own_path;
+pub use body::BODY_LIMIT;
+pub use caller::Caller;
 pub use problem::Problem;
+pub use services::{Authenticate, Identified, Services};
 
-use crate::accounts::{Accounts, Origin};
-use crate::gate::activity::Activity;
-use crate::gate::denial::Denial;
-
-/// How large a request body may be.
-pub const BODY_LIMIT: usize = 64 * 1024;
-
-/// What the proxy knows of a request, in the extensions of the `http::Request` it hands over.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The client's address, trusted proxies seen through.
-    pub address: IpAddr,
-    /// The request's id, as in the access log.
-    pub request_id: String,
-    /// What the client calls itself.
-    pub user_agent: Option<String>,
-    /// Whether the client came by TLS.
-    pub via_tls: bool,
-    /// The instant at which the whole request is judged.
-    pub received_at: OffsetDateTime,
-}
-
-/// Whose token it is, as the gate found it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identified {
-    /// `iss`.
-    pub issuer: String,
-    /// `sub`.
-    pub subject: String,
-    /// `sid`.
-    pub session: Option<String>,
-    /// Permissions.
-    pub permissions: Vec<String>,
-    /// `jti`.
-    pub token_id: Option<String>,
-}
-
-/// The gate's judgement of the bearer token among these headers.
-pub type Authenticate =
-    Arc<dyn Fn(HeaderMap, OffsetDateTime) -> BoxFuture<'static, Result<Identified, Denial>> + Send + Sync>;
-
-/// What the handlers work with.
-pub struct Services {
-    /// The services.
-    pub accounts: Arc<Accounts>,
-    /// Notes who is active.
-    pub activity: Activity,
-    /// The gate's full check: signature, issuer, times, revocation.
-    pub authenticate: Authenticate,
-    /// The same without times and revocation: enough to sign out, and for nothing else.
-    pub identify: Authenticate,
-    /// How clients reach us, if the configuration says so.
-    pub public_url: Option<String>,
-}
+pub use crate::accounts::settings::is_own_path;
 
 /// The router of everything under `auth.base_path`, and of the documents beside it.
 pub fn router(services: Arc<Services>) -> Router {
@@ -174,25 +120,4 @@ async fn no_store(mut response: Response) -> Response {
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-impl Caller {
-    pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            address: Some(self.address),
-            user_agent: self.user_agent.clone(),
-            request_id: Some(self.request_id.clone()),
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            tracing::error!("a request reached the endpoints without its caller");
-            Problem::internal()
-        })
-    }
 }

@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::BoxFuture;
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
 use super::accounts::IssuerServices;
 use super::{
-    OnReady, Shared, accounts,
+    Shared, accounts,
     revocations::{follow, outbox::Follower, publisher::Publisher},
 };
 use crate::{
@@ -24,6 +25,9 @@ use crate::{
         sessions,
     },
 };
+
+/// Is given the accounts' services; a verifier has none.
+pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
 
 /// Between two looks at gauges that are sampled.
 const SAMPLE: Duration = Duration::from_secs(5);
@@ -138,7 +142,7 @@ async fn listening(shared: Arc<Shared>) {
     }
     // Routes that refuse what is unknown would begin with refusals. Without Redis there is still much to serve.
     let begun = Instant::now();
-    while shared.view.age(Instant::now()) > shared.snapshot.load().max_lag && begun.elapsed() < FIRST_SYNC {
+    while shared.view.age(Instant::now()) > shared.snapshot.load().rules.max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     shared.readiness.listening();

@@ -12,8 +12,9 @@ use crate::{
     admin::ReloadRequest,
     clock,
     config::{self, Loaded},
-    gate::snapshot::{KeySource, Snapshot},
+    gate::rules::issuer::KeySource,
     keys::{VerifyingKey, remote::Source},
+    proxy::snapshot::Snapshot,
 };
 
 /// Reloads on SIGHUP and on request, until the runtime ends.
@@ -71,7 +72,7 @@ async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {
     install(shared, &loaded.snapshot);
     let snapshot = Arc::new(loaded.snapshot);
     shared.snapshot.store(Arc::clone(&snapshot));
-    shared.keys.retain(|issuer| snapshot.issuers.contains_key(issuer));
+    shared.keys.retain(|issuer| snapshot.rules.issuers.contains_key(issuer));
     if restart.is_empty() {
         Ok("the configuration was reloaded".to_owned())
     } else {
@@ -84,7 +85,7 @@ async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {
 
 /// The issuers whose keys are behind a URL.
 pub(super) fn remote_sources(snapshot: &Snapshot) -> Vec<Source> {
-    let rules = snapshot.issuers.values();
+    let rules = snapshot.rules.issuers.values();
     let sources = rules.filter_map(|rules| match &rules.keys {
         KeySource::Url { url, stale_ok_for } => Some(Source {
             issuer: Arc::clone(&rules.issuer),
@@ -99,7 +100,7 @@ pub(super) fn remote_sources(snapshot: &Snapshot) -> Vec<Source> {
 
 /// What stands in the configuration beside the snapshot: inline keys and secrets, and the gauges that name it.
 pub(super) fn install(shared: &Shared, snapshot: &Snapshot) {
-    for rules in snapshot.issuers.values() {
+    for rules in snapshot.rules.issuers.values() {
         // `config` has read each of them before; one that fails here would only be a key less.
         let keys: Vec<_> = match &rules.keys {
             KeySource::Own | KeySource::Url { .. } => continue,
@@ -113,7 +114,7 @@ pub(super) fn install(shared: &Shared, snapshot: &Snapshot) {
         shared.keys.replace(&rules.issuer, &keys);
     }
     let metrics = &shared.metrics;
-    let digest = hex(&snapshot.sha256);
+    let digest = hex(&snapshot.rules.sha256);
     metrics.config_info.reset();
     metrics.config_info.with_label_values(&[&digest]).set(1);
     metrics.config_last_reload_successful.set(1);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{bad_config, print};
+use super::exit::{bad_config, print};
 use crate::config::{self, Loaded};
 
 /// Check a configuration file: every mistake at once, each with its key and line.
@@ -34,7 +34,10 @@ fn report(path: &Path, loaded: &Loaded) -> String {
     } else {
         "a verifier"
     };
-    let (routes, upstreams) = (loaded.snapshot.routes.iter().count(), loaded.snapshot.upstreams.len());
+    let (routes, upstreams) = (
+        loaded.snapshot.rules.routes.iter().count(),
+        loaded.snapshot.upstreams.len(),
+    );
     let (s, ss) = (plural(routes), plural(upstreams));
     let _ = writeln!(
         report,

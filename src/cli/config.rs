@@ -5,7 +5,7 @@ mod explain;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{bad_config, print};
+use super::exit::{bad_config, print};
 use crate::config;
 
 /// Show the form of the configuration, or a file as it is understood.

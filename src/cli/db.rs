@@ -1,6 +1,7 @@
 //! `sidegate db`: a look into PostgreSQL, and the removal of what is old.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use time::OffsetDateTime;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{bad_config, failed};
+use super::exit::{bad_config, failed};
 use crate::accounts::{Accounts, NewAccount, Operator, OperatorError};
 use crate::app::{self, Stop};
 use crate::clock;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::{failed, print};
+use super::exit::{failed, print};
 
 /// Ask the admin listener whether this instance is ready.
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 
-use super::{bad_config, failed};
+use super::exit::{bad_config, failed};
 use crate::app::Tools;
 use crate::config;
 

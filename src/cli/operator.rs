@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
+use super::exit::print;
 use super::operate::{Target, with_tools};
 use super::output::{self, Format};
-use super::print;
 use crate::app::Tools;
 use crate::secret::Secret;
 

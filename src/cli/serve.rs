@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{bad_config, failed};
+use super::exit::{bad_config, failed};
 use crate::app::{self, Options, Stop};
 use crate::config;
 

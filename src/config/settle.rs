@@ -16,11 +16,13 @@ use super::path::KeyPath;
 use super::text::duration::Duration;
 use super::text::name::Name;
 use crate::accounts;
-use crate::gate::identity::Family;
-use crate::gate::policy::wanted_claims;
-use crate::gate::route::Table;
-use crate::gate::snapshot::{AccessLog, ClaimNames, IssuerRules, KeySource, RequestLimits, Snapshot};
+use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource};
+use crate::gate::rules::reserved_headers::Family;
+use crate::gate::rules::table::Table;
+use crate::gate::rules::{Rules, wanted_claims};
 use crate::keys;
+use crate::proxy::snapshot::{AccessLog, RequestLimits, Snapshot};
+use crate::proxy::upstream::settings::Upstream;
 
 /// How far our own clock may be off from that of another instance.
 const OWN_LEEWAY: std::time::Duration = std::time::Duration::from_secs(30);
@@ -72,11 +74,21 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
     let issuers = issuers(input, auth.as_ref(), findings);
     let (routes, upstreams) = routes(input, findings);
     let boot = boot(input, auth, findings);
-    let snapshot = Snapshot {
+    let rules = Rules {
         sha256: input.sha256,
-        wanted_claims: wanted_claims(routes.iter().map(AsRef::as_ref)),
+        wanted_claims: wanted_claims::of(routes.iter().map(AsRef::as_ref)),
         routes,
         issuers,
+        max_lag: file.revocation.max_lag.0,
+        family: family(file),
+        session_cookie: file
+            .auth
+            .as_ref()
+            .and_then(|auth| auth.session_cookie.as_deref())
+            .map(Into::into),
+    };
+    let snapshot = Snapshot {
+        rules,
         upstreams,
         trusted_proxies: file.server.trusted_proxies.iter().map(|network| network.0).collect(),
         limits: RequestLimits {
@@ -85,13 +97,6 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
             request_header: file.server.limits.request_header.0,
             idle: file.server.limits.idle.0,
         },
-        max_lag: file.revocation.max_lag.0,
-        family: family(file),
-        session_cookie: file
-            .auth
-            .as_ref()
-            .and_then(|auth| auth.session_cookie.as_deref())
-            .map(Into::into),
         login_url: file
             .auth
             .as_ref()
@@ -162,7 +167,7 @@ fn own_rules(own: &accounts::Settings) -> IssuerRules {
     }
 }
 
-type Upstreams = HashMap<Arc<str>, Arc<crate::gate::snapshot::Upstream>>;
+type Upstreams = HashMap<Arc<str>, Arc<Upstream>>;
 
 fn routes(input: &Input<'_>, findings: &mut Findings) -> (Table, Upstreams) {
     let file = input.file;

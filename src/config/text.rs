@@ -5,6 +5,7 @@
 pub mod address;
 pub mod duration;
 pub mod name;
+pub mod one_or_many;
 pub mod percentage;
 pub mod rate;
 pub mod secret;

@@ -5,6 +5,7 @@
 
 mod audit;
 mod filter;
+mod id;
 mod invitations;
 mod permitted;
 mod presence;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::me::profile_problem;
 use super::problem::Code;
@@ -41,11 +41,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(audit::list))
         .routes(routes!(presence::list))
         .routes(routes!(stats::show))
-}
-
-/// The id in a path. What is none names no account either.
-fn id(text: &str, code: Code) -> Result<Uuid, Problem> {
-    text.parse().map_err(|_| Problem::new(code))
 }
 
 impl From<OperatorError> for Problem {

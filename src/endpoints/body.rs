@@ -7,8 +7,11 @@ use http::{HeaderMap, Request};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::Problem;
 use super::problem::Code;
-use super::{BODY_LIMIT, Problem};
+
+/// How large a request body may be.
+pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// A JSON body. Each shape says `deny_unknown_fields`: a misspelt optional field must not be silently without effect.
 pub(super) struct Body<T>(pub(super) T);

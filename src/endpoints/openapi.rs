@@ -18,6 +18,7 @@
 //! examples, and adds what holds for every operation: how a request is read, what the gate says of a token, what a body
 //! must be. A word that is not in the table fails a test, and so does a row that no operation says.
 
+mod examples;
 mod operation;
 #[cfg(test)]
 mod tests;
@@ -116,7 +117,7 @@ pub(super) fn complete(described: &openapi::OpenApi, public_url: Option<&str>) -
             operation::complete(method, path, operation);
         }
     }
-    document["components"]["examples"] = Value::Object(examples());
+    document["components"]["examples"] = Value::Object(examples::all());
     let schemas = &mut document["components"]["schemas"];
     for schema in schemas.as_object_mut().into_iter().flat_map(Map::values_mut) {
         require_nullable(schema);
@@ -154,21 +155,4 @@ fn sorted(mut words: Vec<&str>) -> Vec<&str> {
     words.sort_unstable();
     words.dedup();
     words
-}
-
-/// Every refusal as it is sent, by status and word: one word may be said with two statuses.
-fn examples() -> Map<String, Value> {
-    let refusals = problem::all().into_iter();
-    let example = |refusal: problem::Refusal| {
-        let body = ProblemBody::example(&refusal);
-        (
-            example_name(&refusal),
-            json!({ "summary": refusal.title, "value": body }),
-        )
-    };
-    refusals.map(example).collect()
-}
-
-fn example_name(refusal: &problem::Refusal) -> String {
-    format!("{}_{}", refusal.status.as_u16(), refusal.word)
 }

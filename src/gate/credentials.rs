@@ -3,15 +3,19 @@
 //! Absent and invalid are different things: an invalid credential is refused where it is found and never falls through to
 //! the next source, or a request could be judged by one token and served by another.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::{
-    Request,
     denial::{Denial, TokenFault},
-    route::{Access, Route, Routed},
-    snapshot::Snapshot,
+    request::Request,
+    route::Routed,
+    rules::{
+        Rules,
+        route::{Access, Route},
+    },
 };
-use std::sync::Arc;
 
 /// Longer tokens are not even split at their dots.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -28,12 +32,12 @@ pub struct Unverified<'a> {
 ///
 /// # Errors
 /// When a needed one is missing, or one is there that cannot be a token.
-pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, snapshot: &Snapshot) -> Result<Unverified<'a>, Denial> {
+pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, rules: &Rules) -> Result<Unverified<'a>, Denial> {
     let route = routed.route;
     if route.access == Access::Public {
         return Ok(Unverified { route, token: None });
     }
-    let cookie = snapshot.session_cookie.as_deref();
+    let cookie = rules.session_cookie.as_deref();
     let token = match bearer(request.headers)? {
         Some(token) => Some(token),
         None => match cookie
@@ -226,12 +230,12 @@ mod tests {
         let mut pairs = vec![("cookie", "sid=a.b.c")];
         pairs.extend_from_slice(extra);
         let headers = headers(&pairs);
-        let mut snapshot = testing::snapshot(vec![]);
-        snapshot.session_cookie = Some("sid".into());
+        let mut rules = testing::rules(vec![]);
+        rules.session_cookie = Some("sid".into());
         let mut route = testing::route("app", "", "/**", &[]);
         route.access = Access::Optional;
         let request = testing::request(method, "/", &headers);
-        find(Routed { route: Arc::new(route) }, &request, &snapshot).map(|unverified| unverified.token.is_some())
+        find(Routed { route: Arc::new(route) }, &request, &rules).map(|unverified| unverified.token.is_some())
     }
 
     #[test]

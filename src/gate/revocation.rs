@@ -16,13 +16,16 @@ use std::{
 };
 
 pub use self::ending::{Ending, Reason};
-pub use self::fingerprint::{Fingerprints, Ids};
+pub use self::fingerprint::{Fingerprints, Ids, key_fingerprint};
 pub use self::view::{Standing, View, Watched};
 use super::{
+    caller::Caller,
     denial::Denial,
-    route::{OnStale, Route},
-    snapshot::Snapshot,
-    verify::{Identity, Verified},
+    rules::{
+        Rules,
+        route::{OnStale, Route},
+    },
+    verify::Verified,
 };
 use crate::store::{redis::Redis, revocations};
 
@@ -39,7 +42,7 @@ pub struct Revocations {
 #[derive(Debug)]
 pub struct Live {
     pub(super) route: Arc<Route>,
-    pub(super) caller: Option<Arc<Identity>>,
+    pub(super) caller: Option<Arc<Caller>>,
 }
 
 /// Refuses a token that was revoked.
@@ -47,10 +50,10 @@ pub struct Live {
 /// # Errors
 /// `Revoked`, `KeyRevoked`, `TokenOutdated`, or `RevocationUnknown` when nothing recent is known and the route does not accept
 /// that.
-pub(super) async fn check(verified: Verified, revocations: &Revocations, snapshot: &Snapshot) -> Result<Live, Denial> {
+pub(super) async fn check(verified: Verified, revocations: &Revocations, rules: &Rules) -> Result<Live, Denial> {
     let Verified { route, caller } = verified;
-    if let Some(identity) = &caller {
-        revocations.check(identity, route.on_stale, snapshot).await?;
+    if let Some(caller) = &caller {
+        revocations.check(caller, route.on_stale, rules).await?;
     }
     Ok(Live { route, caller })
 }
@@ -58,24 +61,24 @@ pub(super) async fn check(verified: Verified, revocations: &Revocations, snapsho
 impl Revocations {
     /// Ends a request as soon as its caller's token is revoked. With `expiry` also when the token expires: a WebSocket
     /// could outlive it for ever, but a download that began in time may be finished.
-    pub fn watch(&self, identity: &Identity, ending: &Arc<Ending>, expiry: Option<Duration>) -> Watched {
+    pub fn watch(&self, caller: &Caller, ending: &Arc<Ending>, expiry: Option<Duration>) -> Watched {
         if let Some(left) = expiry {
             ending.at(Instant::now() + left);
         }
-        self.view.watch(identity.fingerprints, ending)
+        self.view.watch(caller.fingerprints, ending)
     }
 
-    /// The same for one identity.
+    /// The same for one caller.
     ///
     /// # Errors
     /// See [`check`].
-    pub async fn check(&self, identity: &Identity, on_stale: OnStale, snapshot: &Snapshot) -> Result<(), Denial> {
-        let standing = match (self.view.standing(&identity.fingerprints), on_stale) {
-            (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.age(Instant::now()) > snapshot.max_lag => {
+    pub async fn check(&self, caller: &Caller, on_stale: OnStale, rules: &Rules) -> Result<(), Denial> {
+        let standing = match (self.view.standing(&caller.fingerprints), on_stale) {
+            (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.age(Instant::now()) > rules.max_lag => {
                 if on_stale == OnStale::Deny {
                     return Err(Denial::RevocationUnknown);
                 }
-                self.ask(identity, snapshot.max_lag).await?
+                self.ask(caller, rules.max_lag).await?
             }
             (known, _) => known,
         };
@@ -88,7 +91,8 @@ impl Revocations {
     }
 
     /// Asks Redis about this one token. That it knows of no revocation counts only while what it knows is recent.
-    async fn ask(&self, identity: &Identity, max_lag: Duration) -> Result<Standing, Denial> {
+    async fn ask(&self, caller: &Caller, max_lag: Duration) -> Result<Standing, Denial> {
+        let (identity, fingerprints) = (&caller.identity, &caller.fingerprints);
         let token = revocations::Token {
             issuer: &identity.issuer,
             jti: identity.jti().unwrap_or_default(),
@@ -100,7 +104,6 @@ impl Revocations {
             tracing::warn!(%error, "the revocation view is stale and Redis does not answer: refusing");
             Denial::RevocationUnknown
         })?;
-        let fingerprints = &identity.fingerprints;
         if said.revoked {
             Ok(Standing::Revoked)
         } else if said.keys.iter().any(|kid| fingerprints.is_signed_by(kid)) {

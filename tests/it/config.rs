@@ -53,7 +53,7 @@ fn the_good_file_is_good() {
     let loaded = parse(GOOD).unwrap();
     assert_eq!(loaded.warnings, Vec::<String>::new());
     assert_eq!(loaded.boot.auth.unwrap().issuer, "https://gw.test");
-    assert_eq!(loaded.snapshot.routes.iter().count(), 1);
+    assert_eq!(loaded.snapshot.rules.routes.iter().count(), 1);
 }
 
 #[test]
@@ -672,7 +672,7 @@ fn a_printed_configuration_holds_the_defaults_and_no_secret() {
 fn a_verifier_needs_neither_accounts_nor_postgresql() {
     let loaded = parse(include_str!("../../config/sidecar.yaml")).unwrap();
     assert!(loaded.boot.auth.is_none() && loaded.boot.postgres.is_none());
-    assert_eq!(loaded.snapshot.issuers.len(), 1);
+    assert_eq!(loaded.snapshot.rules.issuers.len(), 1);
 }
 
 #[test]

@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 const LAST_BEAT: Duration = Duration::from_secs(2);
 
 /// Publishes and states.
-pub(in crate::app) struct Publisher {
+pub(crate) struct Publisher {
     parts: Parts,
     ledger: Arc<Ledger>,
     outbox: Arc<Follower>,

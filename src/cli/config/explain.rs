@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderName, Method};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use super::super::exit::{bad_config, failed, print};
 use super::super::output::Format;
-use super::super::{bad_config, failed, print};
 use crate::accounts::settings::is_own_path;
 use crate::app::install_crypto;
 use crate::clock;
@@ -21,8 +21,10 @@ use crate::config::{self, Loaded};
 use crate::gate::Request;
 use crate::gate::assertion::{self, Bound};
 use crate::gate::explain::{Explanation, explain};
-use crate::gate::policy::{Effect, Outcome};
-use crate::gate::route::{Access, Match, Route};
+use crate::gate::policy::Outcome;
+use crate::gate::rules::assertion::JWKS_PATH;
+use crate::gate::rules::policy::Effect;
+use crate::gate::rules::route::{Access, Match, Route};
 use crate::gate::target::{Target, without_prefix};
 
 /// Explain what the gate would say to a request. Exit code 0: it passes, 1: it does not.
@@ -128,7 +130,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 headers: &headers,
                 address: args.address,
             };
-            explain(&request, claims.as_ref(), &loaded.snapshot, now)
+            explain(&request, claims.as_ref(), &loaded.snapshot.rules, now)
         }
     };
     let asserted = asserted(args, target, &explained, loaded.boot.asserts_as(), now);
@@ -183,7 +185,7 @@ fn split(url: &str) -> Option<(String, &str)> {
 /// Whether the endpoints answer this path, before any route.
 fn is_own(loaded: &Loaded, path: &str) -> bool {
     let auth = loaded.boot.auth.as_ref();
-    auth.is_some_and(|auth| is_own_path(&auth.base_path, path)) || path == assertion::JWKS_PATH
+    auth.is_some_and(|auth| is_own_path(&auth.base_path, path)) || path == JWKS_PATH
 }
 
 /// Everything that is known, in the order in which it was decided.

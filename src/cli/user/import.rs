@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::super::exit::print;
 use super::super::operator::{Answer, Failed};
 use super::super::output::Format;
-use super::super::print;
 use crate::accounts::{Accounts, Candidate, Refusal};
 use crate::app::Tools;
 use crate::clock;

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::super::findings::Findings;
 use super::super::path::KeyPath;
 use super::super::text::duration::Duration;
-use crate::gate::assertion;
-use crate::gate::identity::{self, Plan, Planned, Source};
+use crate::gate::rules::assertion;
+use crate::gate::rules::identity_headers::{self, Plan, Planned, Source};
+use crate::gate::rules::reserved_headers::may_be_added;
 
 /// How the application is told who is calling.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -71,9 +72,9 @@ impl IdentityHeaders {
     /// The headers of a route: its own words over those of the top.
     pub(in super::super) fn plan(&self, top: &Self) -> Plan {
         let preset = match self.preset.or(top.preset).unwrap_or(Preset::OAuth2Proxy) {
-            Preset::OAuth2Proxy => identity::Preset::Oauth2Proxy,
-            Preset::Authelia => identity::Preset::Authelia,
-            Preset::None => identity::Preset::None,
+            Preset::OAuth2Proxy => identity_headers::Preset::Oauth2Proxy,
+            Preset::Authelia => identity_headers::Preset::Authelia,
+            Preset::None => identity_headers::Preset::None,
         };
         let mut headers = preset.headers();
         for (name, add) in top.add.iter().chain(&self.add) {
@@ -96,14 +97,14 @@ impl IdentityHeaders {
         }
     }
 
-    fn terms(&self, top: &Self) -> Option<assertion::Terms> {
+    fn terms(&self, top: &Self) -> Option<assertion::AssertionRule> {
         let written: Vec<_> = self.assertion.iter().chain(&top.assertion).collect();
         if !written.first()?.enabled.unwrap_or(true) {
             return None;
         }
         let header = written.iter().find_map(|assertion| assertion.header.as_deref());
         let ttl = written.iter().find_map(|assertion| assertion.ttl);
-        Some(assertion::Terms {
+        Some(assertion::AssertionRule {
             // It was checked before.
             header: HeaderName::from_bytes(header.unwrap_or(assertion::DEFAULT_HEADER).as_bytes()).ok()?,
             ttl: ttl.map_or(assertion::DEFAULT_TTL, |ttl| ttl.0),
@@ -133,7 +134,7 @@ impl IdentityHeaders {
             }
             match HeaderName::from_bytes(written.as_bytes()) {
                 Err(_) => findings.add(&at, "is not the name of a header"),
-                Ok(name) if !identity::may_be_added(&name) => {
+                Ok(name) if !may_be_added(&name) => {
                     findings.add(
                         &at,
                         "frames, routes or authenticates the request itself and cannot carry an identity",
@@ -170,14 +171,14 @@ impl Assertion {
         let at = at.key("header");
         match HeaderName::from_bytes(written.as_bytes()) {
             Err(_) => findings.add(&at, "is not the name of a header"),
-            Ok(name) if !identity::may_be_added(&name) => {
+            Ok(name) if !may_be_added(&name) => {
                 findings.add(
                     &at,
                     "frames, routes or authenticates the request itself and cannot carry an identity",
                 );
             }
             // One of the two would be sent, and an application that verifies the other would see nobody.
-            Ok(name) if identity::Preset::ALL.iter().any(|preset| preset.sets(&name)) => {
+            Ok(name) if identity_headers::Preset::ALL.iter().any(|preset| preset.sets(&name)) => {
                 findings.add(&at, "is a header of a preset");
             }
             Ok(_) => {}

@@ -11,9 +11,9 @@ use super::super::interpolate::Environment;
 use super::super::path::KeyPath;
 use super::super::text::address::Url;
 use super::super::text::duration::Duration;
+use super::super::text::one_or_many::OneOrMany;
 use super::super::text::secret::SecretSource;
-use super::OneOrMany;
-use crate::gate::snapshot::{ClaimNames, IssuerRules, KeySource};
+use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource};
 use crate::keys;
 use crate::keys::VerifyingKey;
 

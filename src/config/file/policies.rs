@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::text::address::Network;
 use super::super::text::duration::Duration;
-use super::OneOrMany;
+use super::super::text::one_or_many::OneOrMany;
 
 /// One rule of a policy: who is let in, or who is kept out.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::super::findings::Findings;
 use super::super::path::KeyPath;
 use super::super::text::name::Name;
+use super::super::text::one_or_many::OneOrMany;
 use super::super::text::rate::Rate;
-use super::OneOrMany;
-use crate::gate::rate_limit;
+use crate::gate::rules::rate_limit;
 
 /// A limit that routes refer to.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::boot;
 use super::super::text::duration::Duration;
-use crate::gate::route;
+use crate::gate::rules::route;
 
 /// How fresh the view of revocations must be.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::text::name::Name;
+use super::super::text::one_or_many::OneOrMany;
 use super::super::text::size::Size;
-use super::OneOrMany;
 use super::identity_headers::IdentityHeaders;
 use super::revocation::RouteRevocation;
 

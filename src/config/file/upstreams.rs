@@ -10,7 +10,7 @@ use super::super::path::KeyPath;
 use super::super::text::address::Server;
 use super::super::text::duration::Duration;
 use super::super::text::name::Name;
-use crate::gate::snapshot;
+use crate::proxy::upstream::settings;
 
 /// An application behind Sidegate.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -108,7 +108,7 @@ impl Upstream {
         name: &Name,
         at: &KeyPath,
         findings: &mut Findings,
-    ) -> Option<Arc<snapshot::Upstream>> {
+    ) -> Option<Arc<settings::Upstream>> {
         if self.servers.is_empty() {
             findings.add(&at.key("servers"), "expected at least one server");
         }
@@ -131,12 +131,12 @@ impl Upstream {
             Some(health) => Some(health.settle(&at.key("health"), findings)?),
             None => None,
         };
-        Some(Arc::new(snapshot::Upstream {
+        Some(Arc::new(settings::Upstream {
             name: name.as_str().into(),
             servers: self
                 .servers
                 .iter()
-                .map(|server| snapshot::Server {
+                .map(|server| settings::Server {
                     host: server.host.as_str().into(),
                     port: server.port,
                     tls: server.tls,
@@ -144,10 +144,10 @@ impl Upstream {
                 })
                 .collect(),
             balance: match self.balance {
-                Balance::RoundRobin => snapshot::Balance::RoundRobin,
-                Balance::ConsistentHash => snapshot::Balance::ConsistentHash,
+                Balance::RoundRobin => settings::Balance::RoundRobin,
+                Balance::ConsistentHash => settings::Balance::ConsistentHash,
             },
-            timeouts: snapshot::Timeouts {
+            timeouts: settings::Timeouts {
                 connect: self.timeouts.connect.0,
                 read: self.timeouts.read.0,
                 write: self.timeouts.write.0,
@@ -160,7 +160,7 @@ impl Upstream {
 }
 
 impl Health {
-    fn settle(&self, at: &KeyPath, findings: &mut Findings) -> Option<snapshot::HealthCheck> {
+    fn settle(&self, at: &KeyPath, findings: &mut Findings) -> Option<settings::HealthCheck> {
         findings.range_of(
             &at.key("every"),
             &self.every,
@@ -170,7 +170,7 @@ impl Health {
         if path.parse::<http::uri::PathAndQuery>().is_err() || !path.starts_with('/') {
             findings.expected(&at.key("path"), "a path such as /healthz", format_args!("{path:?}"));
         }
-        Some(snapshot::HealthCheck {
+        Some(settings::HealthCheck {
             path: path.as_str().into(),
             every: self.every.0,
         })

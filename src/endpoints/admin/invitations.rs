@@ -13,7 +13,7 @@ use super::super::body::Body;
 use super::super::problem::Code;
 use super::super::{Problem, Services};
 use super::filter::{self, Filter};
-use super::id;
+use super::id::id;
 use super::permitted::{Permitted, UsersRead, UsersWrite};
 use crate::accounts::{Invitation, InvitationError};
 

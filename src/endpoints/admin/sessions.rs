@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::super::problem::Code;
 use super::super::{Problem, Services};
-use super::id;
+use super::id::id;
 use super::permitted::{Permitted, SessionsRead, SessionsWrite};
 use crate::accounts::{Session, User};
 

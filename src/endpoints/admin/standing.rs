@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::super::body::Body;
 use super::super::problem::Code;
 use super::super::{Problem, Services};
-use super::id;
+use super::id::id;
 use super::permitted::{Permitted, UsersWrite};
 use super::users::Shown;
 use crate::accounts::User;

@@ -17,7 +17,7 @@ use super::super::me::present;
 use super::super::problem::Code;
 use super::super::{Problem, Services};
 use super::filter::{self, Filter};
-use super::id;
+use super::id::id;
 use super::permitted::{Permitted, UsersRead, UsersWrite};
 use crate::accounts::{Deleted, Edit, NewAccount, Page, User};
 use crate::secret::Secret;

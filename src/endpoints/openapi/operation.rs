@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::example_name;
+use super::examples;
 use crate::endpoints::problem::{self, Refusal};
 use crate::gate::denial::{Denial, TokenFault, Unreadable};
 
@@ -124,5 +124,5 @@ fn refusal(status: u16, words: &BTreeSet<String>) -> Value {
 }
 
 fn reference(refusal: &Refusal) -> Value {
-    json!({ "$ref": format!("#/components/examples/{}", example_name(refusal)) })
+    json!({ "$ref": format!("#/components/examples/{}", examples::name(refusal)) })
 }

@@ -13,12 +13,15 @@ use prometheus::IntCounter;
 use time::OffsetDateTime;
 
 use super::{
-    Key, OnStoreError, RateLimit,
+    key::Key,
     lease::{Drawn, Lease, Spent, largest_batch},
     window::Window,
 };
 use crate::{
-    gate::denial::{Denial, LimitState},
+    gate::{
+        denial::{Denial, LimitState},
+        rules::rate_limit::{OnStoreError, RateLimit},
+    },
     metrics::Metrics,
     store::{rate_limits, redis::Redis},
 };
@@ -66,11 +69,9 @@ impl Limiter {
     /// # Errors
     /// `RateLimited`, or `LimitUnknown` when Redis does not answer and the limit says `deny`.
     pub async fn take(&self, limit: &RateLimit, key: &Key, now: OffsetDateTime) -> Result<LimitState, Denial> {
-        let counter = match self.keys.get(&*key.text) {
+        let counter = match self.keys.get(key.text()) {
             Some(counter) => counter,
-            None => self
-                .keys
-                .get_with(key.text.as_str().into(), || Arc::new(self.counter(limit))),
+            None => self.keys.get_with(key.text().into(), || Arc::new(self.counter(limit))),
         };
         let key = key.parts();
         let held = counter.lease().spend(now);

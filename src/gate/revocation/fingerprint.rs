@@ -30,8 +30,8 @@ pub struct Ids<'a> {
     pub session: Option<&'a str>,
     /// `sub`.
     pub user: Option<&'a str>,
-    /// The `kid` of the key that verified it, whether or not the token names it.
-    pub kid: Option<&'a str>,
+    /// The key that verified it, whether or not the token names it: [`key_fingerprint`].
+    pub key: u64,
     /// `ver`; 0 when it is absent or no such number.
     pub version: u32,
 }
@@ -44,7 +44,7 @@ impl Fingerprints {
             token: of(TOKEN, ids.jti),
             session: of(SESSION, ids.session),
             user: ids.user.map_or(NONE, |user| hash(USER, &[ids.issuer, user])),
-            key: of(KEY, ids.kid),
+            key: ids.key,
             version: ids.version,
         }
     }
@@ -64,6 +64,11 @@ impl Fingerprints {
             .into_iter()
             .filter(|fingerprint| *fingerprint != NONE)
     }
+}
+
+/// The fingerprint of a signing key.
+pub fn key_fingerprint(kid: Option<&str>) -> u64 {
+    kid.map_or(NONE, |kid| hash(KEY, &[kid]))
 }
 
 /// The fingerprint under which a revocation is found.
@@ -110,7 +115,7 @@ mod tests {
             jti: Some("x"),
             session: Some("x"),
             user: Some("x"),
-            kid: Some("x"),
+            key: key_fingerprint(Some("x")),
             version: 3,
         };
         let of = Fingerprints::of(&ids);
@@ -131,7 +136,7 @@ mod tests {
             jti: Some("j"),
             session: Some("s"),
             user: Some("u"),
-            kid: Some("k"),
+            key: key_fingerprint(Some("k")),
             version: 0,
         });
         let user = Subject::User {

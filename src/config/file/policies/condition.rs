@@ -2,10 +2,10 @@
 
 use super::super::super::findings::Findings;
 use super::super::super::path::KeyPath;
-use super::super::OneOrMany;
-use super::settle::methods;
+use super::super::super::text::one_or_many::OneOrMany;
+use super::super::methods::methods;
 use super::{Condition, Scalar};
-use crate::gate::policy;
+use crate::gate::rules::policy;
 
 const KINDS: &str = "one of all, any, not, role, scope, permission, claim, method, ip, mfa";
 

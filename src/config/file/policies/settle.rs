@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use http::Method;
-
 use super::super::super::findings::Findings;
 use super::super::super::path::KeyPath;
 use super::super::super::text::name::Name;
-use super::super::OneOrMany;
 use super::Rule;
 use super::condition::condition;
-use crate::gate::policy;
+use crate::gate::rules::policy;
 
 /// Names that `access` gives a meaning of its own.
 pub(in super::super) const BUILT_IN: [&str; 3] = ["public", "optional", "authenticated"];
@@ -59,28 +56,6 @@ fn rule(rule: &Rule, at: &KeyPath, findings: &mut Findings) -> Option<policy::Ru
         return None;
     }
     Some(policy::Rule { effect, condition })
-}
-
-/// Methods in upper case; `CONNECT` and `TRACE` never reach a route.
-pub(in super::super) fn methods(
-    written: &OneOrMany<String>,
-    at: &KeyPath,
-    findings: &mut Findings,
-) -> Option<Vec<Method>> {
-    let mut methods = Vec::new();
-    for word in &written.0 {
-        let method = Method::from_bytes(word.as_bytes()).ok();
-        let method = method.filter(|_| word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-'));
-        match method.filter(|method| !matches!(*method, Method::CONNECT | Method::TRACE)) {
-            Some(method) if methods.contains(&method) => findings.add(at, format!("{method} is there twice")),
-            Some(method) => methods.push(method),
-            None => findings.expected(at, "a method such as GET, in upper case", format_args!("{word:?}")),
-        }
-    }
-    if written.0.is_empty() {
-        findings.add(at, "expected at least one method");
-    }
-    (methods.len() == written.0.len() && !methods.is_empty()).then_some(methods)
 }
 
 /// Whether a condition cannot but hold. Not a prover: it catches what one writes to "open it up for now".

@@ -2,11 +2,11 @@
 
 use super::super::super::findings::Findings;
 use super::super::super::path::KeyPath;
-use super::super::OneOrMany;
-use super::super::policies::settle::methods;
+use super::super::super::text::one_or_many::OneOrMany;
+use super::super::methods::methods;
 use super::Match;
 use crate::accounts::settings::{WELL_KNOWN, is_own_path};
-use crate::gate::{assertion, route};
+use crate::gate::rules::{assertion, route};
 
 /// `None` when something is wrong; `findings` says what. `base_path` is where our own endpoints are.
 pub(super) fn matches(

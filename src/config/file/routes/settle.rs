@@ -11,11 +11,12 @@ use super::super::policies::settle::BUILT_IN;
 use super::super::revocation::OnStale;
 use super::matches::{matches, strip_prefix};
 use super::{Route, Unauthenticated};
-use crate::gate::policy::{Condition, Effect, Policy, Rule};
-use crate::gate::rate_limit::RateLimit;
-use crate::gate::route::{self, Access, Table};
-use crate::gate::snapshot::Upstream;
-use crate::gate::target::Unusual;
+use crate::gate::rules::policy::{Condition, Effect, Policy, Rule};
+use crate::gate::rules::rate_limit::RateLimit;
+use crate::gate::rules::route::{self, Access};
+use crate::gate::rules::spelling::Unusual;
+use crate::gate::rules::table::Table;
+use crate::proxy::upstream::settings::Upstream;
 
 /// Things by name, and which names were written at all: a reference to something that is wrong in itself is no second mistake.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 use time::macros::datetime;
 
 use super::*;
-use crate::gate::revocation::{Ids, Reason};
+use crate::gate::revocation::{Ids, Reason, key_fingerprint};
 
 const NOW: OffsetDateTime = datetime!(2026-11-23 12:00:00 UTC);
 const LATER: OffsetDateTime = datetime!(2026-11-23 12:10:00 UTC);
@@ -13,7 +13,7 @@ fn token_of_version(version: u32, jti: &str, session: &str, user: &str) -> Finge
         jti: Some(jti),
         session: Some(session),
         user: Some(user),
-        kid: Some("k"),
+        key: key_fingerprint(Some("k")),
         version,
     })
 }
@@ -92,7 +92,7 @@ fn a_revoked_key_refuses_what_it_signed_and_nothing_else() {
     assert_eq!(view.standing(&token("j", "s", "u")), Standing::KeyRevoked);
     let by_another = Fingerprints::of(&Ids {
         jti: Some("j"),
-        kid: Some("k2"),
+        key: key_fingerprint(Some("k2")),
         ..Ids::default()
     });
     assert_eq!(view.standing(&by_another), Standing::Live);

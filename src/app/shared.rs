@@ -1,0 +1,75 @@
+//! What every part of a running process shares.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+
+use super::error::AppError;
+use super::revocations::{ledger::Ledger, parts::Parts, publisher::Publisher};
+use crate::{
+    admin::Readiness,
+    clock,
+    config::{Boot, Feed},
+    gate::revocation::View,
+    keys::{Keys, remote::Refreshers},
+    metrics::Metrics,
+    proxy::{Upstreams, snapshot::Snapshot},
+    store::redis::Redis,
+};
+
+/// What every part shares.
+pub(crate) struct Shared {
+    pub(crate) boot: Boot,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) refreshers: Refreshers,
+    pub(crate) redis: Redis,
+    pub(crate) view: Arc<View>,
+    /// What this issuer knows of its outbox and the feed; a verifier has none.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Publishes what the feed lacks, once an issuer is up.
+    pub(crate) publisher: OnceLock<Arc<Publisher>>,
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) readiness: Arc<Readiness>,
+}
+
+impl Shared {
+    /// Needs a runtime to be entered: connections belong to one.
+    pub(super) fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
+        let metrics = Arc::new(Metrics::new());
+        let keys = Arc::<Keys>::default();
+        Ok(Self {
+            redis: Redis::connect(&boot.redis, &metrics)?,
+            refreshers: Refreshers::new(Arc::clone(&keys), Arc::clone(&metrics), clock::now),
+            keys,
+            view: Arc::new(match boot.revocation_feed {
+                Feed::Redis => View::default(),
+                Feed::None => View::of_no_feed(),
+            }),
+            ledger: boot.auth.is_some().then(Arc::default),
+            publisher: OnceLock::new(),
+            upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            readiness: Arc::default(),
+            metrics,
+            boot,
+        })
+    }
+
+    /// What the loops about revocations share.
+    pub(super) fn revocation_parts(&self) -> Parts {
+        Parts {
+            redis: self.redis.clone(),
+            view: Arc::clone(&self.view),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// The last thing an issuer does: what it committed is published, or the log says that it is not.
+    pub(super) fn finish(&self) {
+        if let Some(publisher) = self.publisher.get() {
+            publisher.finish();
+        }
+    }
+}

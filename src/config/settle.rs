@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_yaml::Value;
 
 use super::boot::{Boot, Retention};
-use super::file::{File, revocation};
 use super::file::identity_headers::IdentityHeaders;
 use super::file::policies::settle::policy;
 use super::file::routes::settle::{Named, Surroundings, table};
+use super::file::{File, revocation};
 use super::findings::Findings;
 use super::interpolate::Environment;
 use super::path::KeyPath;

@@ -108,7 +108,10 @@ impl Revocations {
             Ok(Standing::Revoked)
         } else if said.keys.iter().any(|kid| fingerprints.is_signed_by(kid)) {
             Ok(Standing::KeyRevoked)
-        } else if said.user_version.is_some_and(|version| fingerprints.is_older_than(version)) {
+        } else if said
+            .user_version
+            .is_some_and(|version| fingerprints.is_older_than(version))
+        {
             Ok(Standing::Outdated)
         } else {
             let complete = said

@@ -151,7 +151,8 @@ impl Redis {
         block: Duration,
     ) -> Result<(T, u64), StoreError> {
         let ask = |mut link: Link| async move { command.query_async(&mut link).await };
-        self.numbered(&self.0.tail, operation, block + self.0.timeout, ask).await
+        self.numbered(&self.0.tail, operation, block + self.0.timeout, ask)
+            .await
     }
 
     /// A script on the socket that is kept for commands which wait, and the number of that socket.

@@ -6,6 +6,7 @@ mod migrations;
 mod pool;
 mod redis;
 mod refresh_tokens;
+mod revocations;
 mod schema;
 mod signing_keys;
 mod sql_files;

@@ -53,7 +53,13 @@ impl Revoker {
 
     /// SHIM
     pub async fn revoke(&self, entries: &[crate::store::revocations::Revocation]) {
-        let rows: Vec<_> = entries.iter().map(|revocation| Recorded { id: 0, revocation: revocation.clone() }).collect();
+        let rows: Vec<_> = entries
+            .iter()
+            .map(|revocation| Recorded {
+                id: 0,
+                revocation: revocation.clone(),
+            })
+            .collect();
         self.publish(&rows).await;
     }
 

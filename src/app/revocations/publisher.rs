@@ -42,12 +42,7 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// To be called on the runtime it works on. `keep` is how long the feed keeps an entry.
-    pub(in crate::app) fn new(
-        parts: &Parts,
-        ledger: &Arc<Ledger>,
-        outbox: &Arc<Follower>,
-        keep: Duration,
-    ) -> Self {
+    pub(in crate::app) fn new(parts: &Parts, ledger: &Arc<Ledger>, outbox: &Arc<Follower>, keep: Duration) -> Self {
         Self {
             parts: parts.clone(),
             ledger: Arc::clone(ledger),
@@ -69,7 +64,10 @@ impl Publisher {
             beats.tick().await;
             let said = self.beat().await;
             self.measure(&said);
-            if said.as_ref().is_ok_and(|said| matches!(said, Some(Said::Lost | Said::Late))) {
+            if said
+                .as_ref()
+                .is_ok_and(|said| matches!(said, Some(Said::Lost | Said::Late)))
+            {
                 beats.reset_after(AGAIN);
             }
             match said {

@@ -85,9 +85,7 @@ impl Entries {
             return false;
         }
         let shard = self.shard(fingerprint).read().expect("no holder of this lock panics");
-        shard
-            .get(&fingerprint)
-            .is_some_and(|refused| refused.concerns(version))
+        shard.get(&fingerprint).is_some_and(|refused| refused.concerns(version))
     }
 
     /// Forgets those whose tokens have all expired.

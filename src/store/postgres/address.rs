@@ -125,7 +125,10 @@ impl Address {
         statement_timeout: Duration,
         notified: Arc<Notify>,
     ) -> Result<Dedicated, StoreError> {
-        let config = self.with_options(&format!("-c statement_timeout={}", statement_timeout.as_millis().max(1)));
+        let config = self.with_options(&format!(
+            "-c statement_timeout={}",
+            statement_timeout.as_millis().max(1)
+        ));
         let connecting = async {
             if let Some(tls) = &self.tls {
                 let (client, connection) = config.connect(tls.clone()).await?;
@@ -140,9 +143,7 @@ impl Address {
                 task: tokio::spawn(listen(connection, notified)),
             })
         };
-        connecting
-            .await
-            .map_err(|error| error::from_connect(operation, &error))
+        connecting.await.map_err(|error| error::from_connect(operation, &error))
     }
 
     /// Settings that the server applies as the session begins: no round trip, and nothing that a pooler could leave

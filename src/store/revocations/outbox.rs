@@ -43,7 +43,9 @@ pub async fn insert(
         .many(&sql::REVOCATION_INSERT, &[&kinds, &ids, &versions, &now, &expires])
         .await?;
     let recorded = rows.into_iter().zip(revocations);
-    Ok(recorded.map(|(Id(id), revocation)| Recorded { id, revocation }).collect())
+    Ok(recorded
+        .map(|(Id(id), revocation)| Recorded { id, revocation })
+        .collect())
 }
 
 /// Reads the outbox, on a connection of its own: logins that use up the pool do not keep it from reading.

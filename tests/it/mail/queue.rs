@@ -88,6 +88,7 @@ async fn cleanup_removes_old_failures_and_leaves_what_waits() {
         tokens,
         audit: NOW - Duration::from_secs(1),
         keys: NOW - Duration::from_secs(1),
+        revocations: NOW,
     };
     let run = async |tokens| {
         cleanup::run(&database.postgres, before(tokens))

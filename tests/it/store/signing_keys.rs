@@ -50,6 +50,7 @@ async fn a_rotation_retires_activates_and_in_the_end_removes() {
             tokens: NOW,
             audit: NOW,
             keys: now,
+            revocations: now,
         };
         assert_eq!(
             cleanup::run(&database.postgres, before)

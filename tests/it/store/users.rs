@@ -259,6 +259,7 @@ async fn the_audit_log_is_filtered_and_paged_and_ends_with_its_retention() {
         tokens: NOW,
         audit: NOW + Duration::from_secs(3),
         keys: NOW,
+        revocations: NOW,
     };
     let removed = cleanup::run(&database.postgres, before).await.unwrap().unwrap();
     assert_eq!(removed.audit_logs, 6);

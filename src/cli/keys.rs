@@ -31,7 +31,7 @@ pub enum Command {
         #[arg(long)]
         now: bool,
     },
-    /// Take a key that leaked out of use: every token it signed is refused.
+    /// Take a key that leaked out of use, whatever its state: every token it signed is refused at once.
     Retire {
         /// The key's id.
         kid: String,
@@ -82,9 +82,10 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             )))
         }
         Command::Retire { kid } => {
-            issuer.retire(&kid, now).await?;
+            let revocations = issuer.retire(&kid, now).await?;
+            tools.revoker.publish(&revocations).await;
             Ok(Answer::Done(format!(
-                "{kid} is retired; its tokens are refused within seconds"
+                "{kid} is retired; its tokens are refused everywhere from now on"
             )))
         }
         Command::Import { file } => {

@@ -105,6 +105,7 @@ queries! {
     SIGNING_KEY_INSERT = "signing_key_insert",
     SIGNING_KEY_ACTIVATE = "signing_key_activate",
     SIGNING_KEY_RETIRE = "signing_key_retire",
+    SIGNING_KEY_WITHDRAW = "signing_key_withdraw",
     SIGNING_KEY_LOCK = "signing_key_lock",
     REVOCATION_INSERT = "revocation_insert",
     REVOCATION_POSITION = "revocation_position",

@@ -35,6 +35,12 @@ impl RedisServer {
 
     /// Starts it, empty, after it was killed.
     pub async fn start_again(&mut self) {
+        let _ = std::fs::remove_file(self.dir.path().join("dump.rdb"));
+        self.start_from_file().await;
+    }
+
+    /// Starts it, after it was killed, with what `SAVE` last wrote.
+    pub async fn start_from_file(&mut self) {
         self.process = Some(spawn(self.port.number(), self.dir.path()));
         wait_until("Redis answers", READY_WITHIN, async || self.try_connect().await.is_ok()).await;
     }
@@ -49,6 +55,10 @@ impl RedisServer {
 
     pub fn port(&self) -> u16 {
         self.port.number()
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     pub fn kill(&mut self) {
@@ -66,12 +76,18 @@ impl RedisServer {
 
     /// Runs a command.
     pub async fn command(&self, words: &[&str]) {
+        self.ask(words).await;
+    }
+
+    /// Runs a command, and what it answers, as text.
+    pub async fn ask(&self, words: &[&str]) -> String {
         let mut connection = self.try_connect().await.unwrap();
         let mut command = redis::cmd(words[0]);
         for word in &words[1..] {
             command.arg(*word);
         }
-        let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+        let answer: redis::Value = command.query_async(&mut connection).await.unwrap();
+        redis::from_redis_value(answer).unwrap_or_default()
     }
 
     async fn try_connect(&self) -> redis::RedisResult<MultiplexedConnection> {

@@ -59,10 +59,12 @@ CREATE TABLE users (
 -- The names of a deleted account are free for another.
 CREATE UNIQUE INDEX users_email_is_taken ON users (email) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_username_is_taken ON users (username) WHERE deleted_at IS NULL;
+-- A search reads usernames of accounts that it did not find by their address. Most usernames are how the address begins.
+CREATE INDEX users_username_unlike_email ON users (username) WHERE deleted_at IS NULL AND NOT starts_with(email, username);
 -- Lists of few among many: deleted accounts, by id and by name, and locked ones.
 CREATE INDEX users_deleted ON users (id) WHERE deleted_at IS NOT NULL;
-CREATE INDEX users_deleted_email ON users (email) WHERE deleted_at IS NOT NULL;
-CREATE INDEX users_deleted_username ON users (username) WHERE deleted_at IS NOT NULL;
+CREATE INDEX users_deleted_email ON users (email, id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX users_deleted_username ON users (username, id) WHERE deleted_at IS NOT NULL;
 CREATE INDEX users_locked ON users (id) WHERE locked_until IS NOT NULL;
 
 -- users.roles by role, in the order in which accounts are listed: a page of those who have a role costs the page, whether
@@ -334,12 +336,13 @@ CREATE TABLE audit_logs (
     CONSTRAINT data_is_an_object CHECK (jsonb_typeof(data) = 'object')
 ) WITH (autovacuum_analyze_scale_factor = 0.02);
 
--- One for each filter of the API, and no other.
-CREATE INDEX audit_logs_user_id ON audit_logs (user_id, at) WHERE user_id IS NOT NULL;
-CREATE INDEX audit_logs_actor_id ON audit_logs (actor_id, at) WHERE actor_id IS NOT NULL;
-CREATE INDEX audit_logs_session_id ON audit_logs (session_id, at) WHERE session_id IS NOT NULL;
-CREATE INDEX audit_logs_address ON audit_logs (address, at) WHERE address IS NOT NULL;
-CREATE INDEX audit_logs_event ON audit_logs (event, at);
+-- One for each filter of the API, and no other, each in the order of the pages: without the id, a plan for any parameters
+-- sorts all that one account did, or reads the whole log for a rare event.
+CREATE INDEX audit_logs_user_id ON audit_logs (user_id, at, id) WHERE user_id IS NOT NULL;
+CREATE INDEX audit_logs_actor_id ON audit_logs (actor_id, at, id) WHERE actor_id IS NOT NULL;
+CREATE INDEX audit_logs_session_id ON audit_logs (session_id, at, id) WHERE session_id IS NOT NULL;
+CREATE INDEX audit_logs_address ON audit_logs (address, at, id) WHERE address IS NOT NULL;
+CREATE INDEX audit_logs_event ON audit_logs (event, at, id);
 
 -- Keys that sign access tokens: next (published, signs nothing yet), active (signs), retired (only verifies).
 CREATE TABLE signing_keys (

@@ -71,7 +71,8 @@ pub use crate::keys::issuer::JWKS_MAX_AGE;
 pub use crate::store::audit::{Entry as AuditEntry, Event, Filter as AuditFilter, Outcome};
 pub use crate::store::invitations::Invitation;
 pub use crate::store::sessions::Session;
-pub use crate::store::users::{Deleted, Page, User};
+pub use crate::store::user_list::{Deleted, Page};
+pub use crate::store::users::User;
 
 use self::account::AccountCache;
 use self::clients::TokenClients;
@@ -331,6 +332,8 @@ impl Accounts {
             postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),
             mail: Arc::clone(&mail),
+            revoker: Arc::clone(&parts.revoker),
+            sessions: Arc::clone(&sessions),
         });
         let password_change = Arc::new(PasswordChange {
             settings: Arc::clone(&parts.settings),
@@ -352,7 +355,6 @@ impl Accounts {
             hasher: Arc::clone(&parts.hasher),
             sessions: Arc::clone(&sessions),
             repeated_requests: Arc::clone(&repeated_requests),
-            revoker: Arc::clone(&parts.revoker),
         });
         let email_verification = Arc::new(EmailVerification {
             metrics: Arc::clone(&parts.metrics),

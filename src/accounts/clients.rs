@@ -14,8 +14,8 @@ use crate::accounts::error::Failure;
 use crate::accounts::login::limits::{Limiter, address_key};
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::refresh_token;
 use crate::accounts::sessions::revoker::Revoker;
-use crate::accounts::sessions::tokens;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::keys::seal;
@@ -23,10 +23,9 @@ use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::{self, Event};
 use crate::store::postgres::Postgres;
-use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::revocations::Subject;
+use crate::store::refresh_tokens::{self, Found, Live};
+use crate::store::revocations::{self, Subject};
 use crate::store::sessions;
-use crate::store::users::User;
 
 pub use super::settings::Client;
 
@@ -135,16 +134,19 @@ impl TokenClients {
         &self,
         presented: &Secret,
         now: OffsetDateTime,
-    ) -> Result<Option<(RefreshToken, User)>, Failure> {
-        let Some(hash) = tokens::refresh_hash(presented.expose()) else {
+    ) -> Result<Option<(Live, Found)>, Failure> {
+        let Some(token) = refresh_token::read(&self.settings.secrets, presented.expose()) else {
             return Ok(None);
         };
-        let row = refresh_tokens::find(&self.postgres, &hash).await?;
-        let Some(row) = row.filter(|row| row.is_live(now)) else {
-            return Ok(None);
-        };
-        let user = self.directory.user(row.user_id).await?;
-        Ok(user.map(|user| (row, user)))
+        let found = refresh_tokens::find(&self.postgres, token.session_id, token.generation).await?;
+        let found = found.filter(|found| found.chain.end_reason.is_none() && found.user.deleted_at.is_none());
+        Ok(found.and_then(|found| {
+            let live = found
+                .chain
+                .live
+                .filter(|live| live.token_hash == token.hash && live.expires_at > now);
+            live.map(|live| (live, found))
+        }))
     }
 
     /// Revokes one access token, and no other of its session.
@@ -160,7 +162,6 @@ impl TokenClients {
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
         let tx = self.postgres.transaction("token_revoke").await?;
-        // The entry is the record from which a new Redis is told.
         let mut happening = AuditRecord::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
             .with("client", by.id.as_str())
             .with(audit::TOKEN_ID, token_id);
@@ -168,9 +169,10 @@ impl TokenClients {
             happening = happening.session(of.session_id);
         }
         happening.insert(&tx, &self.metrics, now).await?;
+        let revocation = self.sessions.revocation(Subject::Token(token_id.to_owned()), now);
+        let recorded = revocations::insert(&tx, vec![revocation], now).await?;
         tx.commit().await?;
-        let subject = Subject::Token(token_id.to_owned());
-        self.revoker.revoke(&[self.sessions.revocation(subject, now)]).await;
+        self.revoker.publish(&recorded).await;
         Ok(())
     }
 
@@ -190,7 +192,7 @@ impl TokenClients {
             return Ok(());
         };
         let tx = self.postgres.transaction("token_revoke").await?;
-        let ended: Vec<Uuid> = sessions::revoke(&tx, user_id, sessions::Scope::This(session_id), "client", now).await?;
+        let ended: Vec<Uuid> = sessions::end(&tx, user_id, sessions::Scope::This(session_id), "client", now).await?;
         if !ended.is_empty() {
             AuditRecord::to(Some(user_id), Event::TokenRevoked, origin)
                 .session(session_id)
@@ -198,11 +200,10 @@ impl TokenClients {
                 .insert(&tx, &self.metrics, now)
                 .await?;
         }
-        tx.commit().await?;
         // Also when the refresh token had expired: an access token may live on.
-        self.sessions
-            .publish(&[self.sessions.session_ended(session_id, now)], ended.len(), "client")
-            .await;
+        let revocations = self.sessions.record_ended(&tx, &[session_id], now).await?;
+        tx.commit().await?;
+        self.sessions.publish(&revocations, ended.len(), "client").await;
         Ok(())
     }
 }

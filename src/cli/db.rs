@@ -1,7 +1,6 @@
 //! `sidegate db`: a look into PostgreSQL, and the removal of what is old.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -59,18 +58,16 @@ pub async fn run(
 ) -> Result<(), Failed> {
     match args.action {
         Action::Cleanup => {
-            let before = Before {
-                tokens: now - retention.tokens,
-                audit: now - retention.audit,
-                keys: now,
-                revocations: now - Duration::from_secs(3600),
-            };
+            let before = Before::at(now, retention.tokens, retention.audit);
             let removed = cleanup::run(postgres, before).await?.ok_or(Failed::Busy)?;
             output::rows(
                 out,
                 args.output,
                 &[
+                    "sessions",
                     "refresh_tokens",
+                    "devices",
+                    "revocations",
                     "reset_tokens",
                     "invitations",
                     "audit_logs",

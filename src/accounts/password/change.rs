@@ -113,7 +113,7 @@ impl PasswordChange {
             return Err(PasswordChangeError::WrongPassword);
         }
         let others = sessions::Scope::Others(by.session_id);
-        let ended = sessions::revoke(&tx, user.id, others, "password_change", now).await?;
+        let ended = sessions::end(&tx, user.id, others, "password_change", now).await?;
         reset_tokens::use_all(&tx, user.id, now).await?;
         AuditRecord::by(user.id, Event::PasswordChanged, origin)
             .session(by.session_id)
@@ -123,13 +123,11 @@ impl PasswordChange {
         self.mail
             .insert(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
             .await?;
+        let revocations = self.sessions.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
-
-        let entries = ended
-            .iter()
-            .map(|id| self.sessions.session_ended(*id, now))
-            .collect::<Vec<_>>();
-        self.sessions.publish(&entries, ended.len(), "password_change").await;
+        self.sessions
+            .publish(&revocations, ended.len(), "password_change")
+            .await;
         Ok(())
     }
 }

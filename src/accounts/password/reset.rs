@@ -19,7 +19,6 @@ use crate::accounts::password::hasher::Hasher;
 use crate::accounts::password::retry::{self, RepeatedRequests};
 use crate::accounts::password::rules::{self, Weakness, known_of};
 use crate::accounts::sessions::end::Sessions;
-use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::mail::{Letter, Queue, Recipient};
@@ -76,7 +75,6 @@ pub struct PasswordReset {
     pub(crate) hasher: Arc<Hasher>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) repeated_requests: Arc<RepeatedRequests>,
-    pub(crate) revoker: Arc<Revoker>,
 }
 
 impl PasswordReset {
@@ -219,8 +217,12 @@ impl PasswordReset {
             drop(tx);
             return self.reset_again(&token_hash, password, now).await;
         }
-        let entries = self.sessions.end_all(&tx, user_id, "password_reset", now).await?;
-        users::reset_password(&tx, user_id, &hash, now).await?;
+        let version = users::reset_password(&tx, user_id, &hash, now).await?;
+        let version = version.ok_or(ResetError::Invalid)?;
+        let entries = self
+            .sessions
+            .end_all(&tx, user_id, version, "password_reset", now)
+            .await?;
         reset_tokens::use_all(&tx, user_id, now).await?;
         let ended = entries.len() - 1;
         // By nobody who is signed in: the link is all that is known of them.
@@ -248,10 +250,6 @@ impl PasswordReset {
         let user = self.directory.user(user_id).await?.ok_or(ResetError::Invalid)?;
         if !self.repeated_requests.is_set_already(&user, password, now).await? {
             return Err(ResetError::Invalid);
-        }
-        // The process that did it may have died before it told the others.
-        if let Some(at) = user.tokens_valid_after {
-            self.revoker.revoke(&[self.sessions.user_outdated(user.id, at)]).await;
         }
         Ok("repeated")
     }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::accounts::error::Failure;
 use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::sessions::refresh_token;
 use crate::accounts::sessions::revoker::{LEEWAY, Revoker};
-use crate::accounts::sessions::tokens;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::metrics::Metrics;
@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
 use crate::store::redis::Redis;
-use crate::store::revocations::{Revocation, Subject};
+use crate::store::revocations::{self, Recorded, Revocation, Subject};
 use crate::store::sessions::{self, Session};
 use crate::store::{StoreError, refresh_tokens, sessions_seen, users};
 
@@ -83,7 +83,7 @@ impl Sessions {
         now: OffsetDateTime,
     ) -> Result<bool, Failure> {
         let tx = self.postgres.transaction("session_end").await?;
-        let ended = sessions::revoke(&tx, by.user_id, sessions::Scope::This(session_id), "logout", now).await?;
+        let ended = sessions::end(&tx, by.user_id, sessions::Scope::This(session_id), "logout", now).await?;
         if ended.is_empty() {
             return Ok(false);
         }
@@ -91,8 +91,9 @@ impl Sessions {
             .session(session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
+        let revocations = self.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
-        self.publish_ended(&ended, "logout", now).await;
+        self.publish(&revocations, ended.len(), "logout").await;
         Ok(true)
     }
 
@@ -117,18 +118,21 @@ impl Sessions {
         // its owner out everywhere.
         let scope = if open { scope } else { Scope::This };
         let ended = self.end(&tx, by, scope, origin, now).await?;
-        tx.commit().await?;
-
-        let reason = if scope == Scope::This { "logout" } else { "logout_all" };
-        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        // The access tokens of every session, also of one that ended a minute ago.
+        let version = match scope {
+            Scope::All => users::outdate(&tx, by.user_id).await?,
+            Scope::This | Scope::Others => None,
+        };
+        let mut revocations = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
         if scope == Scope::This && ended.is_empty() {
             // Its refresh token had expired, but an access token may live on.
-            entries.push(self.session_ended(by.session_id, now));
+            revocations.push(self.session_ended(by.session_id, now));
         }
-        if scope == Scope::All {
-            entries.push(self.user_outdated(by.user_id, now));
-        }
-        self.publish(&entries, ended.len(), reason).await;
+        revocations.extend(version.map(|version| self.user_outdated(by.user_id, version, now)));
+        let recorded = revocations::insert(&tx, revocations, now).await?;
+        tx.commit().await?;
+        let reason = if scope == Scope::This { "logout" } else { "logout_all" };
+        self.publish(&recorded, ended.len(), reason).await;
         Ok(())
     }
 
@@ -145,10 +149,7 @@ impl Sessions {
             Scope::Others => (sessions::Scope::Others(by.session_id), "logout_all"),
             Scope::All => (sessions::Scope::All, "logout_all"),
         };
-        let ended = sessions::revoke(tx, by.user_id, store_scope, reason, now).await?;
-        if scope == Scope::All {
-            users::set_tokens_valid_after(tx, by.user_id, now).await?;
-        }
+        let ended = sessions::end(tx, by.user_id, store_scope, reason, now).await?;
         if !ended.is_empty() {
             AuditRecord::by(by.user_id, Event::LoggedOut, origin)
                 .session(by.session_id)
@@ -165,51 +166,71 @@ impl Sessions {
     /// # Errors
     /// When PostgreSQL is away.
     pub async fn session_of_refresh(&self, presented: &Secret) -> Result<Option<SessionOf>, Failure> {
-        let Some(hash) = tokens::refresh_hash(presented.expose()) else {
+        let Some(token) = refresh_token::read(&self.settings.secrets, presented.expose()) else {
             return Ok(None);
         };
-        let row = refresh_tokens::find(&self.postgres, &hash).await?;
-        Ok(row.map(|row| SessionOf {
-            user_id: row.user_id,
-            session_id: row.session_id,
+        let found = refresh_tokens::find(&self.postgres, token.session_id, token.generation).await?;
+        Ok(found.map(|found| SessionOf {
+            user_id: found.user.id,
+            session_id: found.chain.session_id,
         }))
     }
 
-    /// Ends all sessions of a user inside a transaction; the caller publishes the entries once it is committed.
+    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which made `version`, and records that;
+    /// the caller publishes it once it is committed. The last of the revocations is the user's.
     pub(crate) async fn end_all(
         &self,
         tx: &Transaction,
         user_id: Uuid,
+        version: i32,
         reason: &str,
         now: OffsetDateTime,
-    ) -> Result<Vec<Revocation>, StoreError> {
-        let ended = sessions::revoke(tx, user_id, sessions::Scope::All, reason, now).await?;
-        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
-        entries.push(self.user_outdated(user_id, now));
-        Ok(entries)
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let ended = sessions::end(tx, user_id, sessions::Scope::All, reason, now).await?;
+        let mut revocations = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        revocations.push(self.user_outdated(user_id, version, now));
+        revocations::insert(tx, revocations, now).await
     }
 
-    pub(crate) async fn publish(&self, entries: &[Revocation], sessions: usize, reason: &str) {
+    /// Records the end of sessions, in the transaction that ends them.
+    pub(crate) async fn record_ended(
+        &self,
+        tx: &Transaction,
+        ended: &[Uuid],
+        now: OffsetDateTime,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let revocations = ended.iter().map(|id| self.session_ended(*id, now)).collect();
+        revocations::insert(tx, revocations, now).await
+    }
+
+    /// Records that a user's access tokens are outdated, in the transaction that made `version`.
+    pub(crate) async fn record_outdated(
+        &self,
+        tx: &Transaction,
+        user_id: Uuid,
+        version: i32,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        revocations::insert(tx, vec![self.user_outdated(user_id, version, now)], now).await
+    }
+
+    /// Publishes what was recorded and is committed, and counts the `sessions` that ended.
+    pub(crate) async fn publish(&self, recorded: &[Recorded], sessions: usize, reason: &str) {
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
         self.metrics
             .sessions_revoked
             .with_label_values(&[reason])
             .inc_by(sessions);
-        self.revoker.revoke(entries).await;
-        let session = |entry: &Revocation| match &entry.subject {
+        self.revoker.publish(recorded).await;
+        let session = |row: &Recorded| match &row.revocation.subject {
             Subject::Session(id) => id.parse().ok(),
             _ => None,
         };
-        let over = entries.iter().filter_map(session).collect::<Vec<_>>();
+        let over = recorded.iter().filter_map(session).collect::<Vec<_>>();
         // What is not forgotten now goes by its TTL, and is shown to nobody: the list of sessions is PostgreSQL's.
         if let Err(error) = sessions_seen::forget_all(&self.redis, &over).await {
             tracing::debug!(%error, "sessions that ended are forgotten later");
         }
-    }
-
-    async fn publish_ended(&self, ended: &[Uuid], reason: &str, now: OffsetDateTime) {
-        let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
-        self.publish(&entries, ended.len(), reason).await;
     }
 
     /// The end of a session's access tokens.
@@ -217,13 +238,13 @@ impl Sessions {
         self.revocation(Subject::Session(session_id.to_string()), now)
     }
 
-    /// The end of all access tokens that a user was issued until now.
-    pub(crate) fn user_outdated(&self, user_id: Uuid, now: OffsetDateTime) -> Revocation {
+    /// The end of a user's access tokens with an older `token_version`.
+    fn user_outdated(&self, user_id: Uuid, version: i32, now: OffsetDateTime) -> Revocation {
         self.revocation(
             Subject::User {
                 issuer: self.settings.issuer.clone(),
                 id: user_id.to_string(),
-                version: 0,
+                version: version.try_into().unwrap_or(0),
             },
             now,
         )

@@ -51,18 +51,6 @@ impl Revoker {
         }
     }
 
-    /// SHIM
-    pub async fn revoke(&self, entries: &[crate::store::revocations::Revocation]) {
-        let rows: Vec<_> = entries
-            .iter()
-            .map(|revocation| Recorded {
-                id: 0,
-                revocation: revocation.clone(),
-            })
-            .collect();
-        self.publish(&rows).await;
-    }
-
     /// Whether any could not be published at once.
     pub fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)

@@ -1,5 +1,6 @@
 //! `auth:`
 
+pub mod audit;
 pub mod clients;
 mod email;
 pub mod limits;
@@ -7,6 +8,7 @@ pub mod mail;
 mod mfa;
 mod password_reset;
 mod registration;
+mod secrets;
 mod settle;
 
 pub use self::limits::Limits;
@@ -37,10 +39,12 @@ pub struct Auth {
     /// The `aud` of our tokens.
     #[schemars(extend("x-required" = true))]
     pub audience: Vec<String>,
-    /// 32 bytes in base64. Seals signing keys: lose it and every key must be made anew.
+    /// 32 bytes in base64. Seals what the database must not show: signing keys, second factors, queued email.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
+    /// Secrets that no longer seal anything, and still open what was sealed with them.
+    pub previous_secrets: Vec<SecretSource>,
     /// The short-lived token of each request.
     pub access_token: AccessToken,
     /// The long-lived token that gets new access tokens.
@@ -78,6 +82,8 @@ pub struct Auth {
     /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<mail::Mail>,
+    /// What the audit log holds.
+    pub audit: audit::Audit,
     /// How long old rows stay.
     pub retention: Retention,
 }
@@ -216,6 +222,7 @@ impl Default for Auth {
             issuer: None,
             audience: Vec::new(),
             secret: None,
+            previous_secrets: Vec::new(),
             access_token: AccessToken::default(),
             refresh_token: RefreshToken::default(),
             signing: Signing::default(),
@@ -232,6 +239,7 @@ impl Default for Auth {
             change_password_url: None,
             clients: Vec::new(),
             mail: None,
+            audit: audit::Audit::default(),
             retention: Retention::default(),
         }
     }

@@ -17,12 +17,13 @@ use super::permitted::{Permitted, StatsRead};
 pub(super) struct Stats {
     /// Accounts that are not deleted.
     users: i64,
-    /// Of them, locked.
+    /// Of them, locked; 5001 stands for more than 5,000.
     locked_users: i64,
     /// Deleted ones.
     deleted_users: i64,
+    /// Sessions that have not ended. One that nobody refreshes ends within an hour of its expiry.
     open_sessions: i64,
-    /// Within the last 24 hours.
+    /// Within the last 24 hours; 10000 stands for that many or more.
     logins_24h: i64,
     /// Users who were seen within the last minutes; `null` when Redis is away, which alone knows.
     online: Option<u64>,
@@ -30,7 +31,7 @@ pub(super) struct Stats {
 
 /// Count accounts, sessions and logins
 ///
-/// It reads every account and every open session: for a page that people look at; a monitor scrapes the gauges. Needs `sidegate:stats:read`.
+/// Exact up to 5,000 of a kind; above that, what PostgreSQL counted when it last vacuumed or analyzed the table. Needs `sidegate:stats:read`.
 #[utoipa::path(
     get,
     path = "/stats",

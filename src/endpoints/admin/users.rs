@@ -101,7 +101,7 @@ pub(super) struct Users {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// An address or a username begins with this, whatever its case. Reads accounts in order until the page is full.
+    /// An email address or a username begins with this, whatever its case. The accounts come in the order of these names.
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
     /// Whether deleted accounts are among them.
@@ -182,9 +182,9 @@ pub(super) struct Changes {
     profile: Option<Map<String, Value>>,
 }
 
-/// List accounts in the order of their making
+/// List accounts in the order in which they were created
 ///
-/// Needs `sidegate:users:read`.
+/// With `search`, in the order of the names that were found. /// Needs `sidegate:users:read`.
 #[utoipa::path(
     get,
     path = "/users",

@@ -1,9 +1,5 @@
 //! From the `auth` section as it is written to what accounts need.
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use zeroize::Zeroizing;
-
 use super::super::super::findings::Findings;
 use super::super::super::interpolate::Environment;
 use super::super::super::path::KeyPath;
@@ -12,12 +8,12 @@ use super::super::super::text::duration::Duration;
 use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
 use super::email::Verification;
-use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm, clients};
+use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm, clients, secrets};
 use crate::accounts::password::Cost;
 use crate::accounts::settings;
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
-use crate::secret::{Key32, Secret};
+use crate::secret::Key32;
 
 /// What hashing may take at most, all workers together.
 const MOST_HASH_MEMORY: Size = Size::mib(4096);
@@ -56,11 +52,7 @@ impl Auth {
             let message = "is required, since auth.email.verification is `required`: codes are mailed";
             findings.add(&at.key("mail"), message);
         }
-        let at_secret = at.key("secret");
-        let secret = findings.required(&at_secret, self.secret.as_ref());
-        let secret = secret
-            .and_then(|source| source.fetch(&at_secret, environment, findings))
-            .and_then(|secret| key(&secret, &at_secret, findings));
+        let secrets = secrets::settle(self.secret.as_ref(), &self.previous_secrets, at, environment, findings);
         let clients = clients::settle(&self.clients, &at.key("clients"), environment, findings);
         let issuer = self.issuer.as_ref().or(public_url);
         if issuer.is_none() {
@@ -73,16 +65,23 @@ impl Auth {
         let issuer = issuer?;
         Some(settings::Settings {
             clients,
-            ..self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail)
+            ..self.settings(issuer, public_url.unwrap_or(issuer), secrets?, mail)
         })
     }
 
-    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
+    fn settings(
+        &self,
+        issuer: &Url,
+        found_at: &Url,
+        (secret, secrets): (Key32, Secrets),
+        mail: Option<Mail>,
+    ) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
             audience: self.audience.clone(),
             secret,
+            secrets,
             access_token: settings::AccessToken {
                 ttl: self.access_token.ttl.0,
                 jitter: f64::from(self.access_token.jitter.0) / 100.0,
@@ -97,6 +96,7 @@ impl Auth {
                     LostAnswer::Revoke => settings::LostAnswer::Revoke,
                 },
             },
+            audit_refreshes: self.audit.refreshes(),
             signing: settings::Signing {
                 algorithm: match self.signing.algorithm {
                     SigningAlgorithm::Es256 => Algorithm::Es256,
@@ -211,7 +211,7 @@ impl Auth {
                 token.session_max,
             );
         }
-        // The sealed answer lies in Redis this long: a thief of the old token could fetch it.
+        // For this long, a thief of the old token is given the same answer as its owner.
         findings.range_of(
             &refresh.key("reuse_grace"),
             &token.reuse_grace,
@@ -296,32 +296,4 @@ impl Auth {
             );
         }
     }
-}
-
-/// Decodes the 32 bytes; either alphabet of base64, padded or not. Messages tell lengths and nothing else.
-fn key(secret: &Secret, at: &KeyPath, findings: &mut Findings) -> Option<Key32> {
-    const EXPECTED: &str = "32 bytes in base64, such as `openssl rand -base64 32` makes";
-    let mut text = Zeroizing::new(secret.expose().trim().to_owned());
-    while !text.len().is_multiple_of(4) && text.len() < 48 {
-        text.push('=');
-    }
-    let Ok(bytes) = STANDARD
-        .decode(text.as_bytes())
-        .or_else(|_| URL_SAFE.decode(text.as_bytes()))
-    else {
-        findings.add(at, format!("expected {EXPECTED}"));
-        return None;
-    };
-    let bytes = Zeroizing::new(bytes);
-    let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice()) else {
-        findings.expected(at, EXPECTED, format_args!("{} bytes", bytes.len()));
-        return None;
-    };
-    if key.iter().all(|byte| *byte == key[0]) {
-        findings.warn(
-            at,
-            "is an example and no secret: make your own with `openssl rand -base64 32`",
-        );
-    }
-    Some(Key32::new(key))
 }

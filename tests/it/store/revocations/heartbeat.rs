@@ -129,31 +129,35 @@ async fn without_postgresql_an_issuer_that_is_alone_speaks_for_itself() {
 #[tokio::test]
 async fn without_postgresql_a_heartbeat_goes_as_far_as_the_issuer_that_has_been_silent_for_longest() {
     let (redis, _) = connect();
-    let silent = revocations::now_ms(&redis).await.unwrap();
+    let (outage, now_ms) = (Extent::Outage(42), async || revocations::now_ms(&redis).await.unwrap());
+    let silent = now_ms().await;
     assert_eq!(state(&redis, "silent", silent, ALL, NOTHING).await, Said::Appended);
     pause().await;
-    let outage = Extent::Outage(42);
-    assert_eq!(state_now(&redis, "a", outage, NOTHING).await, Said::Alone);
-    assert_eq!(heartbeats(&redis).await, [silent], "it may be taking logouts");
-
-    let spoke = revocations::now_ms(&redis).await.unwrap();
+    let other = now_ms().await;
+    assert_eq!(state(&redis, "other", other, outage, NOTHING).await, Said::Alone);
     assert_eq!(
-        state(&redis, "silent", spoke, outage, NOTHING).await,
-        Said::Alone,
-        "now a is behind"
+        heartbeats(&redis).await,
+        [silent],
+        "the silent one may be taking logouts"
     );
-    assert_eq!(state_now(&redis, "a", outage, NOTHING).await, Said::Appended);
-    assert_eq!(heartbeats(&redis).await.last(), Some(&spoke));
+
+    pause().await;
+    let spoke = now_ms().await;
+    assert_eq!(state(&redis, "silent", spoke, outage, NOTHING).await, Said::Appended);
+    assert_eq!(heartbeats(&redis).await, [silent, other], "now the other is behind");
+    pause().await;
+    assert_eq!(state_now(&redis, "other", outage, NOTHING).await, Said::Appended);
+    assert_eq!(heartbeats(&redis).await, [silent, other, spoke]);
 
     revocations::forget(&redis, "silent").await.unwrap();
     pause().await;
-    let now_ms = revocations::now_ms(&redis).await.unwrap();
+    let alone = now_ms().await;
+    assert_eq!(state(&redis, "other", alone, outage, NOTHING).await, Said::Appended);
     assert_eq!(
-        state(&redis, "a", now_ms, outage, NOTHING).await,
-        Said::Appended,
-        "one that ended says nothing any more"
+        heartbeats(&redis).await,
+        [silent, other, spoke, alone],
+        "nobody waits for one that ended"
     );
-    assert_eq!(heartbeats(&redis).await.last(), Some(&now_ms));
 }
 
 #[tokio::test]

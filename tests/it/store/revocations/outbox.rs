@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidegate::store::cleanup::{self, Before};
 use sidegate::store::revocations::{Outbox, Recorded, Revocation, Subject, insert};
 use tokio::sync::Notify;
 
@@ -133,18 +134,12 @@ async fn what_has_expired_is_not_read_and_is_cleaned_up() {
     let later = NOW + Duration::from_secs(3_600);
     let (mut outbox, woken) = (Outbox::new(&database.postgres, ISSUER), Arc::default());
     assert_eq!(outbox.read(true, &woken, later).await.unwrap().rows, []);
-    let before = sidegate::store::cleanup::Before {
-        tokens: NOW,
-        audit: NOW,
-        keys: NOW,
-        revocations: NOW,
+    let before = |revocations| Before {
+        revocations,
+        ..Before::at(NOW, Duration::ZERO, Duration::ZERO)
     };
-    let removed = sidegate::store::cleanup::run(&database.postgres, before).await.unwrap();
-    assert_eq!(removed.unwrap().revocations, 0);
-    let before = sidegate::store::cleanup::Before {
-        revocations: later,
-        ..before
-    };
-    let removed = sidegate::store::cleanup::run(&database.postgres, before).await.unwrap();
-    assert_eq!(removed.unwrap().revocations, 1);
+    let removed = cleanup::run(&database.postgres, before(NOW)).await.unwrap().unwrap();
+    assert_eq!(removed.revocations, 0);
+    let removed = cleanup::run(&database.postgres, before(later)).await.unwrap().unwrap();
+    assert_eq!(removed.revocations, 1);
 }

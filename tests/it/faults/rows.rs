@@ -209,7 +209,7 @@ async fn a_replica_without_the_last_writes_is_promoted_by_a_sentinel_and_a_verif
     let mut measured = Measured::new("failover by Sentinel that loses the logout, then a verifier starts");
     for _ in 0..repeats() {
         let user = rig.sign_in().await;
-        sentinel.hold_replication();
+        sentinel.hold_replication().await;
         let answered = sign_out(&rig.first, &user).await;
         rig.verifier.start_anew();
         let (accepted, ()) = tokio::join!(

@@ -22,8 +22,8 @@ pub struct RedisSentinel {
     ways: [FaultProxy; 2],
     master: usize,
     port: Port,
-    process: Child,
-    _dir: TempDir,
+    process: Option<Child>,
+    dir: TempDir,
 }
 
 impl RedisSentinel {
@@ -31,31 +31,39 @@ impl RedisSentinel {
         let servers = [RedisServer::start().await, RedisServer::start().await];
         let ways = [0, 1].map(|index: usize| FaultProxy::to_port(servers[index].port()));
         let (port, dir) = (Port::reserve(), tempfile::tempdir().unwrap());
-        let config = format!(
-            "bind 127.0.0.1\nport {}\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 1500\n",
-            port.number(),
-            dir.path().display(),
-            servers[0].port()
-        );
-        let file = dir.path().join("sentinel.conf");
-        std::fs::write(&file, config).unwrap();
-        let process = Command::new("redis-server")
-            .arg(&file)
-            .arg("--sentinel")
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed");
         let mut sentinel = Self {
             servers,
             ways,
             master: 0,
             port,
-            process,
-            _dir: dir,
+            process: None,
+            dir,
         };
         sentinel.replicate().await;
+        sentinel.process = Some(sentinel.spawn());
+        wait_until("the Sentinel knows the replica", WITHIN, async || {
+            sentinel.knows_replica().await
+        })
+        .await;
         sentinel
+    }
+
+    fn spawn(&self) -> Child {
+        let config = format!(
+            "bind 127.0.0.1\nport {}\ndir {}\nsentinel monitor {NAME} 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds {NAME} 1000\nsentinel failover-timeout {NAME} 1500\n",
+            self.port.number(),
+            self.dir.path().display(),
+            self.servers[self.master].port()
+        );
+        let file = self.dir.path().join("sentinel.conf");
+        std::fs::write(&file, config).unwrap();
+        Command::new("redis-server")
+            .arg(&file)
+            .arg("--sentinel")
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed")
     }
 
     /// A fragment of configuration that names the Sentinel.
@@ -65,18 +73,21 @@ impl RedisSentinel {
     }
 
     /// The master's writes reach the replica no more.
-    pub fn hold_replication(&self) {
+    pub async fn hold_replication(&mut self) {
+        // Sentinel leads the replica past the way that can be held whenever it finds it there.
+        self.replicate().await;
         self.ways[self.master].freeze();
     }
 
     /// The master is killed, and with it what the replica did not get. Returns when the replica is the master.
     pub async fn fail_over(&mut self) {
+        assert!(self.is_on_the_way().await, "Sentinel came in between");
         self.servers[self.master].kill();
         self.ways[self.master].cut();
         self.master = 1 - self.master;
         let master = &self.servers[self.master];
         wait_until("the replica is promoted", WITHIN, async || {
-            master.ask(&["INFO", "replication"]).await.contains("role:master")
+            replication(master).await.contains("role:master")
         })
         .await;
         let port = master.port().to_string();
@@ -92,25 +103,31 @@ impl RedisSentinel {
         if !replica.is_running() {
             replica.start_again().await;
         }
-        let way = &self.ways[self.master];
-        way.heal();
-        let (replica, port) = (&self.servers[1 - self.master], way.port().to_string());
+        self.ways[self.master].heal();
+        let (replica, port) = (
+            &self.servers[1 - self.master],
+            self.ways[self.master].port().to_string(),
+        );
         wait_until("the replica is in step", WITHIN, async || {
-            // Sentinel may lead it past the way that can be held.
-            let info = replica.ask(&["INFO", "replication"]).await;
-            let is_in_step = info.contains(&format!("master_port:{port}")) && info.contains("master_link_status:up");
-            if !info.contains(&format!("master_port:{port}")) {
-                replica.command(&["REPLICAOF", "127.0.0.1", &port]).await;
+            if self.is_on_the_way().await {
+                return replication(replica).await.contains("master_link_status:up");
             }
-            is_in_step
+            let _ = replica.ask(&["REPLICAOF", "127.0.0.1", &port]).await;
+            false
         })
         .await;
-        let replica = replica.port().to_string();
-        wait_until("the Sentinel knows the replica", WITHIN, async || {
-            let known = self.ask(&["SENTINEL", "replicas", NAME]).await;
-            known.contains(&replica) && !known.contains("s_down") && !known.contains("disconnected")
-        })
-        .await;
+    }
+
+    async fn is_on_the_way(&self) -> bool {
+        let port = self.ways[self.master].port();
+        let said = replication(&self.servers[1 - self.master]).await;
+        said.contains(&format!("master_port:{port}\r"))
+    }
+
+    async fn knows_replica(&self) -> bool {
+        let replica = self.servers[1 - self.master].port().to_string();
+        let known = self.ask(&["SENTINEL", "replicas", NAME]).await;
+        known.contains(&replica) && !known.contains("s_down") && !known.contains("disconnected")
     }
 
     async fn said_master(&self) -> Option<String> {
@@ -143,9 +160,16 @@ impl RedisSentinel {
     }
 }
 
+/// Sentinel ends the connections of a server whose role it changes, and then there is no answer.
+async fn replication(server: &RedisServer) -> String {
+    server.ask(&["INFO", "replication"]).await.unwrap_or_default()
+}
+
 impl Drop for RedisSentinel {
     fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }

@@ -76,18 +76,18 @@ impl RedisServer {
 
     /// Runs a command.
     pub async fn command(&self, words: &[&str]) {
-        self.ask(words).await;
+        self.ask(words).await.unwrap();
     }
 
     /// Runs a command, and what it answers, as text.
-    pub async fn ask(&self, words: &[&str]) -> String {
-        let mut connection = self.try_connect().await.unwrap();
+    pub async fn ask(&self, words: &[&str]) -> redis::RedisResult<String> {
+        let mut connection = self.try_connect().await?;
         let mut command = redis::cmd(words[0]);
         for word in &words[1..] {
             command.arg(*word);
         }
-        let answer: redis::Value = command.query_async(&mut connection).await.unwrap();
-        redis::from_redis_value(answer).unwrap_or_default()
+        let answer: redis::Value = command.query_async(&mut connection).await?;
+        Ok(redis::from_redis_value(answer).unwrap_or_default())
     }
 
     async fn try_connect(&self) -> redis::RedisResult<MultiplexedConnection> {
@@ -112,7 +112,7 @@ fn spawn(port: u16, dir: &Path) -> Child {
         .spawn()
         .expect("redis-server is installed");
     let config = format!(
-        "bind 127.0.0.1\nport {port}\ndir {}\nsave \"\"\nappendonly no\n",
+        "bind 127.0.0.1\nport {port}\ndir {}\nsave \"\"\nappendonly no\nrepl-diskless-sync-delay 0\n",
         dir.display()
     );
     child.stdin.take().unwrap().write_all(config.as_bytes()).unwrap();

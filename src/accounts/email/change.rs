@@ -28,6 +28,7 @@ use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::codes::Checked;
 use crate::store::postgres::Postgres;
+use crate::store::revocations::Recorded;
 use crate::store::users::{self, User};
 use crate::store::{StoreError, reset_tokens};
 
@@ -234,15 +235,14 @@ impl EmailChange {
                 return Err(EmailConfirmError::Wrong);
             }
         };
-        let (user, version) = self.move_to(by, &change, origin, now).await?;
+        let (user, outdated) = self.move_to(by, &change, origin, now).await?;
         // A code that is on its way to the old mailbox must not open the account from there.
         for purpose in [Purpose::EmailVerification, Purpose::Mfa] {
             if let Err(error) = self.codes.forget(purpose, user.id).await {
                 tracing::warn!(%error, user_id = %user.id, "a code mailed to an earlier address works until it expires");
             }
         }
-        let outdated = self.sessions.user_outdated(user.id, version, now);
-        self.revoker.revoke(&[outdated]).await;
+        self.revoker.publish(&outdated).await;
         Ok(())
     }
 
@@ -252,7 +252,7 @@ impl EmailChange {
         change: &Change,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<(User, i32), EmailConfirmError> {
+    ) -> Result<(User, Vec<Recorded>), EmailConfirmError> {
         let tx = self.postgres.transaction("email_change").await?;
         let user = users::find_for_update(&tx, by.user_id)
             .await?
@@ -278,7 +278,8 @@ impl EmailChange {
             new_email: change.to.clone(),
         };
         self.mail.insert(&tx, Recipient::of(&user), news, None, now).await?;
+        let outdated = self.sessions.record_outdated(&tx, user.id, version, now).await?;
         tx.commit().await?;
-        Ok((moved, version))
+        Ok((moved, outdated))
     }
 }

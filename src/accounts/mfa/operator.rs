@@ -71,11 +71,12 @@ impl FactorReset {
         } else {
             None
         };
-        tx.commit().await?;
+        let mut outdated = Vec::new();
         if let Some(version) = version {
-            let outdated = self.sessions.user_outdated(user.id, version, now);
-            self.revoker.revoke(&[outdated]).await;
+            outdated = self.sessions.record_outdated(&tx, user.id, version, now).await?;
         }
+        tx.commit().await?;
+        self.revoker.publish(&outdated).await;
         Ok(removed)
     }
 }

@@ -123,13 +123,11 @@ impl PasswordChange {
         self.mail
             .insert(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
             .await?;
+        let revocations = self.sessions.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
-
-        let entries = ended
-            .iter()
-            .map(|id| self.sessions.session_ended(*id, now))
-            .collect::<Vec<_>>();
-        self.sessions.publish(&entries, ended.len(), "password_change").await;
+        self.sessions
+            .publish(&revocations, ended.len(), "password_change")
+            .await;
         Ok(())
     }
 }

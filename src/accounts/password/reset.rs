@@ -19,7 +19,6 @@ use crate::accounts::password::hasher::Hasher;
 use crate::accounts::password::retry::{self, RepeatedRequests};
 use crate::accounts::password::rules::{self, Weakness, known_of};
 use crate::accounts::sessions::end::Sessions;
-use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::mail::{Letter, Queue, Recipient};
@@ -76,7 +75,6 @@ pub struct PasswordReset {
     pub(crate) hasher: Arc<Hasher>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) repeated_requests: Arc<RepeatedRequests>,
-    pub(crate) revoker: Arc<Revoker>,
 }
 
 impl PasswordReset {
@@ -253,9 +251,6 @@ impl PasswordReset {
         if !self.repeated_requests.is_set_already(&user, password, now).await? {
             return Err(ResetError::Invalid);
         }
-        // The process that did it may have died before it told the others.
-        let outdated = self.sessions.user_outdated(user.id, user.token_version, now);
-        self.revoker.revoke(&[outdated]).await;
         Ok("repeated")
     }
 }

@@ -270,13 +270,12 @@ impl Refresher {
             device: device_of(chain),
         };
         self.mail.insert(&tx, Recipient::of(user), letter, None, now).await?;
+        let revocations = self.sessions.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
         self.metrics.refresh_reuse_detected.inc();
         self.metrics.sessions_revoked.with_label_values(&["reuse"]).inc();
         tracing::warn!(user_id = %user.id, %session_id, "a used refresh token came back; session ended");
-        self.revoker
-            .revoke(&[self.sessions.session_ended(session_id, now)])
-            .await;
+        self.revoker.publish(&revocations).await;
         Ok(true)
     }
 }

@@ -41,7 +41,7 @@ fn the_list_of_messages_has_each_message_with_the_variables_of_its_template() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates");
     for (word, row) in words.iter().zip(rows) {
         let template = std::fs::read_to_string(folder.join(format!("{word}.txt"))).unwrap();
-        for value in ["code", "link", "new_email", "device", "address", "method"] {
+        for value in ["code", "link", "new_email", "device", "client_ip", "method"] {
             let listed = row.rsplit('|').nth(1).unwrap().contains(&format!("`{value}`"));
             assert_eq!(
                 template.contains(&format!("{{{{ {value} }}}}")),

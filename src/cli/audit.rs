@@ -51,7 +51,7 @@ pub struct Args {
     /// Print the newest N entries, the oldest of them first.
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Keep running and print new entries as they are written.
+    /// Keep running and print new entries as they arrive.
     #[arg(long, short)]
     follow: bool,
 }

@@ -19,6 +19,7 @@ pub mod migrate;
 pub mod operate;
 pub mod operator;
 pub mod output;
+pub mod secrets;
 pub mod serve;
 pub mod session;
 pub mod token;
@@ -70,6 +71,15 @@ pub enum Command {
     Session(session::Args),
     /// List, rotate, retire and import the keys that sign access tokens.
     Keys(keys::Args),
+    /// Replace `auth.secret`.
+    Secrets {
+        /// The installation.
+        #[command(flatten)]
+        target: operate::Target,
+        /// The operation.
+        #[command(flatten)]
+        args: secrets::Args,
+    },
     /// Issue or inspect an access token.
     Token(token::Args),
     /// Exit with 0 if the instance is ready, with 1 otherwise.
@@ -95,6 +105,18 @@ impl Cli {
             Command::Db { target, args } => operate::with_tools(&target, async |tools| {
                 let retention = tools.boot.retention.expect("an issuer has one");
                 db::run(&args, &tools.postgres, retention, clock::now(), &mut std::io::stdout()).await
+            }),
+            Command::Secrets { target, args } => operate::with_tools(&target, async |tools| {
+                let settings = &tools.accounts.settings;
+                secrets::run(
+                    &args,
+                    &tools.postgres,
+                    &settings.secrets,
+                    settings.refresh_token.ttl,
+                    clock::now(),
+                    &mut std::io::stdout(),
+                )
+                .await
             }),
             Command::User(args) => user::run(args),
             Command::Audit(args) => audit::run(&args),

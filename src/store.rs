@@ -40,12 +40,14 @@ pub mod refresh_tokens;
 pub mod reset_tokens;
 pub mod revocations;
 mod scripts;
+pub mod sealed;
 pub mod sessions;
 pub mod sessions_seen;
 pub mod signing_keys;
 pub mod sql;
 pub mod user_cache;
 pub mod user_import;
+pub mod user_list;
 pub mod users;
 
 pub use self::postgres::Postgres;

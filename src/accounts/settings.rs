@@ -8,9 +8,8 @@ mod paths;
 use std::time::Duration;
 
 use crate::accounts::password::Cost;
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
-use crate::secret::Key32;
 
 pub use self::clients::Client;
 pub use self::email::{Email, Invitation, PasswordReset, Verification};
@@ -26,12 +25,14 @@ pub struct Settings {
     pub issuer: String,
     /// `auth.audience`: the `aud` of our tokens, at least one.
     pub audience: Vec<String>,
-    /// `auth.secret`: seals signing keys.
-    pub secret: Key32,
+    /// The keys derived from `auth.secret` and `auth.previous_secrets`.
+    pub secrets: Secrets,
     /// `auth.access_token`.
     pub access_token: AccessToken,
     /// `auth.refresh_token`.
     pub refresh_token: RefreshToken,
+    /// `auth.audit.refreshes`.
+    pub audit_refreshes: AuditRefreshes,
     /// `auth.signing`.
     pub signing: Signing,
     /// `auth.registration`.
@@ -98,6 +99,18 @@ pub enum LostAnswer {
     Accept,
     /// It may have been stolen: end the session.
     Revoke,
+}
+
+/// `auth.audit.refreshes`: which refreshes are audit entries of their own. All are counted by their session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AuditRefreshes {
+    /// Each.
+    All,
+    /// Those that come from another network or another user agent than the one before.
+    #[default]
+    Changes,
+    /// None, but for those whose answer was lost.
+    None,
 }
 
 /// `auth.signing`.

@@ -85,7 +85,7 @@ fn drop_copies(shared: &Shared) -> OnUserChanged {
 pub(crate) fn issuer(shared: &Shared, settings: &Settings, postgres: &Postgres) -> Issuer {
     let settings = issuer::Settings {
         issuer: settings.issuer.clone(),
-        secret: settings.secret.clone(),
+        secrets: settings.secrets.clone(),
         algorithm: settings.signing.algorithm,
         rotate_every: settings.signing.rotate_every,
         longest_life: settings.access_token.longest_life(),

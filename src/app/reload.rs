@@ -1,7 +1,8 @@
 //! Reloads the configuration while serving: the whole snapshot is replaced, or nothing.
 
-use std::{fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
+use data_encoding::HEXLOWER;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -114,7 +115,7 @@ pub(super) fn install(shared: &Shared, snapshot: &Snapshot) {
         shared.keys.replace(&rules.issuer, &keys);
     }
     let metrics = &shared.metrics;
-    let digest = hex(&snapshot.rules.sha256);
+    let digest = HEXLOWER.encode(&snapshot.rules.sha256);
     metrics.config_info.reset();
     metrics.config_info.with_label_values(&[&digest]).set(1);
     metrics.config_last_reload_successful.set(1);
@@ -131,13 +132,4 @@ pub(super) fn install(shared: &Shared, snapshot: &Snapshot) {
         .build_info
         .with_label_values(&[env!("CARGO_PKG_VERSION"), mode])
         .set(1);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes any text");
-            text
-        })
 }

@@ -136,7 +136,7 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
         // The id also finds the entries of an account that was removed from the database.
         Some(name) => match name.parse::<Uuid>() {
             Ok(id) => Ok::<_, Failed>(Some(id)),
-            Err(_) => Ok(Some(tools.accounts.admin.lookup(name).await?.id)),
+            Err(_) => Ok(Some(tools.accounts.operator.accounts.lookup(name).await?.id)),
         },
         None => Ok(None),
     };

@@ -101,11 +101,12 @@ fn play(options: Options) -> Result<ExitCode, DevError> {
 
 /// Creates the demo user on the first start. Its role gives access to `/admin` of the application.
 async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) -> Result<(), OperatorError> {
-    match accounts.admin.lookup(DEMO_EMAIL).await {
+    match accounts.operator.accounts.lookup(DEMO_EMAIL).await {
         // The file with the password was removed, and the database kept.
         Ok(user) if is_new => {
             accounts
-                .admin
+                .operator
+                .accounts
                 .set_password(&user, password, &Operator::default(), clock::now())
                 .await
         }
@@ -120,7 +121,8 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
                 email_verified: true,
             };
             accounts
-                .admin
+                .operator
+                .accounts
                 .create(account, &Operator::default(), clock::now())
                 .await
                 .map(drop)

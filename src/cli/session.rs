@@ -44,7 +44,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
     let accounts = &tools.accounts;
     match command {
         Command::List { user } => {
-            let user = accounts.admin.lookup(&user).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
             let rows = accounts
                 .sessions
                 .list(user.id, clock::now())
@@ -73,7 +73,8 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         }
         Command::Revoke { id } => {
             if accounts
-                .account_sessions
+                .operator
+                .sessions
                 .revoke_one(id, None, &Operator::default(), clock::now())
                 .await?
             {

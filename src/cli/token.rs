@@ -42,8 +42,8 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
     tools.issuer.load(clock::now()).await?;
     match command {
         Command::Mint { user } => {
-            let user = tools.accounts.admin.lookup(&user).await?;
-            let access = tools.accounts.admin.mint(&user, clock::now()).await?;
+            let user = tools.accounts.operator.accounts.lookup(&user).await?;
+            let access = tools.accounts.operator.accounts.mint(&user, clock::now()).await?;
             Ok(Answer::One(
                 json!({ "access_token": access.token.expose(), "expires_in": access.expires_in }),
             ))

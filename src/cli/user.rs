@@ -211,7 +211,7 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 email_verified: !unverified,
             };
             Ok(Answer::One(shown(
-                &accounts.admin.create(wanted, &by, clock::now()).await?,
+                &accounts.operator.accounts.create(wanted, &by, clock::now()).await?,
             )))
         }
         Command::Import(arguments) => import::run(tools, &arguments, format).await,
@@ -223,29 +223,30 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
         Command::Show { user } => show(accounts, &user).await,
         Command::ResetMfa { user } => reset_mfa(accounts, &user).await,
         Command::Lock { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            accounts.standing.lock(&user, None, &by, clock::now()).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            accounts.operator.standing.lock(&user, None, &by, clock::now()).await?;
             Ok(Answer::Done(format!("{} is locked and signed out", user.email)))
         }
         Command::Unlock { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            accounts.standing.unlock(&user, &by, clock::now()).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            accounts.operator.standing.unlock(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!("{} is unlocked", user.email)))
         }
         Command::Delete { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            accounts.standing.delete(&user, &by, clock::now()).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            accounts.operator.standing.delete(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!(
                 "{} is deleted and signed out; `sidegate user restore {}` restores it",
                 user.email, user.id
             )))
         }
         Command::Restore { id } => Ok(Answer::One(shown(
-            &accounts.standing.restore(id, &by, clock::now()).await?,
+            &accounts.operator.standing.restore(id, &by, clock::now()).await?,
         ))),
         Command::ForceReset { user } => {
-            let user = accounts.admin.lookup(&user).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
             accounts
+                .operator
                 .standing
                 .require_password_reset(&user, &by, clock::now())
                 .await?;
@@ -262,7 +263,7 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
             without_roles,
             without_permissions,
         } => {
-            let user = accounts.admin.lookup(&user).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
             let grant = Grant {
                 roles,
                 permissions,
@@ -270,15 +271,15 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 without_permissions,
             };
             Ok(Answer::One(shown(
-                &accounts.rights.grant(&user, &grant, &by, clock::now()).await?,
+                &accounts.operator.rights.grant(&user, &grant, &by, clock::now()).await?,
             )))
         }
         Command::Invite { email, roles } => invitations::invite(accounts, &email, &roles).await,
         Command::Invitations { after, limit } => invitations::list(accounts, after, limit).await,
         Command::Uninvite { id } => invitations::revoke(accounts, id).await,
         Command::RevokeSessions { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            let ended = accounts.account_sessions.revoke_all(&user, &by, clock::now()).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            let ended = accounts.operator.sessions.revoke_all(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!(
                 "{} is signed out of {ended} session(s)",
                 user.email
@@ -288,17 +289,18 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
 }
 
 async fn show(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
-    let user = accounts.admin.lookup(user).await?;
+    let user = accounts.operator.accounts.lookup(user).await?;
     let mut all = shown(&user);
-    let factors = accounts.factor_reset.status_of(&user).await?;
+    let factors = accounts.mfa.reset.status_of(&user).await?;
     all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
     Ok(Answer::One(all))
 }
 
 async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
-    let user = accounts.admin.lookup(user).await?;
+    let user = accounts.operator.accounts.lookup(user).await?;
     let outcome = if accounts
-        .factor_reset
+        .mfa
+        .reset
         .reset(&user, &Operator::default(), clock::now())
         .await?
     {
@@ -310,10 +312,11 @@ async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
 }
 
 async fn set_password(accounts: &Accounts, user: &str, password: &PasswordSource) -> Result<Answer, Failed> {
-    let user = accounts.admin.lookup(user).await?;
+    let user = accounts.operator.accounts.lookup(user).await?;
     let by = Operator::default();
     accounts
-        .admin
+        .operator
+        .accounts
         .set_password(&user, &password.read()?, &by, clock::now())
         .await?;
     Ok(Answer::Done(format!(

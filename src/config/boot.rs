@@ -68,6 +68,11 @@ impl Boot {
     fn fields(&self) -> Vec<(&'static str, String)> {
         let primary = self.postgres.as_ref();
         let auth = self.auth.as_ref();
+        let secrets: Vec<String> = auth
+            .iter()
+            .flat_map(|auth| auth.secrets.ids())
+            .map(|id| id.to_string())
+            .collect();
         vec![
             ("server.listen", self.listen.to_string()),
             ("server.admin", self.admin.to_string()),
@@ -96,7 +101,8 @@ impl Boot {
             ),
             ("store.redis.url", digest(Some(self.redis.url.expose().as_bytes()))),
             ("store.redis", format!("{:?}", self.redis)),
-            ("auth.secret", digest(auth.map(|auth| auth.secret.expose().as_slice()))),
+            ("auth.secret", secrets.first().cloned().unwrap_or_default()),
+            ("auth.previous_secrets", secrets.get(1..).unwrap_or_default().join(" ")),
             ("auth.clients", digest(auth.map(client_secrets).as_deref())),
             (
                 "auth.mail.smtp.password",

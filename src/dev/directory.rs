@@ -5,6 +5,8 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
+
 use super::DevError;
 use super::owner::Owner;
 
@@ -131,9 +133,7 @@ fn room_on_disk(root: &Path) -> Result<(), DevError> {
 /// that only root can write, so that no other user can create it first.
 fn reachable_place(root: &Path) -> Result<PathBuf, DevError> {
     let digest = ring::digest::digest(&ring::digest::SHA256, root.as_os_str().as_encoded_bytes());
-    let name = digest.as_ref()[..8]
-        .iter()
-        .fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
+    let name = HEXLOWER.encode(&digest.as_ref()[..8]);
     let place = Path::new("/var/lib/sidegate-dev").join(name);
     let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(&place);
     made.map_err(|error| DevError::io("make", &place, error))?;

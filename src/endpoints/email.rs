@@ -84,7 +84,8 @@ pub(super) async fn verify(
     };
     services
         .accounts
-        .email_verification
+        .email
+        .verification
         .verify(claimant, &body.code, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -111,7 +112,8 @@ pub(super) async fn resend(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .email_verification
+        .email
+        .verification
         .resend(&body.email, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
@@ -145,7 +147,8 @@ pub(super) async fn change(
     let password = Secret::new(body.password);
     services
         .accounts
-        .email_change
+        .email
+        .change
         .request(
             session,
             &body.new_email,
@@ -181,7 +184,8 @@ pub(super) async fn confirm(
 ) -> Result<StatusCode, Problem> {
     services
         .accounts
-        .email_change
+        .email
+        .change
         .confirm(
             session,
             &body.code_old,

@@ -69,7 +69,8 @@ pub(super) async fn change(
     let (password, new) = (Secret::new(body.password), Secret::new(body.new_password));
     services
         .accounts
-        .password_change
+        .password
+        .change
         .change(session, &password, &new, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -97,7 +98,8 @@ pub(super) async fn forgot(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .password_reset
+        .password
+        .reset
         .forgot(&body.email, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
@@ -129,7 +131,8 @@ pub(super) async fn reset(
     let (token, password) = (Secret::new(body.token), Secret::new(body.password));
     services
         .accounts
-        .password_reset
+        .password
+        .reset
         .reset(&token, &password, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)

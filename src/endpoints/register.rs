@@ -66,6 +66,7 @@ pub(super) async fn register(
     };
     services
         .accounts
+        .registration
         .registrations
         .register(wanted, &caller.origin(), caller.received_at)
         .await?;

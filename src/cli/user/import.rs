@@ -135,6 +135,7 @@ impl Import<'_> {
     async fn flush(&mut self) -> Result<(), Failed> {
         let imported = self
             .accounts
+            .registration
             .imports
             .import(&self.batch, self.dry_run, clock::now())
             .await?;

@@ -9,6 +9,7 @@ use crate::clock;
 
 pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -> Result<Answer, Failed> {
     let invited = accounts
+        .registration
         .invitations
         .invite(email, roles, &Operator::default(), clock::now())
         .await?;
@@ -21,13 +22,18 @@ pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -
 }
 
 pub(super) async fn list(accounts: &Accounts, after: Option<Uuid>, limit: u32) -> Result<Answer, Failed> {
-    let found = accounts.invitations.list(after, limit, clock::now()).await?;
+    let found = accounts
+        .registration
+        .invitations
+        .list(after, limit, clock::now())
+        .await?;
     let columns = &["id", "email", "roles", "created_at", "expires_at"];
     Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
 }
 
 pub(super) async fn revoke(accounts: &Accounts, id: Uuid) -> Result<Answer, Failed> {
     let revoked = accounts
+        .registration
         .invitations
         .revoke(id, &Operator::default(), clock::now())
         .await?;

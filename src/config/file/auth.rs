@@ -1,5 +1,6 @@
 //! `auth:`
 
+pub mod audit;
 pub mod clients;
 mod email;
 pub mod limits;
@@ -7,6 +8,7 @@ pub mod mail;
 mod mfa;
 mod password_reset;
 mod registration;
+mod secrets;
 mod settle;
 
 pub use self::limits::Limits;
@@ -41,6 +43,8 @@ pub struct Auth {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
+    /// Secrets that were replaced. They decrypt and verify what was made with them, and make nothing new.
+    pub previous_secrets: Vec<SecretSource>,
     /// Access tokens, which are sent with each request.
     pub access_token: AccessToken,
     /// Refresh tokens, which are exchanged for new access tokens.
@@ -78,6 +82,8 @@ pub struct Auth {
     /// How email is sent. Without it none is: no verification, no password reset, no invitation by email.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<mail::Mail>,
+    /// What the audit log records.
+    pub audit: audit::Audit,
     /// How long rows are kept that are no longer used.
     pub retention: Retention,
 }
@@ -216,6 +222,7 @@ impl Default for Auth {
             issuer: None,
             audience: Vec::new(),
             secret: None,
+            previous_secrets: Vec::new(),
             access_token: AccessToken::default(),
             refresh_token: RefreshToken::default(),
             signing: Signing::default(),
@@ -232,6 +239,7 @@ impl Default for Auth {
             change_password_url: None,
             clients: Vec::new(),
             mail: None,
+            audit: audit::Audit::default(),
             retention: Retention::default(),
         }
     }

@@ -122,6 +122,7 @@ pub(super) async fn list(
     let after = filter::value("cursor", wanted.cursor.as_deref(), filter::read_id_cursor)?;
     let mut found = services
         .accounts
+        .registration
         .invitations
         .list(after, limit + 1, permitted.now)
         .await?;
@@ -154,6 +155,7 @@ pub(super) async fn invite(
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     let accounts = &services.accounts;
     let invited = accounts
+        .registration
         .invitations
         .invite(&new.email, &new.roles, &permitted.by, permitted.now)
         .await?;
@@ -189,6 +191,7 @@ pub(super) async fn revoke(
     let invitation = id(&invitation, Code::InvitationNotFound)?;
     let revoked = services
         .accounts
+        .registration
         .invitations
         .revoke(invitation, &permitted.by, permitted.now)
         .await?;

@@ -123,7 +123,8 @@ pub(super) async fn end_all(
     let user = find(&services, &user).await?;
     let ended = services
         .accounts
-        .account_sessions
+        .operator
+        .sessions
         .revoke_all(&user, &permitted.by, permitted.now)
         .await?;
     Ok(Json(Ended { ended }))
@@ -156,7 +157,8 @@ pub(super) async fn end(
     let session = id(&session, Code::SessionNotFound)?;
     let ended = services
         .accounts
-        .account_sessions
+        .operator
+        .sessions
         .revoke_one(session, Some(user.id), &permitted.by, permitted.now)
         .await?;
     if ended {

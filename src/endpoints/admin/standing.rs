@@ -65,6 +65,7 @@ pub(super) async fn lock(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .lock(&user, until, &permitted.by, permitted.now)
         .await?;
@@ -94,6 +95,7 @@ pub(super) async fn unlock(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .unlock(&user, &permitted.by, permitted.now)
         .await?;
@@ -124,6 +126,7 @@ pub(super) async fn require_password_reset(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .require_password_reset(&user, &permitted.by, permitted.now)
         .await?;
@@ -154,7 +157,8 @@ pub(super) async fn reset_mfa(
     let user = find(&services, &user).await?;
     services
         .accounts
-        .factor_reset
+        .mfa
+        .reset
         .reset(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -184,6 +188,7 @@ pub(super) async fn delete(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .delete(&user, &permitted.by, permitted.now)
         .await?;
@@ -214,6 +219,7 @@ pub(super) async fn restore(
     let user = id(&user, Code::UserNotFound)?;
     let restored = services
         .accounts
+        .operator
         .standing
         .restore(user, &permitted.by, permitted.now)
         .await?;

@@ -101,7 +101,7 @@ pub(super) struct Users {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// The email address or the username starts with this text, ignoring case.
+    /// The email address or the username starts with this text, ignoring case. The accounts are listed in the order of these names.
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
     /// Whether to list deleted accounts.
@@ -182,9 +182,9 @@ pub(super) struct Changes {
     profile: Option<Map<String, Value>>,
 }
 
-/// List accounts, the oldest first
+/// List accounts in the order in which they were created
 ///
-/// Needs `sidegate:users:read`.
+/// With `search`, in the order of the names that were found. Needs `sidegate:users:read`.
 #[utoipa::path(
     get,
     path = "/users",
@@ -259,7 +259,8 @@ pub(super) async fn create(
     };
     let made = services
         .accounts
-        .admin
+        .operator
+        .accounts
         .create(wanted, &permitted.by, permitted.now)
         .await?;
     Ok((StatusCode::CREATED, Json(made.into())))
@@ -329,6 +330,7 @@ pub(super) async fn edit(
     let user = id(&user, Code::UserNotFound)?;
     let user = services
         .accounts
+        .operator
         .edits
         .edit(user, edit, &permitted.by, permitted.now)
         .await?;

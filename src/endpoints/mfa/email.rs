@@ -34,7 +34,8 @@ pub(in super::super) async fn mail_code(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .email_factor
+        .mfa
+        .email
         .send_code(by, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
@@ -66,7 +67,8 @@ pub(in super::super) async fn enable_email(
     let password = Secret::new(body.password);
     services
         .accounts
-        .email_factor
+        .mfa
+        .email
         .set(by, &password, true, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -95,7 +97,8 @@ pub(in super::super) async fn disable_email(
     let password = Secret::new(body.password);
     services
         .accounts
-        .email_factor
+        .mfa
+        .email
         .set(by, &password, false, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -66,6 +66,7 @@ pub(in super::super) async fn login(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let done = services
         .accounts
+        .mfa
         .second_step
         .complete(&mfa_token, typed.factor(), &caller.origin(), caller.received_at)
         .await
@@ -96,6 +97,7 @@ pub(in super::super) async fn mail_login_code(
     let mfa_token = Secret::new(body.mfa_token);
     services
         .accounts
+        .mfa
         .second_step
         .email_code(&mfa_token, &caller.origin(), caller.received_at)
         .await

@@ -24,7 +24,7 @@ pub(in super::super) struct TotpCode {
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-    "otpauth_uri": "otpauth://totp/gw.example.com:alice@example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=gw.example.com&algorithm=SHA1&digits=6&period=30",
+    "otpauth_uri": "otpauth://totp/gw.example.com:alice%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=gw.example.com",
     "qr_svg": "<svg/>"
 }))]
 pub(in super::super) struct EnrolmentAnswer {
@@ -85,6 +85,7 @@ pub(in super::super) async fn enrol(
     let password = Secret::new(body.password);
     let begun = services
         .accounts
+        .mfa
         .authenticators
         .enrol(by, &password, &caller.origin(), caller.received_at)
         .await?;
@@ -120,6 +121,7 @@ pub(in super::super) async fn confirm(
     let code = Secret::new(body.code);
     let codes = services
         .accounts
+        .mfa
         .authenticators
         .confirm(by, &code, &caller.origin(), caller.received_at)
         .await?;
@@ -153,6 +155,7 @@ pub(in super::super) async fn remove(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     services
         .accounts
+        .mfa
         .authenticators
         .remove(by, &password, typed.factor(), &caller.origin(), caller.received_at)
         .await?;
@@ -184,6 +187,7 @@ pub(in super::super) async fn renew_recovery_codes(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let codes = services
         .accounts
+        .mfa
         .authenticators
         .renew_recovery_codes(by, typed.factor(), &caller.origin(), caller.received_at)
         .await?;

@@ -50,6 +50,7 @@ pub(in super::super) async fn verify(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let raised = services
         .accounts
+        .mfa
         .step_up
         .verify(by, typed.factor(), &caller.origin(), caller.received_at)
         .await?;

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sidegate::accounts::settings::{
-    AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
+    AccessToken, AuditRefreshes, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken,
+    Registration, Signing,
 };
 use sidegate::accounts::{
     Accounts, Attempt, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, Parts, RefreshError,
     Revoker, SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
-use sidegate::keys::{Algorithm, Keys, issuer, provider};
+use sidegate::keys::{Algorithm, Keys, Secrets, issuer, provider};
 use sidegate::mail::Templates;
-use sidegate::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
+use sidegate::mail::links::{Link, Links};
+use sidegate::mail::settings::{Mail, Retry, Transport, mailbox};
 use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
@@ -122,7 +124,8 @@ impl Services {
             email_verified: true,
         };
         self.accounts
-            .admin
+            .operator
+            .accounts
             .create(wanted, &Operator::default(), NOW)
             .await
             .unwrap()
@@ -161,7 +164,10 @@ impl Services {
 
     /// How many refresh tokens of a session would be accepted as unused.
     pub(crate) async fn live(&self, pair: &Pair) -> i64 {
-        let sql = "SELECT count(*) FROM refresh_tokens WHERE session_id::text = $1 AND used_at IS NULL AND revoked_at IS NULL";
+        let sql = "SELECT count(*)
+                   FROM refresh_tokens
+                   JOIN sessions ON sessions.id = session_id
+                   WHERE session_id::text = $1 AND used_at IS NULL AND ended_at IS NULL";
         self.count(sql, &pair.session_id.to_string()).await
     }
 
@@ -174,7 +180,7 @@ impl Services {
 pub(crate) fn issuer(settings: &Settings, postgres: &Postgres, keys: &Arc<Keys>) -> Issuer {
     let settings = issuer::Settings {
         issuer: settings.issuer.clone(),
-        secret: settings.secret.clone(),
+        secrets: settings.secrets.clone(),
         algorithm: settings.signing.algorithm,
         rotate_every: settings.signing.rotate_every,
         longest_life: settings.access_token.longest_life(),
@@ -194,9 +200,10 @@ pub(crate) fn settings() -> Settings {
         base_path: "/auth".into(),
         issuer: "https://gw.test".into(),
         audience: vec!["app".into()],
-        secret: Key32::new([7; 32]),
+        secrets: Secrets::new(&Key32::new([7; 32]), []).expect("one secret has one id"),
         access_token: AccessToken::default(),
         refresh_token: RefreshToken::default(),
+        audit_refreshes: AuditRefreshes::All,
         signing: Signing {
             algorithm: Algorithm::Es256,
             rotate_every: None,

@@ -1,9 +1,5 @@
 //! Checks the `auth` section and converts it to the settings of the accounts services.
 
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use zeroize::Zeroizing;
-
 use super::super::super::findings::Findings;
 use super::super::super::interpolate::Environment;
 use super::super::super::path::KeyPath;
@@ -12,12 +8,11 @@ use super::super::super::text::duration::Duration;
 use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
 use super::email::Verification;
-use super::{Auth, LostResponse, PasswordHash, SigningAlgorithm, clients};
+use super::{Auth, LostResponse, PasswordHash, SigningAlgorithm, clients, secrets};
 use crate::accounts::password::Cost;
 use crate::accounts::settings;
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
-use crate::secret::{Key32, Secret};
 
 /// The most memory that hashing can take, all workers together.
 const MOST_HASH_MEMORY: Size = Size::mib(4096);
@@ -56,11 +51,7 @@ impl Auth {
             let message = "is required, because auth.email.verification is `required`: codes are sent by email";
             findings.add(&at.key("mail"), message);
         }
-        let at_secret = at.key("secret");
-        let secret = findings.required(&at_secret, self.secret.as_ref());
-        let secret = secret
-            .and_then(|source| source.fetch(&at_secret, environment, findings))
-            .and_then(|secret| key(&secret, &at_secret, findings));
+        let secrets = secrets::settle(self.secret.as_ref(), &self.previous_secrets, at, environment, findings);
         let clients = clients::settle(&self.clients, &at.key("clients"), environment, findings);
         let issuer = self.issuer.as_ref().or(public_url);
         if issuer.is_none() {
@@ -73,16 +64,16 @@ impl Auth {
         let issuer = issuer?;
         Some(settings::Settings {
             clients,
-            ..self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail)
+            ..self.settings(issuer, public_url.unwrap_or(issuer), secrets?, mail)
         })
     }
 
-    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secrets: Secrets, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
             audience: self.audience.clone(),
-            secret,
+            secrets,
             access_token: settings::AccessToken {
                 ttl: self.access_token.ttl.0,
                 jitter: f64::from(self.access_token.jitter.0) / 100.0,
@@ -97,6 +88,7 @@ impl Auth {
                     LostResponse::Revoke => settings::LostAnswer::Revoke,
                 },
             },
+            audit_refreshes: self.audit.refreshes(),
             signing: settings::Signing {
                 algorithm: match self.signing.algorithm {
                     SigningAlgorithm::Es256 => Algorithm::Es256,
@@ -211,7 +203,7 @@ impl Auth {
                 token.session_max,
             );
         }
-        // The encrypted response is stored this long, and a thief of the old token could fetch it.
+        // For this long, a thief of the old token is given the same response as its owner.
         findings.range_of(
             &refresh.key("reuse_grace"),
             &token.reuse_grace,
@@ -289,29 +281,4 @@ impl Auth {
             findings.warn(&memory, "is low: stolen hashes would be cheap to guess; for tests only");
         }
     }
-}
-
-/// Decodes the 32 bytes, in either base64 alphabet, padded or not. Messages contain lengths only.
-fn key(secret: &Secret, at: &KeyPath, findings: &mut Findings) -> Option<Key32> {
-    const EXPECTED: &str = "32 bytes in base64, such as `openssl rand -base64 32` makes";
-    let mut text = Zeroizing::new(secret.expose().trim().to_owned());
-    while !text.len().is_multiple_of(4) && text.len() < 48 {
-        text.push('=');
-    }
-    let Ok(bytes) = STANDARD
-        .decode(text.as_bytes())
-        .or_else(|_| URL_SAFE.decode(text.as_bytes()))
-    else {
-        findings.add(at, format!("expected {EXPECTED}"));
-        return None;
-    };
-    let bytes = Zeroizing::new(bytes);
-    let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice()) else {
-        findings.expected(at, EXPECTED, format_args!("{} bytes", bytes.len()));
-        return None;
-    };
-    if key.iter().all(|byte| *byte == key[0]) {
-        findings.warn(at, "is the example value: make your own with `openssl rand -base64 32`");
-    }
-    Some(Key32::new(key))
 }

@@ -11,8 +11,9 @@ use super::super::super::super::path::KeyPath;
 use super::super::super::super::text::address::Url;
 use super::super::super::super::text::duration::Duration;
 use super::{Mail, Smtp, Transport};
+use crate::mail::links::{Link, Links};
 use crate::mail::settings;
-use crate::mail::settings::{Link, Links, Mailbox, Security, is_loopback};
+use crate::mail::settings::{Mailbox, Security, is_loopback};
 use crate::mail::{TemplateError, Templates};
 use crate::secret::Secret;
 

@@ -83,7 +83,7 @@ impl Default for Retry {
 /// # Errors
 /// When it is none.
 pub fn mailbox(text: &str) -> Result<Mailbox, &'static str> {
-    const EXPECTED: &str = "an address such as no-reply@example.com or Example <no-reply@example.com>";
+    const EXPECTED: &str = "an email address such as no-reply@example.com or Example <no-reply@example.com>";
     if text.chars().any(char::is_control) {
         return Err(EXPECTED);
     }

@@ -248,13 +248,13 @@ fn values(branding: Branding<'_>, to: &Recipient, message: &Message, dates: Date
         Message::NewDevice { device, address } => {
             vec![
                 ("device", sanitize::device(device)),
-                ("address", sanitize::line(address)),
+                ("client_ip", sanitize::line(address)),
             ]
         }
         Message::RefreshReused { device } => vec![("device", sanitize::device(device))],
         Message::MfaAdded { method } | Message::MfaRemoved { method } => vec![("method", sanitize::line(method))],
     };
-    let absent = ["code", "link", "new_email", "device", "address", "method"].map(|name| (name, None));
+    let absent = ["code", "link", "new_email", "device", "client_ip", "method"].map(|name| (name, None));
     let own = own.into_iter().map(|(name, value)| (name, Some(value)));
     // The last of two of one name counts.
     Value::from_pairs(absent.into_iter().chain(common).chain(own))

@@ -149,7 +149,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "  audience: [app]\n  mail: { from: a, transport: log }\n",
-        r#"auth.mail.from: expected an address such as no-reply@example.com or Example <no-reply@example.com>, got "a""#,
+        r#"auth.mail.from: expected an email address such as no-reply@example.com or Example <no-reply@example.com>, got "a""#,
     ),
     (
         "  audience: [app]\n",
@@ -425,7 +425,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[{ allow: { role: staff } }]",
         "[{ allow: {} }]",
-        "policies.staff[0].allow: expected one of all, any, not, role, scope, permission, claim, method, ip, mfa, got none: an empty condition would hold for everyone",
+        "policies.staff[0].allow: expected one of all, any, not, role, scope, permission, claim, method, ip, mfa, got none: an empty condition would be true for everyone",
     ),
     (
         "[{ allow: { role: staff } }]",

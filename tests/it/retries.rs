@@ -215,7 +215,7 @@ async fn a_second_step_whose_process_dies_after_the_commit_succeeds_with_the_nex
     let same = sidecar.post("/auth/login/mfa").json(&step(&shown)).send().await;
     assert_eq!(
         refused(&same),
-        is(401, "mfa_code_wrong"),
+        is(401, "mfa_code_invalid"),
         "a code works once, whoever comes"
     );
     let next = sidecar.post("/auth/login/mfa").json(&step(&phone.code(1))).send().await;

@@ -56,7 +56,7 @@ async fn an_administrator_invites_and_the_message_makes_the_account() {
         event["data"],
         json!({ "invitation_id": made["id"], "roles": ["staff"] })
     );
-    assert_eq!(event["address"], "127.0.0.1");
+    assert_eq!(event["client_ip"], "127.0.0.1");
 }
 
 #[tokio::test]

@@ -1,25 +1,26 @@
-//! The composition root: the only place where parts are built and joined.
+//! The composition root: the only place where the parts are built and connected.
 //!
 //! ```text
 //! configuration ─► log, crypto ─► stores ─► (issuer) schema, keys, accounts ─► gate ─► proxy + admin ─► until a signal
 //! ```
 //!
-//! Pingora's server runs on its own threads. Everything that talks to a store runs on one runtime of ours, so that a slow
-//! database never holds a thread that proxies.
+//! Pingora's server runs on its own threads. Everything that calls a store runs on a runtime of its own, so that a slow database
+//! never blocks a proxying thread.
 
 mod accounts;
 mod activity;
 mod background;
+mod crypto;
+mod error;
 mod issuer;
 mod reload;
 mod revocation_feed;
+mod shared;
 mod shutdown;
 mod tools;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
-use futures::future::BoxFuture;
 use pingora::{
     proxy::http_proxy,
     server::{RunArgs, Server, configuration::ServerConf},
@@ -27,109 +28,46 @@ use pingora::{
 };
 use tokio::runtime::{Builder, Handle, Runtime};
 
+pub use self::background::OnReady;
+pub use self::crypto::install_crypto;
+pub use self::error::AppError;
+pub(crate) use self::shared::Shared;
 pub use self::shutdown::Stop;
 pub use self::tools::Tools;
 use crate::{
     accounts::Accounts,
-    admin::{Admin, Readiness},
+    admin::Admin,
     clock,
-    config::{Boot, Loaded},
+    config::Loaded,
     endpoints,
     gate::{
-        self, Gate,
-        activity::Activity,
-        assertion::Asserter,
-        rate_limit::Limiter,
-        revocation::{Revocations, View},
-        snapshot::Snapshot,
+        self, Gate, activity::Activity, assertion::Asserter, rate_limit::Limiter, revocation::Revocations,
         verify::Verifier,
     },
-    keys::{self, Algorithm, Keys, SigningKey, remote::Refreshers},
+    keys::{Algorithm, SigningKey},
     log,
     metrics::Metrics,
-    proxy::{AuthApi, Connections, EndingProxy, Proxy, Upstreams},
-    store::{postgres, postgres::Postgres, redis, redis::Redis},
+    proxy::{AuthApi, Connections, EndingProxy, Proxy},
+    store::postgres::Postgres,
 };
 
-/// Threads for stores, endpoints and background work; they wait more than they compute.
+/// The number of threads for stores, endpoints and background work, which mostly wait.
 const IO_THREADS: usize = 2;
 
-/// Why the process does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// PostgreSQL's URL.
-    #[error("`store.postgres`: {0}")]
-    Postgres(#[from] postgres::BadUrl),
-    /// Redis' URL.
-    #[error("`store.redis`: {0}")]
-    Redis(#[from] redis::BadUrl),
-    /// A socket.
-    #[error("`{key}`: cannot listen on {address}: {cause}")]
-    Listen {
-        /// The configuration key.
-        key: &'static str,
-        /// Where.
-        address: SocketAddr,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// A command for issuers on the configuration of a verifier.
-    #[error("this configuration is a verifier's: without `auth` there are no accounts and no database")]
-    NotAnIssuer,
-    /// The system.
-    #[error("cannot start: {0}")]
-    System(#[from] std::io::Error),
-}
-
-/// How the process is run.
+/// The options of [`serve`].
 pub struct Options {
-    /// Where to read the configuration again; `None`: it cannot be reloaded.
+    /// The file to reload the configuration from; `None` if it cannot be reloaded.
     pub source: Option<PathBuf>,
-    /// What ends it.
+    /// The signals that end the process.
     pub stop: Stop,
-    /// Called once, when the first request can be answered.
+    /// Called once, when the instance is ready.
     pub on_ready: Option<OnReady>,
 }
 
-/// Is given the accounts' services; a verifier has none.
-pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
-
-/// What every part shares.
-pub(crate) struct Shared {
-    pub(crate) boot: Boot,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) refreshers: Refreshers,
-    pub(crate) redis: Redis,
-    pub(crate) view: Arc<View>,
-    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
-    pub(crate) upstreams: Arc<Upstreams>,
-    pub(crate) readiness: Arc<Readiness>,
-}
-
-impl Shared {
-    /// Needs a runtime to be entered: connections belong to one.
-    fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
-        let metrics = Arc::new(Metrics::new());
-        let keys = Arc::<Keys>::default();
-        Ok(Self {
-            redis: Redis::connect(&boot.redis, &metrics)?,
-            refreshers: Refreshers::new(Arc::clone(&keys), Arc::clone(&metrics), clock::now),
-            keys,
-            view: Arc::default(),
-            upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
-            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
-            readiness: Arc::default(),
-            metrics,
-            boot,
-        })
-    }
-}
-
-/// Serves until it is told to stop.
+/// Serves until a signal ends the process.
 ///
 /// # Errors
-/// When a socket or a store's URL is not usable; what goes wrong later is logged and counted, not returned.
+/// When a listen address or a store's URL is not usable. Later errors are logged and counted, not returned.
 pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     let Loaded { boot, snapshot, .. } = loaded;
     log::start(boot.log_format, &boot.log_level);
@@ -185,19 +123,12 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     Ok(())
 }
 
-/// rustls and jsonwebtoken both ask the process which crypto library to use: ring, everywhere.
-pub fn install_crypto() {
-    // An error only says that it was installed before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    keys::provider::install();
-}
-
 fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
     let asserts_as = shared.boot.asserts_as();
     let asserter = if shared.boot.auth.is_some() {
         Asserter::of_issuer(asserts_as, Arc::clone(&shared.keys), &shared.metrics)
     } else {
-        // In memory only, made anew at each start: whoever breaks in finds nothing that another instance would believe.
+        // In memory only and new at each start: an attacker who takes over a verifier gets no key that another instance trusts.
         let key = SigningKey::generate(Algorithm::Es256).map_err(std::io::Error::other)?;
         Asserter::ephemeral(asserts_as, key, &shared.metrics)
     };
@@ -227,8 +158,8 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::authenticate(&headers, &gate, &snapshot, now).await?;
-                    Ok(identified(&identity))
+                    let caller = gate::authenticate(&headers, &gate, &snapshot.rules, now).await?;
+                    Ok(identified(&caller.identity))
                 })
             })
         },
@@ -237,7 +168,7 @@ fn auth_api(
             Arc::new(move |headers, now| {
                 let (gate, snapshot) = (Arc::clone(&gate), shared.snapshot.load_full());
                 Box::pin(async move {
-                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot, now)?;
+                    let identity = gate::identify_even_if_expired(&headers, &gate, &snapshot.rules, now)?;
                     Ok(identified(&identity))
                 })
             })
@@ -248,7 +179,7 @@ fn auth_api(
     AuthApi::new(endpoints::router(Arc::new(services)), runtime.clone(), &base)
 }
 
-fn identified(identity: &gate::verify::Identity) -> endpoints::Identified {
+fn identified(identity: &gate::identity::Identity) -> endpoints::Identified {
     endpoints::Identified {
         issuer: identity.issuer.to_string(),
         subject: identity.subject().to_owned(),
@@ -268,9 +199,9 @@ fn server(
     let boot = &shared.boot;
     let conf = ServerConf {
         threads: boot.threads,
-        // One thread has nobody to steal from, and being ready to costs it a sixth of its time.
+        // A single thread has no other to steal work from, and the preparation for it costs a sixth of its time.
         work_stealing: boot.threads > 1,
-        // Attempts, not retries; how many of them an upstream allows is decided in `fail_to_connect`.
+        // Attempts, not retries; `fail_to_connect` decides how many an upstream allows.
         max_retries: 8,
         grace_period_seconds: Some(boot.grace_period.as_secs()),
         graceful_shutdown_timeout_seconds: Some(1),
@@ -310,7 +241,7 @@ fn server(
     server
 }
 
-/// Pingora panics on a socket it cannot have; a sentence with the key is better.
+/// Checks the address first: Pingora panics if it cannot bind it, and an error with the configuration key is better.
 fn free(address: SocketAddr, key: &'static str) -> Result<(), AppError> {
     std::net::TcpListener::bind(address)
         .map(drop)
@@ -326,7 +257,7 @@ fn count_panics(metrics: &Arc<Metrics>) {
     }));
 }
 
-/// Background work is stopped where it waits; nothing of it may hold up the end.
+/// Stops background work at its next await; it must not delay the end of the process.
 fn end(io: Runtime) {
     io.shutdown_timeout(Duration::from_millis(500));
     tracing::info!(at = %clock::now(), "stopped");

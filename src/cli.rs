@@ -1,88 +1,98 @@
 //! The command line: one file per subcommand.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use self::exit::print;
 use crate::clock;
-use crate::config::Errors;
 
 pub mod audit;
 pub mod check;
 pub mod config;
 pub mod db;
 pub mod dev;
+mod exit;
 pub mod healthcheck;
 pub mod keys;
 pub mod migrate;
 pub mod operate;
 pub mod operator;
 pub mod output;
+pub mod secrets;
 pub mod serve;
 pub mod session;
 pub mod token;
 pub mod user;
 
-/// A reverse-proxy auth sidecar.
+/// An authenticating reverse proxy.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What `sidegate` can do.
+/// The subcommands of `sidegate`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check a configuration file: every mistake at once, each with its key and line.
+    /// Check a configuration file and report every mistake, each with its key and line.
     Check(check::Args),
-    /// Show the form of the configuration, or a file as it is understood.
+    /// Print the configuration's schema, print a file with its defaults, or explain a decision.
     Config(config::Args),
-    /// Try Sidegate, or run a command with fresh services.
+    /// Run everything on this machine to try Sidegate, or run a command with a fresh PostgreSQL and Redis.
     Dev(dev::Args),
-    /// Serve: proxy requests, and `/auth` where the configuration has it.
+    /// Serve proxied requests, and `/auth` if the configuration has an `auth` section.
     Serve(serve::Args),
-    /// Bring the schema of the database up or down.
+    /// Run, undo, list or print the migrations of the database schema.
     Migrate {
-        /// Where.
+        /// The configuration that names the database.
         #[command(flatten)]
         target: operate::Target,
-        /// What.
+        /// What to do with it.
         #[command(flatten)]
         args: migrate::Args,
     },
-    /// Look after the database.
+    /// Remove expired rows, and inspect the database.
     Db {
-        /// Where.
+        /// The configuration that names the database.
         #[command(flatten)]
         target: operate::Target,
-        /// What.
+        /// What to do with it.
         #[command(flatten)]
         args: db::Args,
     },
-    /// Accounts.
+    /// Manage accounts and invitations.
     User(user::Args),
-    /// What happened.
+    /// Print and follow the audit log.
     Audit(audit::Args),
-    /// Who is signed in where.
+    /// List and end the sessions of an account.
     Session(session::Args),
-    /// The keys that sign access tokens.
+    /// List, rotate, retire and import the keys that sign access tokens.
     Keys(keys::Args),
-    /// Access tokens, made and looked into by hand.
+    /// Replace `auth.secret`.
+    Secrets {
+        /// The installation.
+        #[command(flatten)]
+        target: operate::Target,
+        /// The operation.
+        #[command(flatten)]
+        args: secrets::Args,
+    },
+    /// Issue or inspect an access token.
     Token(token::Args),
-    /// Ask the admin listener whether this instance is ready.
+    /// Exit with 0 if the instance is ready, with 1 otherwise.
     Healthcheck(healthcheck::Args),
-    /// Print completions for a shell.
+    /// Print a completion script for a shell.
     Completions {
-        /// Which.
+        /// The shell to complete for.
         shell: clap_complete::Shell,
     },
 }
 
 impl Cli {
-    /// Does it.
+    /// Runs the subcommand. The exit code is 0 on success, 1 on failure, 2 for wrong arguments, 64 for a wrong configuration.
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Check(args) => check::run(&args),
@@ -95,6 +105,18 @@ impl Cli {
             Command::Db { target, args } => operate::with_tools(&target, async |tools| {
                 let retention = tools.boot.retention.expect("an issuer has one");
                 db::run(&args, &tools.postgres, retention, clock::now(), &mut std::io::stdout()).await
+            }),
+            Command::Secrets { target, args } => operate::with_tools(&target, async |tools| {
+                let settings = &tools.accounts.settings;
+                secrets::run(
+                    &args,
+                    &tools.postgres,
+                    &settings.secrets,
+                    settings.refresh_token.ttl,
+                    clock::now(),
+                    &mut std::io::stdout(),
+                )
+                .await
             }),
             Command::User(args) => user::run(args),
             Command::Audit(args) => audit::run(&args),
@@ -109,25 +131,4 @@ impl Cli {
             }
         }
     }
-}
-
-/// What a shell sees when the configuration is the reason (`EX_USAGE` of sysexits.h), as opposed to 1, a failure at work.
-const BAD_CONFIG: u8 = 64;
-
-/// Prints every mistake to standard error.
-fn bad_config(errors: &Errors) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "{errors}");
-    ExitCode::from(BAD_CONFIG)
-}
-
-/// Says in one sentence what went wrong.
-fn failed(error: &impl std::fmt::Display) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "sidegate: {error}");
-    ExitCode::FAILURE
-}
-
-/// Prints to standard output. A closed pipe is the reader's choice and no failure.
-fn print(text: &str) -> ExitCode {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
 }

@@ -1,11 +1,12 @@
 //! The `/auth` API: ordinary handlers behind one router, called in process by the proxy.
 //!
-//! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
+//! A handler reads its body, calls one service, and turns the outcome into a response; an error is a [`Problem`].
 //! Nothing here knows the proxy or a store.
 
 mod accepted;
 mod admin;
 mod body;
+mod caller;
 mod claims;
 mod client;
 mod device_cookie;
@@ -24,84 +25,29 @@ pub mod problem;
 mod refresh;
 mod register;
 mod revoke;
+mod services;
 mod sessions;
 mod signed_in;
 mod whoami;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
 use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::{Extension, Router};
-use futures::future::BoxFuture;
+use http::HeaderValue;
 use http::header::CACHE_CONTROL;
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
-use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use crate::accounts::settings::is_own_path;
+pub use body::BODY_LIMIT;
+pub use caller::Caller;
 pub use problem::Problem;
+pub use services::{Authenticate, Identified, Services};
 
-use crate::accounts::{Accounts, Origin};
-use crate::gate::activity::Activity;
-use crate::gate::denial::Denial;
+pub use crate::accounts::settings::is_own_path;
 
-/// How large a request body may be.
-pub const BODY_LIMIT: usize = 64 * 1024;
-
-/// What the proxy knows of a request, in the extensions of the `http::Request` it hands over.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// The client's address, trusted proxies seen through.
-    pub address: IpAddr,
-    /// The request's id, as in the access log.
-    pub request_id: String,
-    /// What the client calls itself.
-    pub user_agent: Option<String>,
-    /// Whether the client came by TLS.
-    pub via_tls: bool,
-    /// The instant at which the whole request is judged.
-    pub received_at: OffsetDateTime,
-}
-
-/// Whose token it is, as the gate found it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identified {
-    /// `iss`.
-    pub issuer: String,
-    /// `sub`.
-    pub subject: String,
-    /// `sid`.
-    pub session: Option<String>,
-    /// Permissions.
-    pub permissions: Vec<String>,
-    /// `jti`.
-    pub token_id: Option<String>,
-}
-
-/// The gate's judgement of the bearer token among these headers.
-pub type Authenticate =
-    Arc<dyn Fn(HeaderMap, OffsetDateTime) -> BoxFuture<'static, Result<Identified, Denial>> + Send + Sync>;
-
-/// What the handlers work with.
-pub struct Services {
-    /// The services.
-    pub accounts: Arc<Accounts>,
-    /// Notes who is active.
-    pub activity: Activity,
-    /// The gate's full check: signature, issuer, times, revocation.
-    pub authenticate: Authenticate,
-    /// The same without times and revocation: enough to sign out, and for nothing else.
-    pub identify: Authenticate,
-    /// How clients reach us, if the configuration says so.
-    pub public_url: Option<String>,
-}
-
-/// The router of everything under `auth.base_path`, and of the documents beside it.
+/// The router of everything under `auth.base_path`, and of the `/.well-known` documents.
 pub fn router(services: Arc<Services>) -> Router {
     let (router, described) = documented(&services.accounts.settings.base_path).split_for_parts();
     let document = openapi::complete(&described, services.public_url.as_deref());
@@ -113,7 +59,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .with_state(services)
 }
 
-/// The router and its description in one: an endpoint that is served is one that is described.
+/// Router and OpenAPI document in one, so that every endpoint that is served is described.
 fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
@@ -168,31 +114,10 @@ async fn method_not_allowed() -> Problem {
     Problem::new(problem::Code::MethodNotAllowed)
 }
 
-/// Tokens and profiles belong into no cache, also not a browser's.
+/// Forbids every cache, a browser's included, to store tokens and profiles.
 async fn no_store(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-impl Caller {
-    pub(crate) fn origin(&self) -> Origin {
-        Origin {
-            address: Some(self.address),
-            user_agent: self.user_agent.clone(),
-            request_id: Some(self.request_id.clone()),
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            tracing::error!("a request reached the endpoints without its caller");
-            Problem::internal()
-        })
-    }
 }

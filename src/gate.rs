@@ -2,35 +2,42 @@
 
 pub mod activity;
 pub mod assertion;
+pub mod caller;
 pub mod credentials;
 pub mod denial;
 pub mod explain;
 pub mod identity;
+pub mod identity_headers;
 pub mod policy;
 pub mod rate_limit;
+pub mod request;
 pub mod revocation;
 pub mod route;
-pub mod snapshot;
+pub mod rules;
 pub mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod verify;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use time::OffsetDateTime;
 
 use self::{
     assertion::Asserter,
-    denial::{Denial, LimitState},
+    caller::Caller,
+    denial::Denial,
+    identity::Identity,
     rate_limit::Limiter,
     revocation::Revocations,
-    route::{OnStale, Route},
-    snapshot::Snapshot,
-    target::Target,
-    verify::{Identity, Verifier},
+    rules::{
+        Rules,
+        route::{OnStale, Route},
+    },
+    verify::Verifier,
 };
+pub use self::{policy::Permit, request::Request};
 
 /// Decides on a request. Each step takes what only the step before it makes, so none can be skipped, swapped or forged.
 ///
@@ -41,14 +48,14 @@ use self::{
 pub async fn admit(
     request: &Request<'_>,
     gate: &Gate,
-    snapshot: &Snapshot,
+    rules: &Rules,
     now: OffsetDateTime,
     trace: &mut Trace,
 ) -> Result<Permit, Denial> {
-    let routed = trace.routed(route::find(request, snapshot)?);
-    let unverified = credentials::find(routed, request, snapshot)?;
-    let verified = trace.verified(verify::token(unverified, &gate.verifier, snapshot, now)?);
-    let live = revocation::check(verified, &gate.revocations, snapshot, now).await?;
+    let routed = trace.routed(route::find(request, rules)?);
+    let unverified = credentials::find(routed, request, rules)?;
+    let verified = trace.verified(verify::token(unverified, &gate.verifier, rules, now)?);
+    let live = revocation::check(verified, &gate.revocations, rules, now).await?;
     let metered = rate_limit::take(live, &gate.limiter, request, now).await?;
     policy::authorize(metered, request, now)
 }
@@ -66,38 +73,13 @@ pub struct Gate {
     pub asserter: Asserter,
 }
 
-/// The proof that a request passed every step; without one there is no upstream.
-#[derive(Debug)]
-pub struct Permit {
-    route: Arc<Route>,
-    caller: Option<Arc<Identity>>,
-    limits: Vec<LimitState>,
-}
-
-impl Permit {
-    /// The route.
-    pub fn route(&self) -> &Arc<Route> {
-        &self.route
-    }
-
-    /// Who is calling; `None`: anonymous.
-    pub fn caller(&self) -> Option<&Arc<Identity>> {
-        self.caller.as_ref()
-    }
-
-    /// Where the caller stands in the route's limits.
-    pub fn limits(&self) -> &[LimitState] {
-        &self.limits
-    }
-}
-
 /// What was found out about a request before it passed or was refused.
 #[derive(Debug, Default)]
 pub struct Trace {
     /// Its route.
     pub route: Option<Arc<Route>>,
     /// Whose token it carried, if that was genuine.
-    pub caller: Option<Arc<Identity>>,
+    pub caller: Option<Arc<Caller>>,
 }
 
 impl Trace {
@@ -119,13 +101,13 @@ impl Trace {
 pub async fn authenticate(
     headers: &HeaderMap,
     gate: &Gate,
-    snapshot: &Snapshot,
+    rules: &Rules,
     now: OffsetDateTime,
-) -> Result<Arc<Identity>, Denial> {
+) -> Result<Arc<Caller>, Denial> {
     let token = credentials::bearer(headers)?.ok_or(Denial::CredentialsMissing)?;
-    let identity = gate.verifier.identity(token, snapshot, now)?;
-    gate.revocations.check(&identity, OnStale::Check, snapshot, now).await?;
-    Ok(identity)
+    let caller = gate.verifier.caller(token, rules, now)?;
+    gate.revocations.check(&caller, OnStale::Check, rules, now).await?;
+    Ok(caller)
 }
 
 /// Whose session a token names, even if the token has expired: logging out must work with what the client has left.
@@ -135,24 +117,9 @@ pub async fn authenticate(
 pub fn identify_even_if_expired(
     headers: &HeaderMap,
     gate: &Gate,
-    snapshot: &Snapshot,
+    rules: &Rules,
     now: OffsetDateTime,
 ) -> Result<Identity, Denial> {
     let token = credentials::bearer(headers)?.ok_or(Denial::CredentialsMissing)?;
-    gate.verifier.identity_even_if_expired(token, snapshot, now)
-}
-
-/// A request as the gate sees it: plain data, already read once.
-#[derive(Debug)]
-pub struct Request<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The host in lower case, without port.
-    pub host: &'a str,
-    /// The target.
-    pub target: Target<'a>,
-    /// All header fields.
-    pub headers: &'a HeaderMap,
-    /// The caller's address, after trusted proxies.
-    pub address: IpAddr,
+    gate.verifier.identity_even_if_expired(token, rules, now)
 }

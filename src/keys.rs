@@ -3,12 +3,16 @@
 //! The algorithm always belongs to the key. A token may say which key it was signed with (`kid`), never how it is to be
 //! checked: that is what keeps "alg: none" and an RSA public key used as an HMAC secret out of the house.
 
+mod algorithm;
+mod error;
 pub mod issuer;
 pub mod jwk;
+pub mod jwks;
 pub mod key_use;
 pub mod provider;
 pub mod random;
 pub mod remote;
+pub mod reseal;
 pub mod seal;
 pub mod secrets;
 mod set;
@@ -17,81 +21,20 @@ mod verifying;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::sync::Notify;
 
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use error::KeyError;
 pub use jwk::JwkError;
 pub use key_use::KeyUse;
 pub use secrets::{KeyId, Secrets};
 pub use set::KeySet;
-pub use signing::{KeyError, SigningKey};
+pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
-
-/// The signature algorithms we sign and verify with (RFC 7518 section 3.1, RFC 8037).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    #[default]
-    Es256,
-    /// Ed25519.
-    EdDsa,
-    /// RSA PKCS#1 v1.5 with SHA-256, 2048 to 8192 bits.
-    Rs256,
-    /// HMAC with SHA-256 and a secret that the operator wrote down. Verification only, and never published: whoever can
-    /// verify with it can sign.
-    Hs256,
-}
-
-impl Algorithm {
-    /// All that have public keys, in the order in which an error lists them.
-    pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
-
-    /// The name as it stands in a JOSE header.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-            Self::Rs256 => "RS256",
-            Self::Hs256 => "HS256",
-        }
-    }
-
-    const fn of_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
-        }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name that is none of [`Algorithm::ALL`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an algorithm we sign or verify with: expected ES256, EdDSA or RS256")]
-pub struct UnknownAlgorithm(String);
-
-impl FromStr for Algorithm {
-    type Err = UnknownAlgorithm;
-
-    /// Exact, as RFC 7515 section 4.1.1 asks: JOSE names are case-sensitive.
-    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
-            .ok_or_else(|| UnknownAlgorithm(name.to_owned()))
-    }
-}
 
 /// The keys in force, shared by the whole process and replaced whole.
 ///
@@ -171,7 +114,7 @@ impl Keys {
     /// The verifying half goes first, so that no token is ever signed by a key which this process would refuse.
     pub fn install_own(&self, issuer: &str, signer: Arc<SigningKey>, published: &[Arc<VerifyingKey>]) {
         self.replace(issuer, published);
-        let jwks = jwk::document(published.iter().map(AsRef::as_ref)).into();
+        let jwks = jwks::document(published.iter().map(AsRef::as_ref)).into();
         self.own.store(Some(Arc::new(Own { signer, jwks })));
     }
 

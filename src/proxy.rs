@@ -5,11 +5,15 @@ mod address;
 mod auth;
 mod connection;
 mod context;
+mod ending;
 mod forward;
+mod logged;
 mod reading;
 mod respond;
+pub mod snapshot;
 mod stream;
-mod upstream;
+mod summary;
+pub mod upstream;
 mod well_known;
 
 use std::{
@@ -31,18 +35,19 @@ use pingora::{
     upstreams::peer::HttpPeer,
 };
 
-use self::context::{AnsweredBy, Ids};
+use self::context::{AnsweredBy, Context, Ids};
+use self::snapshot::Snapshot;
 use self::upstream::upgrade;
-pub use self::{auth::AuthApi, connection::Connections, context::Context, stream::EndingProxy, upstream::Upstreams};
+pub use self::{auth::AuthApi, connection::Connections, ending::EndingProxy, logged::Logged, upstream::Upstreams};
 use crate::{
-    clock,
+    clock, content_length,
     gate::{
         self, Gate, Request,
         activity::Activity,
-        assertion::{self, Bound},
+        assertion::Bound,
         denial::{Denial, Unreadable},
-        snapshot::Snapshot,
-        target::{Target, Unusual, without_prefix},
+        rules::{assertion::JWKS_PATH, spelling::Unusual},
+        target::{Target, without_prefix},
     },
     metrics::Metrics,
 };
@@ -65,21 +70,21 @@ pub struct Proxy {
 
 #[async_trait]
 impl ProxyHttp for Proxy {
-    type CTX = Context;
+    type CTX = Logged;
 
-    fn new_ctx(&self) -> Context {
-        Context::new(self.snapshot.load_full(), clock::now(), &self.metrics)
+    fn new_ctx(&self) -> Logged {
+        Logged::new(Context::new(self.snapshot.load_full(), clock::now(), &self.metrics))
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {
         // None: Pingora's default adds a compression module, boxed for every request, that does nothing at level 0.
     }
 
-    fn on_connection_reuse(&self, _: &mut Session, _: &mut Context, announcement: Box<dyn Any + Send + Sync>) {
+    fn on_connection_reuse(&self, _: &mut Session, _: &mut Logged, announcement: Box<dyn Any + Send + Sync>) {
         connection::header_arrived(&*announcement);
     }
 
-    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Logged) -> Result<()> {
         let limits = &ctx.snapshot.limits;
         // Without these an HTTP/1.1 connection is kept for ever and a client may write one byte a minute. What is to be
         // closed (`Connection: close`, HTTP/1.0) stays so: its client may wait for the end of the connection.
@@ -91,7 +96,7 @@ impl ProxyHttp for Proxy {
         Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, ctx: &mut Context) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Logged) -> Result<bool> {
         let head = match read(session, ctx) {
             Ok(head) => head,
             Err(unreadable) => {
@@ -117,13 +122,13 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
-        ctx: &mut Context,
+        ctx: &mut Logged,
     ) -> Result<()> {
         if let (true, Some(upgrade)) = (end, &ctx.upgrade) {
             upgrade.release();
         }
         ctx.request_bytes += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        self.watch_body(session, ctx);
+        stream::body(&self.gate.revocations, session, ctx);
         let limit = ctx.permit.as_ref().map_or(0, |permit| permit.route().body_bytes);
         if ctx.request_bytes > limit && !session.was_upgraded() {
             ctx.denial = Some(Denial::BodyTooLarge);
@@ -132,7 +137,7 @@ impl ProxyHttp for Proxy {
         Ok(())
     }
 
-    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Context) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Logged) -> Result<Box<HttpPeer>> {
         let permit = ctx
             .permit
             .as_ref()
@@ -152,7 +157,8 @@ impl ProxyHttp for Proxy {
                 ctx.upstream = Some(choice);
                 ctx.attempts += 1;
                 ctx.upstream_started = Some(Instant::now());
-                ctx.overhead.get_or_insert_with(|| ctx.started.elapsed());
+                let overhead = ctx.started.elapsed();
+                ctx.overhead.get_or_insert(overhead);
                 Ok(Box::new(peer))
             }
             Err(denial) => {
@@ -174,7 +180,7 @@ impl ProxyHttp for Proxy {
         _: &HttpPeer,
         _: std::os::fd::RawFd,
         _: Option<&Digest>,
-        ctx: &mut Context,
+        ctx: &mut Logged,
     ) -> Result<()> {
         if let (false, Some(choice), Some(started)) = (reused, &ctx.upstream, ctx.upstream_started) {
             self.metrics
@@ -189,9 +195,9 @@ impl ProxyHttp for Proxy {
         &self,
         session: &mut Session,
         upstream: &mut RequestHeader,
-        ctx: &mut Context,
+        ctx: &mut Logged,
     ) -> Result<()> {
-        self.watch_call(session, ctx);
+        stream::call(&self.gate.revocations, session, ctx);
         let permit = ctx
             .permit
             .as_ref()
@@ -207,7 +213,7 @@ impl ProxyHttp for Proxy {
         &self,
         session: &mut Session,
         _: &HttpPeer,
-        ctx: &mut Context,
+        ctx: &mut Logged,
         mut error: Box<Error>,
     ) -> Box<Error> {
         // Nothing was sent, so another try repeats nothing; still only for methods that may be repeated at all.
@@ -221,7 +227,7 @@ impl ProxyHttp for Proxy {
         &self,
         session: &mut Session,
         answer: &mut ResponseHeader,
-        ctx: &mut Context,
+        ctx: &mut Logged,
     ) -> Result<()> {
         if answer.status.is_informational() && answer.status != http::StatusCode::SWITCHING_PROTOCOLS {
             return Ok(());
@@ -256,7 +262,7 @@ impl ProxyHttp for Proxy {
         if let Some(ids) = &ctx.ids {
             answer.insert_header("X-Request-Id", ids.request_id.clone())?;
         }
-        self.watch_answer(session, answer, ctx);
+        stream::answer(&self.gate.revocations, session, answer, ctx);
         Ok(())
     }
 
@@ -265,14 +271,14 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         body: &mut Option<Bytes>,
         _end: bool,
-        ctx: &mut Context,
+        ctx: &mut Logged,
     ) -> Result<Option<Duration>> {
         ctx.response_bytes += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
-        self.watch_body(session, ctx);
+        stream::body(&self.gate.revocations, session, ctx);
         Ok(None)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Context) -> FailToProxy {
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Logged) -> FailToProxy {
         let denial = ctx.denial.take().or_else(|| {
             self.count_upstream_error(ctx, error);
             failure(error)
@@ -297,24 +303,20 @@ impl ProxyHttp for Proxy {
         }
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Context) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Logged) {
         if let Some(error) = error {
             tracing::debug!(request_id = ctx.ids.as_ref().map(Ids::request_id), %error, "the request failed");
         }
         access_log::record(session, ctx);
     }
 
-    fn suppress_error_log(&self, _: &Session, _: &Context, _: &Error) -> bool {
+    fn suppress_error_log(&self, _: &Session, _: &Logged, _: &Error) -> bool {
         // Pingora's line holds the query string, which may hold somebody's token; ours does not.
         true
     }
 
-    fn request_summary(&self, session: &Session, ctx: &Context) -> String {
-        format!(
-            "{} {}",
-            access_log::method(&session.req_header().method),
-            ctx.route_id()
-        )
+    fn request_summary(&self, session: &Session, ctx: &Logged) -> String {
+        format!("{} {}", summary::method(&session.req_header().method), ctx.route_id())
     }
 }
 
@@ -348,7 +350,7 @@ impl Proxy {
                 .await?
                 .map(|()| true));
         }
-        if target.path() == assertion::JWKS_PATH {
+        if target.path() == JWKS_PATH {
             return well_known::jwks(session, ctx, &self.gate.asserter).await;
         }
         let begun = Instant::now();
@@ -363,7 +365,7 @@ impl Proxy {
                 .as_ref()
                 .map_or(IpAddr::from([127, 0, 0, 1]), |origin| origin.address),
         };
-        let decision = gate::admit(&request, &self.gate, &ctx.snapshot, ctx.now, &mut ctx.trace).await;
+        let decision = gate::admit(&request, &self.gate, &ctx.snapshot.rules, ctx.now, &mut ctx.trace).await;
         ctx.gate_took = Some(begun.elapsed());
         let permit = match decision {
             Ok(permit) => permit,
@@ -383,10 +385,7 @@ impl Proxy {
                 None => return Ok(Err(Unreadable::BadEscape.into())),
             }
         }
-        let announced = header
-            .headers
-            .get(http::header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let announced = content_length::announced(&header.headers);
         if announced.is_some_and(|length| length > permit.route().body_bytes) {
             return Ok(Err(Denial::BodyTooLarge));
         }

@@ -20,10 +20,10 @@ use sidegate::{
     gate::{
         assertion::Bound,
         credentials,
-        policy::Facts,
+        policy::{Facts, evaluate},
         rate_limit::Key,
         revocation::Kind,
-        route::{Access, OnStale},
+        rules::route::{Access, OnStale},
         target::Target,
     },
     keys::Algorithm,
@@ -238,14 +238,14 @@ fn cold(rows: &mut Rows<'_>, rig: &Rig) {
     let (input, _) = forged.rsplit_once('.').unwrap();
     let forged = format!("{input}.{}", "A".repeat(86));
     rows.row("verify, forged token seen before", 10, 1_000, |_| {
-        black_box(rig.gate.verifier.identity(&forged, &rig.snapshot, NOW)).unwrap_err();
+        black_box(rig.gate.verifier.caller(&forged, &rig.rules, NOW)).unwrap_err();
     });
 }
 
 /// The steps, one by one.
 fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     let one = &rig.request(Algorithm::Es256, 0);
-    let table = &rig.snapshot.routes;
+    let table = &rig.rules.routes;
     rows.row("target", 10, 1_000, |_| {
         black_box(Target::read(black_box(b"/token/x?page=2"))).unwrap();
     });
@@ -257,18 +257,18 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     });
     let token = credentials::bearer(one).unwrap().unwrap();
     rows.row("verify, cached", 200, 1_000, |_| {
-        black_box(rig.gate.verifier.identity(token, &rig.snapshot, NOW)).unwrap();
+        black_box(rig.gate.verifier.caller(token, &rig.rules, NOW)).unwrap();
     });
-    let identity = rig.gate.verifier.identity(token, &rig.snapshot, NOW).unwrap();
+    let caller = rig.gate.verifier.caller(token, &rig.rules, NOW).unwrap();
     let revocations = &rig.gate.revocations;
     rows.row("revocation", 10, 1_000, |_| {
-        let live = rig.outcome(revocations.check(&identity, OnStale::Check, &rig.snapshot, NOW));
+        let live = rig.outcome(revocations.check(&caller, OnStale::Check, &rig.rules, NOW));
         black_box(live).unwrap();
     });
     let route = table.find("app.test", "/full/x", &Method::GET).unwrap();
     rows.row("rate limit, leased (Redis once in 50)", 500, 1_000, |_| {
         let limit = &route.rate_limits[0];
-        let key = Key::of(limit, route, Some(&identity), CALLER);
+        let key = Key::of(limit, route, Some(&caller.identity), CALLER);
         let drawn = rig.outcome(rig.gate.limiter.take(limit, &key, NOW));
         black_box(drawn).unwrap();
     });
@@ -277,15 +277,15 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     };
     rows.row("policy of five rules", 10, 1_000, |_| {
         let facts = Facts {
-            caller: Some(&identity),
+            caller: Some(&caller.identity),
             method: &Method::GET,
             address: CALLER,
             now: NOW,
         };
-        black_box(policy.evaluate(black_box(&facts)));
+        black_box(evaluate(policy, black_box(&facts)));
     });
     rows.row("identity headers, rendered before", 10, 1_000, |_| {
-        identity.headers(&route.identity, &mut |name, value| {
+        caller.headers(&route.identity, &mut |name, value| {
             black_box((name, value));
         });
     });
@@ -303,7 +303,7 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     }
     rows.row("strip: the names of 6 header fields", 10, 1_000, |_| {
         for name in one.keys() {
-            black_box(rig.snapshot.family.class(black_box(name.as_str())));
+            black_box(rig.rules.family.class(black_box(name.as_str())));
         }
     });
 }

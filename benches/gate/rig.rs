@@ -16,7 +16,7 @@ use sidegate::{
         assertion::Asserter,
         rate_limit::Limiter,
         revocation::{Revocations, View},
-        snapshot::{KeySource, Snapshot},
+        rules::{Rules, issuer::KeySource},
         target::Target,
         verify::Verifier,
     },
@@ -38,7 +38,7 @@ pub(crate) const CALLER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 
 pub(crate) struct Rig {
     pub(crate) runtime: Runtime,
     pub(crate) gate: Gate,
-    pub(crate) snapshot: Snapshot,
+    pub(crate) rules: Rules,
     pub(crate) signers: Signers,
 }
 
@@ -63,7 +63,7 @@ impl Rig {
             Redis::connect(&loaded.boot.redis, &metrics).expect("the bench is in order")
         };
         let keys = Arc::new(Keys::default());
-        for rules in loaded.snapshot.issuers.values() {
+        for rules in loaded.snapshot.rules.issuers.values() {
             let held: Vec<_> = match &rules.keys {
                 KeySource::Inline(document) => document["keys"]
                     .as_array()
@@ -95,7 +95,7 @@ impl Rig {
                 limiter: Limiter::new(redis, metrics),
             },
             runtime,
-            snapshot: loaded.snapshot,
+            rules: loaded.snapshot.rules,
             signers,
         }
     }
@@ -118,7 +118,7 @@ impl Rig {
             address: CALLER,
         };
         let mut trace = Trace::default();
-        let decision = self.outcome(admit(&request, &self.gate, &self.snapshot, NOW, &mut trace));
+        let decision = self.outcome(admit(&request, &self.gate, &self.rules, NOW, &mut trace));
         decision.expect("the request is good")
     }
 

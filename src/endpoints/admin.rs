@@ -1,10 +1,11 @@
-//! `/auth/admin`: accounts, sessions and the audit log of others.
+//! `/auth/admin`: what operators do with the accounts, sessions and audit entries of others.
 //!
-//! Every handler takes a [`permitted::Permitted`] with the permission it needs, which is also where it gets the operator
-//! that the services ask for: an endpoint that forgot to ask could do nothing.
+//! Every handler takes a [`permitted::Permitted`] with the permission it requires. It is also the only source of the
+//! `Operator` that the services require, so that a handler without a permission check cannot do anything.
 
 mod audit;
 mod filter;
+mod id;
 mod invitations;
 mod permitted;
 mod presence;
@@ -17,14 +18,13 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use uuid::Uuid;
 
 use super::me::profile_problem;
 use super::problem::Code;
 use super::{Problem, Services};
 use crate::accounts::OperatorError;
 
-/// Everything under `/auth/admin`.
+/// The endpoints under `/auth/admin`.
 pub(super) fn routes() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::new()
         .routes(routes!(users::list, users::create))
@@ -41,11 +41,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(audit::list))
         .routes(routes!(presence::list))
         .routes(routes!(stats::show))
-}
-
-/// The id in a path. What is none names no account either.
-fn id(text: &str, code: Code) -> Result<Uuid, Problem> {
-    text.parse().map_err(|_| Problem::new(code))
 }
 
 impl From<OperatorError> for Problem {

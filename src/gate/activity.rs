@@ -2,43 +2,22 @@
 //! was not noted for a while is a sign of life put into a bounded queue, and when that is full it is dropped. Whoever
 //! empties the queue has the stores; nothing here waits.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+mod last_noted;
+
+use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, header};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
-use super::verify::Identity;
+pub(super) use self::last_noted::LastNoted;
+use super::caller::Caller;
 use crate::store::sessions_seen::{Seen, Sign};
 
-/// Between two signs of life of one token, in seconds: how wrong "last seen" may be.
-const EVERY: u32 = 15;
 /// Signs that wait. At one per token and fifteen seconds this is a burst that no flush of two seconds leaves behind.
 const QUEUE: usize = 8192;
 /// What a client calls itself may be as long as a header.
 const USER_AGENT_MAX: usize = 256;
-
-/// When a token's session was last noted, in Unix seconds. Lives in the cached identity.
-#[derive(Debug, Default)]
-pub(super) struct LastNoted(AtomicU32);
-
-impl LastNoted {
-    /// Whether it is time; then nobody else is told so for a while.
-    fn is_due(&self, now: u32) -> bool {
-        let last = self.0.load(Ordering::Relaxed);
-        now.saturating_sub(last) >= EVERY
-            && self
-                .0
-                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-    }
-}
 
 /// The queue's end that requests write to.
 #[derive(Debug, Clone)]
@@ -56,12 +35,11 @@ impl Activity {
         (Self { queue, only }, signs)
     }
 
-    /// Notes a request of `identity`.
-    pub fn note(&self, identity: &Identity, address: Option<IpAddr>, headers: &HeaderMap, now: OffsetDateTime) {
-        if identity
-            .last_noted
-            .is_due(u32::try_from(now.unix_timestamp()).unwrap_or(0))
-        {
+    /// Notes a request of `caller`.
+    pub fn note(&self, caller: &Caller, address: Option<IpAddr>, headers: &HeaderMap, now: OffsetDateTime) {
+        let seconds = u32::try_from(now.unix_timestamp()).unwrap_or(0);
+        if caller.last_noted.is_due(seconds) {
+            let identity = &caller.identity;
             self.send(
                 &identity.issuer,
                 identity.subject(),
@@ -116,14 +94,6 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_token_is_noted_once_in_a_while_and_not_at_every_request() {
-        let noted = LastNoted::default();
-        let due = (1_000..1_100).filter(|now| noted.is_due(*now)).collect::<Vec<_>>();
-        assert_eq!(due, [1_000, 1_015, 1_030, 1_045, 1_060, 1_075, 1_090]);
-        assert!(!noted.is_due(0), "a clock that went back is no news");
-    }
 
     #[test]
     fn a_full_queue_holds_up_nobody_and_other_issuers_are_not_noted() {

@@ -17,38 +17,21 @@ use ring::digest::{Context, SHA256};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::denial::Denial;
-use super::verify::Identity;
-use super::{Permit, route::Route};
-use crate::keys::{Keys, SigningKey, jwk};
+use super::{
+    caller::Caller,
+    denial::Denial,
+    identity::Identity,
+    policy::Permit,
+    rules::{
+        assertion::{AssertionRule, LONGEST_TTL, TYP},
+        route::Route,
+    },
+};
+use crate::keys::{Keys, SigningKey, jwks};
 use crate::metrics::Metrics;
-
-/// Where an application finds the keys that verify (RFC 8615). No route can have it.
-pub const JWKS_PATH: &str = "/.well-known/sidegate/jwks.json";
-
-/// The header's `typ`.
-pub const TYP: &str = "sidegate-assertion+jwt";
-
-/// Its name where the configuration gives it no other.
-pub const DEFAULT_HEADER: &str = "x-sidegate-assertion";
-
-/// How long one lives, unless the configuration says otherwise.
-pub const DEFAULT_TTL: Duration = Duration::from_secs(30);
-
-/// The longest life: what is read on the way is worth nothing after it.
-pub const LONGEST_TTL: Duration = Duration::from_secs(60);
 
 /// How many are kept to be sent again; some 10 MB. A caller with more paths than that pays with signatures, not with memory.
 const KEPT: u64 = 10_000;
-
-/// What a route sends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Terms {
-    /// In which header.
-    pub header: HeaderName,
-    /// How long one is good.
-    pub ttl: Duration,
-}
 
 /// The request that an assertion is for, as the application receives it.
 #[derive(Debug, Clone, Copy)]
@@ -98,7 +81,7 @@ enum Signer {
 struct Made {
     value: HeaderValue,
     /// The very identity and route, not equal ones; held here, so that no other can come to lie at their address.
-    caller: Arc<Identity>,
+    caller: Arc<Caller>,
     route: Arc<Route>,
     kid: Box<str>,
     since: OffsetDateTime,
@@ -137,7 +120,7 @@ impl Asserter {
 
     /// A verifier's, with a key that it has just made.
     pub fn ephemeral(issuer: &str, key: SigningKey, metrics: &Metrics) -> Self {
-        let jwks = jwk::document(std::iter::once(&**key.verifying_key())).into();
+        let jwks = jwks::document(std::iter::once(&**key.verifying_key())).into();
         let key = Arc::new(key);
         Self::new(issuer, Signer::Ephemeral { key, jwks }, metrics)
     }
@@ -170,26 +153,26 @@ impl Asserter {
         bound: &Bound<'_>,
         now: OffsetDateTime,
     ) -> Result<Option<(&'p HeaderName, HeaderValue)>, Denial> {
-        let (Some(terms), Some(caller)) = (&permit.route.identity.assertion, &permit.caller) else {
+        let (Some(rule), Some(caller)) = (&permit.route().identity.assertion, permit.caller()) else {
             return Ok(None);
         };
-        let key = fingerprint(caller, &permit.route, bound);
+        let key = fingerprint(caller, permit.route(), bound);
         let kept = self.fresh.get(&key);
         let good = kept.filter(|made| {
             Arc::ptr_eq(&made.caller, caller)
-                && Arc::ptr_eq(&made.route, &permit.route)
+                && Arc::ptr_eq(&made.route, permit.route())
                 && (made.since..made.fresh_until).contains(&now)
                 && self.signs_with(&made.kid)
         });
         if let Some(made) = good {
             self.hits.inc();
-            return Ok(Some((&terms.header, made.value.clone())));
+            return Ok(Some((&rule.header, made.value.clone())));
         }
         self.misses.inc();
-        let made = self.make(terms, caller, &permit.route, bound, now)?;
+        let made = self.make(rule, caller, permit.route(), bound, now)?;
         let value = made.value.clone();
         self.fresh.insert(key, Arc::new(made));
-        Ok(Some((&terms.header, value)))
+        Ok(Some((&rule.header, value)))
     }
 
     /// After a rotation nothing that the old key signed is sent any more: it may have been withdrawn because it leaked.
@@ -202,8 +185,8 @@ impl Asserter {
 
     fn make(
         &self,
-        terms: &Terms,
-        caller: &Arc<Identity>,
+        rule: &AssertionRule,
+        caller: &Arc<Caller>,
         route: &Arc<Route>,
         bound: &Bound<'_>,
         now: OffsetDateTime,
@@ -214,8 +197,8 @@ impl Asserter {
         };
         let key = key.ok_or(Denial::AssertionUnavailable)?;
         // It never outlives the token that it speaks for.
-        let life = terms.ttl.min(caller.time_left(now)).as_secs().max(1);
-        let claims = claims(&self.issuer, caller, route, bound, now, life);
+        let life = rule.ttl.min(caller.identity.time_left(now)).as_secs().max(1);
+        let claims = claims(&self.issuer, &caller.identity, route, bound, now, life);
         let value = key.sign(TYP, &claims).ok();
         let value = value.and_then(|jwt| HeaderValue::try_from(jwt).ok());
         Ok(Made {
@@ -248,10 +231,10 @@ pub fn describe(
     bound: &Bound<'_>,
     now: OffsetDateTime,
 ) -> Option<(HeaderName, serde_json::Value)> {
-    let terms = route.identity.assertion.as_ref()?;
-    let life = terms.ttl.min(caller.time_left(now)).as_secs().max(1);
+    let rule = route.identity.assertion.as_ref()?;
+    let life = rule.ttl.min(caller.time_left(now)).as_secs().max(1);
     let claims = claims(issuer, caller, route, bound, now, life);
-    Some((terms.header.clone(), serde_json::to_value(claims).ok()?))
+    Some((rule.header.clone(), serde_json::to_value(claims).ok()?))
 }
 
 /// The audience of an application: its upstream, in a form that is nobody's audience of access tokens by accident.
@@ -287,7 +270,7 @@ fn claims<'a>(
 
 /// Under which name an assertion is kept. By SHA-256, since the path is the client's: with a weaker hash one could look for
 /// a second path of the same name, and have the assertion of the first sent with it.
-fn fingerprint(caller: &Arc<Identity>, route: &Arc<Route>, bound: &Bound<'_>) -> [u8; 32] {
+fn fingerprint(caller: &Arc<Caller>, route: &Arc<Route>, bound: &Bound<'_>) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(&Arc::as_ptr(caller).addr().to_ne_bytes());
     context.update(&Arc::as_ptr(route).addr().to_ne_bytes());

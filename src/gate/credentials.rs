@@ -3,15 +3,20 @@
 //! Absent and invalid are different things: an invalid credential is refused where it is found and never falls through to
 //! the next source, or a request could be judged by one token and served by another.
 
+use std::{borrow::Cow, sync::Arc};
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::{
-    Request,
     denial::{Denial, TokenFault},
-    route::{Access, Route, Routed},
-    snapshot::Snapshot,
+    request::Request,
+    route::Routed,
+    rules::{
+        Rules,
+        route::{Access, Route},
+    },
 };
-use std::sync::Arc;
+use crate::cookies;
 
 /// Longer tokens are not even split at their dots.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -21,21 +26,21 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 pub struct Unverified<'a> {
     pub(super) route: Arc<Route>,
     /// `None`: the route lets anonymous callers pass, and this is one.
-    pub(super) token: Option<&'a str>,
+    pub(super) token: Option<Cow<'a, str>>,
 }
 
 /// Finds the credential that the route asks for.
 ///
 /// # Errors
 /// When a needed one is missing, or one is there that cannot be a token.
-pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, snapshot: &Snapshot) -> Result<Unverified<'a>, Denial> {
+pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, rules: &Rules) -> Result<Unverified<'a>, Denial> {
     let route = routed.route;
     if route.access == Access::Public {
         return Ok(Unverified { route, token: None });
     }
-    let cookie = snapshot.session_cookie.as_deref();
+    let cookie = rules.session_cookie.as_deref();
     let token = match bearer(request.headers)? {
-        Some(token) => Some(token),
+        Some(token) => Some(Cow::Borrowed(token)),
         None => match cookie
             .map(|name| session_cookie(request.headers, name))
             .transpose()?
@@ -74,27 +79,16 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denial> {
     token_in(token).map(Some)
 }
 
-/// The token in the cookie `name`, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section 8.2.3).
-fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Denial> {
-    let mut found = None;
-    for field in headers.get_all(header::COOKIE) {
-        // Bytes of other people's cookies need not be ASCII; ours is.
-        for pair in field.as_bytes().split(|&byte| byte == b';') {
-            let pair = pair.trim_ascii();
-            let Some(value) = pair
-                .strip_prefix(name.as_bytes())
-                .and_then(|rest| rest.strip_prefix(b"="))
-            else {
-                continue;
-            };
-            // Two cookies of one name: a sub-domain can plant the second (cookie tossing), and which one wins is a guess.
-            if found.replace(value).is_some() {
-                return Err(Denial::CredentialsAmbiguous);
-            }
-        }
+/// The token in the cookie `name`.
+fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<Cow<'a, str>>, Denial> {
+    let mut found = cookies::values(headers, name);
+    let Some(value) = found.next() else { return Ok(None) };
+    // Two cookies of one name: a sub-domain can plant the second (cookie tossing), and which one wins is a guess.
+    if found.next().is_some() {
+        return Err(Denial::CredentialsAmbiguous);
     }
-    let Some(value) = found else { return Ok(None) };
-    token_in(value).map(Some)
+    token_in(value.as_bytes())?;
+    Ok(Some(value))
 }
 
 /// The alphabet of a JWS in compact form (RFC 7515 section 7.1): anything else never reaches a parser.
@@ -203,10 +197,19 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_in_any_of_several_fields_by_its_whole_name() {
-        let split = headers(&[("cookie", "a=1; xsid=no; sidx=no"), ("cookie", "sid=a.b.c;b=2")]);
-        assert_eq!(session_cookie(&split, "sid"), Ok(Some("a.b.c")));
-        assert_eq!(session_cookie(&split, "si"), Ok(None));
+    fn the_token_in_a_cookie_is_held_to_the_same_alphabet() {
+        assert_eq!(
+            session_cookie(&headers(&[("cookie", "a=1; sid=a.b.c")]), "sid"),
+            Ok(Some("a.b.c".into()))
+        );
+        assert_eq!(session_cookie(&headers(&[("cookie", "a=1")]), "sid"), Ok(None));
+        for value in ["sid=", "sid=\"a.b.c\"", "sid=a b", "sid=é"] {
+            assert_eq!(
+                session_cookie(&headers(&[("cookie", value)]), "sid"),
+                Err(Denial::CredentialsMalformed),
+                "{value}"
+            );
+        }
     }
 
     #[test]
@@ -226,12 +229,12 @@ mod tests {
         let mut pairs = vec![("cookie", "sid=a.b.c")];
         pairs.extend_from_slice(extra);
         let headers = headers(&pairs);
-        let mut snapshot = testing::snapshot(vec![]);
-        snapshot.session_cookie = Some("sid".into());
+        let mut rules = testing::rules(vec![]);
+        rules.session_cookie = Some("sid".into());
         let mut route = testing::route("app", "", "/**", &[]);
         route.access = Access::Optional;
         let request = testing::request(method, "/", &headers);
-        find(Routed { route: Arc::new(route) }, &request, &snapshot).map(|unverified| unverified.token.is_some())
+        find(Routed { route: Arc::new(route) }, &request, &rules).map(|unverified| unverified.token.is_some())
     }
 
     #[test]

@@ -10,12 +10,20 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::{
-    Request, credentials,
+    credentials,
     denial::Denial,
+    identity::Identity,
+    identity_headers,
     policy::{self, Outcome},
-    route::{self, Match, Route, Table},
-    snapshot::{KeySource, Snapshot},
-    verify::{self, Identity},
+    request::Request,
+    route,
+    rules::{
+        Rules,
+        issuer::KeySource,
+        route::{Match, Route},
+        table::Table,
+    },
+    verify,
 };
 
 /// What would happen.
@@ -41,7 +49,7 @@ pub struct Explanation {
 pub fn explain(
     request: &Request<'_>,
     claims: Option<&Map<String, Value>>,
-    snapshot: &Snapshot,
+    rules: &Rules,
     now: OffsetDateTime,
 ) -> Explanation {
     let mut explanation = Explanation {
@@ -52,18 +60,18 @@ pub fn explain(
         headers: Vec::new(),
         caller: None,
     };
-    explanation.denial = walk(request, claims, snapshot, now, &mut explanation).err();
+    explanation.denial = walk(request, claims, rules, now, &mut explanation).err();
     explanation
 }
 
 fn walk(
     request: &Request<'_>,
     claims: Option<&Map<String, Value>>,
-    snapshot: &Snapshot,
+    rules: &Rules,
     now: OffsetDateTime,
     found: &mut Explanation,
 ) -> Result<(), Denial> {
-    let routed = route::find(request, snapshot)?;
+    let routed = route::find(request, rules)?;
     let route = Arc::clone(&routed.route);
     found.matched = Some(matched(&route, request));
     found.route = Some(Arc::clone(&route));
@@ -78,9 +86,9 @@ fn walk(
         target: request.target.clone(),
         ..*request
     };
-    let unverified = credentials::find(routed, &with_token, snapshot)?;
+    let unverified = credentials::find(routed, &with_token, rules)?;
     let caller = match claims.filter(|_| unverified.token.is_some()) {
-        Some(claims) => Some(verify::imagine(completed(claims, snapshot, now), snapshot, now)?),
+        Some(claims) => Some(verify::without_signature(completed(claims, rules, now), rules, now)?),
         None => None,
     };
     found.outcome = policy::judge(&route, caller.as_ref(), request, now);
@@ -88,7 +96,7 @@ fn walk(
         return Err(denial);
     }
     if let Some(caller) = &caller {
-        caller.headers(&route.identity, &mut |name, value| {
+        identity_headers::render(&route.identity, caller).write(&route.identity, &mut |name, value| {
             found.headers.push((name.clone(), value.clone()));
         });
     }
@@ -131,20 +139,20 @@ fn matched(route: &Route, request: &Request<'_>) -> Match {
 }
 
 /// The claims, with what every token has.
-fn completed(claims: &Map<String, Value>, snapshot: &Snapshot, now: OffsetDateTime) -> Value {
+fn completed(claims: &Map<String, Value>, rules: &Rules, now: OffsetDateTime) -> Value {
     let mut claims = claims.clone();
-    let own = snapshot.issuers.values().find(|rules| rules.keys == KeySource::Own);
-    let only = snapshot.issuers.values().next().filter(|_| snapshot.issuers.len() == 1);
-    if let Some(rules) = own.or(only) {
+    let own = rules.issuers.values().find(|issuer| issuer.keys == KeySource::Own);
+    let only = rules.issuers.values().next().filter(|_| rules.issuers.len() == 1);
+    if let Some(issuer) = own.or(only) {
         claims
             .entry("iss")
-            .or_insert_with(|| Value::from(rules.issuer.as_ref()));
+            .or_insert_with(|| Value::from(issuer.issuer.as_ref()));
     }
-    let rules = claims.get("iss").and_then(Value::as_str);
-    if let Some(rules) = rules.and_then(|issuer| snapshot.issuers.get(issuer)) {
-        let audience = rules.audience.first().map(|audience| Value::from(audience.as_ref()));
+    let issuer = claims.get("iss").and_then(Value::as_str);
+    if let Some(issuer) = issuer.and_then(|issuer| rules.issuers.get(issuer)) {
+        let audience = issuer.audience.first().map(|audience| Value::from(audience.as_ref()));
         claims.entry("aud").or_insert_with(|| audience.unwrap_or_default());
-        if rules.keys == KeySource::Own {
+        if issuer.keys == KeySource::Own {
             claims.entry("sid").or_insert_with(|| "imagined".into());
         }
     }
@@ -169,15 +177,17 @@ mod tests {
     use super::*;
     use crate::gate::{
         denial::TokenFault,
-        policy::{Condition, Effect, Policy, Rule},
-        route::Access,
-        snapshot::{ClaimNames, IssuerRules},
+        rules::{
+            issuer::{ClaimNames, IssuerRules},
+            policy::{Condition, Effect, Policy, Rule},
+            route::Access,
+        },
         testing,
     };
 
     const NOW: OffsetDateTime = datetime!(2026-11-23 12:00:00 UTC);
 
-    fn snapshot() -> Snapshot {
+    fn rules() -> Rules {
         let rule = |effect, condition| Rule { effect, condition };
         let policy = Policy {
             name: "staff".into(),
@@ -194,8 +204,8 @@ mod tests {
         guarded.matches.paths.push("/other".into());
         guarded.matches.methods.push(Method::PUT);
         guarded.access = Access::Policy(Arc::new(policy));
-        let mut snapshot = testing::snapshot(vec![guarded, testing::route("open", "", "/open", &[])]);
-        let rules = IssuerRules {
+        let mut rules = testing::rules(vec![guarded, testing::route("open", "", "/open", &[])]);
+        let issuer = IssuerRules {
             issuer: "https://gw.test".into(),
             audience: vec!["app".into()],
             algorithms: vec![],
@@ -204,14 +214,14 @@ mod tests {
             claims: ClaimNames::default(),
             keys: KeySource::Own,
         };
-        snapshot.issuers.insert("https://gw.test".into(), Arc::new(rules));
-        snapshot
+        rules.issuers.insert("https://gw.test".into(), Arc::new(issuer));
+        rules
     }
 
     fn explained(target: &str, claims: &Value) -> Explanation {
         let headers = HeaderMap::new();
         let request = testing::request(&Method::GET, target, &headers);
-        explain(&request, claims.as_object(), &snapshot(), NOW)
+        explain(&request, claims.as_object(), &rules(), NOW)
     }
 
     #[test]

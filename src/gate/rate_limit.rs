@@ -1,71 +1,27 @@
 //! How often a caller may do this.
 
+mod key;
 mod lease;
 mod limiter;
-mod window;
 
-use std::{
-    fmt::{self, Write as _},
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-pub use self::limiter::Limiter;
+pub use self::{key::Key, limiter::Limiter};
 use super::{
-    Request,
+    caller::Caller,
     denial::{Denial, LimitState},
+    request::Request,
     revocation::Live,
-    route::Route,
-    verify::Identity,
+    rules::route::Route,
 };
-
-/// A named limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RateLimit {
-    /// Its name in the configuration, in Redis keys and in metrics.
-    pub name: Arc<str>,
-    /// What is counted apart, in this order.
-    pub key: Vec<KeyPart>,
-    /// How many requests…
-    pub limit: u32,
-    /// …within this sliding window.
-    pub window: Duration,
-    /// What happens when Redis cannot be asked.
-    pub on_store_error: OnStoreError,
-}
-
-/// A part of what is counted apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyPart {
-    /// The caller's address; IPv6 by /64, since a subscriber gets that much.
-    Ip,
-    /// The caller's user id; anonymous callers count by address.
-    User,
-    /// The session; anonymous callers count by address.
-    Session,
-    /// The route's id.
-    Route,
-}
-
-/// What happens to a request whose limit cannot be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnStoreError {
-    /// It passes.
-    Allow,
-    /// It is refused with 503.
-    Deny,
-    /// This instance counts alone.
-    Local,
-}
 
 /// A caller within its limits. Only [`take`] makes one.
 #[derive(Debug)]
 pub struct Metered {
     pub(super) route: Arc<Route>,
-    pub(super) caller: Option<Arc<Identity>>,
+    pub(super) caller: Option<Arc<Caller>>,
     /// Where the caller stands in each limit of the route.
     pub(super) limits: Vec<LimitState>,
 }
@@ -83,151 +39,9 @@ pub(super) async fn take(
     let Live { route, caller } = live;
     let mut limits = Vec::with_capacity(route.rate_limits.len());
     for limit in &route.rate_limits {
-        let key = Key::of(limit, &route, caller.as_deref(), request.address);
+        let identity = caller.as_deref().map(|caller| &caller.identity);
+        let key = Key::of(limit, &route, identity, request.address);
         limits.push(limiter.take(limit, &key, now).await?);
     }
     Ok(Metered { route, caller, limits })
-}
-
-/// What is counted: a limit and, behind its name, the parts of its key, so marked that none can pose as another.
-#[derive(Debug)]
-pub struct Key {
-    text: String,
-    parts_at: usize,
-}
-
-impl Key {
-    /// What `limit` counts for this caller.
-    pub fn of(limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpAddr) -> Self {
-        let mut text = String::with_capacity(160);
-        text.push_str(&limit.name);
-        text.push('\n');
-        let parts_at = text.len();
-        write_parts(&mut text, limit, route, caller, address);
-        Self { text, parts_at }
-    }
-
-    fn parts(&self) -> &str {
-        &self.text[self.parts_at..]
-    }
-}
-
-fn write_parts(key: &mut String, limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpAddr) {
-    for (index, part) in limit.key.iter().enumerate() {
-        if index > 0 {
-            key.push('|');
-        }
-        let session = caller.and_then(Identity::session);
-        let written = match (part, caller, session) {
-            (KeyPart::Route, ..) => write!(key, "route={}", route.id),
-            (KeyPart::Session, _, Some(session)) => {
-                write!(key, "session={}:{session}", caller.map_or("", |caller| &caller.issuer))
-            }
-            (KeyPart::User | KeyPart::Session, Some(caller), _) => {
-                write!(key, "user={}:{}", caller.issuer, caller.subject())
-            }
-            (KeyPart::Ip, ..) | (KeyPart::User | KeyPart::Session, None, _) => write!(key, "ip={}", Network(address)),
-        };
-        written.expect("a String takes any text");
-    }
-}
-
-/// An address as it is counted: IPv6 by /64, since a subscriber owns that many; IPv4 in IPv6 clothes as IPv4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network(pub IpAddr);
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.to_canonical() {
-            IpAddr::V4(address) => address.fmt(f),
-            IpAddr::V6(address) => {
-                let [first, second, third, fourth, ..] = address.segments();
-                write!(f, "{first:x}:{second:x}:{third:x}:{fourth:x}::/64")
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gate::testing;
-
-    fn counted(address: &str, parts: &[KeyPart]) -> String {
-        counted_of(None, "app", address, parts)
-    }
-
-    fn counted_of(caller: Option<&Identity>, route: &str, address: &str, parts: &[KeyPart]) -> String {
-        let limit = RateLimit {
-            key: parts.to_vec(),
-            ..testing::rate_limit(1, Duration::from_secs(1))
-        };
-        let key = Key::of(
-            &limit,
-            &testing::route(route, "", "/**", &[]),
-            caller,
-            address.parse().unwrap(),
-        );
-        key.parts().to_owned()
-    }
-
-    #[test]
-    fn addresses_of_one_subscriber_count_as_one() {
-        let ip = &[KeyPart::Ip];
-        assert_eq!(counted("2001:db8:1:2:3::4", ip), counted("2001:db8:1:2:ffff::1", ip));
-        assert_ne!(counted("2001:db8:1:2::1", ip), counted("2001:db8:1:3::1", ip));
-        assert_eq!(counted("::ffff:192.0.2.1", ip), counted("192.0.2.1", ip));
-        assert_ne!(counted("192.0.2.1", ip), counted("192.0.2.2", ip));
-    }
-
-    fn caller(issuer: &str, subject: &str, session: &str) -> Identity {
-        let mut snapshot = testing::snapshot(vec![]);
-        let rules = testing::issuer_rules(issuer, "app");
-        snapshot.issuers.insert(issuer.into(), Arc::new(rules));
-        let claims = serde_json::json!({ "iss": issuer, "aud": "app", "sub": subject, "sid": session, "exp": 1000 });
-        crate::gate::verify::imagine(claims, &snapshot, OffsetDateTime::UNIX_EPOCH).unwrap()
-    }
-
-    #[test]
-    fn a_pair_counts_each_combination_for_itself() {
-        use KeyPart::{Ip, Route, Session, User};
-        let (here, there) = ("192.0.2.1", "192.0.2.2");
-        let alice = caller("https://a.test", "alice", "s1");
-        let phone = caller("https://a.test", "alice", "s2");
-        let bob = caller("https://a.test", "bob", "s3");
-        let namesake = caller("https://b.test", "alice", "s1");
-        let all = |parts: &[KeyPart]| {
-            let mut keys = std::collections::BTreeSet::new();
-            for caller in [&alice, &phone, &bob, &namesake] {
-                for route in ["app", "wiki"] {
-                    for address in [here, there] {
-                        keys.insert(counted_of(Some(caller), route, address, parts));
-                    }
-                }
-            }
-            keys.len()
-        };
-        // Four sessions of three people, two routes, two addresses.
-        for (parts, combinations) in [
-            (&[Ip][..], 2),
-            (&[User], 3),
-            (&[Session], 4),
-            (&[Route], 2),
-            (&[Ip, User], 6),
-            (&[User, Route], 6),
-            (&[Session, Route], 8),
-            (&[Ip, Route], 4),
-            (&[Ip, Session], 8),
-        ] {
-            assert_eq!(all(parts), combinations, "{parts:?}");
-        }
-    }
-
-    #[test]
-    fn an_anonymous_caller_is_counted_by_address() {
-        assert_eq!(
-            counted("192.0.2.1", &[KeyPart::User, KeyPart::Route]),
-            "ip=192.0.2.1|route=app"
-        );
-    }
 }

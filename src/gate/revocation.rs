@@ -18,10 +18,14 @@ pub use self::ending::{Ending, Reason};
 pub use self::streams::Watched;
 pub use self::view::{Fingerprints, Kind, Standing, View};
 use super::{
+    caller::Caller,
     denial::Denial,
-    route::{OnStale, Route},
-    snapshot::Snapshot,
-    verify::{Identity, Verified},
+    identity::Identity,
+    rules::{
+        Rules,
+        route::{OnStale, Route},
+    },
+    verify::Verified,
 };
 use crate::store::{redis::Redis, revocations};
 
@@ -38,7 +42,7 @@ pub struct Revocations {
 #[derive(Debug)]
 pub struct Live {
     pub(super) route: Arc<Route>,
-    pub(super) caller: Option<Arc<Identity>>,
+    pub(super) caller: Option<Arc<Caller>>,
 }
 
 /// Refuses a token that was revoked.
@@ -48,12 +52,12 @@ pub struct Live {
 pub(super) async fn check(
     verified: Verified,
     revocations: &Revocations,
-    snapshot: &Snapshot,
+    rules: &Rules,
     now: OffsetDateTime,
 ) -> Result<Live, Denial> {
     let Verified { route, caller } = verified;
-    if let Some(identity) = &caller {
-        revocations.check(identity, route.on_stale, snapshot, now).await?;
+    if let Some(caller) = &caller {
+        revocations.check(caller, route.on_stale, rules, now).await?;
     }
     Ok(Live { route, caller })
 }
@@ -61,31 +65,31 @@ pub(super) async fn check(
 impl Revocations {
     /// Ends a request as soon as its caller's token is revoked. With `expiry` also when the token expires: a WebSocket
     /// could outlive it for ever, but a download that began in time may be finished.
-    pub fn watch(&self, identity: &Identity, ending: &Arc<Ending>, expiry: Option<Duration>) -> Watched {
+    pub fn watch(&self, caller: &Caller, ending: &Arc<Ending>, expiry: Option<Duration>) -> Watched {
         if let Some(left) = expiry {
             ending.at(Instant::now() + left);
         }
-        self.view.watch(identity.fingerprints, identity.issued_at, ending)
+        self.view.watch(caller.fingerprints, caller.identity.issued_at, ending)
     }
 
-    /// The same for one identity.
+    /// The same for one caller.
     ///
     /// # Errors
     /// See [`check`].
     pub async fn check(
         &self,
-        identity: &Identity,
+        caller: &Caller,
         on_stale: OnStale,
-        snapshot: &Snapshot,
+        rules: &Rules,
         now: OffsetDateTime,
     ) -> Result<(), Denial> {
-        let standing = self.view.standing(&identity.fingerprints, identity.issued_at);
+        let standing = self.view.standing(&caller.fingerprints, caller.identity.issued_at);
         let standing = match (standing, on_stale) {
-            (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.lag(now) > snapshot.max_lag => {
+            (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.lag(now) > rules.max_lag => {
                 if on_stale == OnStale::Deny {
                     return Err(Denial::RevocationUnknown);
                 }
-                self.ask(identity).await?
+                self.ask(&caller.identity).await?
             }
             (known, _) => known,
         };

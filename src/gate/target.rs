@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::denial::Unreadable;
+use super::{denial::Unreadable, rules::spelling::Unusual};
 
 /// A target that has one reading, apart from what a route may tolerate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,17 +16,6 @@ pub struct Target<'a> {
     unusual: Unusual,
     /// How a lenient upstream would read the same bytes, when that differs.
     lenient: Option<String>,
-}
-
-/// Spellings which some applications need and others misread. Refused unless the route allows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Unusual {
-    /// `%2F`.
-    pub encoded_slash: bool,
-    /// `;` or `%3B`.
-    pub semicolon: bool,
-    /// `//`.
-    pub double_slash: bool,
 }
 
 impl<'a> Target<'a> {

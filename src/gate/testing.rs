@@ -5,13 +5,19 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use http::{HeaderMap, Method};
 
 use super::{
-    Request,
-    identity::{Family, Plan, Preset},
-    policy::wanted_claims,
-    rate_limit::{KeyPart, OnStoreError, RateLimit},
-    route::{Access, DEFAULT_BODY_BYTES, Match, OnStale, Route, Table, Unauthenticated},
-    snapshot::{AccessLog, ClaimNames, IssuerRules, KeySource, RequestLimits, Snapshot},
-    target::{Target, Unusual},
+    request::Request,
+    rules::{
+        Rules,
+        identity_headers::{Plan, Preset},
+        issuer::{ClaimNames, IssuerRules, KeySource},
+        rate_limit::{KeyPart, OnStoreError, RateLimit},
+        reserved_headers::Family,
+        route::{Access, DEFAULT_BODY_BYTES, Match, OnStale, Route, Unauthenticated},
+        spelling::Unusual,
+        table::Table,
+        wanted_claims,
+    },
+    target::Target,
 };
 
 /// A public route; `host` may be empty.
@@ -40,30 +46,20 @@ pub(crate) fn route(id: &str, host: &str, path: &str, methods: &[Method]) -> Rou
 }
 
 /// A configuration of these routes and no issuers.
-pub(crate) fn snapshot(routes: Vec<Route>) -> Snapshot {
+pub(crate) fn rules(routes: Vec<Route>) -> Rules {
     let mut table = Table::default();
-    let wanted_claims = wanted_claims(&routes);
+    let wanted_claims = wanted_claims::of(&routes);
     for route in routes {
         table.insert(Arc::new(route)).unwrap();
     }
-    Snapshot {
+    Rules {
         sha256: [7; 32],
         routes: table,
         issuers: HashMap::new(),
-        upstreams: HashMap::new(),
-        trusted_proxies: Vec::new(),
-        limits: RequestLimits {
-            header_bytes: 16 * 1024,
-            headers: 100,
-            request_header: Duration::from_secs(10),
-            idle: Duration::from_secs(60),
-        },
         max_lag: Duration::from_secs(2),
         family: Family::new([]),
         wanted_claims,
         session_cookie: None,
-        login_url: None,
-        access_log: AccessLog { sample: 1.0 },
     }
 }
 

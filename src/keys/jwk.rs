@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
-use super::{Algorithm, VerifyingKey};
+use super::algorithm::Algorithm;
 
 /// Why a JWK is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,11 +105,6 @@ pub(super) fn write(public: &Public, kid: &str) -> Value {
     jwk
 }
 
-/// A JWK set (RFC 7517 section 5) of `keys`, as text.
-pub fn document<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
-    json!({ "keys": keys.map(VerifyingKey::to_jwk).filter(Value::is_object).collect::<Vec<_>>() }).to_string()
-}
-
 /// The RFC 7638 thumbprint with SHA-256, base64url.
 pub(super) fn thumbprint(public: &Public) -> String {
     // Section 3: required members only, in lexicographic order, without white space. `serde_json` maps are sorted, and
@@ -197,6 +192,7 @@ fn encode(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::VerifyingKey;
     use crate::keys::{SigningKey, provider};
 
     fn refused(jwk: &Value) -> JwkError {

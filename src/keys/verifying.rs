@@ -2,13 +2,10 @@
 
 use jsonwebtoken::DecodingKey;
 
+use super::algorithm::{Algorithm, SECRET_BYTES};
+use super::error::KeyError;
 use super::jwk::{self, JwkError, Public};
-use super::{Algorithm, KeyError};
 use crate::secret::Secret;
-
-/// The least bytes of an HS256 secret: as many as the hash has (RFC 7518 section 3.2). A shorter one can be found by
-/// trying, with one token and no connection.
-pub(super) const SECRET_BYTES: usize = 32;
 
 /// A key with its id and its algorithm.
 #[derive(Clone)]

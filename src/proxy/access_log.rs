@@ -4,33 +4,14 @@
 
 use std::time::Duration;
 
-use http::Method;
 use pingora::proxy::Session;
 
 use super::{
     context::{AnsweredBy, Context, Ids},
+    summary::method,
     upstream::Choice,
 };
-use crate::gate::{revocation::Reason, verify::Identity};
-
-/// What is logged of the request and the answer themselves.
-#[derive(Debug, Clone)]
-pub(super) struct Head {
-    method: &'static str,
-    path: Box<str>,
-    pub(super) status: u16,
-}
-
-impl Head {
-    pub(super) fn of(session: &Session, status: u16) -> Self {
-        let header = session.req_header();
-        Self {
-            method: method(&header.method),
-            path: header.uri.path().into(),
-            status,
-        }
-    }
-}
+use crate::gate::{identity::Identity, revocation::Reason};
 
 /// Counts the request and writes its line.
 pub(super) fn record(session: &Session, ctx: &mut Context) {
@@ -43,12 +24,12 @@ pub(super) fn record(session: &Session, ctx: &mut Context) {
 
 /// The same for a request that did not come to its own end.
 pub(super) fn record_cut_short(ctx: &Context) {
-    let head = ctx.head.as_ref();
-    let (method, path) = head.map_or(("other", ""), |head| (head.method, &*head.path));
+    let summary = ctx.summary.as_ref();
+    let (method, path) = summary.map_or(("other", ""), |summary| (summary.method, &*summary.path));
     write(
         method,
         path,
-        head.map_or(0, |head| head.status),
+        summary.map_or(0, |summary| summary.status),
         ctx.response_bytes,
         ctx,
     );
@@ -62,7 +43,7 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
     if !refused && !sampled(ctx) {
         return;
     }
-    let caller = ctx.trace.caller.as_deref();
+    let caller = ctx.trace.caller.as_deref().map(|caller| &caller.identity);
     tracing::info!(
         target: "access",
         request_id = ctx.ids.as_ref().map(Ids::request_id),
@@ -144,15 +125,6 @@ fn decision(ctx: &Context) -> &'static str {
         (None, Some(_), _) => "allow",
         (None, None, _) => "public",
     }
-}
-
-/// Standard methods by name, all others as one: a client must not be able to invent label values.
-pub(super) fn method(method: &Method) -> &'static str {
-    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == method.as_str())
-        .unwrap_or("other")
 }
 
 fn class(status: u16) -> &'static str {

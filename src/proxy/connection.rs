@@ -21,22 +21,23 @@ use std::{
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use pingora::{
-    apps::{HttpPersistentSettings, HttpServerApp as _, ServerApp},
+    apps::{HttpPersistentSettings, HttpServerApp, ServerApp},
     protocols::{Stream, http::ServerSession},
     server::ShutdownWatch,
 };
 use prometheus::IntGauge;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::EndingProxy;
-use crate::{gate::snapshot::Snapshot, metrics::Metrics};
+use super::ending::EndingProxy;
+use super::snapshot::Snapshot;
+use crate::metrics::Metrics;
 
 /// What an HTTP/2 client sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// All connections of the proxy's listener.
-pub struct Connections {
-    proxy: Arc<EndingProxy>,
+pub struct Connections<P> {
+    proxy: Arc<EndingProxy<P>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     metrics: Arc<Metrics>,
 }
@@ -61,9 +62,9 @@ impl Drop for Open {
 /// Tells the loop that the header block is there. It travels in Pingora's session and comes out in `on_connection_reuse`.
 struct Announcement(Arc<AtomicBool>);
 
-impl Connections {
+impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
     /// `snapshot` has the limits.
-    pub fn new(proxy: EndingProxy, snapshot: Arc<ArcSwap<Snapshot>>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(proxy: EndingProxy<P>, snapshot: Arc<ArcSwap<Snapshot>>, metrics: Arc<Metrics>) -> Self {
         Self {
             proxy: Arc::new(proxy),
             snapshot,
@@ -115,7 +116,7 @@ impl Connections {
 }
 
 #[async_trait]
-impl ServerApp for Connections {
+impl<P: HttpServerApp + Send + Sync + 'static> ServerApp for Connections<P> {
     async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         let _open = Open::new(&self.metrics);
         let due = Instant::now() + self.snapshot.load().limits.request_header;

@@ -7,9 +7,10 @@ use prometheus::IntGauge;
 use time::OffsetDateTime;
 
 use super::{
-    access_log,
     address::Origin,
-    stream,
+    ending,
+    snapshot::Snapshot,
+    summary::Summary,
     upstream::{Choice, upgrade::Hold},
 };
 use crate::{
@@ -17,7 +18,6 @@ use crate::{
         Permit, Trace,
         denial::Denial,
         revocation::{Ending, Watched},
-        snapshot::Snapshot,
     },
     metrics::Metrics,
 };
@@ -55,7 +55,7 @@ pub struct Context {
     /// Set once it lasts.
     pub(super) watched: Option<Watched>,
     /// What the access log needs of a request whose session it cannot look at any more.
-    pub(super) head: Option<access_log::Head>,
+    pub(super) summary: Option<Summary>,
     pub(super) recorded: bool,
     pub(super) metrics: Arc<Metrics>,
     _in_flight: InFlight,
@@ -74,15 +74,6 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
-    }
-}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // Pingora logs no request that was ended, or whose task was.
-        if !self.recorded {
-            access_log::record_cut_short(self);
-        }
     }
 }
 
@@ -167,9 +158,9 @@ impl Context {
     pub(super) fn new(snapshot: Arc<Snapshot>, now: OffsetDateTime, metrics: &Arc<Metrics>) -> Self {
         Self {
             metrics: Arc::clone(metrics),
-            ending: stream::ending(),
+            ending: ending::current(),
             watched: None,
-            head: None,
+            summary: None,
             recorded: false,
             response_bytes: 0,
             snapshot,

@@ -7,7 +7,7 @@ use pingora::{Result, http::RequestHeader};
 
 use super::context::Context;
 use crate::{
-    gate::{Permit, identity::Class},
+    gate::{Permit, rules::reserved_headers::Class},
     metrics::Metrics,
 };
 
@@ -50,7 +50,7 @@ pub(super) fn authority<'a>(request: &'a RequestHeader, host: &'a str) -> &'a [u
 
 /// On every route, public ones too: an upstream never sees one of these names unless we wrote it.
 fn strip(upstream: &mut RequestHeader, ctx: &Context, metrics: &Metrics) {
-    let family = &ctx.snapshot.family;
+    let family = &ctx.snapshot.rules.family;
     let ours: Vec<(HeaderName, Class)> = upstream
         .headers
         .keys()
@@ -77,7 +77,7 @@ fn strip(upstream: &mut RequestHeader, ctx: &Context, metrics: &Metrics) {
 
 /// The session cookie is a credential for us, not for the application.
 fn remove_session_cookie(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
-    let Some(name) = ctx.snapshot.session_cookie.as_deref() else {
+    let Some(name) = ctx.snapshot.rules.session_cookie.as_deref() else {
         return Ok(());
     };
     let kept = cookies(upstream).filter(|pair| {

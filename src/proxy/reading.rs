@@ -8,7 +8,8 @@ use http::{HeaderMap, Method, Version, header};
 use memchr::memchr;
 use pingora::proxy::Session;
 
-use crate::gate::{denial::Unreadable, snapshot::RequestLimits};
+use super::snapshot::RequestLimits;
+use crate::gate::denial::Unreadable;
 
 /// What the parsed header alone does not tell.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use pingora::{Result, http::ResponseHeader, proxy::Session};
 use super::context::Context;
 use crate::gate::{
     denial::{Denial, LimitState, Unreadable},
-    route::Unauthenticated,
+    rules::route::Unauthenticated,
 };
 
 /// What a 405 lists as `Allow` (RFC 9110 section 15.5.6): `CONNECT` and `TRACE` are not among them. What an application

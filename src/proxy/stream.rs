@@ -8,98 +8,51 @@
 //!
 //! The client sees the connection close, on HTTP/2 its stream reset, and reconnects with a fresh token.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use async_trait::async_trait;
 use http::{HeaderMap, StatusCode, header};
-use pingora::{
-    apps::{HttpServerApp, HttpServerOptions, ReusedHttpStream},
-    http::ResponseHeader,
-    protocols::http::{ServerSession, v2::server::H2Options},
-    proxy::{HttpProxy, Session},
-    server::ShutdownWatch,
-};
+use pingora::{http::ResponseHeader, proxy::Session};
 
-use super::{Proxy, access_log, context::Context};
-use crate::{clock, gate::revocation::Ending};
+use super::{context::Context, summary::Summary};
+use crate::{clock, gate::revocation::Revocations};
 
 /// A body that moves for longer is watched.
 const LONG: Duration = Duration::from_secs(1);
 
-tokio::task_local! {
-    /// The end of the request that this task serves. Pingora has no other way to hand a value to a request of HTTP/2.
-    static ENDING: Arc<Ending>;
-}
-
-/// Pingora's proxy, whose requests can be ended.
-pub struct EndingProxy(pub Arc<HttpProxy<Proxy>>);
-
-#[async_trait]
-impl HttpServerApp for EndingProxy {
-    async fn process_new_http(
-        self: &Arc<Self>,
-        session: ServerSession,
-        shutdown: &ShutdownWatch,
-    ) -> Option<ReusedHttpStream> {
-        let ending = Arc::<Ending>::default();
-        let request = ENDING.scope(Arc::clone(&ending), self.0.process_new_http(session, shutdown));
-        ending.or(request).await.flatten()
-    }
-
-    fn h2_options(&self) -> Option<H2Options> {
-        self.0.h2_options()
-    }
-
-    fn server_options(&self) -> Option<&HttpServerOptions> {
-        self.0.server_options()
-    }
-
-    async fn http_cleanup(&self) {
-        self.0.http_cleanup().await;
+/// Watches a request that will last by its own kind.
+pub(super) fn call(revocations: &Revocations, session: &Session, ctx: &mut Context) {
+    if is(&session.req_header().headers, "application/grpc") {
+        watch(revocations, session, 0, ctx, true);
     }
 }
 
-/// The end of the request that is being served.
-pub(super) fn ending() -> Arc<Ending> {
-    ENDING.try_with(Arc::clone).unwrap_or_default()
+/// Watches an answer that will last by its kind.
+pub(super) fn answer(revocations: &Revocations, session: &Session, answer: &ResponseHeader, ctx: &mut Context) {
+    if let Some(summary) = &mut ctx.summary {
+        summary.status = answer.status.as_u16();
+    }
+    let upgraded = answer.status == StatusCode::SWITCHING_PROTOCOLS;
+    if upgraded || is(&answer.headers, "text/event-stream") {
+        watch(revocations, session, answer.status.as_u16(), ctx, true);
+    }
 }
 
-impl Proxy {
-    /// Watches a request that will last by its own kind.
-    pub(super) fn watch_call(&self, session: &Session, ctx: &mut Context) {
-        if is(&session.req_header().headers, "application/grpc") {
-            self.watch(session, 0, ctx, true);
-        }
+/// Watches a body that takes long.
+pub(super) fn body(revocations: &Revocations, session: &Session, ctx: &mut Context) {
+    if ctx.watched.is_none() && ctx.started.elapsed() > LONG {
+        let status = session.response_written().map_or(0, |answer| answer.status.as_u16());
+        watch(revocations, session, status, ctx, false);
     }
+}
 
-    /// Watches an answer that will last by its kind.
-    pub(super) fn watch_answer(&self, session: &Session, answer: &ResponseHeader, ctx: &mut Context) {
-        if let Some(head) = &mut ctx.head {
-            head.status = answer.status.as_u16();
-        }
-        let upgraded = answer.status == StatusCode::SWITCHING_PROTOCOLS;
-        if upgraded || is(&answer.headers, "text/event-stream") {
-            self.watch(session, answer.status.as_u16(), ctx, true);
-        }
-    }
-
-    /// Watches a body that takes long.
-    pub(super) fn watch_body(&self, session: &Session, ctx: &mut Context) {
-        if ctx.watched.is_none() && ctx.started.elapsed() > LONG {
-            let status = session.response_written().map_or(0, |answer| answer.status.as_u16());
-            self.watch(session, status, ctx, false);
-        }
-    }
-
-    fn watch(&self, session: &Session, status: u16, ctx: &mut Context, until_expiry: bool) {
-        let Some(identity) = ctx.permit.as_ref().and_then(|permit| permit.caller()) else {
-            return;
-        };
-        let left = until_expiry.then(|| identity.time_left(clock::now()));
-        let watched = self.gate.revocations.watch(identity, &ctx.ending, left);
-        ctx.watched = Some(watched);
-        ctx.head = Some(access_log::Head::of(session, status));
-    }
+fn watch(revocations: &Revocations, session: &Session, status: u16, ctx: &mut Context, until_expiry: bool) {
+    let Some(caller) = ctx.permit.as_ref().and_then(|permit| permit.caller()) else {
+        return;
+    };
+    let left = until_expiry.then(|| caller.identity.time_left(clock::now()));
+    let watched = revocations.watch(caller, &ctx.ending, left);
+    ctx.watched = Some(watched);
+    ctx.summary = Some(Summary::of(session, status));
 }
 
 /// Whether the body is of this type, or of one made from it (`application/grpc+proto`).

@@ -19,20 +19,18 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
-use futures::future::BoxFuture;
 use uuid::Uuid;
 
 pub use self::address::BadUrl;
 pub(in crate::store) use self::address::Dedicated;
 pub use self::client::Client;
 pub(in crate::store) use self::error::from_call as call_error;
+use self::error::{POSTGRES, count_error};
 pub use self::executor::{Executor, FromRecord, Params, Record};
-pub use self::transaction::Transaction;
-use super::{StoreError, StoreName, sql};
+pub use self::transaction::{OnUserChanged, Transaction};
+use super::{StoreError, sql};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
-
-const POSTGRES: &str = StoreName::Postgres.as_str();
 
 /// How long a server may be silent past its own `statement_timeout` before the connection is given up.
 const SLACK: Duration = Duration::from_millis(250);
@@ -40,7 +38,7 @@ const SLACK: Duration = Duration::from_millis(250);
 /// Where the servers are, and how long they may take.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The primary: `postgres://user:password@host/db`, `postgres:///db?host=/run/postgresql`, or `host=… dbname=…`.
+    /// The primary: `postgres://user:password@host/db`, or `postgres:///db?host=/run/postgresql`.
     /// `address.rs` says what `sslmode` means here.
     pub url: Secret,
     /// Connections per server at most.
@@ -54,9 +52,6 @@ pub struct Settings {
     /// Servers that may answer questions which bear a little delay. A replica that is away is passed over.
     pub replicas: Vec<Secret>,
 }
-
-/// Is told which accounts changed, once that is true.
-pub type OnUserChanged = Arc<dyn Fn(Vec<Uuid>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The pools: one for the primary, one per replica. Cloning shares them.
 #[derive(Clone)]
@@ -220,17 +215,6 @@ impl Server {
                 Err(error)
             }
         }
-    }
-}
-
-/// Counts a call that failed, and what it says about the store.
-fn count_error(metrics: &Metrics, operation: &'static str, error: &StoreError) {
-    metrics
-        .store_operation_errors
-        .with_label_values(&[POSTGRES, operation, error.reason()])
-        .inc();
-    if error.is_outage() {
-        metrics.store_up.with_label_values(&[POSTGRES]).set(0);
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod address;
 mod link;
+mod slot;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,7 +19,8 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 
 pub use self::address::BadUrl;
-use self::link::{Link, Slot};
+use self::link::Link;
+use self::slot::Slot;
 use super::redis_keys::Keys;
 use super::{StoreError, StoreName};
 use crate::metrics::Metrics;

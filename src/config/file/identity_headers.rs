@@ -9,39 +9,40 @@ use serde::{Deserialize, Serialize};
 use super::super::findings::Findings;
 use super::super::path::KeyPath;
 use super::super::text::duration::Duration;
-use crate::gate::assertion;
-use crate::gate::identity::{self, Plan, Planned, Source};
+use crate::gate::rules::assertion;
+use crate::gate::rules::identity_headers::{self, Plan, Planned, Source};
+use crate::gate::rules::reserved_headers::may_be_added;
 
-/// How the application is told who is calling.
+/// The headers that tell the application who is calling.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityHeaders {
-    /// Which names the headers have. Default: `oauth2-proxy`; in a route: that of the top.
+    /// The names of the headers. Default: `oauth2-proxy`; in a route: that of the top level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
-    /// Further headers: name to claim. A route's come on top of those at the top.
+    /// Additional headers, each with its claim. Those of a route are added to those of the top level.
     pub add: BTreeMap<String, Add>,
-    /// A signed header, bound to one method, host and path. Default: none is sent; in a route: as at the top.
+    /// The signed identity assertion, bound to one method, host and path. Default: none is sent; in a route: as at the top level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assertion: Option<Assertion>,
 }
 
-/// A signed header: a JWT that the application verifies with the keys at `/.well-known/sidegate/jwks.json`.
+/// The signed identity assertion: a JWT that the application verifies with the keys at `/.well-known/sidegate/jwks.json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Assertion {
-    /// Whether it is sent. Default: true. A route can turn off what the top turns on.
+    /// Whether it is sent. Default: true. A route can turn it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Its name. Default: `X-Sidegate-Assertion`.
+    /// The name of the header. Default: `X-Sidegate-Assertion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// How long it is good, 1s to 60s. Default: 30s.
+    /// The lifetime of an assertion, 1s to 60s. Default: 30s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Duration>,
 }
 
-/// A family of header names.
+/// A set of header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
@@ -50,34 +51,34 @@ pub enum Preset {
     OAuth2Proxy,
     /// `Remote-User`, `-Email`, `-Name`, `-Groups`.
     Authelia,
-    /// None but those under `add`.
+    /// Only the headers under `add`.
     None,
 }
 
-/// A header that carries a claim.
+/// A header with the value of a claim.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Add {
-    /// The claim. Absent in the token: the header is not set.
+    /// The claim, or a dotted path into one. The header is not set if the token does not have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub claim: Option<String>,
-    /// What stands between the elements when the claim is a list. Default: `,`.
+    /// The separator between the elements of a list. Default: `,`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub join: Option<String>,
 }
 
 impl IdentityHeaders {
-    /// The headers of a route: its own words over those of the top.
+    /// The headers of a route: its own settings over those of the top level.
     pub(in super::super) fn plan(&self, top: &Self) -> Plan {
         let preset = match self.preset.or(top.preset).unwrap_or(Preset::OAuth2Proxy) {
-            Preset::OAuth2Proxy => identity::Preset::Oauth2Proxy,
-            Preset::Authelia => identity::Preset::Authelia,
-            Preset::None => identity::Preset::None,
+            Preset::OAuth2Proxy => identity_headers::Preset::Oauth2Proxy,
+            Preset::Authelia => identity_headers::Preset::Authelia,
+            Preset::None => identity_headers::Preset::None,
         };
         let mut headers = preset.headers();
         for (name, add) in top.add.iter().chain(&self.add) {
-            // Both were checked before; what did not pass has stopped the start.
+            // Both were checked before: a mistake in them has been reported.
             let (Ok(name), Some(claim)) = (HeaderName::from_bytes(name.as_bytes()), &add.claim) else {
                 continue;
             };
@@ -96,21 +97,21 @@ impl IdentityHeaders {
         }
     }
 
-    fn terms(&self, top: &Self) -> Option<assertion::Terms> {
+    fn terms(&self, top: &Self) -> Option<assertion::AssertionRule> {
         let written: Vec<_> = self.assertion.iter().chain(&top.assertion).collect();
         if !written.first()?.enabled.unwrap_or(true) {
             return None;
         }
         let header = written.iter().find_map(|assertion| assertion.header.as_deref());
         let ttl = written.iter().find_map(|assertion| assertion.ttl);
-        Some(assertion::Terms {
+        Some(assertion::AssertionRule {
             // It was checked before.
             header: HeaderName::from_bytes(header.unwrap_or(assertion::DEFAULT_HEADER).as_bytes()).ok()?,
             ttl: ttl.map_or(assertion::DEFAULT_TTL, |ttl| ttl.0),
         })
     }
 
-    /// The names under `add` and of the assertion, as far as they are legal.
+    /// The valid header names under `add` and of the assertion.
     pub(in super::super) fn names(&self) -> impl Iterator<Item = HeaderName> {
         let assertion = self.assertion.iter().filter_map(|assertion| assertion.header.as_ref());
         self.add
@@ -127,13 +128,13 @@ impl IdentityHeaders {
         }
         for (written, add) in &self.add {
             let at = at.key("add").key(written);
-            // An application may read `_` as `-`: an operator who writes both would get either one.
+            // An application may treat `_` like `-`: of two such headers it would see one or the other.
             if let Some(other) = seen.insert(folded(written), written) {
                 findings.add(&at, format!("is the same header as `{other}`"));
             }
             match HeaderName::from_bytes(written.as_bytes()) {
                 Err(_) => findings.add(&at, "is not the name of a header"),
-                Ok(name) if !identity::may_be_added(&name) => {
+                Ok(name) if !may_be_added(&name) => {
                     findings.add(
                         &at,
                         "frames, routes or authenticates the request itself and cannot carry an identity",
@@ -160,7 +161,7 @@ impl IdentityHeaders {
 }
 
 impl Assertion {
-    /// Its name, right or wrong.
+    /// The configured name, valid or not.
     fn check(&self, at: &KeyPath, findings: &mut Findings) -> &str {
         if let Some(ttl) = &self.ttl {
             let range = Duration::seconds(1)..=Duration(assertion::LONGEST_TTL);
@@ -170,14 +171,14 @@ impl Assertion {
         let at = at.key("header");
         match HeaderName::from_bytes(written.as_bytes()) {
             Err(_) => findings.add(&at, "is not the name of a header"),
-            Ok(name) if !identity::may_be_added(&name) => {
+            Ok(name) if !may_be_added(&name) => {
                 findings.add(
                     &at,
                     "frames, routes or authenticates the request itself and cannot carry an identity",
                 );
             }
-            // One of the two would be sent, and an application that verifies the other would see nobody.
-            Ok(name) if identity::Preset::ALL.iter().any(|preset| preset.sets(&name)) => {
+            // Only one of the two would be sent, and an application that verifies the other would see no user.
+            Ok(name) if identity_headers::Preset::ALL.iter().any(|preset| preset.sets(&name)) => {
                 findings.add(&at, "is a header of a preset");
             }
             Ok(_) => {}

@@ -10,61 +10,61 @@ use super::super::path::KeyPath;
 use super::super::text::address::Server;
 use super::super::text::duration::Duration;
 use super::super::text::name::Name;
-use crate::gate::snapshot;
+use crate::proxy::upstream::settings;
 
 /// An application behind Sidegate.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Upstream {
-    /// Its servers: `http://host:port`, or `https://host:port` with a certificate for `host`.
+    /// The servers: `http://host:port`, or `https://host:port` with a certificate for `host`.
     #[schemars(extend("x-required" = true))]
     pub servers: Vec<Server>,
-    /// Which server gets a request.
+    /// How a server is chosen for a request.
     pub balance: Balance,
-    /// A request that shows whether a server is well. Default: none is sent.
+    /// The health check. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
-    /// Deadlines.
+    /// Timeouts.
     pub timeouts: Timeouts,
-    /// Further attempts when no byte was sent, and only for methods that may be repeated.
+    /// The number of retries on another server, if nothing was sent yet, and for idempotent methods only.
     pub retries: u8,
-    /// Whether to speak HTTP/2 to the servers; gRPC needs it. With `http://`, they must expect it (h2c).
+    /// Whether to use HTTP/2, which gRPC requires. Servers with `http://` have to support it without TLS (h2c).
     pub http2: bool,
 }
 
-/// Which server gets a request.
+/// How a server is chosen for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// One after the other.
     RoundRobin,
-    /// The same client address goes to the same server.
+    /// The same client IP goes to the same server.
     ConsistentHash,
 }
 
-/// A request that shows whether a server is well.
+/// A health check.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Health {
-    /// Path of a GET that must be answered with 2xx or 3xx.
+    /// The path of a GET request, to be answered with 2xx or 3xx.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub path: Option<String>,
-    /// How often.
+    /// The interval between two checks.
     pub every: Duration,
 }
 
-/// Deadlines.
+/// Timeouts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// Until a connection stands, TLS included.
+    /// The time to open a connection, TLS included.
     pub connect: Duration,
-    /// Between two reads.
+    /// The time between two reads.
     pub read: Duration,
-    /// Between two writes.
+    /// The time between two writes.
     pub write: Duration,
-    /// How long an unused connection is kept.
+    /// How long an unused connection is kept open.
     pub idle: Duration,
 }
 
@@ -102,19 +102,19 @@ impl Default for Timeouts {
 }
 
 impl Upstream {
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super) fn settle(
         &self,
         name: &Name,
         at: &KeyPath,
         findings: &mut Findings,
-    ) -> Option<Arc<snapshot::Upstream>> {
+    ) -> Option<Arc<settings::Upstream>> {
         if self.servers.is_empty() {
             findings.add(&at.key("servers"), "expected at least one server");
         }
         for (index, server) in self.servers.iter().enumerate() {
             if self.servers[..index].contains(server) {
-                findings.add(&at.key("servers").index(index), format!("{server} is there twice"));
+                findings.add(&at.key("servers").index(index), format!("{server} is listed twice"));
             }
         }
         findings.range(&at.key("retries"), self.retries.into(), 0..=10);
@@ -131,12 +131,12 @@ impl Upstream {
             Some(health) => Some(health.settle(&at.key("health"), findings)?),
             None => None,
         };
-        Some(Arc::new(snapshot::Upstream {
+        Some(Arc::new(settings::Upstream {
             name: name.as_str().into(),
             servers: self
                 .servers
                 .iter()
-                .map(|server| snapshot::Server {
+                .map(|server| settings::Server {
                     host: server.host.as_str().into(),
                     port: server.port,
                     tls: server.tls,
@@ -144,10 +144,10 @@ impl Upstream {
                 })
                 .collect(),
             balance: match self.balance {
-                Balance::RoundRobin => snapshot::Balance::RoundRobin,
-                Balance::ConsistentHash => snapshot::Balance::ConsistentHash,
+                Balance::RoundRobin => settings::Balance::RoundRobin,
+                Balance::ConsistentHash => settings::Balance::ConsistentHash,
             },
-            timeouts: snapshot::Timeouts {
+            timeouts: settings::Timeouts {
                 connect: self.timeouts.connect.0,
                 read: self.timeouts.read.0,
                 write: self.timeouts.write.0,
@@ -160,7 +160,7 @@ impl Upstream {
 }
 
 impl Health {
-    fn settle(&self, at: &KeyPath, findings: &mut Findings) -> Option<snapshot::HealthCheck> {
+    fn settle(&self, at: &KeyPath, findings: &mut Findings) -> Option<settings::HealthCheck> {
         findings.range_of(
             &at.key("every"),
             &self.every,
@@ -170,7 +170,7 @@ impl Health {
         if path.parse::<http::uri::PathAndQuery>().is_err() || !path.starts_with('/') {
             findings.expected(&at.key("path"), "a path such as /healthz", format_args!("{path:?}"));
         }
-        Some(snapshot::HealthCheck {
+        Some(settings::HealthCheck {
             path: path.as_str().into(),
             every: self.every.0,
         })

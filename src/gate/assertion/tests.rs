@@ -1,9 +1,18 @@
-use http::Method;
+use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use time::macros::datetime;
 
 use super::*;
-use crate::gate::{snapshot::Snapshot, testing, verify};
+use crate::gate::{
+    policy,
+    rate_limit::Metered,
+    rules::{
+        Rules,
+        assertion::{DEFAULT_HEADER, DEFAULT_TTL},
+    },
+    testing,
+    verify::{self, Standard},
+};
 use crate::keys::{Algorithm, KeySet, provider};
 
 const NOW: OffsetDateTime = datetime!(2026-11-24 12:00:00 UTC);
@@ -24,14 +33,14 @@ fn asserter() -> Asserter {
     Asserter::ephemeral(ISSUER, key(), &Metrics::new())
 }
 
-fn snapshot() -> Snapshot {
-    let mut snapshot = testing::snapshot(vec![]);
-    let rules = testing::issuer_rules(ISSUER, "app");
-    snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
-    snapshot
+fn rules() -> Rules {
+    let mut rules = testing::rules(vec![]);
+    let issuer = testing::issuer_rules(ISSUER, "app");
+    rules.issuers.insert(ISSUER.into(), Arc::new(issuer));
+    rules
 }
 
-fn caller(claims: &Value) -> Arc<Identity> {
+fn caller(claims: &Value) -> Arc<Caller> {
     let mut whole = json!({
         "iss": ISSUER, "aud": "app", "sub": "alice", "sid": "s1", "jti": "j1", "iat": NOW.unix_timestamp(),
         "exp": NOW.unix_timestamp() + 600, "email": "alice@example.com", "email_verified": true, "roles": ["staff"],
@@ -40,22 +49,31 @@ fn caller(claims: &Value) -> Arc<Identity> {
         .as_object_mut()
         .unwrap()
         .append(&mut claims.as_object().unwrap().clone());
-    Arc::new(verify::imagine(whole, &snapshot(), NOW).unwrap())
+    let rules = rules();
+    let identity = verify::without_signature(whole, &rules, NOW).unwrap();
+    Arc::new(Caller::new(identity, Standard::new(&rules, 0)))
 }
 
-fn permit(caller: Option<&Arc<Identity>>) -> Permit {
+fn permit(caller: Option<&Arc<Caller>>) -> Permit {
     let mut route = testing::route("app", "", "/**", &[]);
     let mut plan = (*route.identity).clone();
-    plan.assertion = Some(Terms {
+    plan.assertion = Some(AssertionRule {
         header: HeaderName::from_static(DEFAULT_HEADER),
         ttl: DEFAULT_TTL,
     });
     route.identity = Arc::new(plan);
-    Permit {
+    permit_of(route, caller)
+}
+
+fn permit_of(route: Route, caller: Option<&Arc<Caller>>) -> Permit {
+    let metered = Metered {
         route: Arc::new(route),
         caller: caller.cloned(),
         limits: Vec::new(),
-    }
+    };
+    let headers = HeaderMap::new();
+    let request = testing::request(&Method::GET, "/", &headers);
+    policy::authorize(metered, &request, NOW).unwrap()
 }
 
 fn said(asserter: &Asserter, permit: &Permit, bound: &Bound<'_>, now: OffsetDateTime) -> String {
@@ -159,8 +177,7 @@ fn it_does_not_outlive_the_token_that_it_speaks_for() {
 fn nobody_in_particular_and_who_is_not_asked_for_one_get_none() {
     let (asserter, caller) = (asserter(), caller(&json!({})));
     assert_eq!(asserter.assert(&permit(None), &GET, NOW), Ok(None));
-    let mut without = permit(Some(&caller));
-    without.route = Arc::new(testing::route("app", "", "/**", &[]));
+    let without = permit_of(testing::route("app", "", "/**", &[]), Some(&caller));
     assert_eq!(asserter.assert(&without, &GET, NOW), Ok(None));
 }
 
@@ -192,7 +209,7 @@ fn it_is_no_access_token_for_who_trusts_the_same_key() {
         &GET,
         NOW,
     );
-    let mut snapshot = snapshot();
+    let mut rules = rules();
     // Ours are told by their type; of others any type is taken that is none in particular; and who looks at no type at
     // all still finds an audience that is not theirs.
     let wrong_type = Err(crate::gate::denial::TokenFault::WrongType);
@@ -202,10 +219,10 @@ fn it_is_no_access_token_for_who_trusts_the_same_key() {
         (None, wrong_type),
         (Some(TYP), wrong_audience),
     ] {
-        let mut rules = testing::issuer_rules(ISSUER, "app");
-        rules.typ = typ.map(Into::into);
-        snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
-        let judged = verify::check(&jwt, &keys, &snapshot, NOW).map(|_| ());
+        let mut issuer = testing::issuer_rules(ISSUER, "app");
+        issuer.typ = typ.map(Into::into);
+        rules.issuers.insert(ISSUER.into(), Arc::new(issuer));
+        let judged = verify::check::check(&jwt, &keys, &rules, NOW).map(|_| ());
         assert_eq!(judged, expected, "{typ:?}");
     }
 }

@@ -6,8 +6,11 @@ use http::Method;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::{ClaimTest, Condition, Effect, Policy};
-use crate::gate::{denial::Denial, verify::Identity};
+use crate::gate::{
+    denial::Denial,
+    identity::Identity,
+    rules::policy::{ClaimTest, Condition, Effect, Policy},
+};
 
 /// What conditions may look at.
 #[derive(Debug, Clone, Copy)]
@@ -47,75 +50,72 @@ impl Outcome {
     }
 }
 
-impl Policy {
-    /// Tries the rules in order; the first that matches decides.
-    pub fn evaluate(&self, facts: &Facts<'_>) -> Outcome {
-        let outcome = self.first(facts, &mut |mfa| is_fresh(facts, mfa));
-        if let Outcome::Denied(_) = outcome {
-            // Denied as things are: would a second factor have helped? Only then is the client told to get one.
-            let mut asked = None;
-            let with_factor = self.first(facts, &mut |max_age| {
-                asked = Some(match (asked, max_age) {
-                    (Some(Some(a)), Some(b)) => Some(std::cmp::min(a, b)),
-                    (Some(known @ Some(_)), None) => known,
-                    (_, max_age) => max_age,
-                });
-                true
+/// Tries the rules in order; the first that matches decides.
+pub fn evaluate(policy: &Policy, facts: &Facts<'_>) -> Outcome {
+    let outcome = first(policy, facts, &mut |mfa| is_fresh(facts, mfa));
+    if let Outcome::Denied(_) = outcome {
+        // Denied as things are: would a second factor have helped? Only then is the client told to get one.
+        let mut asked = None;
+        let with_factor = first(policy, facts, &mut |max_age| {
+            asked = Some(match (asked, max_age) {
+                (Some(Some(a)), Some(b)) => Some(std::cmp::min(a, b)),
+                (Some(known @ Some(_)), None) => known,
+                (_, max_age) => max_age,
             });
-            if let (Outcome::Allowed(_), Some(max_age)) = (with_factor, asked) {
-                return Outcome::StepUp { max_age };
-            }
+            true
+        });
+        if let (Outcome::Allowed(_), Some(max_age)) = (with_factor, asked) {
+            return Outcome::StepUp { max_age };
         }
-        outcome
     }
+    outcome
+}
 
-    fn first(&self, facts: &Facts<'_>, mfa: &mut dyn FnMut(Option<Duration>) -> bool) -> Outcome {
-        for (index, rule) in self.rules.iter().enumerate() {
-            if rule.condition.holds(facts, mfa) {
-                return match rule.effect {
-                    Effect::Allow => Outcome::Allowed(index),
-                    Effect::Deny => Outcome::Denied(Some(index)),
-                };
-            }
+/// Whether a second factor of at most this age can be shown.
+type Mfa<'a> = &'a mut dyn FnMut(Option<Duration>) -> bool;
+
+fn first(policy: &Policy, facts: &Facts<'_>, mfa: Mfa<'_>) -> Outcome {
+    for (index, rule) in policy.rules.iter().enumerate() {
+        if holds(&rule.condition, facts, mfa) {
+            return match rule.effect {
+                Effect::Allow => Outcome::Allowed(index),
+                Effect::Deny => Outcome::Denied(Some(index)),
+            };
         }
-        Outcome::Denied(None)
+    }
+    Outcome::Denied(None)
+}
+
+fn holds(condition: &Condition, facts: &Facts<'_>, mfa: Mfa<'_>) -> bool {
+    let has = |list: fn(&Identity) -> &[Box<str>], wanted: &str| {
+        facts
+            .caller
+            .is_some_and(|caller| list(caller).iter().any(|item| **item == *wanted))
+    };
+    match condition {
+        Condition::Authenticated => facts.caller.is_some(),
+        Condition::All(conditions) => conditions.iter().all(|condition| holds(condition, facts, mfa)),
+        Condition::Any(conditions) => conditions.iter().any(|condition| holds(condition, facts, mfa)),
+        Condition::Not(condition) => !holds(condition, facts, mfa),
+        Condition::Role(role) => has(|caller| &caller.roles, role),
+        Condition::Scope(scope) => has(|caller| &caller.scopes, scope),
+        Condition::Permission(permission) => has(|caller| &caller.permissions, permission),
+        Condition::Claim { name, test } => passes(test, facts.caller.and_then(|caller| caller.claim(name))),
+        Condition::Method(methods) => methods.contains(facts.method),
+        Condition::Ip(networks) => networks
+            .iter()
+            .any(|network| network.contains(&facts.address.to_canonical())),
+        Condition::Mfa { max_age } => facts.caller.is_some() && mfa(*max_age),
     }
 }
 
-impl Condition {
-    fn holds(&self, facts: &Facts<'_>, mfa: &mut dyn FnMut(Option<Duration>) -> bool) -> bool {
-        let has = |list: fn(&Identity) -> &[Box<str>], wanted: &str| {
-            facts
-                .caller
-                .is_some_and(|caller| list(caller).iter().any(|item| **item == *wanted))
-        };
-        match self {
-            Self::Authenticated => facts.caller.is_some(),
-            Self::All(conditions) => conditions.iter().all(|condition| condition.holds(facts, mfa)),
-            Self::Any(conditions) => conditions.iter().any(|condition| condition.holds(facts, mfa)),
-            Self::Not(condition) => !condition.holds(facts, mfa),
-            Self::Role(role) => has(|caller| &caller.roles, role),
-            Self::Scope(scope) => has(|caller| &caller.scopes, scope),
-            Self::Permission(permission) => has(|caller| &caller.permissions, permission),
-            Self::Claim { name, test } => test.holds(facts.caller.and_then(|caller| caller.claim(name))),
-            Self::Method(methods) => methods.contains(facts.method),
-            Self::Ip(networks) => networks
-                .iter()
-                .any(|network| network.contains(&facts.address.to_canonical())),
-            Self::Mfa { max_age } => facts.caller.is_some() && mfa(*max_age),
-        }
-    }
-}
-
-impl ClaimTest {
-    fn holds(&self, value: Option<&Value>) -> bool {
-        let Some(value) = value else { return false };
-        match self {
-            Self::Equals(wanted) => value == wanted,
-            Self::OneOf(wanted) => wanted.contains(value),
-            Self::Contains(wanted) => value.as_array().is_some_and(|items| items.contains(wanted)),
-            Self::Exists => !value.is_null(),
-        }
+fn passes(test: &ClaimTest, value: Option<&Value>) -> bool {
+    let Some(value) = value else { return false };
+    match test {
+        ClaimTest::Equals(wanted) => value == wanted,
+        ClaimTest::OneOf(wanted) => wanted.contains(value),
+        ClaimTest::Contains(wanted) => value.as_array().is_some_and(|items| items.contains(wanted)),
+        ClaimTest::Exists => !value.is_null(),
     }
 }
 

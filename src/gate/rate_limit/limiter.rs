@@ -13,13 +13,16 @@ use prometheus::IntCounter;
 use time::OffsetDateTime;
 
 use super::{
-    Key, OnStoreError, RateLimit,
+    key::Key,
     lease::{Drawn, Lease, Spent, largest_batch},
-    window::Window,
 };
 use crate::{
-    gate::denial::{Denial, LimitState},
+    gate::{
+        denial::{Denial, LimitState},
+        rules::rate_limit::{OnStoreError, RateLimit},
+    },
     metrics::Metrics,
+    sliding_window::SlidingWindow,
     store::{rate_limits, redis::Redis},
 };
 
@@ -39,7 +42,7 @@ struct Counter {
     /// Looked up once and not at every request.
     allowed: IntCounter,
     lease: Mutex<Lease>,
-    alone: Mutex<Window>,
+    alone: Mutex<SlidingWindow>,
     /// Held while Redis is asked for a batch.
     drawing: tokio::sync::Mutex<()>,
     /// How many requests wait for the next batch.
@@ -66,11 +69,9 @@ impl Limiter {
     /// # Errors
     /// `RateLimited`, or `LimitUnknown` when Redis does not answer and the limit says `deny`.
     pub async fn take(&self, limit: &RateLimit, key: &Key, now: OffsetDateTime) -> Result<LimitState, Denial> {
-        let counter = match self.keys.get(&*key.text) {
+        let counter = match self.keys.get(key.text()) {
             Some(counter) => counter,
-            None => self
-                .keys
-                .get_with(key.text.as_str().into(), || Arc::new(self.counter(limit))),
+            None => self.keys.get_with(key.text().into(), || Arc::new(self.counter(limit))),
         };
         let key = key.parts();
         let held = counter.lease().spend(now);
@@ -180,11 +181,11 @@ impl Counter {
 
     fn take_alone(&self, limit: &RateLimit, now: OffsetDateTime) -> Spent {
         let mut window = self.alone.lock().expect("no holder of this lock panics");
-        let (allowed, remaining, reset) = window.take(limit.limit, limit.window, now);
+        let taken = window.take(limit.limit, limit.window, now);
         Spent {
-            allowed,
-            remaining,
-            reset,
+            allowed: taken.allowed,
+            remaining: taken.remaining,
+            reset: taken.reset,
         }
     }
 }

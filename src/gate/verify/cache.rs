@@ -9,11 +9,17 @@ use quick_cache::{
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
-use super::{Identity, check, check_even_if_expired, claims::Standard, issuer_of, shared::Shared};
+use super::{
+    check::{check, check_even_if_expired, issuer_of},
+    shared::Shared,
+    standard::Standard,
+};
 use crate::{
     gate::{
+        caller::Caller,
         denial::{Denial, TokenFault},
-        snapshot::Snapshot,
+        identity::Identity,
+        rules::Rules,
     },
     keys::Keys,
     metrics::Metrics,
@@ -34,10 +40,10 @@ const FORGED_FOR: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 struct Evictions(prometheus::IntCounter);
 
-impl Lifecycle<Digest, Arc<Identity>> for Evictions {
+impl Lifecycle<Digest, Arc<Caller>> for Evictions {
     type RequestState = ();
 
-    fn on_evict(&self, (): &mut (), _: Digest, _: Arc<Identity>) {
+    fn on_evict(&self, (): &mut (), _: Digest, _: Arc<Caller>) {
         self.0.inc();
     }
 }
@@ -45,7 +51,7 @@ impl Lifecycle<Digest, Arc<Identity>> for Evictions {
 /// Verifies tokens and remembers the outcome.
 pub struct Verifier {
     keys: Arc<Keys>,
-    good: Cache<Digest, Arc<Identity>, UnitWeighter, DefaultHashBuilder, Evictions>,
+    good: Cache<Digest, Arc<Caller>, UnitWeighter, DefaultHashBuilder, Evictions>,
     shared: Shared,
     forged: moka::sync::Cache<Digest, ()>,
     hits: prometheus::IntCounter,
@@ -82,21 +88,21 @@ impl Verifier {
     ///
     /// # Errors
     /// `Denial::Token` says which check failed.
-    pub fn identity(&self, token: &str, snapshot: &Snapshot, now: OffsetDateTime) -> Result<Arc<Identity>, Denial> {
+    pub fn caller(&self, token: &str, rules: &Rules, now: OffsetDateTime) -> Result<Arc<Caller>, Denial> {
         let key = fingerprint(token);
         // The count is read before the keys: if any are taken away meanwhile, the outcome is not believed again.
-        let judged_by = Standard::new(snapshot, self.keys.withdrawals());
-        if let Some(identity) = self.good.get(&key).filter(|identity| identity.judged_by == judged_by) {
+        let judged_by = Standard::new(rules, self.keys.withdrawals());
+        if let Some(caller) = self.good.get(&key).filter(|caller| caller.judged_by == judged_by) {
             self.hits.inc();
             // The cache forgets late; the token's own times decide.
-            identity.check_times(now)?;
-            return Ok(identity);
+            caller.identity.check_times(now)?;
+            return Ok(caller);
         }
         self.misses.inc();
         if self.forged.contains_key(&key) {
             return Err(TokenFault::BadSignature.into());
         }
-        let verified = self.first_sight(key, token, snapshot, judged_by, now);
+        let verified = self.first_sight(key, token, rules, judged_by, now);
         if let Err(TokenFault::UnknownKey | TokenFault::KeysUnavailable) = verified
             && let Some(issuer) = issuer_of(token)
         {
@@ -112,33 +118,33 @@ impl Verifier {
     pub fn identity_even_if_expired(
         &self,
         token: &str,
-        snapshot: &Snapshot,
+        rules: &Rules,
         now: OffsetDateTime,
     ) -> Result<Identity, Denial> {
-        Ok(check_even_if_expired(token, &self.keys.current(), snapshot, now)?)
+        Ok(check_even_if_expired(token, &self.keys.current(), rules, now)?)
     }
 
     fn first_sight(
         &self,
         key: Digest,
         token: &str,
-        snapshot: &Snapshot,
+        rules: &Rules,
         judged_by: Standard,
         now: OffsetDateTime,
-    ) -> Result<Arc<Identity>, TokenFault> {
+    ) -> Result<Arc<Caller>, TokenFault> {
         // Concurrent first sights of one token wait for the one that verifies. What was judged by an older configuration, or
         // by a key that may be gone, is judged again.
-        let known = self.good.entry(&key, None, |_, identity| {
-            if identity.judged_by == judged_by {
-                EntryAction::Retain(Arc::clone(identity))
+        let known = self.good.entry(&key, None, |_, caller| {
+            if caller.judged_by == judged_by {
+                EntryAction::Retain(Arc::clone(caller))
             } else {
                 EntryAction::ReplaceWithGuard
             }
         });
         let place = match known {
-            EntryResult::Retained(identity) => {
-                identity.check_times(now)?;
-                return Ok(identity);
+            EntryResult::Retained(caller) => {
+                caller.identity.check_times(now)?;
+                return Ok(caller);
             }
             EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => place,
             EntryResult::Removed(..) | EntryResult::Timeout => unreachable!("neither was asked for"),
@@ -147,14 +153,13 @@ impl Verifier {
         if self.forged.contains_key(&key) {
             return Err(TokenFault::BadSignature);
         }
-        match check(token, &self.keys.current(), snapshot, now) {
+        match check(token, &self.keys.current(), rules, now) {
             Ok(mut identity) => {
-                identity.judged_by = judged_by;
                 self.shared.share(&mut identity);
-                let identity = Arc::new(identity);
+                let caller = Arc::new(Caller::new(identity, judged_by));
                 // An error says that the place was taken meanwhile, by whom it was is looked at when it is found.
-                let _ = place.insert(Arc::clone(&identity));
-                Ok(identity)
+                let _ = place.insert(Arc::clone(&caller));
+                Ok(caller)
             }
             Err(fault) => {
                 if fault == TokenFault::BadSignature {
@@ -168,7 +173,7 @@ impl Verifier {
     /// Lets go of tokens that have expired; nothing waits for it.
     pub fn forget_expired(&self, now: OffsetDateTime) {
         self.good
-            .retain(|_, identity| identity.check_times(now) != Err(TokenFault::Expired));
+            .retain(|_, caller| caller.identity.check_times(now) != Err(TokenFault::Expired));
     }
 
     /// How many tokens are held, for the metric.

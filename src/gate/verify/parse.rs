@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::gate::{denial::TokenFault, snapshot::IssuerRules};
+use crate::gate::{denial::TokenFault, rules::issuer::IssuerRules};
 
 /// What a token says of itself. Nothing of it is believed yet.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ fn json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenFault> {
 }
 
 impl Parsed {
-    /// Claims that nobody signed, for an explanation.
-    pub(super) fn imagined(claims: Value) -> Result<Self, TokenFault> {
+    /// Claims that are not verified, for an explanation.
+    pub(super) fn without_signature(claims: Value) -> Result<Self, TokenFault> {
         Ok(Self {
             algorithm: String::new(),
             kid: None,
@@ -79,12 +79,12 @@ impl Parsed {
 
     /// The kind of token: an ID token, a logout token or a refresh token of the same issuer, signed with the same key,
     /// is not an access token (RFC 8725 section 3.11).
-    pub(super) fn check_kind(&self, rules: &IssuerRules) -> Result<(), TokenFault> {
+    pub(super) fn check_kind(&self, issuer: &IssuerRules) -> Result<(), TokenFault> {
         let typ = self.typ.as_deref().map(|typ| {
             let typ = typ.to_ascii_lowercase();
             typ.strip_prefix("application/").map_or(typ.clone(), str::to_owned)
         });
-        let fits = match (&rules.typ, typ.as_deref()) {
+        let fits = match (&issuer.typ, typ.as_deref()) {
             (Some(wanted), Some(typ)) => wanted.eq_ignore_ascii_case(typ),
             (None, typ) => matches!(typ, None | Some("jwt" | "at+jwt")),
             (Some(_), None) => false,

@@ -2,7 +2,7 @@
 
 use quick_cache::sync::Cache;
 
-use super::{Identity, claims::Words};
+use crate::gate::identity::{Identity, Words};
 
 /// More different lists than this are not worth remembering: then each caller has its own.
 const LISTS: usize = 10_000;

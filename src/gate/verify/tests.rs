@@ -5,13 +5,19 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::{OffsetDateTime, macros::datetime};
 
-use super::*;
+use super::{Standard, Verifier, check::check};
 use crate::{
     gate::{
-        snapshot::{ClaimNames, IssuerRules, KeySource},
+        caller::Caller,
+        denial::TokenFault,
+        identity::Identity,
+        rules::{
+            Rules,
+            issuer::{ClaimNames, IssuerRules, KeySource},
+        },
         testing,
     },
-    keys::{Algorithm, Keys, SigningKey, provider},
+    keys::{Algorithm, KeySet, Keys, SigningKey, provider},
     metrics::Metrics,
 };
 
@@ -21,7 +27,7 @@ const ISSUER: &str = "https://gw.test";
 struct Bench {
     key: SigningKey,
     keys: KeySet,
-    snapshot: Snapshot,
+    rules: Rules,
 }
 
 /// ring makes no RSA keys, so there is one of them.
@@ -46,9 +52,9 @@ fn bench_with(algorithm: Algorithm, source: KeySource) -> Bench {
         claims: ClaimNames::default(),
         keys: source,
     };
-    let mut snapshot = testing::snapshot(vec![]);
-    snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
-    Bench { key, keys, snapshot }
+    let mut all = testing::rules(vec![]);
+    all.issuers.insert(ISSUER.into(), Arc::new(rules));
+    Bench { key, keys, rules: all }
 }
 
 fn bench() -> Bench {
@@ -69,7 +75,7 @@ impl Bench {
     }
 
     fn judge(&self, token: &str) -> Result<Identity, TokenFault> {
-        check(token, &self.keys, &self.snapshot, NOW)
+        check(token, &self.keys, &self.rules, NOW)
     }
 
     fn with_claim(&self, name: &str, value: Value) -> Result<Identity, TokenFault> {
@@ -176,9 +182,9 @@ fn a_key_verifies_with_its_own_algorithm_whatever_the_header_says() {
         }
         // A key that the issuer has, of an algorithm that it may not use.
         let mut strict = bench_with(algorithm, KeySource::Own);
-        let mut rules = IssuerRules::clone(&strict.snapshot.issuers[ISSUER]);
+        let mut rules = IssuerRules::clone(&strict.rules.issuers[ISSUER]);
         rules.algorithms.retain(|allowed| *allowed != algorithm);
-        strict.snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
+        strict.rules.issuers.insert(ISSUER.into(), Arc::new(rules));
         let token = strict.key.sign("at+jwt", &claims()).unwrap();
         assert_eq!(strict.judge(&token).unwrap_err(), TokenFault::WrongAlgorithm);
     }
@@ -196,12 +202,14 @@ fn the_high_s_twin_of_a_signature_is_the_same_token() {
     twin[32..].copy_from_slice(&order_minus(&s));
     let twin = format!("{input}.{}", encode(&twin));
     assert_ne!(twin, good);
-    let (one, other) = (bench.judge(&good).unwrap(), bench.judge(&twin).unwrap());
+    let caller = |token: &str| Caller::new(bench.judge(token).unwrap(), Standard::new(&bench.rules, 0));
+    let (one, other) = (caller(&good), caller(&twin));
+    assert_eq!(one.fingerprints, other.fingerprints, "revoked together");
+    let (one, other) = (one.identity, other.identity);
     assert_eq!(
         (one.jti(), one.session(), one.subject()),
         (other.jti(), other.session(), other.subject())
     );
-    assert_eq!(one.fingerprints, other.fingerprints, "revoked together");
 }
 
 #[test]
@@ -209,17 +217,17 @@ fn a_flood_of_forged_tokens_pushes_no_good_one_out() {
     let bench = bench();
     let (verifier, metrics) = verifier(&bench);
     let good = bench.key.sign("at+jwt", &claims()).unwrap();
-    verifier.identity(&good, &bench.snapshot, NOW).unwrap();
+    verifier.caller(&good, &bench.rules, NOW).unwrap();
     let (input, signature) = good.rsplit_once('.').unwrap();
     let tail = &signature[8..];
     // More than the small cache of forged ones takes.
     for number in 0..12_000_u32 {
         let forged = format!("{input}.{number:08}{tail}");
-        let denial = verifier.identity(&forged, &bench.snapshot, NOW).unwrap_err();
+        let denial = verifier.caller(&forged, &bench.rules, NOW).unwrap_err();
         assert_eq!(denial, TokenFault::BadSignature.into());
     }
     let before = count(&metrics, "hit");
-    verifier.identity(&good, &bench.snapshot, NOW).unwrap();
+    verifier.caller(&good, &bench.rules, NOW).unwrap();
     assert_eq!(count(&metrics, "hit"), before + 1, "it is still there");
 }
 
@@ -413,9 +421,9 @@ fn a_claim_of_the_wrong_type_is_not_taken_for_absent() {
 #[test]
 fn roles_are_found_where_another_issuer_keeps_them() {
     let mut bench = bench_with(Algorithm::EdDsa, KeySource::Inline(Value::Null));
-    let mut rules = IssuerRules::clone(&bench.snapshot.issuers[ISSUER]);
+    let mut rules = IssuerRules::clone(&bench.rules.issuers[ISSUER]);
     rules.claims.roles = "realm_access.roles".into();
-    bench.snapshot.issuers.insert(ISSUER.into(), Arc::new(rules));
+    bench.rules.issuers.insert(ISSUER.into(), Arc::new(rules));
     let identity = bench.with_claim("realm_access", json!({"roles": ["admin"]})).unwrap();
     assert_eq!(&*identity.roles[0], "admin", "and not the claim called roles");
     assert!(
@@ -539,12 +547,12 @@ fn a_cached_token_is_still_held_to_the_clock() {
     let bench = bench();
     let (verifier, metrics) = verifier(&bench);
     let token = bench.key.sign("at+jwt", &claims()).unwrap();
-    assert!(verifier.identity(&token, &bench.snapshot, NOW).is_ok());
-    assert!(verifier.identity(&token, &bench.snapshot, NOW).is_ok());
+    assert!(verifier.caller(&token, &bench.rules, NOW).is_ok());
+    assert!(verifier.caller(&token, &bench.rules, NOW).is_ok());
     assert_eq!((count(&metrics, "miss"), count(&metrics, "hit")), (1, 1));
     let late = NOW + time::Duration::seconds(630);
     assert_eq!(
-        verifier.identity(&token, &bench.snapshot, late).unwrap_err(),
+        verifier.caller(&token, &bench.rules, late).unwrap_err(),
         TokenFault::Expired.into()
     );
 }
@@ -554,11 +562,11 @@ fn a_cached_token_is_judged_again_after_a_reload() {
     let mut bench = bench();
     let (verifier, _) = verifier(&bench);
     let token = bench.key.sign("at+jwt", &claims()).unwrap();
-    assert!(verifier.identity(&token, &bench.snapshot, NOW).is_ok());
-    bench.snapshot.issuers.clear();
-    bench.snapshot.sha256 = [8; 32];
+    assert!(verifier.caller(&token, &bench.rules, NOW).is_ok());
+    bench.rules.issuers.clear();
+    bench.rules.sha256 = [8; 32];
     assert_eq!(
-        verifier.identity(&token, &bench.snapshot, NOW).unwrap_err(),
+        verifier.caller(&token, &bench.rules, NOW).unwrap_err(),
         TokenFault::WrongIssuer.into()
     );
 }
@@ -570,23 +578,15 @@ fn a_session_may_be_ended_with_an_expired_token_but_not_with_a_forged_one() {
     let mut old = claims();
     old["exp"] = json!(NOW.unix_timestamp() - 3600);
     let expired = bench.key.sign("at+jwt", &old).unwrap();
-    assert!(
-        verifier
-            .identity_even_if_expired(&expired, &bench.snapshot, NOW)
-            .is_ok()
-    );
+    assert!(verifier.identity_even_if_expired(&expired, &bench.rules, NOW).is_ok());
     assert_eq!(
-        verifier.identity(&expired, &bench.snapshot, NOW).unwrap_err(),
+        verifier.caller(&expired, &bench.rules, NOW).unwrap_err(),
         TokenFault::Expired.into()
     );
     let forged = SigningKey::generate(Algorithm::Es256)
         .unwrap()
         .sign_raw(&bench.header().to_string(), &old.to_string());
-    assert!(
-        verifier
-            .identity_even_if_expired(&forged, &bench.snapshot, NOW)
-            .is_err()
-    );
+    assert!(verifier.identity_even_if_expired(&forged, &bench.rules, NOW).is_err());
 }
 
 #[test]
@@ -598,7 +598,7 @@ fn concurrent_first_sights_verify_once() {
     let seen = std::thread::scope(|scope| {
         let look = || {
             start.wait();
-            verifier.identity(&token, &bench.snapshot, NOW).unwrap()
+            verifier.caller(&token, &bench.rules, NOW).unwrap()
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(look)).collect();
         threads
@@ -627,7 +627,7 @@ fn a_shared_secret_verifies_hs256_and_nothing_else() {
     let mut bench = bench_with(Algorithm::Es256, KeySource::Secret(secret.clone()));
     let shared = crate::keys::VerifyingKey::from_secret(&secret).unwrap();
     bench.keys = bench.keys.with(ISSUER, [Arc::new(shared)]);
-    let rules = Arc::make_mut(bench.snapshot.issuers.get_mut(ISSUER).unwrap());
+    let rules = Arc::make_mut(bench.rules.issuers.get_mut(ISSUER).unwrap());
     rules.algorithms = vec![Algorithm::Hs256];
 
     for header in [

@@ -5,8 +5,9 @@ use std::{sync::atomic::Ordering, time::Duration};
 use http::{Uri, header};
 use pingora::{ErrorType, OrErr as _, connectors::http::Connector, http::RequestHeader, upstreams::peer::HttpPeer};
 
-use super::{Backend, Group};
-use crate::{gate::snapshot::Server, metrics::Metrics};
+use super::group::{Backend, Group};
+use super::settings::Server;
+use crate::metrics::Metrics;
 
 /// Checks every server of a group at once.
 pub(super) async fn check(group: &Group, metrics: &Metrics) {

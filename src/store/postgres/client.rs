@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::{Object, Pool};
 use tokio_postgres::Row;
 
+use super::error::{self, POSTGRES, count_error};
 use super::executor::{Executor, Params, Record};
-use super::{POSTGRES, count_error, error};
 use crate::metrics::Metrics;
 use crate::store::sql::Query;
 use crate::store::{StoreError, StoreName};

@@ -6,9 +6,23 @@
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
+use crate::metrics::Metrics;
 use crate::store::{StoreError, StoreName};
 
 const STORE: StoreName = StoreName::Postgres;
+/// The label of its metrics.
+pub(super) const POSTGRES: &str = STORE.as_str();
+
+/// Counts a call that failed, and what it says about the store.
+pub(super) fn count_error(metrics: &Metrics, operation: &'static str, error: &StoreError) {
+    metrics
+        .store_operation_errors
+        .with_label_values(&[POSTGRES, operation, error.reason()])
+        .inc();
+    if error.is_outage() {
+        metrics.store_up.with_label_values(&[POSTGRES]).set(0);
+    }
+}
 
 pub(in crate::store) fn from_call(operation: &'static str, error: &tokio_postgres::Error) -> StoreError {
     let Some(db) = error.as_db_error() else {

@@ -1,14 +1,17 @@
 //! A transaction: all of it, or nothing.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::future::BoxFuture;
 use uuid::Uuid;
 
-use super::OnUserChanged;
 use super::client::Client;
 use super::executor::{Executor, Params, Record};
 use crate::store::sql::{self, Query};
 use crate::store::{StoreError, StoreName};
+
+/// Is told which accounts changed, once that is true.
+pub type OnUserChanged = Arc<dyn Fn(Vec<Uuid>) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// A transaction on the primary. Whatever way its function is left (an early `?`, a panic, a client that hung up), without
 /// [`commit`](Self::commit) nothing of it remains.

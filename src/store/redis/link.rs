@@ -1,18 +1,8 @@
-//! One socket (or, for a cluster, one set of them), made when it is needed and given up when it cannot be trusted.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+//! One socket, or for a cluster one set of them.
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
-use redis::{Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
-use tokio::sync::Mutex;
-
-use super::address::Address;
-
-/// After a failed attempt to connect, calls fail at once for so long, rather than each waiting for its own attempt.
-const PAUSE: Duration = Duration::from_millis(100);
+use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
 
 /// A connection; clones share the socket.
 #[derive(Clone)]
@@ -73,97 +63,6 @@ impl ConnectionLike for Link {
         match self {
             Self::Single(connection) => connection.get_db(),
             Self::Cluster(connection) => connection.get_db(),
-        }
-    }
-}
-
-/// The place of a link.
-pub(super) struct Slot {
-    address: Arc<Address>,
-    state: Mutex<State>,
-    /// The number of the last link that must not be used again.
-    spoiled: AtomicU64,
-}
-
-#[derive(Default)]
-struct State {
-    number: u64,
-    link: Option<Link>,
-    failed: Option<(Instant, RedisError)>,
-}
-
-/// Sees to it that a link whose call did not end is not used again. A call does not end when its deadline passes, or when
-/// its caller goes away.
-pub(super) struct Watch<'a> {
-    slot: &'a Slot,
-    number: u64,
-    ended: bool,
-}
-
-impl Slot {
-    pub(super) fn new(address: Arc<Address>) -> Self {
-        Self {
-            address,
-            state: Mutex::default(),
-            spoiled: AtomicU64::new(0),
-        }
-    }
-
-    /// The link, made anew if need be; callers that come meanwhile wait for it.
-    pub(super) async fn link(&self) -> RedisResult<(Link, Watch<'_>)> {
-        let mut state = self.state.lock().await;
-        if state.number <= self.spoiled.load(Ordering::Acquire) {
-            state.link = None;
-        }
-        if let Some(link) = &state.link {
-            return Ok((link.clone(), self.watch(state.number)));
-        }
-        if let Some((at, error)) = &state.failed
-            && at.elapsed() < PAUSE
-        {
-            return Err(error.clone());
-        }
-        match self.address.connect().await {
-            Ok(link) => {
-                state.number += 1;
-                state.failed = None;
-                state.link = Some(link.clone());
-                Ok((link, self.watch(state.number)))
-            }
-            Err(error) => {
-                state.failed = Some((Instant::now(), error.clone()));
-                Err(error)
-            }
-        }
-    }
-
-    fn watch(&self, number: u64) -> Watch<'_> {
-        Watch {
-            slot: self,
-            number,
-            ended: false,
-        }
-    }
-}
-
-impl Watch<'_> {
-    /// The call ended. Some answers spoil the link all the same: a broken socket, and a server that was demoted and will
-    /// never take a write again.
-    pub(super) fn ended<T>(mut self, answer: &RedisResult<T>) {
-        self.ended = match answer {
-            Ok(_) => true,
-            Err(error) => {
-                let demoted = matches!(error.kind(), redis::ErrorKind::Server(redis::ServerErrorKind::ReadOnly));
-                !(demoted || error.is_timeout() || error.is_io_error() || error.is_unrecoverable_error())
-            }
-        };
-    }
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.slot.spoiled.fetch_max(self.number, Ordering::AcqRel);
         }
     }
 }

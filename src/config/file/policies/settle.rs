@@ -1,21 +1,18 @@
-//! From the rules as they are written to the rules that decide.
+//! Checks policies and converts them to the form that is evaluated.
 
 use std::sync::Arc;
-
-use http::Method;
 
 use super::super::super::findings::Findings;
 use super::super::super::path::KeyPath;
 use super::super::super::text::name::Name;
-use super::super::OneOrMany;
 use super::Rule;
 use super::condition::condition;
-use crate::gate::policy;
+use crate::gate::rules::policy;
 
-/// Names that `access` gives a meaning of its own.
+/// Values of `access` that are built in, and so cannot be names of policies.
 pub(in super::super) const BUILT_IN: [&str; 3] = ["public", "optional", "authenticated"];
 
-/// `None` when something is wrong; `findings` says what.
+/// `None` if there is a mistake, which is recorded in `findings`.
 pub(in super::super::super) fn policy(
     name: &Name,
     rules: &[Rule],
@@ -26,7 +23,7 @@ pub(in super::super::super) fn policy(
         findings.add(at, format!("`{name}` is built in: choose another name"));
     }
     if !rules.iter().any(|rule| rule.allow.is_some()) {
-        findings.add(at, "expected at least one `allow`: as it stands it lets nobody in");
+        findings.add(at, "expected at least one `allow`: without one it denies everybody");
     }
     let settled: Vec<_> = rules
         .iter()
@@ -54,36 +51,14 @@ fn rule(rule: &Rule, at: &KeyPath, findings: &mut Findings) -> Option<policy::Ru
     if effect == policy::Effect::Allow && is_always_true(&condition) {
         findings.add(
             &at,
-            "would allow everyone: name whom it allows; `access: authenticated` or `access: public` in a route say it openly",
+            "would allow everyone: restrict it, or use `access: authenticated` or `access: public` in the route",
         );
         return None;
     }
     Some(policy::Rule { effect, condition })
 }
 
-/// Methods in upper case; `CONNECT` and `TRACE` never reach a route.
-pub(in super::super) fn methods(
-    written: &OneOrMany<String>,
-    at: &KeyPath,
-    findings: &mut Findings,
-) -> Option<Vec<Method>> {
-    let mut methods = Vec::new();
-    for word in &written.0 {
-        let method = Method::from_bytes(word.as_bytes()).ok();
-        let method = method.filter(|_| word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-'));
-        match method.filter(|method| !matches!(*method, Method::CONNECT | Method::TRACE)) {
-            Some(method) if methods.contains(&method) => findings.add(at, format!("{method} is there twice")),
-            Some(method) => methods.push(method),
-            None => findings.expected(at, "a method such as GET, in upper case", format_args!("{word:?}")),
-        }
-    }
-    if written.0.is_empty() {
-        findings.add(at, "expected at least one method");
-    }
-    (methods.len() == written.0.len() && !methods.is_empty()).then_some(methods)
-}
-
-/// Whether a condition cannot but hold. Not a prover: it catches what one writes to "open it up for now".
+/// Whether a condition is always true. Not complete: it finds the ways in which people open a route "for now".
 fn is_always_true(condition: &policy::Condition) -> bool {
     match condition {
         policy::Condition::Authenticated => true,

@@ -3,7 +3,7 @@
 
 /// Which text. The first of them begins at 0, and each other one where that before it ends.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Text {
+pub(in crate::gate) enum Text {
     Subject,
     Session,
     Jti,
@@ -15,7 +15,7 @@ const COUNT: usize = 5;
 
 /// The texts; an absent one has no bytes, and none that is there is empty.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(in crate::gate) struct Texts {
     all: Box<str>,
     /// Where each ends but the last, which ends with the piece.
     ends: [u16; COUNT - 1],
@@ -23,7 +23,7 @@ pub(super) struct Texts {
 
 impl Texts {
     /// In the order of [`Text`]. `None`: they are longer than those of any token can be.
-    pub(super) fn new(texts: [Option<&str>; COUNT]) -> Option<Self> {
+    pub(in crate::gate) fn new(texts: [Option<&str>; COUNT]) -> Option<Self> {
         let mut all = String::with_capacity(texts.iter().flatten().map(|text| text.len()).sum());
         let mut ends = [0; COUNT];
         for (end, text) in ends.iter_mut().zip(texts) {

@@ -1,10 +1,10 @@
-//! The routes as a trie of path segments, one trie per host.
+//! The routes as a trie of path segments, one trie per host: ten thousand routes cost a request no more than ten.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use http::Method;
 
-use super::Route;
+use super::route::Route;
 
 /// All routes, ready to be searched.
 #[derive(Debug, Default)]

@@ -1,0 +1,109 @@
+//! One group of servers: their addresses and their health.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use pingora::upstreams::peer::HttpPeer;
+
+use super::settings::{Server, Upstream};
+
+/// How long a name may take to resolve.
+const RESOLVE_WITHIN: Duration = Duration::from_secs(2);
+
+/// One upstream and what is known of its servers now.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) spec: Arc<Upstream>,
+    pub(super) backends: Vec<Backend>,
+    pub(super) turn: AtomicUsize,
+    hasher: RandomState,
+}
+
+/// One server of a group and what is known of it now.
+#[derive(Debug)]
+pub(super) struct Backend {
+    pub(super) server: Server,
+    /// Ready to be cloned for a request; none until the name has resolved.
+    pub(super) peer: ArcSwapOption<HttpPeer>,
+    pub(super) healthy: AtomicBool,
+}
+
+impl Group {
+    pub(super) fn new(spec: Arc<Upstream>) -> Self {
+        let backends = spec.servers.iter().map(|server| Backend {
+            server: server.clone(),
+            peer: ArcSwapOption::empty(),
+            // Until the first check says otherwise: a restart must not begin with refusals.
+            healthy: AtomicBool::new(true),
+        });
+        Self {
+            backends: backends.collect(),
+            spec,
+            turn: AtomicUsize::new(0),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Rendezvous hashing: when a server leaves, only its own callers move.
+    pub(super) fn preferred(&self, address: IpAddr) -> usize {
+        let weight = |index: &usize| self.hasher.hash_one((address, *index));
+        let healthy = (0..self.backends.len()).filter(|&index| self.backends[index].healthy.load(Ordering::Relaxed));
+        healthy.max_by_key(weight).unwrap_or(0)
+    }
+
+    /// Looks the names of all servers up again.
+    pub(super) async fn resolve(&self) {
+        futures::future::join_all(self.backends.iter().map(|backend| backend.resolve(&self.spec))).await;
+    }
+}
+
+impl Backend {
+    async fn resolve(&self, spec: &Upstream) {
+        let Server { host, port, .. } = &self.server;
+        let lookup = tokio::net::lookup_host((&**host, *port));
+        match tokio::time::timeout(RESOLVE_WITHIN, lookup).await {
+            Ok(Ok(mut addresses)) => {
+                let found: Vec<SocketAddr> = addresses.by_ref().collect();
+                let current = self.peer.load();
+                // An address that is still listed is kept, so that its pooled connections are.
+                let kept = current
+                    .as_ref()
+                    .is_some_and(|peer| found.iter().any(|address| is_at(peer, *address)));
+                if let (false, Some(address)) = (kept, found.first()) {
+                    self.peer.store(Some(Arc::new(peer(*address, &self.server, spec))));
+                }
+            }
+            // The last known address is better than none: a DNS outage must not become ours.
+            Ok(Err(error)) => tracing::warn!(upstream = &*spec.name, %host, %error, "the name does not resolve"),
+            Err(_) => tracing::warn!(upstream = &*spec.name, %host, "the name did not resolve in time"),
+        }
+    }
+}
+
+fn is_at(peer: &HttpPeer, address: SocketAddr) -> bool {
+    peer._address.as_inet() == Some(&address)
+}
+
+fn peer(address: SocketAddr, server: &Server, spec: &Upstream) -> HttpPeer {
+    // With TLS the name is never empty: Pingora takes an empty one as "do not verify".
+    let mut peer = HttpPeer::new(address, server.tls, server.host.to_string());
+    let options = &mut peer.options;
+    options.connection_timeout = Some(spec.timeouts.connect);
+    options.total_connection_timeout = Some(spec.timeouts.connect);
+    options.read_timeout = Some(spec.timeouts.read);
+    options.write_timeout = Some(spec.timeouts.write);
+    options.idle_timeout = Some(spec.timeouts.idle);
+    if server.http2 {
+        options.set_http_version(2, 2);
+        options.max_h2_streams = 100;
+    }
+    peer
+}

@@ -1,5 +1,6 @@
 //! The stores against a real PostgreSQL and a real Redis.
 
+mod budgets;
 mod commands;
 pub(crate) mod fixture;
 mod migrations;

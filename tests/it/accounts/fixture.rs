@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use prometheus::core::Collector;
 use sidegate::accounts::settings::{
     AccessToken, AuditRefreshes, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken,
     Registration, Signing,
@@ -169,6 +170,16 @@ impl Services {
                    JOIN sessions ON sessions.id = session_id
                    WHERE session_id::text = $1 AND used_at IS NULL AND ended_at IS NULL";
         self.count(sql, &pair.session_id.to_string()).await
+    }
+
+    /// How many statements were sent to PostgreSQL so far, BEGIN and COMMIT among them.
+    pub(crate) fn statements(&self) -> u64 {
+        let families = self.metrics.store_operation_duration.collect();
+        let metrics = families.iter().flat_map(|family| family.get_metric());
+        let of_postgres = metrics.filter(|metric| metric.get_label().iter().any(|label| label.value() == "postgres"));
+        of_postgres
+            .map(|metric| metric.get_histogram().get_sample_count())
+            .sum()
     }
 
     pub(crate) async fn events(&self, event: &str) -> i64 {

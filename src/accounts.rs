@@ -449,7 +449,6 @@ impl Accounts {
             limiter: Arc::clone(&parts.limiter),
             postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),
-            directory: Arc::clone(&directory),
             revoker: Arc::clone(&parts.revoker),
             sessions: Arc::clone(&sessions),
         });

@@ -9,7 +9,6 @@ use ring::hmac;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::directory::Directory;
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::{Limiter, address_key};
 use crate::accounts::sessions::access::SessionOf;
@@ -58,7 +57,6 @@ pub struct TokenClients {
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) postgres: Postgres,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) directory: Arc<Directory>,
     pub(crate) revoker: Arc<Revoker>,
     pub(crate) sessions: Arc<Sessions>,
 }

@@ -27,16 +27,16 @@ use crate::store::sessions::EXPIRED;
 
 /// The settings that decide.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules {
+pub(super) struct Rules {
     /// `auth.refresh_token.reuse_grace`.
-    pub grace: Duration,
+    pub(super) grace: Duration,
     /// `auth.refresh_token.lost_answer`.
-    pub lost_answer: LostAnswer,
+    pub(super) lost_answer: LostAnswer,
 }
 
 /// What is to be done.
 #[derive(Debug, PartialEq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is the live token: give its successor.
     Rotate,
     /// Give the answer that was given before.
@@ -54,7 +54,7 @@ pub enum Verdict {
 }
 
 /// Decides. `text` is the token, which opens the answer that was sealed for it.
-pub fn judge(chain: &Chain, token: &Genuine, text: &Secret, rules: Rules, now: OffsetDateTime) -> Verdict {
+pub(super) fn judge(chain: &Chain, token: &Genuine, text: &Secret, rules: Rules, now: OffsetDateTime) -> Verdict {
     match chain.end_reason.as_deref() {
         Some(EXPIRED) => return Verdict::Expired,
         Some(_) => return Verdict::Revoked,
@@ -64,10 +64,11 @@ pub fn judge(chain: &Chain, token: &Genuine, text: &Secret, rules: Rules, now: O
         return Verdict::Unknown;
     };
     if token.generation >= chain.generation {
-        return match token.generation == chain.generation && token.hash == live.token_hash {
-            false => Verdict::Unknown,
+        let is_live = token.generation == chain.generation && token.hash == live.token_hash;
+        return match is_live {
             true if live.expires_at <= now => Verdict::Expired,
             true => Verdict::Rotate,
+            false => Verdict::Unknown,
         };
     }
     if chain.replaced_generation != Some(token.generation) {

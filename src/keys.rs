@@ -12,6 +12,7 @@ pub mod key_use;
 pub mod provider;
 pub mod random;
 pub mod remote;
+pub mod reseal;
 pub mod seal;
 pub mod secrets;
 mod set;

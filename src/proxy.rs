@@ -40,7 +40,7 @@ use self::snapshot::Snapshot;
 use self::upstream::upgrade;
 pub use self::{auth::AuthApi, connection::Connections, ending::EndingProxy, logged::Logged, upstream::Upstreams};
 use crate::{
-    clock,
+    clock, content_length,
     gate::{
         self, Gate, Request,
         activity::Activity,
@@ -385,10 +385,7 @@ impl Proxy {
                 None => return Ok(Err(Unreadable::BadEscape.into())),
             }
         }
-        let announced = header
-            .headers
-            .get(http::header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let announced = content_length::announced(&header.headers);
         if announced.is_some_and(|length| length > permit.route().body_bytes) {
             return Ok(Err(Denial::BodyTooLarge));
         }

@@ -1,31 +1,26 @@
-//! The cookie in which a browser keeps its device token. It signs nobody in: it only says that somebody did here before.
+//! The cookie with a browser's device token. It does not sign anybody in: it only shows that the device was used before.
 
-use http::header::{COOKIE, SET_COOKIE};
+use cookie::{Cookie, SameSite};
+use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Caller;
 use crate::accounts::{DEVICE_TOKEN_LIFE, Settings};
+use crate::cookies;
 use crate::secret::Secret;
 
-/// Its name.
+/// The name of the cookie.
 pub(super) const NAME: &str = "sidegate_device";
 
-/// The device token of a request: the first cookie of the name. A second one that a neighbouring subdomain planted can only
-/// make a device unknown.
+/// The device token of a request: the first cookie of this name. A cookie planted by a sibling subdomain can at worst make the
+/// device unknown.
 pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|field| field.to_str().ok())
-        .flat_map(|field| field.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == NAME)
-        .map(|(_, value)| Secret::new(value))
+    cookies::values(headers, NAME).next().map(Secret::new)
 }
 
-/// The field that keeps it: sent to `/auth` alone, never by another site's request, and shown to no script.
+/// The `Set-Cookie` header: sent to `/auth` only, never with cross-site requests, and not readable by scripts.
 ///
-/// `Secure` when we are found under `https`, also if a load balancer in front takes the TLS off and does not say so.
+/// `Secure` if `server.public_url` is `https`, even if the load balancer that terminates TLS does not report it.
 pub(super) fn field(token: &Secret, settings: &Settings, caller: &Caller) -> [(HeaderName, HeaderValue); 1] {
     let base = settings.base_path.as_str();
     let path = if base.is_empty() { "/" } else { base };
@@ -34,12 +29,13 @@ pub(super) fn field(token: &Secret, settings: &Settings, caller: &Caller) -> [(H
 }
 
 fn field_of(token: &Secret, path: &str, https: bool) -> [(HeaderName, HeaderValue); 1] {
-    let secure = if https { "; Secure" } else { "" };
-    let text = format!(
-        "{NAME}={}; Path={path}; Max-Age={}; HttpOnly; SameSite=Strict{secure}",
-        token.expose(),
-        DEVICE_TOKEN_LIFE.as_secs()
-    );
+    let cookie = Cookie::build((NAME, token.expose()))
+        .path(path)
+        .max_age(DEVICE_TOKEN_LIFE.try_into().expect("some months"))
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(https);
+    let text = cookie.to_string();
     let mut value = HeaderValue::try_from(text).expect("base64 and a checked path are visible characters");
     value.set_sensitive(true);
     [(SET_COOKIE, value)]
@@ -47,6 +43,8 @@ fn field_of(token: &Secret, path: &str, https: bool) -> [(HeaderName, HeaderValu
 
 #[cfg(test)]
 mod tests {
+    use http::header::COOKIE;
+
     use super::*;
 
     #[test]
@@ -75,7 +73,7 @@ mod tests {
         };
         assert_eq!(
             shown(true),
-            "sidegate_device=sgd_x; Path=/auth; Max-Age=34560000; HttpOnly; SameSite=Strict; Secure"
+            "sidegate_device=sgd_x; HttpOnly; SameSite=Strict; Secure; Path=/auth; Max-Age=34560000"
         );
         assert!(!shown(false).contains("Secure"));
     }

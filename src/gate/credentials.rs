@@ -3,7 +3,7 @@
 //! Absent and invalid are different things: an invalid credential is refused where it is found and never falls through to
 //! the next source, or a request could be judged by one token and served by another.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
@@ -16,6 +16,7 @@ use super::{
         route::{Access, Route},
     },
 };
+use crate::cookies;
 
 /// Longer tokens are not even split at their dots.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -25,7 +26,7 @@ pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 pub struct Unverified<'a> {
     pub(super) route: Arc<Route>,
     /// `None`: the route lets anonymous callers pass, and this is one.
-    pub(super) token: Option<&'a str>,
+    pub(super) token: Option<Cow<'a, str>>,
 }
 
 /// Finds the credential that the route asks for.
@@ -39,7 +40,7 @@ pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, rules: &Rules) -> 
     }
     let cookie = rules.session_cookie.as_deref();
     let token = match bearer(request.headers)? {
-        Some(token) => Some(token),
+        Some(token) => Some(Cow::Borrowed(token)),
         None => match cookie
             .map(|name| session_cookie(request.headers, name))
             .transpose()?
@@ -78,27 +79,16 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denial> {
     token_in(token).map(Some)
 }
 
-/// The token in the cookie `name`, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section 8.2.3).
-fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Denial> {
-    let mut found = None;
-    for field in headers.get_all(header::COOKIE) {
-        // Bytes of other people's cookies need not be ASCII; ours is.
-        for pair in field.as_bytes().split(|&byte| byte == b';') {
-            let pair = pair.trim_ascii();
-            let Some(value) = pair
-                .strip_prefix(name.as_bytes())
-                .and_then(|rest| rest.strip_prefix(b"="))
-            else {
-                continue;
-            };
-            // Two cookies of one name: a sub-domain can plant the second (cookie tossing), and which one wins is a guess.
-            if found.replace(value).is_some() {
-                return Err(Denial::CredentialsAmbiguous);
-            }
-        }
+/// The token in the cookie `name`.
+fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<Cow<'a, str>>, Denial> {
+    let mut found = cookies::values(headers, name);
+    let Some(value) = found.next() else { return Ok(None) };
+    // Two cookies of one name: a sub-domain can plant the second (cookie tossing), and which one wins is a guess.
+    if found.next().is_some() {
+        return Err(Denial::CredentialsAmbiguous);
     }
-    let Some(value) = found else { return Ok(None) };
-    token_in(value).map(Some)
+    token_in(value.as_bytes())?;
+    Ok(Some(value))
 }
 
 /// The alphabet of a JWS in compact form (RFC 7515 section 7.1): anything else never reaches a parser.
@@ -207,10 +197,19 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_in_any_of_several_fields_by_its_whole_name() {
-        let split = headers(&[("cookie", "a=1; xsid=no; sidx=no"), ("cookie", "sid=a.b.c;b=2")]);
-        assert_eq!(session_cookie(&split, "sid"), Ok(Some("a.b.c")));
-        assert_eq!(session_cookie(&split, "si"), Ok(None));
+    fn the_token_in_a_cookie_is_held_to_the_same_alphabet() {
+        assert_eq!(
+            session_cookie(&headers(&[("cookie", "a=1; sid=a.b.c")]), "sid"),
+            Ok(Some("a.b.c".into()))
+        );
+        assert_eq!(session_cookie(&headers(&[("cookie", "a=1")]), "sid"), Ok(None));
+        for value in ["sid=", "sid=\"a.b.c\"", "sid=a b", "sid=é"] {
+            assert_eq!(
+                session_cookie(&headers(&[("cookie", value)]), "sid"),
+                Err(Denial::CredentialsMalformed),
+                "{value}"
+            );
+        }
     }
 
     #[test]

@@ -3,16 +3,12 @@
 mod key;
 mod lease;
 mod limiter;
-mod window;
 
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-pub use self::{
-    key::{Key, Network},
-    limiter::Limiter,
-};
+pub use self::{key::Key, limiter::Limiter};
 use super::{
     caller::Caller,
     denial::{Denial, LimitState},

@@ -42,7 +42,7 @@ pub(super) fn token(
     now: OffsetDateTime,
 ) -> Result<Verified, Denial> {
     let Unverified { route, token } = unverified;
-    let caller = token.map(|token| verifier.caller(token, rules, now)).transpose()?;
+    let caller = token.map(|token| verifier.caller(&token, rules, now)).transpose()?;
     Ok(Verified { route, caller })
 }
 

@@ -15,6 +15,7 @@ use tower::ServiceExt as _;
 
 use super::context::{AnsweredBy, Context};
 use crate::{
+    content_length,
     endpoints::{self, Caller},
     gate::denial::{Denial, Unreadable},
     metrics::Metrics,
@@ -114,11 +115,7 @@ fn request(session: &Session, ctx: &Context, path_and_query: &[u8], body: Bytes)
 }
 
 async fn read_body(session: &mut Session) -> Result<Result<Bytes, Denial>> {
-    let announced = session
-        .req_header()
-        .headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced = content_length::announced(&session.req_header().headers);
     if announced.is_some_and(|length| length > MAX_BODY as u64) {
         return Ok(Err(Denial::BodyTooLarge));
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use ::redis::Value;
+use data_encoding::HEXLOWER;
 
 use super::redis::{Redis, read};
-use super::redis_keys::hex;
 use super::{StoreError, scripts};
 
 /// What a code turned out to be.
@@ -38,7 +38,7 @@ pub async fn put(
     let mut forget = ::redis::cmd("DEL");
     forget.arg(&key);
     let mut keep = ::redis::cmd("HSET");
-    keep.arg(&key).arg("code").arg(hex(code_hmac));
+    keep.arg(&key).arg("code").arg(HEXLOWER.encode(code_hmac));
     keep.arg("data").arg(data).arg("left").arg(attempts);
     let mut expire = ::redis::cmd("PEXPIRE");
     expire
@@ -47,20 +47,20 @@ pub async fn put(
     redis.all("code_put", vec![forget, keep, expire]).await.map(drop)
 }
 
-/// Compares and uses up; with `keep`, a right one that comes again is recognised for as long as it would have lived.
+/// Compares and uses up. `code_hmacs`: what was typed, under each secret with which the code may have been made; with `keep`, a right one that comes again is recognised for as long as it would have lived.
 pub async fn check(
     redis: &Redis,
     purpose: &str,
     of: &str,
-    code_hmac: &[u8; 32],
+    code_hmacs: &[[u8; 32]],
     keep: bool,
 ) -> Result<Checked, StoreError> {
     const OPERATION: &str = "code_check";
     let mut script = scripts::CODE_CHECK.prepare_invoke();
-    script
-        .key(redis.keys().code(purpose, of))
-        .arg(hex(code_hmac))
-        .arg(i32::from(keep));
+    script.key(redis.keys().code(purpose, of)).arg(i32::from(keep));
+    for hmac in code_hmacs {
+        script.arg(HEXLOWER.encode(hmac));
+    }
     let mut answer = redis.script::<Vec<Value>>(OPERATION, script).await?.into_iter();
     let verdict: i64 = read(OPERATION, answer.next().unwrap_or(Value::Nil))?;
     let detail = answer.next().unwrap_or(Value::Nil);

@@ -41,7 +41,7 @@ const SLACK: Duration = Duration::from_millis(250);
 /// Where the servers are, and how long they may take.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The primary: `postgres://user:password@host/db`, `postgres:///db?host=/run/postgresql`, or `host=… dbname=…`.
+    /// The primary: `postgres://user:password@host/db`, or `postgres:///db?host=/run/postgresql`.
     /// `address.rs` says what `sslmode` means here.
     pub url: Secret,
     /// Connections per server at most.

@@ -2,7 +2,8 @@
 //! namespace that is no longer used empties itself.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+
+use data_encoding::HEXLOWER;
 
 /// Longer identifiers are replaced by their SHA-256: some come from clients, and a key must not cost what they like.
 const LONGEST: usize = 128;
@@ -109,24 +110,12 @@ impl Keys {
 
     fn key(&self, resource: &str, identifier: &str) -> String {
         let identifier = if identifier.len() > LONGEST {
-            Cow::Owned(hex(
-                ring::digest::digest(&ring::digest::SHA256, identifier.as_bytes()).as_ref()
-            ))
+            Cow::Owned(HEXLOWER.encode(ring::digest::digest(&ring::digest::SHA256, identifier.as_bytes()).as_ref()))
         } else {
             Cow::Borrowed(identifier)
         };
         format!("{}:{resource}:{identifier}", self.namespace)
     }
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes everything");
-            text
-        })
 }
 
 #[cfg(test)]

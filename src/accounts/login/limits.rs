@@ -18,6 +18,8 @@ use futures::future::BoxFuture;
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
 
+use crate::network::Network;
+use crate::sliding_window::SlidingWindow;
 use crate::store::redis::Redis;
 use crate::store::{StoreError, rate_limits};
 
@@ -39,15 +41,7 @@ pub type Take =
 /// Counts attempts.
 pub struct Limiter {
     take: Take,
-    local: Mutex<HashMap<(&'static str, String), Local>>,
-}
-
-/// Two neighbouring windows; the earlier counts by the part of it that still lies in the sliding one.
-#[derive(Debug, Clone, Copy)]
-struct Local {
-    window: i64,
-    before: u32,
-    now: u32,
+    local: Mutex<HashMap<(&'static str, String), SlidingWindow>>,
 }
 
 /// Keys held while Redis is away. A flood from more addresses than this is not one that a limit per address stops.
@@ -96,12 +90,9 @@ impl Limiter {
     }
 
     fn take_local(&self, policy: &'static str, key: &str, limit: u32, window: Duration, now: OffsetDateTime) -> Taken {
-        let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX).max(1);
-        let millis = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);
-        let (index, passed) = (millis.div_euclid(length), millis.rem_euclid(length));
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
         if local.len() >= LOCAL_MAX {
-            local.retain(|_, counts| counts.window + 1 >= index);
+            local.retain(|_, counted| !counted.is_over(window, now));
         }
         if local.len() >= LOCAL_MAX {
             return Taken {
@@ -109,24 +100,12 @@ impl Limiter {
                 retry_after: Duration::ZERO,
             };
         }
-        let counts = local.entry((policy, key.to_owned())).or_insert(Local {
-            window: index,
-            before: 0,
-            now: 0,
-        });
-        if counts.window != index {
-            let before = if counts.window + 1 == index { counts.now } else { 0 };
-            *counts = Local {
-                window: index,
-                before,
-                now: 0,
-            };
+        let counted = local.entry((policy, key.to_owned())).or_default();
+        let taken = counted.take(limit, window, now);
+        Taken {
+            allowed: taken.allowed,
+            retry_after: taken.reset,
         }
-        let left = i64::from(counts.before) * (length - passed) / length;
-        let allowed = left + i64::from(counts.now) < i64::from(limit);
-        counts.now += u32::from(allowed);
-        let retry_after = Duration::from_millis(u64::try_from(length - passed).unwrap_or(1));
-        Taken { allowed, retry_after }
     }
 }
 
@@ -140,15 +119,9 @@ fn short(key: &str) -> Cow<'_, str> {
     Cow::Owned(URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
 }
 
-/// The key of an address. Of IPv6 the first 64 bits: one customer has all the rest.
+/// The key of an address: one subscriber is one key.
 pub(crate) fn address_key(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
+    Network(address).to_string()
 }
 
 #[cfg(test)]
@@ -213,13 +186,5 @@ mod tests {
         let other = format!("{long}b");
         assert!(limiter.take("login_account", &other, 1, MINUTE, NOW).await.allowed);
         assert!(limiter.local.lock().unwrap().keys().all(|(_, key)| key.len() < 64));
-    }
-
-    #[test]
-    fn an_ipv6_customer_is_one_key_however_many_addresses_they_use() {
-        let key = |text: &str| address_key(text.parse().unwrap());
-        assert_eq!(key("2001:db8:1:2::3"), key("2001:db8:1:2:ffff::9"));
-        assert_ne!(key("2001:db8:1:2::3"), key("2001:db8:1:3::3"));
-        assert_eq!(key("::ffff:192.0.2.7"), key("192.0.2.7"));
     }
 }

@@ -1,8 +1,6 @@
 //! Codes of an authenticator (RFC 6238): SHA-1, six digits, thirty seconds, because that is what every application
 //! supports; some silently compute these whatever the address in the QR code says.
 
-use data_encoding::BASE32_NOPAD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use qrcode::QrCode;
 use qrcode::render::svg;
 use time::OffsetDateTime;
@@ -10,8 +8,9 @@ use totp_rs::{Algorithm, Builder};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::keys::{random, seal};
-use crate::secret::{Key32, Secret};
+use crate::keys::secrets::OpenError;
+use crate::keys::{KeyUse, Secrets, random};
+use crate::secret::Secret;
 
 /// Seconds for which one code is shown.
 const STEP_SECONDS: u64 = 30;
@@ -20,14 +19,6 @@ const SKEW: u16 = 1;
 const DIGITS: u8 = 6;
 /// An address may be longer than what a QR code can hold once each of its characters is escaped.
 const ACCOUNT_MAX: usize = 100;
-
-/// What is left as it is in the parts of an `otpauth` address.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'@');
 
 /// What an authenticator and we know.
 #[derive(Clone)]
@@ -41,14 +32,15 @@ impl TotpSecret {
 
     /// As it rests in the database. Whose it is goes in, so that nobody who can write there gives one account the factor
     /// of another.
-    pub(crate) fn seal(&self, key: &Key32, user_id: Uuid) -> Vec<u8> {
-        seal::seal(key, &purpose(user_id), self.0.as_slice())
+    pub(crate) fn seal(&self, secrets: &Secrets, user_id: Uuid) -> Vec<u8> {
+        secrets.seal(KeyUse::TotpSecret, &user_id.to_string(), self.0.as_slice())
     }
 
     /// Reads what [`seal`](Self::seal) made for the same user.
-    pub(crate) fn open(key: &Key32, user_id: Uuid, sealed: &[u8]) -> Option<Self> {
-        let plain = Zeroizing::new(seal::open(key, &purpose(user_id), sealed).ok()?);
-        Some(Self(Zeroizing::new(plain.as_slice().try_into().ok()?)))
+    pub(crate) fn open(secrets: &Secrets, user_id: Uuid, sealed: &[u8]) -> Result<Self, OpenError> {
+        let plain = Zeroizing::new(secrets.open(KeyUse::TotpSecret, &user_id.to_string(), sealed)?);
+        let secret = plain.as_slice().try_into().map_err(|_| OpenError::Damaged)?;
+        Ok(Self(Zeroizing::new(secret)))
     }
 
     /// The time step whose code this is, if it is one of now.
@@ -56,31 +48,35 @@ impl TotpSecret {
         // Authenticators show a space in the middle, and people copy it.
         let typed: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
         let seconds = u64::try_from(now.unix_timestamp()).ok()?;
-        let totp = Builder::new()
-            .with_algorithm(Algorithm::SHA1)
-            .with_digits(DIGITS)
-            .with_step_duration(STEP_SECONDS)
-            .with_skew(SKEW)
-            .with_secret(totp_rs::Secret::new_stack(*self.0))
-            .build()
-            .ok()?;
+        let totp = self.builder().build().ok()?;
         i64::try_from(totp.check(&typed, seconds)?).ok()
     }
 
     /// As a person types it: base32 (RFC 4648).
     pub(crate) fn base32(&self) -> Secret {
-        Secret::new(BASE32_NOPAD.encode(self.0.as_slice()))
+        Secret::new(totp_rs::Secret::new_stack(*self.0).to_base32())
     }
 
-    /// As a telephone reads it.
+    /// As a telephone reads it: an `otpauth` URI. What it does not say (SHA-1, six digits, thirty seconds) is the default.
     pub(crate) fn uri(&self, issuer: &str, account: &str) -> Secret {
-        let escaped = |text: &str| utf8_percent_encode(text, ESCAPED).to_string();
-        let account: String = account.chars().take(ACCOUNT_MAX).collect();
-        let (issuer, account) = (escaped(issuer), escaped(&account));
-        Secret::new(format!(
-            "otpauth://totp/{issuer}:{account}?secret={}&issuer={issuer}&algorithm=SHA1&digits={DIGITS}&period={STEP_SECONDS}",
-            self.base32().expose()
-        ))
+        // A colon ends the issuer's part of the label, and an IPv6 address has some.
+        let part = |text: &str, most: usize| text.chars().filter(|c| *c != ':').take(most).collect::<String>();
+        let totp = self
+            .builder()
+            .with_issuer(Some(part(issuer, usize::MAX)))
+            .with_account_name(part(account, ACCOUNT_MAX))
+            .build()
+            .expect("a secret of 160 bits, six digits, and no colon");
+        Secret::new(totp.to_url().expect("an account has an email address"))
+    }
+
+    fn builder(&self) -> Builder {
+        Builder::new()
+            .with_algorithm(Algorithm::SHA1)
+            .with_digits(DIGITS)
+            .with_step_duration(STEP_SECONDS)
+            .with_skew(SKEW)
+            .with_secret(totp_rs::Secret::new_stack(*self.0))
     }
 }
 
@@ -90,13 +86,10 @@ pub(crate) fn qr_svg(uri: &Secret) -> Secret {
     Secret::new(code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
 }
 
-fn purpose(user_id: Uuid) -> String {
-    format!("totp:{user_id}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Key32;
 
     /// The secret of RFC 6238 appendix B.
     fn rfc() -> TotpSecret {
@@ -136,19 +129,26 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_for_its_user_alone() {
-        let (key, alice, bob) = (Key32::new([7; 32]), Uuid::from_u128(1), Uuid::from_u128(2));
-        let sealed = rfc().seal(&key, alice);
-        assert_eq!(TotpSecret::open(&key, alice, &sealed).unwrap().0, rfc().0);
-        assert!(TotpSecret::open(&key, bob, &sealed).is_none());
-        assert!(TotpSecret::open(&Key32::new([8; 32]), alice, &sealed).is_none());
+        let [secrets, others] = [7, 8].map(|byte| Secrets::new(&Key32::new([byte; 32]), []).unwrap());
+        let [alice, bob] = [1, 2].map(Uuid::from_u128);
+        let sealed = rfc().seal(&secrets, alice);
+        assert_eq!(TotpSecret::open(&secrets, alice, &sealed).unwrap().0, rfc().0);
+        assert!(TotpSecret::open(&secrets, bob, &sealed).is_err());
+        assert!(TotpSecret::open(&others, alice, &sealed).is_err());
     }
 
     #[test]
     fn an_authenticator_is_told_who_and_where() {
         assert_eq!(
             rfc().uri("gw.example.com", "alice+x@example.com").expose(),
-            "otpauth://totp/gw.example.com:alice%2Bx@example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
-             &issuer=gw.example.com&algorithm=SHA1&digits=6&period=30"
+            "otpauth://totp/gw.example.com:alice%2Bx%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\
+             &issuer=gw.example.com"
+        );
+        let by_address = rfc().uri("[2001:db8::1]", "alice@example.com");
+        assert!(
+            by_address
+                .expose()
+                .starts_with("otpauth://totp/%5B2001db81%5D:alice%40")
         );
     }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::{Problem, Services};
 use super::permitted::{Permitted, StatsRead};
 
-/// How many there are.
+/// Numbers of accounts, sessions and logins.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "users": 1200, "locked_users": 3, "deleted_users": 41, "open_sessions": 1733, "logins_24h": 310, "online": 87
@@ -17,15 +17,15 @@ use super::permitted::{Permitted, StatsRead};
 pub(super) struct Stats {
     /// Accounts that are not deleted.
     users: i64,
-    /// Of them, locked; 5001 stands for more than 5,000.
+    /// Locked accounts among them; 5001 means more than 5,000.
     locked_users: i64,
-    /// Deleted ones.
+    /// Deleted accounts that can be restored.
     deleted_users: i64,
     /// Sessions that have not ended. One that nobody refreshes ends within an hour of its expiry.
     open_sessions: i64,
-    /// Within the last 24 hours; 10000 stands for that many or more.
+    /// Logins within the last 24 hours; 10000 means that many or more.
     logins_24h: i64,
-    /// Users who were seen within the last minutes; `null` when Redis is away, which alone knows.
+    /// Users who are online; `null` while Redis is unreachable, which alone stores presence.
     online: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Stats {
     tag = "admin",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "How many there are.", body = Stats),
+        (status = 200, description = "The numbers.", body = Stats),
         (status = 403, description = "`permission_denied`"),
     )
 )]

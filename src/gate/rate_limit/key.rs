@@ -1,16 +1,16 @@
 //! Under which key a request is counted.
 
-use std::{
-    fmt::{self, Write as _},
-    net::IpAddr,
-};
+use std::{fmt::Write as _, net::IpAddr};
 
-use crate::gate::{
-    identity::Identity,
-    rules::{
-        rate_limit::{KeyPart, RateLimit},
-        route::Route,
+use crate::{
+    gate::{
+        identity::Identity,
+        rules::{
+            rate_limit::{KeyPart, RateLimit},
+            route::Route,
+        },
     },
+    network::Network,
 };
 
 /// What is counted: a limit and, behind its name, the parts of its key, so marked that none can pose as another.
@@ -59,22 +59,6 @@ fn write_parts(key: &mut String, limit: &RateLimit, route: &Route, caller: Optio
             (KeyPart::Ip, ..) | (KeyPart::User | KeyPart::Session, None, _) => write!(key, "ip={}", Network(address)),
         };
         written.expect("a String takes any text");
-    }
-}
-
-/// An address as it is counted: IPv6 by /64, since a subscriber owns that many; IPv4 in IPv6 clothes as IPv4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network(pub IpAddr);
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.to_canonical() {
-            IpAddr::V4(address) => address.fmt(f),
-            IpAddr::V6(address) => {
-                let [first, second, third, fourth, ..] = address.segments();
-                write!(f, "{first:x}:{second:x}:{third:x}:{fourth:x}::/64")
-            }
-        }
     }
 }
 

@@ -15,7 +15,6 @@ use time::OffsetDateTime;
 use super::{
     key::Key,
     lease::{Drawn, Lease, Spent, largest_batch},
-    window::Window,
 };
 use crate::{
     gate::{
@@ -23,6 +22,7 @@ use crate::{
         rules::rate_limit::{OnStoreError, RateLimit},
     },
     metrics::Metrics,
+    sliding_window::SlidingWindow,
     store::{rate_limits, redis::Redis},
 };
 
@@ -42,7 +42,7 @@ struct Counter {
     /// Looked up once and not at every request.
     allowed: IntCounter,
     lease: Mutex<Lease>,
-    alone: Mutex<Window>,
+    alone: Mutex<SlidingWindow>,
     /// Held while Redis is asked for a batch.
     drawing: tokio::sync::Mutex<()>,
     /// How many requests wait for the next batch.
@@ -181,11 +181,11 @@ impl Counter {
 
     fn take_alone(&self, limit: &RateLimit, now: OffsetDateTime) -> Spent {
         let mut window = self.alone.lock().expect("no holder of this lock panics");
-        let (allowed, remaining, reset) = window.take(limit.limit, limit.window, now);
+        let taken = window.take(limit.limit, limit.window, now);
         Spent {
-            allowed,
-            remaining,
-            reset,
+            allowed: taken.allowed,
+            remaining: taken.remaining,
+            reset: taken.reset,
         }
     }
 }

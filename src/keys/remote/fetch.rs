@@ -13,6 +13,7 @@ use pingora::upstreams::peer::HttpPeer;
 use tokio::time::timeout;
 
 use super::document::DocumentError;
+use crate::content_length;
 
 /// From the first lookup to the last byte.
 const TOTAL: Duration = Duration::from_secs(5);
@@ -160,8 +161,8 @@ fn check(answer: &ResponseHeader) -> Result<(), FetchError> {
     if !is_json(kind) {
         return Err(FetchError::NotJson(kind.chars().take(80).collect()));
     }
-    let announced = text(answer, &header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MOST_BYTES) {
+    let announced = content_length::announced(&answer.headers);
+    if announced.is_some_and(|length| length > MOST_BYTES as u64) {
         return Err(FetchError::TooLarge);
     }
     Ok(())

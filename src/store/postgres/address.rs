@@ -1,4 +1,5 @@
-//! A PostgreSQL URL, and how a connection to it is made.
+//! A PostgreSQL URL, and how a connection to it is made. What it means is for `tokio_postgres::Config` to say, apart from two
+//! parameters of libpq about TLS.
 //!
 //! `sslmode` here: `disable` speaks plaintext; `require`, `verify-ca` and `verify-full` all mean TLS with the certificate
 //! and the host's name verified, because encryption to nobody in particular keeps nobody out; `prefer` is TLS when the
@@ -47,7 +48,11 @@ impl Drop for Dedicated {
 
 impl Address {
     pub(super) fn parse(url: &Secret, connect_timeout: Duration) -> Result<Self, BadUrl> {
-        let (url, own) = take_own_parameters(url.expose())?;
+        let url = url.expose();
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(BadUrl("it begins with postgres:// or postgresql://".to_owned()));
+        }
+        let (url, own) = Tls::split_from(url)?;
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             BadUrl(std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
         })?;
@@ -170,60 +175,44 @@ where
             notified.notify_one();
         }
     }
-    // Whoever waits for a notification would wait for ever.
+    // Otherwise whoever waits for a notification would wait for ever.
     notified.notify_one();
 }
 
-/// The parameters libpq knows and tokio-postgres does not.
+/// The parameters of libpq that tokio-postgres does not know, or knows in another way.
 #[derive(Default)]
-struct Own {
+struct Tls {
     mode: Option<SslMode>,
     root: Option<String>,
 }
 
-impl Own {
-    fn take(&mut self, key: &str, value: &str) -> Result<bool, BadUrl> {
-        match key {
-            "sslmode" => {
-                self.mode = Some(match value {
-                    "disable" => SslMode::Disable,
-                    "prefer" => SslMode::Prefer,
-                    "require" | "verify-ca" | "verify-full" => SslMode::Require,
-                    _ => {
-                        return Err(BadUrl(
-                            "sslmode is disable, prefer, require, verify-ca or verify-full".to_owned(),
-                        ));
-                    }
-                });
+impl Tls {
+    /// Takes them out of the query of `url`; what is left is for [`Config`] to read.
+    fn split_from(url: &str) -> Result<(String, Self), BadUrl> {
+        let mut tls = Self::default();
+        let (head, query) = url.split_once('?').unwrap_or((url, ""));
+        let mut left = Vec::new();
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = form_urlencoded::parse(parameter.as_bytes()).next().unwrap_or_default();
+            match &*name {
+                "sslmode" => tls.mode = Some(mode(&value)?),
+                "sslrootcert" => tls.root = Some(value.into_owned()),
+                _ => left.push(parameter),
             }
-            "sslrootcert" => self.root = Some(value.replace("%2F", "/").replace("%2f", "/")),
-            _ => return Ok(false),
         }
-        Ok(true)
+        Ok((format!("{head}?{}", left.join("&")), tls))
     }
 }
 
-fn take_own_parameters(url: &str) -> Result<(String, Own), BadUrl> {
-    let mut own = Own::default();
-    let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
-    let (head, parameters, between) = match (is_url, url.split_once('?')) {
-        (true, Some((head, query))) => (format!("{head}?"), query, '&'),
-        (true, None) => return Ok((url.to_owned(), own)),
-        (false, _) => (String::new(), url, ' '),
-    };
-    let mut kept = Vec::new();
-    for parameter in parameters.split(between) {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        if !own.take(key.trim(), value)? {
-            kept.push(parameter);
-        }
+fn mode(value: &str) -> Result<SslMode, BadUrl> {
+    match value {
+        "disable" => Ok(SslMode::Disable),
+        "prefer" => Ok(SslMode::Prefer),
+        "require" | "verify-ca" | "verify-full" => Ok(SslMode::Require),
+        _ => Err(BadUrl(
+            "sslmode: expected disable, prefer, require, verify-ca or verify-full".to_owned(),
+        )),
     }
-    Ok((
-        format!("{head}{}", kept.join(&between.to_string()))
-            .trim_end_matches('?')
-            .to_owned(),
-        own,
-    ))
 }
 
 fn is_local(config: &Config) -> bool {
@@ -274,7 +263,6 @@ mod tests {
     #[test]
     fn what_crosses_a_network_is_encrypted_unless_somebody_wrote_otherwise() {
         assert_eq!(mode("postgres:///db?host=/run/postgresql"), SslMode::Disable);
-        assert_eq!(mode("host=/run/postgresql dbname=db"), SslMode::Disable);
         assert_eq!(mode("postgres://u@127.0.0.1/db"), SslMode::Disable);
         assert_eq!(mode("postgres://u@[::1]/db"), SslMode::Disable);
         assert_eq!(mode("postgres://u@db.internal/db"), SslMode::Require);
@@ -285,7 +273,12 @@ mod tests {
             SslMode::Require
         );
         assert_eq!(mode("postgres://u@127.0.0.1/db?sslmode=require"), SslMode::Require);
-        assert_eq!(mode("host=db.internal user=u sslmode=prefer"), SslMode::Prefer);
+        assert_eq!(mode("postgresql://u@db.internal/db?sslmode=prefer"), SslMode::Prefer);
+        assert_eq!(
+            mode("postgres://u@a.internal:5432,b.internal:5433/db?target_session_attrs=read-write"),
+            SslMode::Require
+        );
+        assert_eq!(mode("postgres://u@127.0.0.1,[::1]/db"), SslMode::Disable);
     }
 
     #[test]
@@ -293,7 +286,10 @@ mod tests {
         for url in [
             "postgres://u:hunter2@db/x?sslmode=maybe",
             "postgres://u:hunter2@db/x?bad=1",
+            "postgres://u:hunter2@db:port/x",
+            "postgres://u:hunter2@/x",
             "user=u password=hunter2",
+            "hunter2",
         ] {
             let error = Address::parse(&Secret::new(url), Duration::from_secs(1))
                 .err()
@@ -301,5 +297,39 @@ mod tests {
                 .to_string();
             assert!(!error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_error_names_the_parameter() {
+        for (url, named) in [
+            ("postgres://db/x?sslmode=maybe", "sslmode"),
+            ("postgres://db/x?bad=1", "`bad`"),
+            ("postgres://db/x?connect_timeout=soon", "`connect_timeout`"),
+            ("postgres://db:port/x", "`port`"),
+            (
+                "postgres://db/x?sslmode=require&sslrootcert=%2Fno%2Fsuch",
+                "sslrootcert /no/such",
+            ),
+        ] {
+            let error = Address::parse(&Secret::new(url), Duration::from_secs(1))
+                .err()
+                .expect(url)
+                .to_string();
+            assert!(error.contains(named), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_else_a_url_says_reaches_the_server_as_it_is_written() {
+        let url = "postgres://u%40x:p%3Fw@db/x?sslmode=require&options=-c%20geqo%3Doff&application_name=a%26b";
+        let config = Address::parse(&Secret::new(url), Duration::from_secs(1))
+            .unwrap()
+            .config;
+        assert_eq!(
+            (config.get_user(), config.get_password()),
+            (Some("u@x"), Some(&b"p?w"[..]))
+        );
+        assert_eq!(config.get_options(), Some("-c geqo=off"));
+        assert_eq!(config.get_application_name(), Some("a&b"));
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn settle(
     at: &KeyPath,
     environment: Environment<'_>,
     findings: &mut Findings,
-) -> Option<(Key32, Secrets)> {
+) -> Option<Secrets> {
     let read = |source: &SecretSource, at: &KeyPath, findings: &mut Findings| {
         let secret = source.fetch(at, environment, findings)?;
         key(&secret, at, findings)
@@ -44,7 +44,7 @@ pub(super) fn settle(
     let current = current?;
     let previous = previous.into_iter().collect::<Option<Vec<_>>>()?;
     match Secrets::new(&current, &previous) {
-        Ok(secrets) => Some((current, secrets)),
+        Ok(secrets) => Some(secrets),
         Err(_) => {
             findings.add(
                 &at_previous,

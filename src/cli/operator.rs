@@ -37,12 +37,12 @@ pub(super) fn run(common: &Common, work: impl AsyncFnOnce(&Tools) -> Result<Answ
     })
 }
 
-/// Warns when a revocation is committed but could not be published: a running issuer publishes it.
+/// Warns when a revocation is committed but could not be published: running issuers publish it from the outbox.
 fn warn_if_unpublished(tools: &Tools) {
     if tools.revoker.has_failed() {
         let _ = writeln!(
             std::io::stderr(),
-            "warning: Redis does not answer; running issuers know within a second, and publish it to verifiers as soon as Redis is back"
+            "warning: Redis does not answer; running issuers apply this within a second and publish it to verifiers as soon as Redis is back"
         );
     }
 }

@@ -212,7 +212,7 @@ impl Denial {
             Self::Token(fault) => fault.title(),
             Self::Revoked => "The session has ended; sign in again.",
             Self::TokenOutdated => "The account's permissions changed; refresh the access token.",
-            Self::KeyRevoked => "The key that signed the access token was withdrawn; refresh the access token.",
+            Self::KeyRevoked => "The key that signed the access token was revoked; refresh the access token.",
             Self::RevocationUnknown => "Whether the access token was revoked cannot be checked right now; try again.",
             Self::RateLimited(_) => "Too many requests.",
             Self::LimitUnknown => "The rate limit cannot be checked right now; try again.",

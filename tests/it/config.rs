@@ -508,6 +508,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "observability: has no value: leave the key out to get its default",
     ),
     (
+        "version: 1",
+        "version: 1\nrevocation: { feed: none }",
+        "revocation.feed: expected redis: an issuer publishes the revocations of its tokens there",
+    ),
+    (
+        "version: 1",
+        "version: 1\nrevocation: { max_lag: 500ms }",
+        "revocation.max_lag: expected 1s to 1h, got 500ms",
+    ),
+    (
         "postgres://u:hunter2@db/x",
         "mysql://u:hunter2@db/x",
         "store.postgres.url: expected a URL that begins with postgres://",

@@ -158,7 +158,7 @@ impl Publisher {
             first = first.or(entries.into_iter().next());
         }
         if !due.is_empty() {
-            tracing::info!(revocations = due.len(), "published revocations that the feed lacked");
+            tracing::debug!(revocations = due.len(), "published revocations that the feed lacked");
         }
         Ok(first)
     }

@@ -11,7 +11,7 @@ use crate::gate::rules::route;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Revocation {
-    /// Where revocations are read from. A verifier whose issuers are all of another product has nowhere to read them.
+    /// Where revocations are read from. A verifier that trusts issuers of other products only has nowhere to read them.
     pub feed: Feed,
     /// The age of the view from which `on_stale` decides.
     pub max_lag: Duration,

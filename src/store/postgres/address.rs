@@ -175,7 +175,7 @@ where
             notified.notify_one();
         }
     }
-    // Whoever waits for a notification would wait for ever.
+    // Otherwise whoever waits for a notification would wait for ever.
     notified.notify_one();
 }
 

@@ -33,21 +33,20 @@ end
 
 redis.call('HSET', KEYS[4], ARGV[6], begun)
 redis.call('PEXPIRE', KEYS[4], keep)
-local at = begun
-if ARGV[7] == 'outage' then
-    local issuers = redis.call('HGETALL', KEYS[4])
-    for i = 1, #issuers, 2 do
-        local said = tonumber(issuers[i + 1])
-        if now - said > FORGOTTEN then
-            redis.call('HDEL', KEYS[4], issuers[i])
-        elseif said > now then
-            -- The clock of this server was set back: what was said before means nothing now.
-            return {'alone'}
-        else
-            at = math.min(at, said)
-        end
+local oldest_said = begun
+local issuers = redis.call('HGETALL', KEYS[4])
+for i = 1, #issuers, 2 do
+    local said = tonumber(issuers[i + 1])
+    if now - said > FORGOTTEN then
+        redis.call('HDEL', KEYS[4], issuers[i])
+    elseif said > now then
+        -- The clock of this server was set back: what was said before means nothing now.
+        oldest_said = 0
+    else
+        oldest_said = math.min(oldest_said, said)
     end
 end
+local at = ARGV[7] == 'outage' and oldest_said or begun
 
 local newest = tonumber(redis.call('GET', KEYS[2]) or '0')
 if newest > now then newest = 0 end

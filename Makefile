@@ -1,4 +1,4 @@
-# `make demo` shows it, `make test` tests it, `make lint` is picky. Nothing else needs to be installed or started first.
+# `make demo` runs it, `make test` tests it, `make lint` checks style. Nothing has to be installed or started first.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test api-test lint bench tools packages clean
@@ -6,29 +6,29 @@
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
 
-help: ## Show this
+help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: packages ## Build in release and run everything on this machine: `sidegate dev`
-	@echo "==> Building in release (several minutes the first time)"
-	@$(CARGO) build --locked --release
-	@exec target/release/sidegate dev
+demo: packages ## Build, and run everything on this machine only: `sidegate dev`
+	@echo "==> Building (about five minutes the first time, on two cores)"
+	@scripts/build-with-progress.sh --locked --profile demo --bin sidegate
+	@exec target/demo/sidegate dev
 
-test: packages ## Run all tests; PostgreSQL and Redis are started for them and stopped after
+test: packages ## Run all tests, with a PostgreSQL and a Redis of their own
 	@echo "==> Building"
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Testing"
 	@target/debug/sidegate dev --run -- sh -ec '$(CARGO) test --locked; \
-	    echo "==> Measuring (alone: what runs beside it would be measured, too)"; \
+	    echo "==> Measuring (one test at a time, so that they do not disturb each other)"; \
 	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing::'
 
-api-test: packages ## Drive the API from its own description (schemathesis, installed into .tools); SEED=7 tries others
+api-test: packages ## Test the API against its OpenAPI document (schemathesis, installed into .tools); SEED=7 tries other requests
 	@scripts/install-packages.sh python
 	@scripts/install-schemathesis.sh
 	@$(CARGO) build --locked --all-targets
 	@target/debug/sidegate dev --run -- $(CARGO) test --locked --test it -- --ignored --nocapture schemathesis
 
-lint: ## Formatting, clippy, documentation, and what may be in the dependency tree
+lint: ## Check formatting, clippy, documentation and dependencies
 	@echo "==> Formatting"
 	@$(CARGO) fmt --check
 	@echo "==> Clippy"
@@ -49,7 +49,7 @@ lint: ## Formatting, clippy, documentation, and what may be in the dependency tr
 	    echo "skipped: cargo-deny is not installed ('make tools' installs it)"; \
 	fi
 
-bench: ## Measure the gate and the proxy (ten minutes); the tables go to target/bench.md, and BENCHMARKS.md says what they mean
+bench: ## Measure the gate and the proxy (ten minutes), into target/bench.md; BENCHMARKS.md explains the tables
 	@scripts/install-packages.sh bench
 	@echo "==> Building in release (several minutes the first time)"
 	@$(CARGO) build --locked --release --bin sidegate --bench gate --bench end_to_end
@@ -57,11 +57,11 @@ bench: ## Measure the gate and the proxy (ten minutes); the tables go to target/
 	@echo "==> Measuring"
 	@target/release/sidegate dev --run -- sh -ec 'for bench in gate end_to_end; do $(CARGO) bench --locked --quiet --bench $$bench; done; \
 	    export SIDEGATE_LOGOUTS=1000 SIDEGATE_TEST_BINARY="$(CURDIR)/target/release/sidegate"; \
-	    printf "\n### How long a logout takes to be known\n\n"; \
+	    printf "\n### Time from a logout to its refusal\n\n"; \
 	    $(CARGO) test --locked --quiet --test it a_logout_is_known -- --nocapture | sed -n "s/^\([0-9]* logouts.*\)/- \1/p"' > target/bench.md
 	@cat target/bench.md
 
-tools: ## Install the tools of `make lint` into .tools (once; some minutes)
+tools: ## Install the tools of `make lint` into .tools (some minutes, once)
 	@PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny >/dev/null || \
 	    { echo "==> Installing cargo-deny $(CARGO_DENY_VERSION)"; \
 	      $(CARGO) install cargo-deny --version $(CARGO_DENY_VERSION) --locked --quiet --root .tools; }
@@ -69,6 +69,6 @@ tools: ## Install the tools of `make lint` into .tools (once; some minutes)
 packages:
 	@scripts/install-packages.sh
 
-clean: ## Remove everything that was built, and the data of `sidegate dev`
+clean: ## Remove build results, and the data of `sidegate dev`
 	@$(CARGO) clean
 	@rm -rf .sidegate .tools

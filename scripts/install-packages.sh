@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building and trying Sidegate needs and this machine lacks. Says what and why; does nothing when nothing
-# is missing. Needs root rights only then (sudo when there is no other way). With the word `python` also what `make
-# api-test` needs, with `bench` what measuring it needs.
+# Installs the packages that building and running Sidegate needs and that are missing, and says why each is needed. Needs root or
+# sudo only if something is missing. With `python` also what `make api-test` needs, with `bench` what `make bench` needs.
 set -euo pipefail
 
 case "${1:-}" in
@@ -34,7 +33,7 @@ has_redis() {
     command -v redis-server || command -v valkey-server
 }
 
-# The tests try the same two: a Python of somebody's own may stand before the system's, which has the package.
+# The tests try the same two: another Python can be before the system's one, which has the package, in the PATH.
 has_aiosmtpd() {
     python3 -c 'import aiosmtpd' || /usr/bin/python3 -c 'import aiosmtpd'
 }
@@ -45,21 +44,21 @@ if ! command -v cargo >/dev/null; then
 fi
 need gcc "the C compiler; parts of ring, zlib-ng and zstd are C" command -v cc
 need libc6-dev "the C library's headers, for the same" test -e /usr/include/stdlib.h
-need make "runs the build of those" command -v make
+need make "builds those" command -v make
 need cmake "configures the build of zlib-ng, which Pingora compresses with" command -v cmake
-need postgresql "the database; 'sidegate dev' and the tests start one of their own out of its programs" has_postgres
-need redis-server "the store for what is short-lived; started the same way" has_redis
-need python3-aiosmtpd "the mail server that the tests send letters to" has_aiosmtpd
-need curl "for the commands that 'sidegate dev' prints" command -v curl
+need postgresql "the database; 'sidegate dev' and the tests start a private one" has_postgres
+need redis-server "the store for short-lived data; started the same way" has_redis
+need python3-aiosmtpd "the mail server of the tests" has_aiosmtpd
+need curl "runs the commands that 'sidegate dev' prints" command -v curl
 if [[ ${1:-} == bench ]]; then
-    need wrk "the load that 'make bench' measures under" command -v wrk
-    need valgrind "counts instructions for 'make bench': exact where a clock is not" command -v valgrind
-    need nginx "plain nginx, to compare with in the same run" command -v nginx
+    need wrk "generates the load of 'make bench'" command -v wrk
+    need valgrind "counts instructions for 'make bench', more exactly than a clock" command -v valgrind
+    need nginx "plain nginx, for comparison in the same run" command -v nginx
 fi
 
 if [[ ${1:-} == python ]]; then
-    # Debian's python3 comes without what an environment is made of.
-    need python3-venv "Python, for the tester of 'make api-test'" python3 -c "import ensurepip, venv"
+    # Debian's python3 does not include venv.
+    need python3-venv "Python environments, for 'make api-test'" python3 -c "import ensurepip, venv"
 fi
 
 if [[ ${#missing[@]} -eq 0 ]]; then
@@ -90,8 +89,8 @@ if [[ $EUID -ne 0 ]]; then
     as_root=(sudo)
 fi
 
-# Packages that start a server as they are installed would leave one running that nobody asked for, and Debian's
-# postgresql makes a cluster besides. Both are told not to, for this installation only.
+# Some packages start a server when they are installed, and Debian's postgresql also creates a cluster. Both are prevented, for this
+# installation only.
 put_back=()
 cleanup() {
     if [[ ${#put_back[@]} -gt 0 ]]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs schemathesis, the tester of `make api-test`, into .tools/schemathesis. Does nothing when it is there.
+# Installs schemathesis, for `make api-test`, into .tools/schemathesis, unless it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,4 +1,4 @@
-//! The second listener, for operators and probes: metrics, liveness, readiness, reload. Never to be exposed.
+//! The admin listener, for operators and probes: metrics, liveness, readiness, reload. It has no authentication: never expose it.
 
 use std::sync::{
     Arc,
@@ -12,22 +12,22 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{keys::Keys, metrics::Metrics};
 
-/// A request to reload, and where to say how it went.
+/// A request to reload the configuration: the channel for its result.
 pub type ReloadRequest = oneshot::Sender<Result<String, String>>;
 
-/// What the admin listener shows and does.
+/// The handler of the admin listener.
 pub struct Admin {
-    /// Counts.
+    /// The metrics to render.
     pub metrics: Arc<Metrics>,
-    /// Without a key nothing can be verified.
+    /// The verification keys: an instance without one is not ready.
     pub keys: Arc<Keys>,
-    /// Whether this instance wants requests.
+    /// Whether this instance should receive requests.
     pub state: Arc<Readiness>,
-    /// Where reloads are done.
+    /// The task that reloads.
     pub reload: mpsc::Sender<ReloadRequest>,
 }
 
-/// Whether this instance wants requests.
+/// Whether this instance should receive requests.
 #[derive(Debug, Default)]
 pub struct Readiness {
     listening: AtomicBool,
@@ -35,23 +35,23 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// The proxy accepts connections.
+    /// Records that the proxy accepts connections.
     pub fn listening(&self) {
         self.listening.store(true, Ordering::Relaxed);
     }
 
-    /// The process is about to end: load balancers should look elsewhere.
+    /// Records that the process is shutting down, so that load balancers stop sending requests.
     pub fn draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it does.
+    /// Whether the instance is ready.
     pub fn is_ready(&self, keys: &Keys) -> bool {
         self.obstacle(keys).is_none()
     }
 
-    /// What is in the way, if anything. The health of Redis, PostgreSQL and the application is not: taking every instance
-    /// out of service because one store is away would turn a degraded service into none.
+    /// Why the instance is not ready. The health of Redis, PostgreSQL and the application does not count: taking every instance out of
+    /// service during an outage of one store would turn a degraded service into none.
     fn obstacle(&self, keys: &Keys) -> Option<&'static str> {
         if self.draining.load(Ordering::Relaxed) {
             Some("draining")
@@ -86,7 +86,7 @@ impl ServeHttp for Admin {
             }
             _ => text(
                 StatusCode::NOT_FOUND,
-                "there is /metrics, /livez, /readyz and POST /-/reload\n",
+                "not found; expected /metrics, /livez, /readyz or POST /-/reload\n",
             ),
         }
     }
@@ -101,7 +101,10 @@ impl Admin {
         match tokio::time::timeout(std::time::Duration::from_secs(30), outcome).await {
             Ok(Ok(Ok(done))) => text(StatusCode::OK, &format!("{done}\n")),
             Ok(Ok(Err(wrong))) => text(StatusCode::UNPROCESSABLE_ENTITY, &format!("{wrong}\n")),
-            _ => text(StatusCode::INTERNAL_SERVER_ERROR, "the reload did not end\n"),
+            _ => text(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the reload did not finish within 30 s\n",
+            ),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The composition root: the only place where parts are built and joined.
+//! The composition root: the only place where the parts are built and connected.
 //!
 //! ```text
 //! configuration ─► log, crypto ─► stores ─► (issuer) schema, keys, accounts ─► gate ─► proxy + admin ─► until a signal
 //! ```
 //!
-//! Pingora's server runs on its own threads. Everything that talks to a store runs on one runtime of ours, so that a slow
-//! database never holds a thread that proxies.
+//! Pingora's server runs on its own threads. Everything that calls a store runs on a runtime of its own, so that a slow database
+//! never blocks a proxying thread.
 
 mod accounts;
 mod activity;
@@ -51,23 +51,23 @@ use crate::{
     store::postgres::Postgres,
 };
 
-/// Threads for stores, endpoints and background work; they wait more than they compute.
+/// The number of threads for stores, endpoints and background work, which mostly wait.
 const IO_THREADS: usize = 2;
 
-/// How the process is run.
+/// The options of [`serve`].
 pub struct Options {
-    /// Where to read the configuration again; `None`: it cannot be reloaded.
+    /// The file to reload the configuration from; `None` if it cannot be reloaded.
     pub source: Option<PathBuf>,
-    /// What ends it.
+    /// The signals that end the process.
     pub stop: Stop,
-    /// Called once, when the first request can be answered.
+    /// Called once, when the instance is ready.
     pub on_ready: Option<OnReady>,
 }
 
-/// Serves until it is told to stop.
+/// Serves until a signal ends the process.
 ///
 /// # Errors
-/// When a socket or a store's URL is not usable; what goes wrong later is logged and counted, not returned.
+/// When a listen address or a store's URL is not usable. Later errors are logged and counted, not returned.
 pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     let Loaded { boot, snapshot, .. } = loaded;
     log::start(boot.log_format, &boot.log_level);
@@ -128,7 +128,7 @@ fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
     let asserter = if shared.boot.auth.is_some() {
         Asserter::of_issuer(asserts_as, Arc::clone(&shared.keys), &shared.metrics)
     } else {
-        // In memory only, made anew at each start: whoever breaks in finds nothing that another instance would believe.
+        // In memory only and new at each start: an attacker who takes over a verifier gets no key that another instance trusts.
         let key = SigningKey::generate(Algorithm::Es256).map_err(std::io::Error::other)?;
         Asserter::ephemeral(asserts_as, key, &shared.metrics)
     };
@@ -199,9 +199,9 @@ fn server(
     let boot = &shared.boot;
     let conf = ServerConf {
         threads: boot.threads,
-        // One thread has nobody to steal from, and being ready to costs it a sixth of its time.
+        // A single thread has no other to steal work from, and the preparation for it costs a sixth of its time.
         work_stealing: boot.threads > 1,
-        // Attempts, not retries; how many of them an upstream allows is decided in `fail_to_connect`.
+        // Attempts, not retries; `fail_to_connect` decides how many an upstream allows.
         max_retries: 8,
         grace_period_seconds: Some(boot.grace_period.as_secs()),
         graceful_shutdown_timeout_seconds: Some(1),
@@ -241,7 +241,7 @@ fn server(
     server
 }
 
-/// Pingora panics on a socket it cannot have; a sentence with the key is better.
+/// Checks the address first: Pingora panics if it cannot bind it, and an error with the configuration key is better.
 fn free(address: SocketAddr, key: &'static str) -> Result<(), AppError> {
     std::net::TcpListener::bind(address)
         .map(drop)
@@ -257,7 +257,7 @@ fn count_panics(metrics: &Arc<Metrics>) {
     }));
 }
 
-/// Background work is stopped where it waits; nothing of it may hold up the end.
+/// Stops background work at its next await; it must not delay the end of the process.
 fn end(io: Runtime) {
     io.shutdown_timeout(Duration::from_millis(500));
     tracing::info!(at = %clock::now(), "stopped");

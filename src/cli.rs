@@ -19,70 +19,80 @@ pub mod migrate;
 pub mod operate;
 pub mod operator;
 pub mod output;
+pub mod secrets;
 pub mod serve;
 pub mod session;
 pub mod token;
 pub mod user;
 
-/// A reverse-proxy auth sidecar.
+/// An authenticating reverse proxy.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What `sidegate` can do.
+/// The subcommands of `sidegate`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check a configuration file: every mistake at once, each with its key and line.
+    /// Check a configuration file and report every mistake, each with its key and line.
     Check(check::Args),
-    /// Show the form of the configuration, or a file as it is understood.
+    /// Print the configuration's schema, print a file with its defaults, or explain a decision.
     Config(config::Args),
-    /// Try Sidegate, or run a command with fresh services.
+    /// Run everything on this machine to try Sidegate, or run a command with a fresh PostgreSQL and Redis.
     Dev(dev::Args),
-    /// Serve: proxy requests, and `/auth` where the configuration has it.
+    /// Serve proxied requests, and `/auth` if the configuration has an `auth` section.
     Serve(serve::Args),
-    /// Bring the schema of the database up or down.
+    /// Run, undo, list or print the migrations of the database schema.
     Migrate {
-        /// Where.
+        /// The configuration that names the database.
         #[command(flatten)]
         target: operate::Target,
-        /// What.
+        /// What to do with it.
         #[command(flatten)]
         args: migrate::Args,
     },
-    /// Look after the database.
+    /// Remove expired rows, and inspect the database.
     Db {
-        /// Where.
+        /// The configuration that names the database.
         #[command(flatten)]
         target: operate::Target,
-        /// What.
+        /// What to do with it.
         #[command(flatten)]
         args: db::Args,
     },
-    /// Accounts.
+    /// Manage accounts and invitations.
     User(user::Args),
-    /// What happened.
+    /// Print and follow the audit log.
     Audit(audit::Args),
-    /// Who is signed in where.
+    /// List and end the sessions of an account.
     Session(session::Args),
-    /// The keys that sign access tokens.
+    /// List, rotate, retire and import the keys that sign access tokens.
     Keys(keys::Args),
-    /// Access tokens, made and looked into by hand.
+    /// Replace `auth.secret`.
+    Secrets {
+        /// The installation.
+        #[command(flatten)]
+        target: operate::Target,
+        /// The operation.
+        #[command(flatten)]
+        args: secrets::Args,
+    },
+    /// Issue or inspect an access token.
     Token(token::Args),
-    /// Ask the admin listener whether this instance is ready.
+    /// Exit with 0 if the instance is ready, with 1 otherwise.
     Healthcheck(healthcheck::Args),
-    /// Print completions for a shell.
+    /// Print a completion script for a shell.
     Completions {
-        /// Which.
+        /// The shell to complete for.
         shell: clap_complete::Shell,
     },
 }
 
 impl Cli {
-    /// Does it.
+    /// Runs the subcommand. The exit code is 0 on success, 1 on failure, 2 for wrong arguments, 64 for a wrong configuration.
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Check(args) => check::run(&args),
@@ -95,6 +105,18 @@ impl Cli {
             Command::Db { target, args } => operate::with_tools(&target, async |tools| {
                 let retention = tools.boot.retention.expect("an issuer has one");
                 db::run(&args, &tools.postgres, retention, clock::now(), &mut std::io::stdout()).await
+            }),
+            Command::Secrets { target, args } => operate::with_tools(&target, async |tools| {
+                let settings = &tools.accounts.settings;
+                secrets::run(
+                    &args,
+                    &tools.postgres,
+                    &settings.secrets,
+                    settings.refresh_token.ttl,
+                    clock::now(),
+                    &mut std::io::stdout(),
+                )
+                .await
             }),
             Command::User(args) => user::run(args),
             Command::Audit(args) => audit::run(&args),

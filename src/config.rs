@@ -1,14 +1,14 @@
-//! The configuration: one YAML file becomes what the process starts with and what each request meets.
+//! The configuration: one YAML file becomes the settings of the process and the rules for each request.
 //!
-//! Nothing else knows YAML or the environment. The way of a file:
+//! No other module knows YAML or the environment. The stages:
 //!
 //! ```text
 //! text ──tree──► tree ──interpolate──► tree ──read──► File ──settle──► Boot      needs a restart
 //!                                                                  └─► Snapshot  swapped on reload
 //! ```
 //!
-//! Each stage notes what it finds and goes on, so an operator sees all mistakes at once; nothing is put into force unless
-//! there is none. No message holds the value of a secret or of an environment variable.
+//! Each stage records what it finds and goes on, so that an operator sees all mistakes at once. A configuration with a mistake is
+//! never used. No message contains the value of a secret or of an environment variable.
 
 pub mod boot;
 mod errors;
@@ -35,25 +35,25 @@ pub use self::path::{KeyPath, Segment};
 pub use self::schema::{schema, schema_text};
 use crate::proxy::snapshot::Snapshot;
 
-/// A configuration without mistakes.
+/// A valid configuration.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What needs a restart.
+    /// The settings that need a restart.
     pub boot: Boot,
-    /// What a reload swaps.
+    /// The rules that a reload replaces.
     pub snapshot: Snapshot,
     /// SHA-256 of the file's bytes.
     pub sha256: [u8; 32],
-    /// What works but is probably not meant, one sentence each, with its place.
+    /// Warnings about what is valid but probably not intended, one sentence each, with its place.
     pub warnings: Vec<String>,
     /// The file with its defaults filled in; secrets print as `[redacted]`.
     pub file: File,
 }
 
-/// Reads and checks the file at `path`, with the variables of the process.
+/// Reads and checks the file at `path`, with the environment variables of the process.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Every mistake in it.
 pub fn load(path: &Path) -> Result<Loaded, Errors> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| Errors::whole_file(&name, format!("cannot be read: {error}")))?;
@@ -61,10 +61,10 @@ pub fn load(path: &Path) -> Result<Loaded, Errors> {
     parse(&name, &text, &|variable| std::env::var(variable).ok())
 }
 
-/// The same for a text that is already there; `name` is what messages call it, `environment` looks variables up.
+/// Checks a text; `name` is its name in messages, `environment` looks up variables.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Every mistake in it.
 pub fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Loaded, Errors> {
     let mut findings = Findings::default();
     let mut tree = tree::read(name, text, &mut findings)?;

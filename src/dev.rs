@@ -1,9 +1,9 @@
-//! A private PostgreSQL and Redis, started out of the installed binaries, for `sidegate dev` and for the tests.
+//! A private PostgreSQL and Redis, started from the installed programs, for `sidegate dev` and for the tests.
 //!
-//! They are the real servers, so that nothing behaves differently at home than in production. They belong to one
-//! directory: their data, sockets and logs are in it, nobody else can connect, and they end with the value that started
-//! them. A second start in the same directory keeps the data; a start after a `kill -9` finds what was left running by
-//! its pid file, makes sure that it is ours, and ends it first.
+//! They are the real servers, so that development behaves like production. They belong to one directory, which contains their
+//! data, sockets and logs; nobody else can connect, and they end with the value that started them. A second start in the same
+//! directory keeps the data. A start after a `kill -9` finds the servers that were left running by their pid files, checks that
+//! they are ours, and ends them first.
 //!
 //! ```text
 //! .sidegate/   lock            held while the services run
@@ -53,13 +53,13 @@ impl Services {
     /// Starts both servers in `dir`, which is made if it does not exist, and waits until they answer.
     ///
     /// # Errors
-    /// One sentence each for: a missing program (with the package to install), a directory in use by another
-    /// `sidegate dev`, or owned by somebody else, a full disk, and a server that did not start (with its last words).
+    /// For a missing program (with the package to install), a directory in use by another `sidegate dev` or owned by another user, a
+    /// full disk, and a server that did not start (with its last message).
     pub fn start(dir: &Path, durability: Durability) -> Result<Self, DevError> {
         let programs = installed::find()?;
         let owner = Owner::of_servers()?;
         let directory = Directory::open(dir, &owner)?;
-        // A fresh cluster takes a second to make; Redis need not wait for it.
+        // A fresh cluster takes a second to create; Redis does not have to wait for it.
         let (postgres, redis) = std::thread::scope(|scope| {
             let redis = scope.spawn(|| redis::start(&programs, &directory, &owner, durability));
             let postgres = postgres::start(&programs, &directory, &owner, durability);
@@ -85,34 +85,34 @@ impl Services {
         Ok(())
     }
 
-    /// Where PostgreSQL answers: a `postgres://` URL of a database that is ours alone.
+    /// The `postgres://` URL of the private database.
     pub fn database_url(&self) -> &Secret {
         &self.database_url
     }
 
-    /// Where Redis answers.
+    /// The URL of the private Redis.
     pub fn redis_url(&self) -> &Secret {
         &self.redis_url
     }
 
-    /// The directory that was asked for, absolute.
+    /// The absolute path of the directory.
     pub fn directory(&self) -> &Path {
         self.directory.root()
     }
 
-    /// Where the data is, when it could not be in [`Self::directory`]: PostgreSQL refuses to run as root, and the user
-    /// it runs as instead cannot enter, say, `/root`.
+    /// The directory of the data if it could not be in [`Self::directory`]: PostgreSQL refuses to run as root, and the user it runs
+    /// as instead cannot enter, for example, `/root`.
     pub fn data_elsewhere(&self) -> Option<PathBuf> {
         self.directory.elsewhere()
     }
 
-    /// Ends both servers, orderly, and waits for them. Dropping the value does the same.
+    /// Shuts both servers down and waits for them. Dropping the value does the same.
     pub fn stop(mut self) {
         self.end();
     }
 
     fn end(&mut self) {
-        // Ask both before waiting for either.
+        // Signal both before waiting for either.
         self.redis.ask_to_stop();
         self.postgres.ask_to_stop();
         self.redis.stop();

@@ -1,6 +1,6 @@
 //! The `/auth` API: ordinary handlers behind one router, called in process by the proxy.
 //!
-//! A handler reads its body, asks one service, and turns the outcome into an answer; what is refused is a [`Problem`].
+//! A handler reads its body, calls one service, and turns the outcome into a response; an error is a [`Problem`].
 //! Nothing here knows the proxy or a store.
 
 mod accepted;
@@ -47,7 +47,7 @@ pub use services::{Authenticate, Identified, Services};
 
 pub use crate::accounts::settings::is_own_path;
 
-/// The router of everything under `auth.base_path`, and of the documents beside it.
+/// The router of everything under `auth.base_path`, and of the `/.well-known` documents.
 pub fn router(services: Arc<Services>) -> Router {
     let (router, described) = documented(&services.accounts.settings.base_path).split_for_parts();
     let document = openapi::complete(&described, services.public_url.as_deref());
@@ -59,7 +59,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .with_state(services)
 }
 
-/// The router and its description in one: an endpoint that is served is one that is described.
+/// Router and OpenAPI document in one, so that every endpoint that is served is described.
 fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
     let base = base_path.trim_end_matches('/');
     let api = OpenApiRouter::new()
@@ -114,7 +114,7 @@ async fn method_not_allowed() -> Problem {
     Problem::new(problem::Code::MethodNotAllowed)
 }
 
-/// Tokens and profiles belong into no cache, also not a browser's.
+/// Forbids every cache, a browser's included, to store tokens and profiles.
 async fn no_store(mut response: Response) -> Response {
     response
         .headers_mut()

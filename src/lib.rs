@@ -1,9 +1,9 @@
-//! Sidegate: a reverse-proxy auth sidecar.
+//! Sidegate: an authenticating reverse proxy.
 //!
-//! It stands in front of an application that knows nothing of authentication, signs people in under `/auth`, checks the
-//! token of every request that passes, and tells the application who is calling, in headers it can trust.
+//! It stands in front of an application without a login of its own, serves the accounts API under `/auth`, verifies the access
+//! token of every request, and tells the application who is calling, in headers it can trust.
 //!
-//! `ARCHITECTURE.md` says where things are and what must never be broken.
+//! `ARCHITECTURE.md` says where things are, and lists the invariants.
 
 pub mod accounts;
 pub mod admin;

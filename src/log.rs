@@ -1,13 +1,13 @@
-//! The log: one subscriber, set once when the process starts.
+//! The log of the process: one subscriber, which is set on start.
 //!
-//! Text for a person at a terminal, JSON for a collector. What must not be in it is kept out where lines are made
-//! (`proxy/access_log`, `secret`); here only the noise of the libraries is turned down, some of which print raw requests.
+//! Text for a terminal, JSON for a log collector. Secrets are kept out where lines are written (`proxy/access_log`, `secret`); this
+//! module limits the libraries, some of which would print raw requests.
 
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-/// How lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object per line.
@@ -16,8 +16,8 @@ pub enum Format {
     Text,
 }
 
-/// Pingora prints up to 2 KiB of a request that it cannot read, `Authorization` included, at `error`; tokio-postgres and
-/// h2 print parameters and frames at `debug`.
+/// The levels of libraries that print secrets: Pingora prints up to 2 KiB of a malformed request, `Authorization` included, at
+/// `error`; tokio-postgres and h2 print parameters and frames at `debug`.
 const QUIET: [&str; 6] = [
     "pingora_core=off",
     "pingora_proxy=off",
@@ -27,7 +27,7 @@ const QUIET: [&str; 6] = [
     "hyper=warn",
 ];
 
-/// Starts the log. `level` is what our own code may say: `error`, `warn`, `info`, `debug` or `trace`.
+/// Starts the log. `level` applies to Sidegate's own code: `error`, `warn`, `info`, `debug` or `trace`.
 pub fn start(format: Format, level: &str) {
     let directives = std::iter::once(level).chain(QUIET).collect::<Vec<_>>().join(",");
     let registry = tracing_subscriber::registry().with(EnvFilter::new(directives));

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod letter;
+pub mod links;
 pub mod message;
 pub mod queue;
 pub mod retry;

@@ -6,7 +6,7 @@ use clap::Parser;
 use mimalloc::MiMalloc;
 use sidegate::cli::Cli;
 
-/// Measured against that of glibc: BENCHMARKS.md.
+/// The allocator; BENCHMARKS.md compares it with that of glibc.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -15,8 +15,8 @@ fn main() -> ExitCode {
     Cli::parse().run()
 }
 
-/// The allocator asks for huge pages, of which an idle sidecar would hold several for a few kilobytes each: eleven megabytes in
-/// every pod. A kernel that does not know the request goes on as before.
+/// Turns huge pages off: the allocator would request several, each used for a few kilobytes only, which costs an idle sidecar eleven
+/// megabytes. A kernel that does not support the request ignores it.
 fn small_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);

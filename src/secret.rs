@@ -1,4 +1,4 @@
-//! Values that must not be seen: they print as `[redacted]` and are overwritten when dropped.
+//! Secret values: they print as `[redacted]` and are overwritten when dropped.
 
 use std::fmt;
 
@@ -9,12 +9,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Wraps `value`; from here on it can only be read by asking for it by name.
+    /// Wraps `value`; from now on only [`Self::expose`] reads it.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The value itself. A call to this is the place to look at in a review.
+    /// The value itself. Review every call of this.
     pub fn expose(&self) -> &str {
         &self.0
     }

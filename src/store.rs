@@ -40,6 +40,7 @@ pub mod refresh_tokens;
 pub mod reset_tokens;
 pub mod revocations;
 mod scripts;
+pub mod sealed;
 pub mod sessions;
 pub mod sessions_seen;
 pub mod signing_keys;

@@ -19,14 +19,12 @@ CREATE TABLE totp_factors (
 CREATE TABLE recovery_codes (
     id         uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id    uuid        NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    code_hash  bytea       NOT NULL,                                  -- HMAC-SHA-256 under a key derived from auth.secret
+    digest_sealed bytea    NOT NULL,                                  -- SHA-256 of the code, AES-256-GCM under auth.secret
     created_at timestamptz NOT NULL DEFAULT now(),
-    used_at    timestamptz,
-
-    CONSTRAINT code_hash_has_32_bytes CHECK (octet_length(code_hash) = 32)
+    used_at    timestamptz
 );
 
-CREATE UNIQUE INDEX recovery_codes_code_is_taken ON recovery_codes (user_id, code_hash);
+CREATE INDEX recovery_codes_user_id ON recovery_codes (user_id);
 
 -- Letters that wait to be sent. A row goes when its letter was accepted, or stays with failed_at when it never will be.
 CREATE TABLE mail_queue (
@@ -89,6 +87,6 @@ ALTER TABLE audit_logs ADD CONSTRAINT event_is_known CHECK (event IN (
     'profile_changed', 'roles_changed', 'permissions_changed',
     'mfa_enrolled', 'mfa_confirmed', 'mfa_removed', 'mfa_succeeded', 'mfa_failed', 'mfa_email_enabled', 'mfa_email_disabled',
     'recovery_codes_created', 'recovery_code_used',
-    'signing_key_created', 'signing_key_rotated', 'signing_key_retired',
+    'signing_key_created', 'signing_key_rotated', 'signing_key_retired', 'secrets_resealed',
     'client_refused', 'mail_failed', 'config_reloaded'
 ));

@@ -4,7 +4,8 @@
 --   ->  name        text
 --   ->  checksum    bytea
 --   ->  applied_at  timestamptz
+--   ->  expands     bool
 
-SELECT version, name, checksum, applied_at
+SELECT version, name, checksum, applied_at, expands
 FROM sidegate_migrations
 ORDER BY version

@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS sidegate_migrations (
     name       text        NOT NULL,
     checksum   bytea       NOT NULL,
     applied_at timestamptz NOT NULL,
+    expands    boolean     NOT NULL,
 
     CONSTRAINT version_is_positive CHECK (version > 0),
     CONSTRAINT checksum_is_a_sha256 CHECK (octet_length(checksum) = 32)

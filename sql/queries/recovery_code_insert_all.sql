@@ -1,10 +1,10 @@
 -- recovery_code_insert_all :exec
 -- Adds the codes that open an account whose authenticator is lost.
---   $1  user_id      uuid
---   $2  ids          _uuid        made by the caller
---   $3  code_hashes  _bytea       HMAC-SHA-256, one for each id
---   $4  now          timestamptz  the caller's clock, never now()
+--   $1  user_id         uuid
+--   $2  ids             _uuid        made by the caller
+--   $3  digests_sealed  _bytea       SHA-256, sealed; one for each id
+--   $4  now             timestamptz  the caller's clock, never now()
 
-INSERT INTO recovery_codes (id, user_id, code_hash, created_at)
-SELECT made.id, $1, made.code_hash, $4
-FROM unnest($2::uuid[], $3::bytea[]) AS made (id, code_hash)
+INSERT INTO recovery_codes (id, user_id, digest_sealed, created_at)
+SELECT made.id, $1, made.digest_sealed, $4
+FROM unnest($2::uuid[], $3::bytea[]) AS made (id, digest_sealed)

@@ -18,7 +18,7 @@ use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::sessions::tokens;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::keys::seal;
+use crate::keys::KeyUse;
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::{self, Event};
@@ -100,7 +100,7 @@ impl TokenClients {
     /// Compared by their MACs, which takes the same time wherever two secrets first differ.
     fn client_of(&self, credentials: &Credentials) -> Option<&Client> {
         let client = self.settings.clients.iter().find(|client| client.id == credentials.id);
-        let key = seal::derive(self.settings.secret.expose(), "clients");
+        let (_, key) = self.settings.secrets.current_key(KeyUse::ClientSecret);
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
         let expected = client.map_or("", |client| client.secret.expose());
         let expected = hmac::sign(&key, expected.as_bytes());

@@ -13,3 +13,79 @@ pub mod step_up;
 pub mod token;
 pub mod totp;
 pub mod verdict;
+
+use std::sync::Arc;
+
+use self::by_email::EmailFactor;
+use self::enrolment::Authenticators;
+use self::operator::FactorReset;
+use self::second_step::SecondStep;
+use self::step_up::StepUp;
+use crate::accounts::common::Common;
+use crate::accounts::parts::Parts;
+
+/// The services of this room.
+pub struct Services {
+    /// Enrols and removes authenticators, and makes recovery codes.
+    pub authenticators: Arc<Authenticators>,
+    /// Codes by email as a second factor.
+    pub email: Arc<EmailFactor>,
+    /// Completes a sign-in with a second factor.
+    pub second_step: Arc<SecondStep>,
+    /// Raises a session with a second factor.
+    pub step_up: Arc<StepUp>,
+    /// Shows and removes the second factors of somebody else.
+    pub reset: Arc<FactorReset>,
+}
+
+impl Services {
+    /// Joins them.
+    pub fn new(parts: &Parts, common: &Common) -> Self {
+        let authenticators = Arc::new(Authenticators {
+            factors: Arc::clone(&common.factors),
+            postgres: parts.postgres.clone(),
+            settings: Arc::clone(&parts.settings),
+            metrics: Arc::clone(&parts.metrics),
+            mail: Arc::clone(&common.mail),
+        });
+        let email = Arc::new(EmailFactor {
+            mail: Arc::clone(&common.mail),
+            factors: Arc::clone(&common.factors),
+            postgres: parts.postgres.clone(),
+            metrics: Arc::clone(&parts.metrics),
+            directory: Arc::clone(&common.directory),
+            limits: Arc::clone(&common.limits),
+            codes: Arc::clone(&common.codes),
+        });
+        let second_step = Arc::new(SecondStep {
+            metrics: Arc::clone(&parts.metrics),
+            factors: Arc::clone(&common.factors),
+            postgres: parts.postgres.clone(),
+            failures: Arc::clone(&common.failures),
+            opener: Arc::clone(&common.opener),
+            settings: Arc::clone(&parts.settings),
+            email_factor: Arc::clone(&email),
+            limiter: Arc::clone(&parts.limiter),
+            limits: Arc::clone(&common.limits),
+        });
+        let step_up = Arc::new(StepUp {
+            factors: Arc::clone(&common.factors),
+            postgres: parts.postgres.clone(),
+            access_tokens: Arc::clone(&common.access_tokens),
+            metrics: Arc::clone(&parts.metrics),
+        });
+        let reset = Arc::new(FactorReset {
+            factors: Arc::clone(&common.factors),
+            postgres: parts.postgres.clone(),
+            metrics: Arc::clone(&parts.metrics),
+            mail: Arc::clone(&common.mail),
+        });
+        Self {
+            authenticators,
+            email,
+            second_step,
+            step_up,
+            reset,
+        }
+    }
+}

@@ -10,3 +10,74 @@ pub(crate) mod right;
 pub mod rights;
 pub mod sessions;
 pub mod standing;
+
+use std::sync::Arc;
+
+use self::accounts::AccountAdmin;
+use self::edit::AccountEdits;
+use self::rights::AccountRights;
+use self::sessions::AccountSessions;
+use self::standing::AccountStanding;
+use crate::accounts::common::Common;
+use crate::accounts::parts::Parts;
+
+/// The services of this room.
+pub struct Services {
+    /// Creates accounts and sets passwords for an operator.
+    pub accounts: Arc<AccountAdmin>,
+    /// Grants and takes away roles and permissions.
+    pub rights: Arc<AccountRights>,
+    /// Changes accounts for an operator.
+    pub edits: Arc<AccountEdits>,
+    /// Ends the sessions of an account for an operator.
+    pub sessions: Arc<AccountSessions>,
+    /// Locks, unlocks, deletes and restores accounts.
+    pub standing: Arc<AccountStanding>,
+}
+
+impl Services {
+    /// Joins them.
+    pub fn new(parts: &Parts, common: &Common) -> Self {
+        let accounts = Arc::new(AccountAdmin {
+            hasher: Arc::clone(&parts.hasher),
+            postgres: parts.postgres.clone(),
+            metrics: Arc::clone(&parts.metrics),
+            directory: Arc::clone(&common.directory),
+            sessions: Arc::clone(&common.sessions),
+            access_tokens: Arc::clone(&common.access_tokens),
+            settings: Arc::clone(&parts.settings),
+        });
+        let rights = Arc::new(AccountRights {
+            postgres: parts.postgres.clone(),
+            revoker: Arc::clone(&parts.revoker),
+            sessions: Arc::clone(&common.sessions),
+            metrics: Arc::clone(&parts.metrics),
+        });
+        let edits = Arc::new(AccountEdits {
+            postgres: parts.postgres.clone(),
+            rights: Arc::clone(&rights),
+            revoker: Arc::clone(&parts.revoker),
+            sessions: Arc::clone(&common.sessions),
+            metrics: Arc::clone(&parts.metrics),
+        });
+        let sessions = Arc::new(AccountSessions {
+            postgres: parts.postgres.clone(),
+            sessions: Arc::clone(&common.sessions),
+            metrics: Arc::clone(&parts.metrics),
+        });
+        let standing = Arc::new(AccountStanding {
+            postgres: parts.postgres.clone(),
+            sessions: Arc::clone(&common.sessions),
+            metrics: Arc::clone(&parts.metrics),
+            mail: Arc::clone(&common.mail),
+            settings: Arc::clone(&parts.settings),
+        });
+        Self {
+            accounts,
+            rights,
+            edits,
+            sessions,
+            standing,
+        }
+    }
+}

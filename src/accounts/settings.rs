@@ -8,9 +8,8 @@ mod paths;
 use std::time::Duration;
 
 use crate::accounts::password::Cost;
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
-use crate::secret::Key32;
 
 pub use self::clients::Client;
 pub use self::email::{Email, Invitation, PasswordReset, Verification};
@@ -26,8 +25,8 @@ pub struct Settings {
     pub issuer: String,
     /// `auth.audience`: the `aud` of our tokens, at least one.
     pub audience: Vec<String>,
-    /// `auth.secret`: seals signing keys.
-    pub secret: Key32,
+    /// The keys derived from `auth.secret` and `auth.previous_secrets`.
+    pub secrets: Secrets,
     /// `auth.access_token`.
     pub access_token: AccessToken,
     /// `auth.refresh_token`.

@@ -1,4 +1,4 @@
-//! Joins the accounts' services with the stores they need.
+//! Connects the accounts services with the stores they need.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// What an issuer runs beside the proxy.
+/// The services of an issuer, in addition to the proxy.
 pub(crate) struct IssuerServices {
     /// The services of the `/auth` API and of the command line.
     pub(crate) accounts: Arc<Accounts>,
@@ -28,10 +28,10 @@ pub(crate) struct IssuerServices {
     pub(crate) mail: Arc<mail::Worker>,
 }
 
-/// Joins the services of an issuer with the stores they need.
+/// Builds the services of an issuer.
 ///
 /// # Errors
-/// When the system refuses the threads that hash passwords.
+/// When the operating system refuses the threads that hash passwords.
 pub(crate) fn services(
     shared: &Shared,
     settings: &Settings,
@@ -68,7 +68,7 @@ pub(crate) fn services(
     }))
 }
 
-/// What copies of changed accounts mean: they are dropped, for all instances, before the change is answered.
+/// Drops the cached copies of changed accounts, for all instances, before the response to the change.
 fn drop_copies(shared: &Shared) -> OnUserChanged {
     let redis = shared.redis.clone();
     Arc::new(move |users| {
@@ -81,11 +81,11 @@ fn drop_copies(shared: &Shared) -> OnUserChanged {
     })
 }
 
-/// What keeps the signing keys.
+/// Builds the store of the signing keys.
 pub(crate) fn issuer(shared: &Shared, settings: &Settings, postgres: &Postgres) -> Issuer {
     let settings = issuer::Settings {
         issuer: settings.issuer.clone(),
-        secret: settings.secret.clone(),
+        secrets: settings.secrets.clone(),
         algorithm: settings.signing.algorithm,
         rotate_every: settings.signing.rotate_every,
         longest_life: settings.access_token.longest_life(),
@@ -98,12 +98,12 @@ pub(crate) fn issuer(shared: &Shared, settings: &Settings, postgres: &Postgres) 
     )
 }
 
-/// How long the feed keeps an entry: longer than any access token lives.
+/// How long the feed keeps an entry: longer than the lifetime of any access token.
 pub(super) fn keep(settings: &Settings) -> Duration {
     settings.access_token.longest_life() + Duration::from_secs(120)
 }
 
-/// What a revocation means for the view of this instance, before the answer is sent.
+/// Applies a revocation to the view of this instance, before the response is sent.
 fn apply(view: &Arc<View>) -> Apply {
     let view = Arc::clone(view);
     Arc::new(move |revocation: &Revocation| match &revocation.subject {

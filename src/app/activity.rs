@@ -1,4 +1,4 @@
-//! Writes down who was active: what requests left in the queue, once every two seconds, each session once.
+//! Writes activity events from the queue to the stores: every two seconds, at most one per session.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -15,14 +15,15 @@ use crate::{
     },
 };
 
-/// Between two writes.
+/// The interval between two writes.
 const EVERY: Duration = Duration::from_secs(2);
-/// A batch that is as large is written at once.
+/// The number of events that are written at once, without waiting for the interval.
 const LARGE: usize = 4096;
-/// PostgreSQL learns of a session at each refresh, so that this matters only between two of them.
+/// The interval between two last-seen updates of a session in PostgreSQL. A refresh updates it too, so this matters only between two
+/// refreshes.
 const SEEN_FOR: Duration = Duration::from_secs(86_400);
 
-/// Empties the queue until the runtime ends.
+/// Writes events until the runtime ends.
 pub(super) async fn write_down(shared: Arc<Shared>, mut signs: mpsc::Receiver<Sign>) {
     let mut batch: HashMap<Uuid, Sign> = HashMap::new();
     let mut tick = tokio::time::interval(EVERY);
@@ -44,16 +45,16 @@ pub(super) async fn write_down(shared: Arc<Shared>, mut signs: mpsc::Receiver<Si
         }
         let signs = std::mem::take(&mut batch).into_values().collect::<Vec<_>>();
         let outcome = write(&shared, signs).await;
-        // Said once per outage. What is lost is told by the next request of the same session.
+        // Logged once per outage. A lost event is replaced by that of the session's next request.
         if let (Err(error), false) = (&outcome, away) {
-            tracing::warn!(%error, "who is active is not written down");
+            tracing::warn!(%error, "activity events are not written");
         }
         away = outcome.is_err();
     }
 }
 
 async fn write(shared: &Shared, mut signs: Vec<Sign>) -> Result<(), StoreError> {
-    // A session that ended after its last request would come back to life in the lists.
+    // Otherwise a session that ended after its last request would appear in the lists again.
     signs.retain(|sign| {
         let session = sign.session.to_string();
         let session = Fingerprints::of(&[(Kind::Jti, None), (Kind::Sid, Some(&session)), (Kind::User, None)]);

@@ -1,4 +1,4 @@
-//! Work that no request waits for.
+//! Background work: gauges, cleanup, and readiness.
 
 use std::{
     future::Future,
@@ -22,21 +22,21 @@ use crate::{
     },
 };
 
-/// Is given the accounts' services; a verifier has none.
+/// The callback for `on_ready`. Its argument is the accounts services; `None` on a verifier.
 pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, ()> + Send>;
 
-/// Between two looks at gauges that are sampled.
+/// The interval of sampled gauges.
 const SAMPLE: Duration = Duration::from_secs(5);
-/// How long readiness waits for the first reading of the revocation feed.
+/// How long readiness waits for the revocation feed to be read for the first time.
 const FIRST_SYNC: Duration = Duration::from_secs(2);
-/// Between two counts of the open sessions, which read them all.
+/// The interval between two counts of the active sessions, which read all of them.
 const COUNT: Duration = Duration::from_secs(60);
-/// Between two looks for tokens in the cache that have expired.
+/// The interval at which expired tokens are removed from the cache.
 const FORGET: Duration = Duration::from_secs(60);
-/// Between two cleanups.
+/// The interval between two cleanups.
 const CLEANUP: Duration = Duration::from_secs(3600);
 
-/// Starts what every instance does.
+/// Starts the work of every instance.
 pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
     io.spawn(revocation_feed::follow(Arc::clone(shared)));
     io.spawn(Arc::clone(&shared.upstreams).watch());
@@ -59,7 +59,7 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
     }));
 }
 
-/// Starts what only an issuer does.
+/// Starts the work of issuers.
 pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
     tokio::spawn(revocation_feed::tend(Arc::clone(shared), Arc::clone(services)));
     let (sampled, counted) = (Arc::clone(shared), Arc::clone(services));
@@ -69,7 +69,7 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
             services.postgres.record_pool();
             let up = services.postgres.ping().await.is_ok();
             shared.metrics.store_up.with_label_values(&["postgres"]).set(up.into());
-            // What keeps it from counting is seen above.
+            // An outage is reported by the other metrics.
             let _ = services.mail.count().await;
         }
     }));
@@ -81,7 +81,7 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
         async move {
             match sessions::count(&postgres.reader(), now).await {
                 Ok(open) => shared.metrics.sessions_active.set(open),
-                Err(error) => tracing::debug!(%error, "the open sessions are not counted"),
+                Err(error) => tracing::debug!(%error, "the active sessions were not counted"),
             }
         }
     }));
@@ -108,19 +108,19 @@ async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDa
         }
         Ok(None) => "skipped",
         Err(error) => {
-            tracing::warn!(%error, "old rows stay for now");
+            tracing::warn!(%error, "old rows were not removed");
             "error"
         }
     };
     shared.metrics.job_runs.with_label_values(&["cleanup", result]).inc();
 }
 
-/// Says that the proxy accepts connections once it really does: a probe must not send traffic to a closed port.
+/// Reports readiness once the proxy accepts connections: a probe must not direct traffic to a closed port.
 async fn listening(shared: Arc<Shared>) {
     while tokio::net::TcpStream::connect(shared.boot.listen).await.is_err() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Routes that refuse what is unknown would begin with refusals. Without Redis there is still much to serve.
+    // Before the feed is read, routes with `on_stale: check` or `deny` would refuse. Without Redis the other routes can be served.
     let begun = Instant::now();
     while shared.view.lag(clock::now()) > shared.snapshot.load().rules.max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -128,7 +128,7 @@ async fn listening(shared: Arc<Shared>) {
     shared.readiness.listening();
 }
 
-/// Calls `on_ready` when the first request can be answered.
+/// Calls `on_ready` when the instance is ready.
 pub(super) async fn announce(shared: Arc<Shared>, services: Option<Arc<Accounts>>, on_ready: OnReady) {
     while !shared.readiness.is_ready(&shared.keys) {
         tokio::time::sleep(Duration::from_millis(5)).await;

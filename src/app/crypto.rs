@@ -1,10 +1,10 @@
-//! The one crypto library.
+//! Selects the crypto library of the process.
 
 use crate::keys;
 
-/// rustls and jsonwebtoken both ask the process which crypto library to use: ring, everywhere.
+/// Installs ring as the crypto library of rustls and jsonwebtoken.
 pub fn install_crypto() {
-    // An error only says that it was installed before.
+    // An error only means that it was installed before.
     let _ = rustls::crypto::ring::default_provider().install_default();
     keys::provider::install();
 }

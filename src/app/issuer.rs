@@ -1,4 +1,4 @@
-//! Brings an issuer up: schema, then keys. Both need PostgreSQL, which may come up after us.
+//! Prepares an issuer: the schema, then the keys. Both need PostgreSQL, which may start later than the issuer.
 
 use std::{process, sync::Arc, time::Duration};
 
@@ -16,10 +16,10 @@ use crate::{
     },
 };
 
-/// Between two tries while PostgreSQL is away.
+/// The interval between two attempts while PostgreSQL is unreachable.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Starts the work and returns: the process listens meanwhile and says that it is not ready.
+/// Starts the work and returns: meanwhile the process listens and reports that it is not ready.
 pub(super) fn bring_up(io: &Runtime, shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
     let (shared, services) = (Arc::clone(shared), Arc::clone(services));
     io.spawn(async move {
@@ -64,7 +64,7 @@ async fn prepare_schema(shared: &Shared, postgres: &Postgres) {
                     .set(i64::from(newest) - i64::try_from(pending).unwrap_or(0));
                 if pending > 0 {
                     fatal(&format!(
-                        "the database lacks {pending} migrations and `store.postgres.migrate_on_start` is off: run `sidegate migrate up`"
+                        "{pending} migrations are pending and `store.postgres.migrate_on_start` is off: run `sidegate migrate up`"
                     ));
                 }
                 return;
@@ -80,7 +80,7 @@ async fn wait(what: &str, error: &StoreError) {
     tokio::time::sleep(AGAIN).await;
 }
 
-/// Going on would mean to serve with a schema or keys that are wrong; a restart alone will not mend it.
+/// Ends the process: it must not serve with a wrong schema or wrong keys.
 fn fatal(sentence: &str) -> ! {
     tracing::error!("{sentence}");
     process::exit(1)

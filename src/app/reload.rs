@@ -1,4 +1,4 @@
-//! A new configuration while serving: the whole snapshot or nothing.
+//! Reloads the configuration while serving: the whole snapshot is replaced, or nothing.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -21,14 +21,14 @@ use crate::{
 /// Reloads on SIGHUP and on request, until the runtime ends.
 pub(super) async fn run(shared: Arc<Shared>, source: Option<PathBuf>, mut requests: mpsc::Receiver<ReloadRequest>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::error!("SIGHUP cannot be listened for: no reload by signal");
+        tracing::error!("SIGHUP cannot be caught: reload with POST /-/reload");
         return;
     };
     loop {
         tokio::select! {
             _ = hangup.recv() => drop(reload(&shared, source.as_ref()).await),
             Some(reply) = requests.recv() => {
-                // Whoever asked may have gone.
+                // The client that asked may be gone.
                 let _ = reply.send(reload(&shared, source.as_ref()).await);
             }
         }
@@ -59,15 +59,15 @@ async fn reload(shared: &Shared, source: Option<&PathBuf>) -> Result<String, Str
 
 async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {
     let restart = shared.boot.differences(&loaded.boot);
-    // The snapshot says what is demanded of our own tokens, the running signer what is put into them. Swapping one without
-    // the other would refuse every token it still makes.
+    // The snapshot has the requirements for our own tokens, and the running signer makes them. Replacing one without the other would
+    // refuse every new token.
     if restart.iter().any(|key| key.starts_with("auth")) {
         return Err(format!(
             "these keys need a restart to change, so nothing was reloaded: {}",
             restart.join(", ")
         ));
     }
-    // Names are resolved before the swap: the first request to a new upstream must not meet an unknown address.
+    // Names are resolved before the swap: the first request to a new upstream must not fail for a missing address.
     shared.upstreams.adopt(&loaded.snapshot).await;
     shared.refreshers.adopt(remote_sources(&loaded.snapshot)).await;
     install(shared, &loaded.snapshot);
@@ -84,7 +84,7 @@ async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {
     }
 }
 
-/// The issuers whose keys are behind a URL.
+/// The issuers whose keys are fetched from a URL.
 pub(super) fn remote_sources(snapshot: &Snapshot) -> Vec<Source> {
     let rules = snapshot.rules.issuers.values();
     let sources = rules.filter_map(|rules| match &rules.keys {
@@ -99,10 +99,10 @@ pub(super) fn remote_sources(snapshot: &Snapshot) -> Vec<Source> {
     sources.collect()
 }
 
-/// What stands in the configuration beside the snapshot: inline keys and secrets, and the gauges that name it.
+/// Installs what is in the configuration but not in the snapshot: inline keys and secrets, and the gauges of the configuration.
 pub(super) fn install(shared: &Shared, snapshot: &Snapshot) {
     for rules in snapshot.rules.issuers.values() {
-        // `config` has read each of them before; one that fails here would only be a key less.
+        // `config` has checked each of them; one that fails here is skipped.
         let keys: Vec<_> = match &rules.keys {
             KeySource::Own | KeySource::Url { .. } => continue,
             KeySource::Inline(jwks) => {

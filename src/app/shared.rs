@@ -1,4 +1,4 @@
-//! What every part of a running process shares.
+//! The parts that all others of a running process share.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     store::redis::Redis,
 };
 
-/// What every part shares.
+/// The parts that all others share.
 pub(crate) struct Shared {
     pub(crate) boot: Boot,
     pub(crate) metrics: Arc<Metrics>,
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Needs a runtime to be entered: connections belong to one.
+    /// Builds the shared parts. Must be called inside a runtime, which the connections belong to.
     pub(super) fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
         let metrics = Arc::new(Metrics::new());
         let keys = Arc::<Keys>::default();

@@ -1,7 +1,7 @@
 //! How the process ends.
 //!
-//! SIGTERM: say "not ready", go on accepting for `drain_delay` so that load balancers can look elsewhere, then close the
-//! listeners, finish what is open, and exit as soon as nothing is, at the latest after `grace_period`. SIGINT: at once.
+//! SIGTERM: report "not ready", continue accepting for `drain_delay` so that load balancers stop sending requests, then close the
+//! listeners, finish open requests, and exit as soon as there are none, at the latest after `grace_period`. SIGINT: at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Shared;
 
-/// What ends the process.
+/// How signals end the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// SIGTERM drains, SIGINT is quick.
+    /// SIGTERM drains, SIGINT ends at once.
     Gracefully,
-    /// Both are quick: nobody's requests are at stake in `sidegate dev`.
+    /// Both end at once, for `sidegate dev`.
     AtOnce,
 }
 
@@ -36,7 +36,7 @@ impl ShutdownSignalWatch for Signals {
     async fn recv(&self) -> ShutdownSignal {
         let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
         else {
-            tracing::error!("signals cannot be listened for: only SIGKILL will end this process");
+            tracing::error!("signals cannot be caught: only SIGKILL will end this process");
             return std::future::pending().await;
         };
         tokio::select! {
@@ -57,10 +57,10 @@ impl ShutdownSignalWatch for Signals {
     }
 }
 
-/// Pingora sleeps the whole grace period, whether or not anything is left to wait for.
+/// Ends as soon as no request is left: Pingora would always sleep for the whole grace period.
 fn exit_when_idle(shared: Arc<Shared>) {
     std::thread::spawn(move || {
-        // Long enough for Pingora to close its listeners and for accepted requests to be counted.
+        // Long enough for Pingora to close its listeners, and for accepted requests to be counted.
         std::thread::sleep(Duration::from_millis(250));
         while shared.metrics.http_requests_in_flight.get() > 0 {
             std::thread::sleep(Duration::from_millis(20));

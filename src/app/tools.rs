@@ -1,4 +1,4 @@
-//! The parts a command needs to work on an issuer's data, without serving.
+//! The parts that a command needs to work on an issuer's data, without serving.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::{
     store::postgres::Postgres,
 };
 
-/// What `sidegate user`, `keys`, `migrate` and their like work with.
+/// The parts for `sidegate user`, `keys`, `migrate` and other commands.
 pub struct Tools {
     /// The configuration.
     pub boot: Boot,
     /// The database.
     pub postgres: Postgres,
-    /// The services.
+    /// The accounts services.
     pub accounts: Arc<Accounts>,
     /// Publishes revocations.
     pub revoker: Arc<Revoker>,
@@ -27,10 +27,10 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Builds them on `runtime`. Nothing is connected before it is used.
+    /// Builds them on `runtime`. Connections are opened on first use.
     ///
     /// # Errors
-    /// `NotAnIssuer` without the `auth` section, and what else keeps a process from starting.
+    /// `NotAnIssuer` without the `auth` section, and the other errors of a start.
     pub fn open(loaded: Loaded, runtime: &Handle) -> Result<Self, AppError> {
         super::install_crypto();
         let _inside = runtime.enter();

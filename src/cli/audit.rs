@@ -1,4 +1,4 @@
-//! `sidegate audit`: what happened, once or as it happens.
+//! `sidegate audit`: prints the newest entries of the audit log, and follows it.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -18,59 +18,59 @@ use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 use crate::app::Tools;
 use crate::clock;
 
-/// Rows per question.
+/// Entries per query.
 const PAGE: u32 = 500;
-/// Between two looks for news.
+/// Between two queries while following.
 const EVERY: Duration = Duration::from_secs(1);
-/// An entry bears the time at which its request began, and is seen once that is committed: so long after, news may be older
-/// than what was shown already.
+/// An entry has the time at which its request began and becomes visible at its commit. So an entry that is new to us may be
+/// this much older than one that was printed already.
 const LATE: Duration = Duration::from_secs(35);
 
 const COLUMNS: &[&str] = &["at", "event", "outcome", "user", "actor", "session", "address", "data"];
 
-/// What happened.
+/// Print and follow the audit log.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Which installation.
+    /// The installation to work on.
     #[command(flatten)]
     target: Target,
-    /// The form of the answer; as JSON, one object per line.
+    /// Print a table, or JSON with one object per line.
     #[arg(long, value_enum, default_value_t)]
     output: Format,
     #[command(flatten)]
     which: Which,
-    /// The last so many, the oldest first.
+    /// Print the newest N entries, the oldest of them first.
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Go on, and print what happens from now on.
+    /// Keep running and print new entries as they are written.
     #[arg(long, short)]
     follow: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct Which {
-    /// Whom it concerns: an id, an address or a username.
+    /// Only entries about this account: an id, an email address or a username.
     #[arg(long)]
     user: Option<String>,
-    /// Who did it: an id, an address or a username.
+    /// Only what this account did: an id, an email address or a username.
     #[arg(long)]
     actor: Option<String>,
-    /// What: a word of docs/audit.md.
+    /// Only this event; docs/audit.md lists them.
     #[arg(long, value_parser = event)]
     event: Option<Event>,
-    /// Whether it worked: `success` or `failure`.
+    /// Only this outcome: `success` or `failure`.
     #[arg(long, value_parser = outcome)]
     outcome: Option<Outcome>,
-    /// From where.
+    /// Only requests from this client IP.
     #[arg(long)]
     address: Option<IpAddr>,
-    /// In which session.
+    /// Only this session.
     #[arg(long)]
     session: Option<Uuid>,
-    /// From this instant on: `2026-01-31T08:00:00Z`, or `90s`, `15m`, `24h`, `7d` ago.
+    /// Only entries from this time on: `2026-01-31T08:00:00Z`, or how long ago: `90s`, `15m`, `24h`, `7d`.
     #[arg(long, value_parser = moment)]
     since: Option<Moment>,
-    /// Before this instant.
+    /// Only entries before this time; the same forms as --since.
     #[arg(long, value_parser = moment)]
     until: Option<Moment>,
 }
@@ -91,18 +91,18 @@ impl Moment {
 }
 
 fn event(word: &str) -> Result<Event, String> {
-    Event::parse(word).ok_or_else(|| "there is no such event; docs/audit.md lists them".to_owned())
+    Event::parse(word).ok_or_else(|| "expected an event name listed in docs/audit.md".to_owned())
 }
 
 fn outcome(word: &str) -> Result<Outcome, String> {
-    Outcome::parse(word).ok_or_else(|| "success or failure".to_owned())
+    Outcome::parse(word).ok_or_else(|| "expected success or failure".to_owned())
 }
 
 fn moment(text: &str) -> Result<Moment, String> {
     if let Ok(at) = OffsetDateTime::parse(text, &Rfc3339) {
         return Ok(Moment::At(at));
     }
-    let wrong = || "an instant is `2026-01-31T08:00:00Z`, or `15m`, `24h`, `7d` ago".to_owned();
+    let wrong = || "expected a time such as 2026-01-31T08:00:00Z, or how long ago, such as 15m, 24h or 7d".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds = match unit {
         's' => 1,
@@ -115,7 +115,7 @@ fn moment(text: &str) -> Result<Moment, String> {
     Ok(Moment::Ago(Duration::from_secs(u64::from(count) * seconds)))
 }
 
-/// Does it.
+/// Prints the matching entries, and with `--follow` every new one until the reader of the output goes away.
 pub fn run(args: &Args) -> ExitCode {
     with_tools(&args.target, async |tools| work(&tools, args).await)
 }
@@ -124,10 +124,10 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
     let now = clock::now();
     let which = &args.which;
     let id = async |name: &Option<String>| match name {
-        // By its id an account is found also after it is gone.
+        // The id also finds the entries of an account that was removed from the database.
         Some(name) => match name.parse::<Uuid>() {
             Ok(id) => Ok::<_, Failed>(Some(id)),
-            Err(_) => Ok(Some(tools.accounts.admin.lookup(name).await?.id)),
+            Err(_) => Ok(Some(tools.accounts.operator.accounts.lookup(name).await?.id)),
         },
         None => Ok(None),
     };
@@ -148,7 +148,7 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
     if !print(&first, args.output, true) || !args.follow {
         return Ok(());
     }
-    // Nothing from before the command is news, except what was under way.
+    // Entries from before the command are not new, except those whose requests were still running.
     let begun = now - LATE;
     loop {
         tokio::time::sleep(EVERY).await;
@@ -157,7 +157,7 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
             since: Some(since.max(begun)),
             ..filter
         };
-        // A store that is away for a moment is no reason to stop listening.
+        // A short outage of PostgreSQL must not end the command.
         match newest(tools, recent, None).await {
             Ok(entries) => {
                 let entries = shown.news(entries);
@@ -173,7 +173,7 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
     }
 }
 
-/// The newest entries, the oldest of them first; all of them without a limit.
+/// The newest entries, oldest first; all that match if there is no limit.
 async fn newest(tools: &Tools, mut filter: AuditFilter, limit: Option<u32>) -> Result<Vec<AuditEntry>, Failed> {
     let mut found = Vec::new();
     loop {
@@ -190,7 +190,7 @@ async fn newest(tools: &Tools, mut filter: AuditFilter, limit: Option<u32>) -> R
     }
 }
 
-/// What was printed already.
+/// The ids of printed entries, so that the overlap of two queries is printed once.
 #[derive(Debug, Default)]
 struct Shown(HashMap<Uuid, OffsetDateTime>);
 
@@ -205,7 +205,7 @@ impl Shown {
     }
 }
 
-/// Prints; `false` when nobody reads any more.
+/// Prints entries; `false` when standard output is closed.
 fn print(entries: &[AuditEntry], format: Format, with_head: bool) -> bool {
     let mut text = Vec::new();
     let rows = entries.iter().map(row).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! `sidegate check`: says what is wrong with a configuration, without starting anything.
+//! `sidegate check`: reports what is wrong with a configuration, without starting anything.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use super::exit::{bad_config, print};
 use crate::config::{self, Loaded};
 
-/// Check a configuration file: every mistake at once, each with its key and line.
+/// Check a configuration file and report every mistake, each with its key and line.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The file.
+    /// Read this configuration file.
     #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
     pub config: PathBuf,
 }
 
-/// Reads the file as `serve` would: secrets are fetched, too.
+/// Reads the file as `serve` does, secrets included.
 pub fn run(args: &Args) -> ExitCode {
     match config::load(&args.config) {
         Ok(loaded) => print(&report(&args.config, &loaded)),
@@ -41,7 +41,7 @@ fn report(path: &Path, loaded: &Loaded) -> String {
     let (s, ss) = (plural(routes), plural(upstreams));
     let _ = writeln!(
         report,
-        "{} is good: {role} with {routes} route{s} and {upstreams} upstream{ss}",
+        "{} is valid: {role} with {routes} route{s} and {upstreams} upstream{ss}",
         path.display()
     );
     report

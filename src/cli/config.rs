@@ -1,4 +1,4 @@
-//! `sidegate config`: the form of the file, a file as it is understood, and what it means for a request.
+//! `sidegate config`: prints the schema, prints a file with its defaults, and explains a decision.
 
 mod explain;
 
@@ -8,30 +8,30 @@ use std::process::ExitCode;
 use super::exit::{bad_config, print};
 use crate::config;
 
-/// Show the form of the configuration, or a file as it is understood.
+/// Print the configuration's schema, print a file with its defaults, or explain a decision.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to show.
+    /// The subcommands of `sidegate config`.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to show.
+/// The subcommands of `sidegate config`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Print the JSON Schema of the file, for editors.
+    /// Print the JSON Schema of the configuration file, for editors.
     Schema,
-    /// Explain what the gate would say to a request, and why.
+    /// Explain how a request would be decided, and why.
     Explain(explain::Args),
     /// Print a file with its defaults filled in and its secrets redacted.
     Print {
-        /// The file.
+        /// Read this configuration file.
         #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
         config: PathBuf,
     },
 }
 
-/// Prints what is asked for.
+/// Runs the subcommand.
 pub fn run(args: &Args) -> ExitCode {
     match &args.command {
         Command::Schema => print(&config::schema_text()),

@@ -1,4 +1,4 @@
-//! `sidegate db`: a look into PostgreSQL, and the removal of what is old.
+//! `sidegate db`: removes expired rows, and shows sizes, connections and index usage of PostgreSQL.
 
 use std::io::{self, Write};
 
@@ -14,41 +14,41 @@ use crate::store::{Postgres, StoreError, insight};
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// How to print it
+    /// Print a table or JSON
     #[arg(long, value_enum, default_value_t, global = true)]
     output: Format,
 }
 
-/// What to look at.
+/// The subcommands of `sidegate db`.
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Remove expired tokens and old audit rows, as the configuration's retention says
+    /// Remove rows older than the configuration's retention: tokens, audit entries, failed email
     Cleanup,
-    /// Show how large the tables are
+    /// Show the size of each table
     TableSizes,
-    /// Show who is connected to the database
+    /// Show the connections to the database
     Connections,
-    /// Show how often each index was used
+    /// Show the number of scans and the size of each index
     IndexUsage,
 }
-/// Why it did not work.
+/// Why a subcommand failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// PostgreSQL.
+    /// PostgreSQL is unreachable, or refused a statement.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Another instance is at it.
-    #[error("another instance is cleaning up just now")]
+    /// Another instance holds the cleanup lock.
+    #[error("another instance is running the cleanup: try again when it has finished")]
     Busy,
-    /// Nobody reads what is printed.
+    /// Standard output is closed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
 }
 
-/// Runs it.
+/// Runs the subcommand and prints its result to `out`.
 ///
 /// # Errors
-/// When PostgreSQL is away, another instance cleans up, or `out` takes no more.
+/// When PostgreSQL is unreachable, another instance is cleaning up, or `out` is closed.
 pub async fn run(
     args: &Args,
     postgres: &Postgres,

@@ -1,4 +1,4 @@
-//! `sidegate dev`: everything Sidegate needs, started by itself.
+//! `sidegate dev`: starts Sidegate with everything it needs, on this machine only.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -19,37 +19,36 @@ use crate::dev::playground::{CONFIG, DEMO_EMAIL, Options, Playground};
 use crate::dev::{self, DevError, Signals};
 use crate::secret::Secret;
 
-/// Try Sidegate on this machine: starts a private PostgreSQL and Redis, an application to stand in front of, and Sidegate
-/// with a demo user.
+/// Run Sidegate on this machine only, with a private PostgreSQL and Redis, an application behind it, and a demo user.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The application to stand in front of; without it, one that answers with what it received
+    /// Proxy to this application. Without it, a built-in one answers with the request it received
     #[arg(long, value_name = "URL")]
     upstream: Option<String>,
 
-    /// Where to listen
+    /// Accept requests on this address
     #[arg(long, default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// Where metrics and health are
+    /// Serve metrics and health on this address
     #[arg(long, default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
 
-    /// Where data, sockets and logs are kept
+    /// Keep data, sockets and logs in this directory
     #[arg(long, default_value = ".sidegate")]
     dir: PathBuf,
 
-    /// Only start fresh PostgreSQL and Redis, run COMMAND with `SIDEGATE_TEST_DATABASE_URL` and
-    /// `SIDEGATE_TEST_REDIS_URL` naming them, remove them, and exit as COMMAND did
+    /// Only start a fresh PostgreSQL and Redis, run COMMAND with their URLs in `SIDEGATE_TEST_DATABASE_URL` and
+    /// `SIDEGATE_TEST_REDIS_URL`, remove them, and exit with COMMAND's exit code
     #[arg(long, requires = "command")]
     run: bool,
 
-    /// The command for --run, after `--`
+    /// The command to run with --run, after `--`
     #[arg(last = true, requires = "run", value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// Runs it.
+/// Runs until a signal, or until the command of `--run` has ended.
 pub fn run(args: Args) -> ExitCode {
     if args.run {
         return dev::run_with_services(&args.command).map_or_else(|error| failed(&error), ExitCode::from);
@@ -89,7 +88,7 @@ fn play(options: Options) -> Result<ExitCode, DevError> {
                         None => Ok(()),
                     };
                     if let Err(error) = demo_user {
-                        tracing::error!(%error, "there is no demo user");
+                        tracing::error!(%error, "the demo user was not created");
                     }
                     let _ = io::stdout().write_all(announcement.as_bytes());
                 })
@@ -100,13 +99,14 @@ fn play(options: Options) -> Result<ExitCode, DevError> {
     Ok(served.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS))
 }
 
-/// Makes the demo user on the first start. Its role opens `/admin` in front of the application.
+/// Creates the demo user on the first start. Its role gives access to `/admin` of the application.
 async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) -> Result<(), OperatorError> {
-    match accounts.admin.lookup(DEMO_EMAIL).await {
-        // Somebody removed the file with the password and kept the database.
+    match accounts.operator.accounts.lookup(DEMO_EMAIL).await {
+        // The file with the password was removed, and the database kept.
         Ok(user) if is_new => {
             accounts
-                .admin
+                .operator
+                .accounts
                 .set_password(&user, password, &Operator::default(), clock::now())
                 .await
         }
@@ -121,7 +121,8 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
                 email_verified: true,
             };
             accounts
-                .admin
+                .operator
+                .accounts
                 .create(account, &Operator::default(), clock::now())
                 .await
                 .map(drop)
@@ -130,8 +131,8 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
     }
 }
 
-/// Turns every signal that asks us to end into SIGTERM for the server, again and again until it is there to hear it: one
-/// that comes while PostgreSQL starts must neither be lost nor leave PostgreSQL running.
+/// Turns every terminating signal into SIGTERM for the server, and repeats it until the server handles it: a signal that
+/// arrives while PostgreSQL is starting must neither be lost nor leave PostgreSQL running.
 fn end_on_signals() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {

@@ -1,11 +1,11 @@
-//! How a command ends: what it says last, and its exit code.
+//! The last output of a command, and its exit code.
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::config::Errors;
 
-/// What a shell sees when the configuration is the reason (`EX_USAGE` of sysexits.h), as opposed to 1, a failure at work.
+/// The exit code for a wrong configuration (`EX_USAGE` of sysexits.h), as opposed to 1 for a command that failed.
 const BAD_CONFIG: u8 = 64;
 
 /// Prints every mistake to standard error.
@@ -14,13 +14,13 @@ pub(super) fn bad_config(errors: &Errors) -> ExitCode {
     ExitCode::from(BAD_CONFIG)
 }
 
-/// Says in one sentence what went wrong.
+/// Prints an error in one sentence to standard error.
 pub(super) fn failed(error: &impl std::fmt::Display) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "sidegate: {error}");
     ExitCode::FAILURE
 }
 
-/// Prints to standard output. A closed pipe is the reader's choice and no failure.
+/// Prints to standard output. A closed pipe (`sidegate … | head`) is not a failure.
 pub(super) fn print(text: &str) -> ExitCode {
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::SUCCESS

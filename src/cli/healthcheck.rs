@@ -1,4 +1,4 @@
-//! `sidegate healthcheck`: readiness as an exit code, for images that have no curl.
+//! `sidegate healthcheck`: readiness as an exit code, for container images without curl.
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use super::exit::{failed, print};
 
-/// Ask the admin listener whether this instance is ready.
+/// Exit with 0 if the instance is ready, with 1 otherwise. Asks `/readyz` of the admin listener.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The admin listener.
+    /// Connect to this admin listener.
     #[arg(long, default_value = "127.0.0.1:9901")]
     pub admin: SocketAddr,
-    /// How long to wait, in milliseconds.
+    /// Wait at most this long, in milliseconds.
     #[arg(long, default_value_t = 2000)]
     pub timeout_ms: u64,
 }
@@ -27,7 +27,7 @@ pub fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// A listener on all addresses is asked on loopback.
+/// The address to connect to: loopback for a listener on all addresses.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {

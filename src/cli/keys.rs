@@ -1,4 +1,4 @@
-//! `sidegate keys`: the keys that sign access tokens.
+//! `sidegate keys`: lists, rotates, retires and imports signing keys.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,40 +10,40 @@ use crate::app::Tools;
 use crate::clock;
 use crate::keys::{Algorithm, SigningKey};
 
-/// The keys that sign access tokens.
+/// List, rotate, retire and import the keys that sign access tokens.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
     common: Common,
 }
 
-/// What can be done with keys.
+/// The subcommands of `sidegate keys`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List all keys: next (published), active (signs), retired (only verifies).
+    /// List the keys with their state: next (published), active (signs), retired (verifies only).
     List,
-    /// Let the next key sign. Tokens that are out stay valid.
+    /// Make the next key the active one. Tokens signed before stay valid.
     Rotate {
-        /// Even if the next key is so young that a verifier may not have learned it.
+        /// Rotate even if the next key is so new that a verifier may not have fetched it yet.
         #[arg(long)]
         now: bool,
     },
-    /// Take a key that leaked out of use: every token it signed is refused.
+    /// Retire a leaked key: every token it signed is refused.
     Retire {
-        /// The key's id.
+        /// The key id (`kid`).
         kid: String,
     },
-    /// Bring in a private key in PEM as the next key.
+    /// Import a private key in PEM as the next key.
     Import {
-        /// The file.
+        /// The PEM file.
         file: PathBuf,
     },
 }
 
-/// Does it.
+/// Runs the subcommand.
 pub fn run(args: Args) -> ExitCode {
     operate(&args.common, async |tools| work(tools, args.command).await)
 }
@@ -68,7 +68,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         }
         Command::Rotate { now: at_once } => {
             issuer.load(now).await?;
-            // A moment later than the load, which may have made the first keys: what is of one moment counts as published
+            // Later than the load, which may have created the first keys: keys created at the same instant count as published
             // together.
             issuer.rotate(at_once, clock::now()).await?;
             let kid = tools
@@ -78,20 +78,20 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
                 .map(|key| key.kid().to_owned())
                 .unwrap_or_default();
             Ok(Answer::Done(format!(
-                "{kid} signs now; running instances follow within seconds"
+                "{kid} is the active key; running instances use it within seconds"
             )))
         }
         Command::Retire { kid } => {
             issuer.retire(&kid, now).await?;
             Ok(Answer::Done(format!(
-                "{kid} is retired; its tokens are refused within seconds"
+                "{kid} is retired; running instances refuse its tokens within seconds"
             )))
         }
         Command::Import { file } => {
             let pem = text_of(&file)?;
             let read = |algorithm| SigningKey::from_pem(algorithm, pem.expose()).ok();
             let key = Algorithm::ALL.into_iter().find_map(read);
-            let key = key.ok_or("this is no private key for ES256, EdDSA or RS256 in unencrypted PEM")?;
+            let key = key.ok_or("expected an unencrypted private key in PEM, for ES256, EdDSA or RS256")?;
             let state = issuer.import(&key, now).await?;
             Ok(Answer::Done(format!(
                 "{} ({}) is now the {} key",

@@ -1,4 +1,4 @@
-//! `sidegate migrate`: the schema, by hand.
+//! `sidegate migrate`: runs, undoes, lists and prints migrations.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -17,27 +17,27 @@ pub struct Args {
     action: Action,
 }
 
-/// What to do with the schema.
+/// The subcommands of `sidegate migrate`.
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Run the migrations that have not run
+    /// Run the pending migrations
     Up {
-        /// How many seconds to wait for another instance that is migrating
+        /// Wait this many seconds for another instance that is migrating
         #[arg(long, value_name = "SECONDS", default_value_t = migrate::LOCK_WAIT.as_secs())]
         wait: u64,
     },
-    /// Undo the last N migrations; what is in their tables is lost
+    /// Undo the last N migrations. The data in their tables is lost
     Down {
-        /// How many
+        /// The number of migrations to undo
         #[arg(value_name = "N", default_value_t = 1)]
         steps: usize,
-        /// How many seconds to wait for another instance that is migrating
+        /// Wait this many seconds for another instance that is migrating
         #[arg(long, value_name = "SECONDS", default_value_t = migrate::LOCK_WAIT.as_secs())]
         wait: u64,
     },
-    /// Show which migrations have run
+    /// List the migrations, and which of them have run
     Status {
-        /// How to print it
+        /// Print a table or JSON
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },
@@ -45,13 +45,13 @@ enum Action {
     Sql,
 }
 
-/// Why it did not work.
+/// Why a subcommand failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// The database, or the migrations in it.
+    /// The database is unreachable, or its migrations are not those of this binary.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
-    /// Nobody reads what is printed.
+    /// Standard output is closed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
 }
@@ -71,10 +71,10 @@ impl Args {
     }
 }
 
-/// Runs it.
+/// Runs the subcommand and prints its result to `out`.
 ///
 /// # Errors
-/// When the database is away, was made by other migrations, or refuses one; and when `out` takes no more.
+/// When the database is unreachable, was made by other migrations, or refuses one; and when `out` is closed.
 pub async fn run(args: &Args, postgres: &Postgres, now: OffsetDateTime, out: &mut impl Write) -> Result<(), Failed> {
     match args.action {
         Action::Up { wait } => {
@@ -98,7 +98,7 @@ pub async fn run(args: &Args, postgres: &Postgres, now: OffsetDateTime, out: &mu
 /// Prints the migrations as SQL.
 ///
 /// # Errors
-/// When `out` takes no more.
+/// When `out` is closed.
 pub fn sql(out: &mut impl Write) -> io::Result<()> {
     out.write_all(migrate::sql(SHIPPED).as_bytes())
 }
@@ -117,6 +117,7 @@ fn row(line: migrate::Line) -> Row {
         State::Applied(at) => ("applied", Some(at)),
         State::Pending => ("pending", None),
         State::Changed(at) => ("changed since it ran", Some(at)),
+        State::Ahead(at) => ("of the next release, accepted", Some(at)),
         State::Unknown(at) => ("unknown to this binary", Some(at)),
     };
     Row {

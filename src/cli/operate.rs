@@ -1,4 +1,4 @@
-//! For commands that work on an issuer's data: the configuration, a runtime, the parts, an exit code.
+//! What commands that work on an issuer's data share: they load the configuration, build the services and run on a runtime.
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -11,15 +11,15 @@ use super::exit::{bad_config, failed};
 use crate::app::Tools;
 use crate::config;
 
-/// Which installation a command works on.
+/// The installation that a command works on.
 #[derive(Debug, clap::Args)]
 pub struct Target {
-    /// The configuration of the issuer.
+    /// Read the issuer's configuration from this file.
     #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml", global = true)]
     pub config: PathBuf,
 }
 
-/// Runs `work` with the parts of the installation.
+/// Runs `work` with the services of the installation, and turns its result into an exit code.
 pub fn with_tools<E: Display>(target: &Target, work: impl AsyncFnOnce(Tools) -> Result<(), E>) -> ExitCode {
     let loaded = match config::load(&target.config) {
         Ok(loaded) => loaded,

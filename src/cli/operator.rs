@@ -1,4 +1,4 @@
-//! What the commands that work on accounts and keys share: the services without a server, passwords, and output.
+//! What the commands for accounts and keys share: the services without a server, reading passwords, and output.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,21 +12,21 @@ use super::output::{self, Format};
 use crate::app::Tools;
 use crate::secret::Secret;
 
-/// Which installation, and what the answer looks like.
+/// The options of every command for accounts and keys.
 #[derive(Debug, clap::Args)]
 pub struct Common {
-    /// Which installation.
+    /// The installation to work on.
     #[command(flatten)]
     pub target: Target,
-    /// The form of the answer.
+    /// Print a table or JSON.
     #[arg(long, value_enum, default_value_t, global = true)]
     pub output: Format,
 }
 
-/// A failure, as a sentence.
+/// The error of a command; its text is one sentence.
 pub(super) type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// Runs `work` with the parts of the installation, and prints its answer.
+/// Runs `work` with the services of the installation and prints its answer.
 pub(super) fn run(common: &Common, work: impl AsyncFnOnce(&Tools) -> Result<Answer, Failed>) -> ExitCode {
     with_tools(&common.target, async |tools| {
         let answered = work(&tools).await;
@@ -37,30 +37,30 @@ pub(super) fn run(common: &Common, work: impl AsyncFnOnce(&Tools) -> Result<Answ
     })
 }
 
-/// Says so when what was ended could not be published: it is recorded, and tokens that are out live their short life.
+/// Warns when a revocation is committed but could not be published: access tokens then stay valid until they expire.
 fn warn_if_unpublished(tools: &Tools) {
     if tools.revoker.pending() > 0 {
         let life = tools.accounts.settings.access_token.longest_life().as_secs();
         let _ = writeln!(
             std::io::stderr(),
-            "warning: Redis does not answer; access tokens that are out stay valid for up to {life} s"
+            "warning: Redis does not answer; access tokens that were issued before stay valid for up to {life} s"
         );
     }
 }
 
-/// Where a password comes from. Never an argument: those are in the shell's history and in every process list.
+/// The source of a password. Never an argument: arguments are in the shell's history and in the process list.
 #[derive(Debug, clap::Args)]
 pub struct PasswordSource {
-    /// Read the password from this file (its first line).
+    /// Read the password from the first line of this file.
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
-    /// Read the password from standard input (its first line).
+    /// Read the password from the first line of standard input.
     #[arg(long, conflicts_with = "password_file")]
     pub password_stdin: bool,
 }
 
 impl PasswordSource {
-    /// Reads it; asks for it, twice, when no source is named.
+    /// Reads the password. Without a source it prompts for it, twice.
     pub(super) fn read(&self) -> Result<Secret, Failed> {
         if let Some(file) = &self.password_file {
             let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
@@ -75,7 +75,7 @@ impl PasswordSource {
         if rpassword::prompt_password("Again: ")? == password {
             Ok(Secret::new(password))
         } else {
-            Err("the two passwords differ".into())
+            Err("password: the two entries differ".into())
         }
     }
 }
@@ -83,7 +83,7 @@ impl PasswordSource {
 fn first_line(text: &str) -> Result<Secret, Failed> {
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(Secret::new(line)),
-        _ => Err("there is no password to read".into()),
+        _ => Err("password: expected it in the first line, which is empty".into()),
     }
 }
 

@@ -1,24 +1,24 @@
-//! What a command prints: a table for people, or JSON for programs.
+//! How a command prints rows: as a table for people, or as JSON for programs.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// For whom.
+/// The output format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// People.
+    /// A table for people.
     #[default]
     Table,
-    /// Programs.
+    /// JSON for programs.
     Json,
 }
 
-/// Prints rows: as JSON an array of objects, as a table the fields named in `columns`, in that order.
+/// Prints rows: as an array of JSON objects, or as a table of the fields named in `columns`, in that order.
 ///
 /// # Errors
-/// When `out` takes no more.
+/// When `out` is closed.
 pub fn rows<T: Serialize>(out: &mut impl Write, format: Format, columns: &[&str], rows: &[T]) -> io::Result<()> {
     if format == Format::Json {
         return writeln!(out, "{}", serde_json::to_string_pretty(rows)?);
@@ -42,7 +42,7 @@ pub fn rows<T: Serialize>(out: &mut impl Write, format: Format, columns: &[&str]
     Ok(())
 }
 
-/// A value as a cell of a table.
+/// A value as the text of a table cell.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),

@@ -1,4 +1,4 @@
-//! `sidegate serve`: the product.
+//! `sidegate serve`: runs an instance until a signal ends it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,15 +7,15 @@ use super::exit::{bad_config, failed};
 use crate::app::{self, Options, Stop};
 use crate::config;
 
-/// Serve: proxy requests, and `/auth` where the configuration has it.
+/// Serve proxied requests, and `/auth` if the configuration has an `auth` section.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The configuration; read again on SIGHUP and on POST /-/reload.
+    /// Read this configuration file; SIGHUP and POST /-/reload read it again.
     #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
     pub config: PathBuf,
 }
 
-/// Serves until a signal.
+/// Serves until SIGTERM or SIGINT.
 pub fn run(args: Args) -> ExitCode {
     let loaded = match config::load(&args.config) {
         Ok(loaded) => loaded,

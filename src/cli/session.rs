@@ -1,4 +1,4 @@
-//! `sidegate session`: who is signed in where.
+//! `sidegate session`: lists and ends sessions.
 
 use std::process::ExitCode;
 
@@ -10,32 +10,32 @@ use crate::accounts::Operator;
 use crate::app::Tools;
 use crate::clock;
 
-/// Who is signed in where.
+/// List and end the sessions of an account.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
     common: Common,
 }
 
-/// What can be done with sessions.
+/// The subcommands of `sidegate session`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// List the open sessions of an account.
+    /// List the active sessions of an account.
     List {
-        /// Whose: an id, an address or a username.
+        /// The account: its id, email address or username.
         user: String,
     },
     /// End one session.
     Revoke {
-        /// Which.
+        /// The session id.
         id: Uuid,
     },
 }
 
-/// Does it.
+/// Runs the subcommand.
 pub fn run(args: Args) -> ExitCode {
     operate(&args.common, async |tools| work(tools, args.command).await)
 }
@@ -44,7 +44,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
     let accounts = &tools.accounts;
     match command {
         Command::List { user } => {
-            let user = accounts.admin.lookup(&user).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
             let rows = accounts
                 .sessions
                 .list(user.id, clock::now())
@@ -73,13 +73,14 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         }
         Command::Revoke { id } => {
             if accounts
-                .account_sessions
+                .operator
+                .sessions
                 .revoke_one(id, None, &Operator::default(), clock::now())
                 .await?
             {
                 Ok(Answer::Done(format!("the session {id} has ended")))
             } else {
-                Err(format!("there is no open session {id}").into())
+                Err(format!("there is no active session {id}").into())
             }
         }
     }

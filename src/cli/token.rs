@@ -1,4 +1,4 @@
-//! `sidegate token`: access tokens, made and looked into by hand.
+//! `sidegate token`: issues and inspects access tokens.
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -11,29 +11,29 @@ use super::operator::{Answer, Common, Failed, run as operate};
 use crate::app::Tools;
 use crate::clock;
 
-/// Access tokens, made and looked into by hand.
+/// Issue or inspect an access token.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
     common: Common,
 }
 
-/// What can be done with tokens.
+/// The subcommands of `sidegate token`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Make an access token for an account, for a test or an emergency. It is written to the audit log.
+    /// Issue an access token for an account, for a test or an emergency. The audit log records it.
     Mint {
-        /// Whose: an id, an address or a username.
+        /// The account: its id, email address or username.
         user: String,
     },
-    /// Say what is in a token, read from standard input, and whether our keys verify it.
+    /// Decode a token from standard input and verify its signature with this installation's keys.
     Inspect,
 }
 
-/// Does it.
+/// Runs the subcommand.
 pub fn run(args: Args) -> ExitCode {
     operate(&args.common, async |tools| work(tools, args.command).await)
 }
@@ -42,8 +42,8 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
     tools.issuer.load(clock::now()).await?;
     match command {
         Command::Mint { user } => {
-            let user = tools.accounts.admin.lookup(&user).await?;
-            let access = tools.accounts.admin.mint(&user, clock::now()).await?;
+            let user = tools.accounts.operator.accounts.lookup(&user).await?;
+            let access = tools.accounts.operator.accounts.mint(&user, clock::now()).await?;
             Ok(Answer::One(
                 json!({ "access_token": access.token.expose(), "expires_in": access.expires_in }),
             ))
@@ -56,12 +56,14 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
     }
 }
 
-/// Nothing is granted by this, so an expired token of an unknown key is shown like any other.
+/// Shows expired tokens and tokens of unknown keys too: nothing is granted by this.
 fn inspect(tools: &Tools, token: &str) -> Result<Answer, Failed> {
-    let (input, signature) = token.rsplit_once('.').ok_or("this is no JWT: it has no dots")?;
+    let (input, signature) = token
+        .rsplit_once('.')
+        .ok_or("token: not a JWT: expected three parts separated by dots, got one")?;
     let (header, claims) = input
         .split_once('.')
-        .ok_or("this is no JWT: it has one dot and not two")?;
+        .ok_or("token: not a JWT: expected three parts separated by dots, got two")?;
     let (header, claims) = (part(header)?, part(claims)?);
     let issuer = claims["iss"].as_str().unwrap_or_default();
     let key = tools.accounts.keys.current().find(issuer, header["kid"].as_str());
@@ -82,6 +84,6 @@ fn inspect(tools: &Tools, token: &str) -> Result<Answer, Failed> {
 fn part(text: &str) -> Result<Value, Failed> {
     let bytes = URL_SAFE_NO_PAD
         .decode(text)
-        .map_err(|_| "this is no JWT: a part is not base64url")?;
-    serde_json::from_slice(&bytes).map_err(|_| "this is no JWT: a part is not JSON".into())
+        .map_err(|_| "token: not a JWT: a part is not base64url")?;
+    serde_json::from_slice(&bytes).map_err(|_| "token: not a JWT: a part is not JSON".into())
 }

@@ -1,4 +1,4 @@
-//! `sidegate user`: accounts.
+//! `sidegate user`: manages accounts and invitations.
 
 mod import;
 mod invitations;
@@ -14,154 +14,154 @@ use crate::accounts::{Accounts, Deleted, Grant, NewAccount, Operator, Page, User
 use crate::app::Tools;
 use crate::clock;
 
-/// Accounts.
+/// Manage accounts and invitations.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
     common: Common,
 }
 
-/// What can be done with accounts. USER is an id, an address or a username.
+/// The subcommands of `sidegate user`. USER is an id, an email address or a username.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Create an account.
     Create {
-        /// The address.
+        /// The email address.
         email: String,
-        /// A second name to sign in with.
+        /// A username, as an alternative to the email address at sign-in.
         #[arg(long)]
         username: Option<String>,
-        /// A role; may be repeated.
+        /// A role; repeat the option for several.
         #[arg(long = "role")]
         roles: Vec<String>,
-        /// A permission; may be repeated.
+        /// A permission; repeat the option for several.
         #[arg(long = "permission")]
         permissions: Vec<String>,
-        /// The address is not known to be theirs.
+        /// Create the account with an email address that is not verified.
         #[arg(long)]
         unverified: bool,
-        /// Where the password comes from.
+        /// The source of the password.
         #[command(flatten)]
         password: PasswordSource,
     },
     /// Import accounts from another system.
     Import(import::Arguments),
-    /// List accounts in the order of their making.
+    /// List accounts, the oldest first.
     List(List),
     /// Show one account.
     Show {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
     },
-    /// Remove every second factor of somebody who lost theirs; they get a letter.
+    /// Remove every second factor of an account. The user is notified by email.
     ResetMfa {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
     },
-    /// Lock an account until it is unlocked, and end its sessions.
+    /// Lock an account until an operator unlocks it, and end its sessions.
     Lock {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
     },
-    /// Unlock an account, whoever or whatever locked it.
+    /// Unlock an account that an operator or too many wrong passwords locked.
     Unlock {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
     },
-    /// Delete an account and end its sessions. It can be restored until its names are given away.
+    /// Delete an account and end its sessions. It can be restored while nobody else uses its email address or username.
     Delete {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
     },
-    /// Bring a deleted account back.
+    /// Restore a deleted account.
     Restore {
-        /// Its id: `user list --deleted` shows it.
+        /// The account's id; `sidegate user list --deleted` shows it.
         id: Uuid,
     },
-    /// Want a new password before the next sign-in, and end all sessions.
+    /// Require a password change at the next sign-in, and end all sessions.
     ForceReset {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
     },
-    /// Set a password and end all sessions.
+    /// Set a password, and end all sessions.
     SetPassword {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
-        /// Where the password comes from.
+        /// The source of the password.
         #[command(flatten)]
         password: PasswordSource,
     },
-    /// Give and take roles and permissions.
+    /// Add and remove roles and permissions.
     Grant {
-        /// Whom.
+        /// The account: its id, email address or username.
         user: String,
-        /// A role to give; may be repeated.
+        /// Add this role; repeat the option for several.
         #[arg(long = "role")]
         roles: Vec<String>,
-        /// A permission to give; may be repeated.
+        /// Add this permission; repeat the option for several.
         #[arg(long = "permission")]
         permissions: Vec<String>,
-        /// A role to take away; may be repeated.
+        /// Remove this role; repeat the option for several.
         #[arg(long = "without-role", value_name = "ROLE")]
         without_roles: Vec<String>,
-        /// A permission to take away; may be repeated.
+        /// Remove this permission; repeat the option for several.
         #[arg(long = "without-permission", value_name = "PERMISSION")]
         without_permissions: Vec<String>,
     },
-    /// Invite somebody to make an account; where no mail is sent, the token is printed.
+    /// Invite somebody to register. The invitation is sent by email; without `auth.mail`, its token is printed.
     Invite {
-        /// The address, the only one that can use it.
+        /// The email address to invite. The invitation works for no other.
         email: String,
-        /// A role that comes with the account; may be repeated.
+        /// A role of the new account; repeat the option for several.
         #[arg(long = "role")]
         roles: Vec<String>,
     },
-    /// List the invitations that were not used yet.
+    /// List the open invitations.
     Invitations {
-        /// Only those after this id, which is the last of the page before.
+        /// Continue after this id, the last one of the previous page.
         #[arg(long, value_name = "ID")]
         after: Option<Uuid>,
-        /// At most so many.
+        /// Print at most this many.
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
-    /// Take an invitation back.
+    /// Withdraw an invitation.
     Uninvite {
-        /// Which.
+        /// The invitation's id.
         id: Uuid,
     },
     /// End all sessions of an account.
     RevokeSessions {
-        /// Whose.
+        /// The account: its id, email address or username.
         user: String,
     },
 }
 
-/// Which accounts to list.
+/// Filters of `sidegate user list`.
 #[derive(Debug, clap::Args)]
 pub struct List {
-    /// Only those whose address or username begins with this.
+    /// Only accounts whose email address or username starts with this text.
     #[arg(long, value_name = "TEXT")]
     starts_with: Option<String>,
-    /// Only those after this id, which is the last of the page before.
+    /// Continue after this id, the last one of the previous page.
     #[arg(long, value_name = "ID")]
     after: Option<Uuid>,
-    /// Deleted ones, too.
+    /// Include deleted accounts.
     #[arg(long)]
     with_deleted: bool,
-    /// Only deleted ones.
+    /// Only deleted accounts.
     #[arg(long, conflicts_with = "with_deleted")]
     deleted: bool,
-    /// Only locked ones.
+    /// Only locked accounts.
     #[arg(long)]
     locked: bool,
-    /// Only those that have this role.
+    /// Only accounts with this role.
     #[arg(long)]
     role: Option<String>,
-    /// At most so many.
+    /// Print at most this many.
     #[arg(long, default_value_t = 100)]
     limit: u32,
 }
@@ -183,7 +183,7 @@ impl List {
     }
 }
 
-/// Does it.
+/// Runs the subcommand.
 pub fn run(args: Args) -> ExitCode {
     let format = args.common.output;
     operate(&args.common, async |tools| work(tools, args.command, format).await)
@@ -211,7 +211,7 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 email_verified: !unverified,
             };
             Ok(Answer::One(shown(
-                &accounts.admin.create(wanted, &by, clock::now()).await?,
+                &accounts.operator.accounts.create(wanted, &by, clock::now()).await?,
             )))
         }
         Command::Import(arguments) => import::run(tools, &arguments, format).await,
@@ -223,34 +223,35 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
         Command::Show { user } => show(accounts, &user).await,
         Command::ResetMfa { user } => reset_mfa(accounts, &user).await,
         Command::Lock { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            accounts.standing.lock(&user, None, &by, clock::now()).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            accounts.operator.standing.lock(&user, None, &by, clock::now()).await?;
             Ok(Answer::Done(format!("{} is locked and signed out", user.email)))
         }
         Command::Unlock { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            accounts.standing.unlock(&user, &by, clock::now()).await?;
-            Ok(Answer::Done(format!("{} may sign in again", user.email)))
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            accounts.operator.standing.unlock(&user, &by, clock::now()).await?;
+            Ok(Answer::Done(format!("{} is unlocked", user.email)))
         }
         Command::Delete { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            accounts.standing.delete(&user, &by, clock::now()).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            accounts.operator.standing.delete(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!(
-                "{} is deleted and signed out; `sidegate user restore {}` brings it back",
+                "{} is deleted and signed out; `sidegate user restore {}` restores it",
                 user.email, user.id
             )))
         }
         Command::Restore { id } => Ok(Answer::One(shown(
-            &accounts.standing.restore(id, &by, clock::now()).await?,
+            &accounts.operator.standing.restore(id, &by, clock::now()).await?,
         ))),
         Command::ForceReset { user } => {
-            let user = accounts.admin.lookup(&user).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
             accounts
+                .operator
                 .standing
                 .require_password_reset(&user, &by, clock::now())
                 .await?;
             Ok(Answer::Done(format!(
-                "{} needs a new password and is signed out",
+                "{} is signed out and has to change the password at the next sign-in",
                 user.email
             )))
         }
@@ -262,7 +263,7 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
             without_roles,
             without_permissions,
         } => {
-            let user = accounts.admin.lookup(&user).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
             let grant = Grant {
                 roles,
                 permissions,
@@ -270,15 +271,15 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 without_permissions,
             };
             Ok(Answer::One(shown(
-                &accounts.rights.grant(&user, &grant, &by, clock::now()).await?,
+                &accounts.operator.rights.grant(&user, &grant, &by, clock::now()).await?,
             )))
         }
         Command::Invite { email, roles } => invitations::invite(accounts, &email, &roles).await,
         Command::Invitations { after, limit } => invitations::list(accounts, after, limit).await,
         Command::Uninvite { id } => invitations::revoke(accounts, id).await,
         Command::RevokeSessions { user } => {
-            let user = accounts.admin.lookup(&user).await?;
-            let ended = accounts.account_sessions.revoke_all(&user, &by, clock::now()).await?;
+            let user = accounts.operator.accounts.lookup(&user).await?;
+            let ended = accounts.operator.sessions.revoke_all(&user, &by, clock::now()).await?;
             Ok(Answer::Done(format!(
                 "{} is signed out of {ended} session(s)",
                 user.email
@@ -288,21 +289,22 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
 }
 
 async fn show(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
-    let user = accounts.admin.lookup(user).await?;
+    let user = accounts.operator.accounts.lookup(user).await?;
     let mut all = shown(&user);
-    let factors = accounts.factor_reset.status_of(&user).await?;
+    let factors = accounts.mfa.reset.status_of(&user).await?;
     all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
     Ok(Answer::One(all))
 }
 
 async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
-    let user = accounts.admin.lookup(user).await?;
+    let user = accounts.operator.accounts.lookup(user).await?;
     let outcome = if accounts
-        .factor_reset
+        .mfa
+        .reset
         .reset(&user, &Operator::default(), clock::now())
         .await?
     {
-        "has no second factor any more"
+        "has no second factor left"
     } else {
         "had no second factor"
     };
@@ -310,10 +312,11 @@ async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
 }
 
 async fn set_password(accounts: &Accounts, user: &str, password: &PasswordSource) -> Result<Answer, Failed> {
-    let user = accounts.admin.lookup(user).await?;
+    let user = accounts.operator.accounts.lookup(user).await?;
     let by = Operator::default();
     accounts
-        .admin
+        .operator
+        .accounts
         .set_password(&user, &password.read()?, &by, clock::now())
         .await?;
     Ok(Answer::Done(format!(
@@ -322,7 +325,7 @@ async fn set_password(accounts: &Accounts, user: &str, password: &PasswordSource
     )))
 }
 
-/// An account without its password's hash.
+/// An account as JSON, without its password hash.
 fn shown(user: &User) -> Value {
     json!({
         "id": user.id,

@@ -39,23 +39,23 @@ pub struct Boot {
     pub log_level: String,
 }
 
-/// `auth.retention`: how long old rows stay.
+/// `auth.retention`: for how long rows are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// Refresh and reset tokens after they ended.
+    /// Refresh and password reset tokens, after they ended.
     pub tokens: Duration,
-    /// The audit log.
+    /// Audit entries.
     pub audit: Duration,
 }
 
 impl Boot {
-    /// The `iss` of the assertions that this instance signs: the issuer itself, or where a verifier is reached.
+    /// The `iss` of the assertions that this instance signs: `auth.issuer`, or `server.public_url` of a verifier.
     pub fn asserts_as(&self) -> &str {
         let issuer = self.auth.as_ref().map(|auth| auth.issuer.as_str());
         issuer.or(self.public_url.as_deref()).unwrap_or("urn:sidegate:verifier")
     }
 
-    /// The keys that differ from `other` and that a reload cannot bring into force.
+    /// The keys that differ from `other` and that need a restart.
     pub fn differences(&self, other: &Self) -> Vec<&'static str> {
         let pairs = self.fields().into_iter().zip(other.fields());
         pairs
@@ -64,10 +64,15 @@ impl Boot {
             .collect()
     }
 
-    /// Each key with something to compare. Secrets are compared by a digest, so that no copy of them lies about.
+    /// Each key with a value to compare. Secrets are compared by a digest, so that no copy of them is kept.
     fn fields(&self) -> Vec<(&'static str, String)> {
         let primary = self.postgres.as_ref();
         let auth = self.auth.as_ref();
+        let secrets: Vec<String> = auth
+            .iter()
+            .flat_map(|auth| auth.secrets.ids())
+            .map(|id| id.to_string())
+            .collect();
         vec![
             ("server.listen", self.listen.to_string()),
             ("server.admin", self.admin.to_string()),
@@ -96,7 +101,8 @@ impl Boot {
             ),
             ("store.redis.url", digest(Some(self.redis.url.expose().as_bytes()))),
             ("store.redis", format!("{:?}", self.redis)),
-            ("auth.secret", digest(auth.map(|auth| auth.secret.expose().as_slice()))),
+            ("auth.secret", secrets.first().cloned().unwrap_or_default()),
+            ("auth.previous_secrets", secrets.get(1..).unwrap_or_default().join(" ")),
             ("auth.clients", digest(auth.map(client_secrets).as_deref())),
             (
                 "auth.mail.smtp.password",

@@ -1,29 +1,29 @@
-//! What is wrong with a configuration: all of it at once, each problem with its place.
+//! The mistakes in a configuration, each with its place.
 
 use std::fmt;
 
 use super::KeyPath;
 
-/// Everything that keeps a configuration from being used, sorted by position in the file.
+/// The mistakes that make a configuration unusable, sorted by position in the file.
 ///
-/// Prints one line per problem, `sidegate.yaml:12:5: routes[3].access: expected …, got …`. No message ever holds the value
-/// of a secret or of an environment variable.
+/// Prints one line for each, `sidegate.yaml:12:5: routes[3].access: expected …, got …`. No message contains the value of a secret
+/// or of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors {
     pub(super) file: String,
     pub(super) problems: Vec<Problem>,
-    /// Whether some were left out because there are so many.
+    /// Whether the list was cut off because there are too many.
     pub(super) more: bool,
 }
 
-/// One thing that is wrong.
+/// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where in the structure.
+    /// The path of the key.
     pub path: KeyPath,
-    /// Where in the text, when it is known: line and column, both from 1.
+    /// Line and column in the text, both from 1, if they are known.
     pub position: Option<(usize, usize)>,
-    /// What is wrong and, where it can be said, what would be right.
+    /// What is wrong and what is expected.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! Collects what the reading and the checks find, so that an operator mends a file once and not mistake by mistake.
+//! Collects the mistakes that reading and checking find, so that an operator can correct all of them at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -6,27 +6,27 @@ use std::ops::RangeInclusive;
 
 use super::path::{KeyPath, Segment};
 
-/// More than this and the file is the wrong file; the rest of the problems would only scroll the first ones away.
+/// The most problems that are reported: with more it is probably the wrong file, and the first ones would scroll away.
 pub(super) const MOST_PROBLEMS: usize = 100;
 
-/// Problems and warnings so far, in the coordinates of the file as it was written.
+/// Problems and warnings so far, with paths in the file as it was written.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) problems: Vec<(KeyPath, String)>,
     pub(super) warnings: Vec<(KeyPath, String)>,
     /// Whether there were more problems than are kept.
     pub(super) more: bool,
-    /// Keys whose absence is explained by a misspelling beside them: one slip should not be two lines.
+    /// Keys that are missing because they are misspelt beside: one mistake must not cause two lines.
     misspelt: BTreeSet<KeyPath>,
-    /// List elements taken out because they could not be read: list → positions in the file. Later elements have moved up.
+    /// List elements that were removed because they are malformed: list → positions in the file. Later elements have moved up.
     taken_out: BTreeMap<KeyPath, BTreeSet<usize>>,
 }
 
 impl Findings {
     /// Records a problem with the value at `path`.
     ///
-    /// Dropped when something at, above or below `path` is already wrong: an unreadable value was taken out, so a complaint that it
-    /// is missing would be about our own doing.
+    /// Dropped if there is a problem at, above or below `path` already: a malformed value was removed, so that it would also be
+    /// reported as missing.
     pub(super) fn add(&mut self, path: &KeyPath, message: impl Into<String>) {
         let path = self.as_written(path);
         if self.misspelt.contains(&path) || self.problems.iter().any(|(known, _)| known.overlaps(&path)) {
@@ -46,18 +46,18 @@ impl Findings {
         }
     }
 
-    /// Records something that works but is probably not meant.
+    /// Records a warning about something that is valid but probably not intended.
     pub(super) fn warn(&mut self, path: &KeyPath, message: impl Into<String>) {
         let path = self.as_written(path);
         self.warnings.push((path, message.into()));
     }
 
-    /// `expected …, got …`
+    /// Records `expected …, got …`.
     pub(super) fn expected(&mut self, path: &KeyPath, expected: impl Display, got: impl Display) {
         self.add(path, format!("expected {expected}, got {got}"));
     }
 
-    /// The value of a key that has no default.
+    /// The value of a required key; a missing one is recorded.
     pub(super) fn required<'a, T>(&mut self, path: &KeyPath, value: Option<&'a T>) -> Option<&'a T> {
         if value.is_none() {
             self.add(path, "is required");
@@ -65,7 +65,7 @@ impl Findings {
         value
     }
 
-    /// Checks that a number lies in `range`.
+    /// Checks that a number is in `range`.
     pub(super) fn range(&mut self, path: &KeyPath, value: u64, range: RangeInclusive<u64>) {
         if range.contains(&value) {
             return;
@@ -78,14 +78,14 @@ impl Findings {
         }
     }
 
-    /// Checks that a value with a unit lies in `range`.
+    /// Checks that a value with a unit is in `range`.
     pub(super) fn range_of<T: PartialOrd + Display>(&mut self, path: &KeyPath, value: &T, range: &RangeInclusive<T>) {
         if !range.contains(value) {
             self.expected(path, format_args!("{} to {}", range.start(), range.end()), value);
         }
     }
 
-    /// Remembers that the element `index` (as it stands now) of `list` is gone.
+    /// Records that the element `index` (of the current list) was removed from `list`.
     pub(super) fn take_out(&mut self, list: &KeyPath, index: usize) {
         let written = self.as_written(&list.index(index));
         if let Some((list, Segment::Index(index))) = written.split_last() {
@@ -93,7 +93,7 @@ impl Findings {
         }
     }
 
-    /// Turns a path through what is left into the path in the file as it was written.
+    /// Converts a path in the remaining tree to the path in the file as it was written.
     pub(super) fn as_written(&self, path: &KeyPath) -> KeyPath {
         let mut written = KeyPath::root();
         for segment in path.segments() {
@@ -114,7 +114,7 @@ impl Findings {
     }
 }
 
-/// The one of `known` that `word` was probably meant to be.
+/// The one of `known` that `word` is probably a misspelling of.
 pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = fold(word);
     known
@@ -125,7 +125,7 @@ pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
-/// `-` for `_` and capitals are slips too.
+/// Ignores case, and treats `-` like `_`.
 fn fold(word: &str) -> String {
     word.to_lowercase().replace('-', "_")
 }

@@ -1,6 +1,6 @@
 //! `${VAR}` and `${VAR:-default}` in strings. `$${` stands for `${`.
 //!
-//! Done on the tree and not on the text: a value that holds `: ` or a line end stays one value and cannot become keys.
+//! Replaced in the tree and not in the text, so that a value that contains `: ` or a line break stays one value.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use serde_yaml::Value;
 use super::findings::Findings;
 use super::path::KeyPath;
 
-/// Looks up an environment variable; an argument so that tests need not change the process.
+/// Looks up an environment variable; a parameter so that tests do not have to change the environment of the process.
 pub(super) type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Replaces variables in all strings below `value` and returns the paths of those that held one.
+/// Replaces variables in all strings below `value` and returns the paths of those that contained one.
 ///
-/// A message about such a string must not print it: the variable may be a secret.
+/// A message about such a string must not print its value: the variable may be a secret.
 pub(super) fn apply(value: &mut Value, environment: Environment<'_>, findings: &mut Findings) -> BTreeSet<KeyPath> {
     let mut replaced = BTreeSet::new();
     walk(value, &KeyPath::root(), environment, findings, &mut replaced);
@@ -77,7 +77,7 @@ fn expand(text: &str, environment: Environment<'_>) -> Result<String, String> {
             return Err(format!("`${{{name}}}` is not the name of an environment variable"));
         }
         match (environment(name), default) {
-            // Like the shell: an empty variable counts as unset where a default is given.
+            // As in the shell: an empty variable counts as unset if there is a default.
             (Some(value), Some(default)) if value.is_empty() => expanded.push_str(default),
             (Some(value), _) => expanded.push_str(&value),
             (None, Some(default)) => expanded.push_str(default),

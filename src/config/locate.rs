@@ -1,8 +1,8 @@
-//! Key path → line and column.
+//! Finds line and column of a key path.
 //!
-//! `serde_yaml` keeps no positions in its tree, but it stamps an error raised while a value is read with the position of that
-//! value. So the text is read once more along the path, and an error is raised on arrival. It costs a parse per problem and needs
-//! no second YAML parser that might disagree with the first.
+//! `serde_yaml` keeps no positions in its tree, but an error that is raised while a value is read has the position of that value.
+//! So the text is read once more along the path, and an error is raised at its end. This costs a parse per problem, and avoids a
+//! second YAML parser that could disagree with the first.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::path::{KeyPath, Segment};
 
-/// Line and column, from 1, of the key that ends `path`, or of the list element; of the closest thing around it when it is absent.
+/// Line and column, from 1, of the key or list element at the end of `path`; if it is absent, of the closest one around it.
 pub(super) fn position(text: &str, path: &KeyPath) -> Option<(usize, usize)> {
     let mut path = path.clone();
     loop {
@@ -22,7 +22,7 @@ pub(super) fn position(text: &str, path: &KeyPath) -> Option<(usize, usize)> {
     }
 }
 
-/// Follows `rest`; succeeds when there is no such place, fails on arrival.
+/// Follows `rest`; succeeds if there is no such place, and fails when it has found it.
 struct Walk<'a> {
     rest: &'a [Segment],
 }
@@ -114,7 +114,7 @@ impl Walk<'_> {
     }
 }
 
-/// Says whether a key is the wanted one, and stops right there when it is the last of the path.
+/// Reads a key, and raises the error if it is the last one of the path.
 struct Key<'a> {
     wanted: &'a Segment,
     last: bool,

@@ -1,5 +1,5 @@
-//! Keys that are planned and not honoured. They are refused by name: a key that is read and then ignored would be a lie, and a bare
-//! "unknown key" would send the reader looking for a typing mistake.
+//! Planned keys, which are refused with their own message: to accept and ignore them would be misleading, and "unknown key" would
+//! make an operator look for a typing mistake.
 
 use super::path::{KeyPath, Segment};
 
@@ -8,7 +8,7 @@ const KEYS: &[&str] = &["server.tls", "observability.tracing"];
 
 const MESSAGE: &str = "not available in this version";
 
-/// The message for a key which is planned; `None` for one that is simply unknown.
+/// The message for a planned key; `None` for an unknown one.
 pub(super) fn key(path: &KeyPath) -> Option<String> {
     KEYS.iter()
         .any(|pattern| matches(pattern, path))

@@ -1,8 +1,8 @@
-//! Where in the file something is: `routes[3].match.host`.
+//! The path of a key in the file: `routes[3].match.host`.
 
 use std::fmt;
 
-/// The keys and list positions that lead from the top of the file to one value.
+/// The keys and list positions that lead from the top of the file to a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPath(Vec<Segment>);
 
@@ -16,18 +16,18 @@ pub enum Segment {
 }
 
 impl KeyPath {
-    /// The file itself.
+    /// The path of the file itself.
     pub const fn root() -> Self {
         Self(Vec::new())
     }
 
-    /// The value under `key`.
+    /// The path of the value of `key`.
     #[must_use]
     pub fn key(&self, key: impl Into<String>) -> Self {
         self.with(Segment::Key(key.into()))
     }
 
-    /// The element at `index`.
+    /// The path of the list element at `index`.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.with(Segment::Index(index))
@@ -44,7 +44,7 @@ impl KeyPath {
         Some((Self(parent.to_vec()), last))
     }
 
-    /// Whether one of the two lies inside the other, or both are the same.
+    /// Whether one of the two contains the other, or both are the same.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(mine, theirs)| mine == theirs)
     }
@@ -79,7 +79,7 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// A key that cannot be mistaken for punctuation of the path.
+/// Whether a key contains no punctuation of the path, and so needs no quotes.
 fn is_plain(key: &str) -> bool {
     !key.is_empty()
         && key

@@ -1,8 +1,8 @@
-//! Tree → [`File`](super::File), with every problem and not the first.
+//! Converts a tree to a [`File`](super::File) and records every problem, not only the first.
 //!
-//! serde stops at its first error. So the value it stumbled over is noted and taken out of the tree, and the reading starts again
-//! until it comes through. That works because no field of the file types is required by serde: what has no default is an `Option`, and
-//! its absence is found by the checks which follow.
+//! serde stops at its first error. So the value that caused it is recorded and removed from the tree, and reading starts again until it
+//! succeeds. That works because no field of the file types is required by serde: a field without a default is an `Option`, and the
+//! checks that follow report it as missing.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,15 @@ use super::findings::{Findings, MOST_PROBLEMS, closest, did_you_mean};
 use super::not_yet;
 use super::path::{KeyPath, Segment};
 
-/// Reads a `T` out of `tree`. `replaced` are the strings that held a `${VAR}`.
+/// Reads a `T` from `tree`. `replaced` are the strings that contained a `${VAR}`.
 ///
-/// `None` only when there are so many problems that reading on is pointless.
+/// `None` only if there are so many problems that reading on is pointless.
 pub(super) fn read<T: DeserializeOwned>(
     mut tree: Value,
     replaced: &BTreeSet<KeyPath>,
     findings: &mut Findings,
 ) -> Option<T> {
-    // Each round takes one value out or turns one string into a number, so this ends; the bound is for the reader of this line.
+    // Each round removes one value or turns one string into a number, so this terminates; the bound makes that obvious.
     for _ in 0..=(MOST_PROBLEMS + replaced.len()) {
         let error = match serde_path_to_error::deserialize(&tree) {
             Ok(file) => return Some(file),
@@ -37,7 +37,7 @@ pub(super) fn read<T: DeserializeOwned>(
             && message.starts_with("invalid type: string")
             && let Some(scalar) = value.and_then(as_plain_scalar)
         {
-            // `workers: ${WORKERS}` is a string for YAML; what it holds is read as if it stood there.
+            // `workers: ${WORKERS}` is a string for YAML; its value is read as if it had been written there.
             *find_mut(&mut tree, &path)? = scalar;
             continue;
         }
@@ -74,7 +74,7 @@ fn find_mut<'a>(tree: &'a mut Value, path: &KeyPath) -> Option<&'a mut Value> {
     })
 }
 
-/// Removes the value at `path`. `None` when there is nothing to remove, and so no progress to be made.
+/// Removes the value at `path`. `None` if there is nothing to remove.
 fn take_out(tree: &mut Value, path: &KeyPath, findings: &mut Findings) -> Option<()> {
     let (parent, last) = path.split_last()?;
     match (find_mut(tree, &parent)?, last) {
@@ -100,7 +100,7 @@ fn as_plain_scalar(value: &Value) -> Option<Value> {
     Some(Value::Number(number.into()))
 }
 
-/// serde's words in the operator's.
+/// Translates serde's message for operators.
 fn explain(message: &str, path: &KeyPath, value: Option<&Value>, from_variable: bool) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         if let Some(message) = not_yet::key(path) {
@@ -136,14 +136,14 @@ fn explain(message: &str, path: &KeyPath, value: Option<&Value>, from_variable: 
     {
         return format!("expected {}, got {}", in_plain_words(expected.1), kind_of(value));
     }
-    // Our own parsers of durations, addresses, … say `expected …, got …`, the value last.
+    // The messages of the parsers in `text` are `expected …, got …`, with the value last.
     match message.split_once(", got ") {
         Some((expected, _)) if from_variable => format!("{expected}, got something else from the environment"),
         _ => message.to_owned(),
     }
 }
 
-/// Which key an unknown one was meant to be.
+/// The key that an unknown one is probably a misspelling of.
 fn misspelt(message: &str) -> Option<&str> {
     let words = in_backticks(message.strip_prefix("unknown field ")?);
     let (name, known) = words.split_first()?;
@@ -169,12 +169,12 @@ fn in_plain_words(expected: &str) -> &str {
         "a sequence" => "a list",
         "a boolean" => "true or false",
         words if words.starts_with("struct ") => "a map of keys",
-        words if words.starts_with("enum ") => "a word",
+        words if words.starts_with("enum ") => "a string",
         words => words,
     }
 }
 
-/// What was found instead: its kind, and its value only when that cannot be a secret.
+/// The kind of a value, and the value itself only if it cannot be a secret.
 fn kind_of(value: Option<&Value>) -> String {
     match value {
         Some(Value::Null) | None => "nothing".to_owned(),

@@ -1,4 +1,4 @@
-//! The JSON Schema of the file, for editors: made from the types that read it, so that the two cannot differ.
+//! The JSON Schema of the file, for editors: generated from the types that read it, so that the two cannot differ.
 
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::file::File;
 
-/// The schema, as `sidegate config schema` prints it and `config/schema.json` holds it.
+/// The schema that `sidegate config schema` prints, which is also in `config/schema.json`.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(as_written);
     let generator = settings.into_generator();
@@ -15,9 +15,9 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// Adapts a schema to what may be written: no nulls, and `${VAR}` in place of any scalar.
+/// Adapts a schema to what is accepted: no nulls, and `${VAR}` for any scalar.
 fn as_written(schema: &mut Schema) {
-    // From the inside out: what is added here must not be adapted again.
+    // Inner schemas first: what is added here must not be adapted again.
     transform_subschemas(&mut as_written, schema);
     drop_null(schema);
     require(schema);
@@ -47,7 +47,7 @@ fn as_written(schema: &mut Schema) {
     }
 }
 
-/// Moves the mark of a required key to where a schema says it. serde knows nothing of it: see `File`.
+/// Moves the mark of required keys to `required`. serde does not know them: see `File`.
 fn require(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     let Some(Value::Object(properties)) = object.get_mut("properties") else {
@@ -82,7 +82,7 @@ fn drop_null(schema: &mut Schema) {
     }
 }
 
-/// The schema as text with a line end, byte for byte what `config/schema.json` holds.
+/// The schema as text with a line break at the end, byte for byte as in `config/schema.json`.
 pub fn schema_text() -> String {
     let mut text = serde_json::to_string_pretty(&schema()).expect("a JSON value can always be written");
     text.push('\n');

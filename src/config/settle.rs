@@ -1,4 +1,4 @@
-//! [`File`] → [`Boot`] and [`Snapshot`]: checks what spans sections, and joins what each section became.
+//! Converts a [`File`] to [`Boot`] and [`Snapshot`]: checks that involve several sections, and the joined results.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use crate::keys;
 use crate::proxy::snapshot::{AccessLog, RequestLimits, Snapshot};
 use crate::proxy::upstream::settings::Upstream;
 
-/// How far our own clock may be off from that of another instance.
+/// The accepted clock difference between instances.
 const OWN_LEEWAY: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// What is known besides the file itself.
+/// What is known in addition to the file itself.
 pub(super) struct Input<'a> {
     pub(super) file: &'a File,
-    /// The tree before anything was taken out of it: knows every name that was written.
+    /// The tree before malformed values were removed: it has every name that was written.
     pub(super) written: &'a Value,
     pub(super) environment: Environment<'a>,
     pub(super) sha256: [u8; 32],
@@ -101,7 +101,7 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
     Some((boot?, snapshot))
 }
 
-/// Every name that any route could set, wherever it is set: a client may send it on no route at all.
+/// Every header name that any route sets: clients' headers of these names are removed on all routes.
 fn family(file: &File) -> Family {
     let in_routes = file.routes.iter().filter_map(|route| route.identity_headers.as_ref());
     let names: Vec<_> = in_routes
@@ -129,7 +129,7 @@ fn issuers(
         {
             findings.add(
                 &at.key("issuer"),
-                "is there already: each issuer has one entry, and our own has none",
+                "is listed twice: each issuer has one entry, and this instance's own has none",
             );
         }
     }
@@ -140,13 +140,13 @@ fn issuers(
     if file.auth.is_none() && file.issuers.is_empty() && needs_tokens {
         findings.add(
             &at,
-            "is required without an `auth` section: routes ask for tokens, and nobody's are accepted",
+            "is required without an `auth` section: routes require tokens, and no issuer's are accepted",
         );
     }
     all
 }
 
-/// What we demand of our own tokens (RFC 9068).
+/// The requirements for tokens of this issuer (RFC 9068).
 fn own_rules(own: &accounts::Settings) -> IssuerRules {
     IssuerRules {
         issuer: own.issuer.as_str().into(),

@@ -1,6 +1,6 @@
-//! Values that are written as one word with a form of their own: `10s`, `16KiB`, `10/1m`, `10.0.0.0/8`.
+//! Values with a syntax of their own: `10s`, `16KiB`, `10/1m`, `10.0.0.0/8`.
 //!
-//! Each is parsed once, says what it expected when it cannot be, prints as it is written, and describes itself in the JSON Schema.
+//! Each is parsed once, with a message that says what is expected, prints as it was written, and has a JSON Schema.
 
 pub mod address;
 pub mod duration;
@@ -11,9 +11,9 @@ pub mod rate;
 pub mod secret;
 pub mod size;
 
-/// Makes a type with `FromStr<Err = String>` and `Display` readable from a string, writable as one, and a schema with a pattern.
+/// Implements `Deserialize`, `Serialize` and `JsonSchema` for a type with `FromStr<Err = String>` and `Display`.
 ///
-/// `$expected` finishes the sentence "expected …"; `$pattern` is the form as a regular expression without anchors.
+/// `$expected` completes the sentence "expected …"; `$pattern` is the syntax as a regular expression without anchors.
 macro_rules! written_as_text {
     ($type:ty, $name:literal, $expected:expr, $pattern:expr) => {
         impl<'de> serde::Deserialize<'de> for $type {
@@ -60,7 +60,7 @@ macro_rules! written_as_text {
 
 pub(super) use written_as_text;
 
-/// `expected …, got "…"`, the form of all messages; the value is cut when it is long.
+/// `expected …, got "…"`, the form of all messages; a long value is cut off.
 pub(super) fn unexpected(expected: &str, got: &str) -> String {
     let mut shown: String = got.chars().take(60).collect();
     if shown.len() < got.len() {

@@ -1,4 +1,5 @@
-//! Text → tree. Refuses what YAML allows and an operator hardly means: a key twice, a key without a value, keys that are no words.
+//! Parses YAML to a tree. Refuses what YAML allows and an operator hardly intends: repeated keys, keys without a value, keys that are
+//! not strings.
 
 use std::fmt;
 
@@ -9,7 +10,7 @@ use super::errors::{Errors, Problem};
 use super::findings::Findings;
 use super::path::KeyPath;
 
-/// Reads `text`. A syntax error ends the reading, since nothing after it can be trusted; other problems go to `findings`.
+/// Parses `text`. A syntax error ends it, because nothing after it can be trusted; other problems go to `findings`.
 pub(super) fn read(file: &str, text: &str, findings: &mut Findings) -> Result<Value, Errors> {
     if text
         .lines()
@@ -39,7 +40,7 @@ pub(super) fn read(file: &str, text: &str, findings: &mut Findings) -> Result<Va
 fn syntax(file: &str, error: &serde_yaml::Error) -> Errors {
     let position = error.location().map(|location| (location.line(), location.column()));
     let text = error.to_string();
-    // The position is printed in front, so it is cut from the sentence.
+    // The position is printed before the message, so it is cut off here.
     let message = text.split(" at line ").next().unwrap_or(&text);
     Errors::new(
         file,
@@ -121,7 +122,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut map = Mapping::new();
         while let Some(key) = entries.next_key::<Value>()? {
             let Some(key) = key.as_str().map(str::to_owned) else {
-                return Err(A::Error::custom("a key must be a word; put quotes around a number"));
+                return Err(A::Error::custom("expected a string as key; put quotes around a number"));
             };
             let path = self.path.key(&key);
             let value = entries.next_value_seed(Reader {
@@ -129,13 +130,13 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 findings: &mut *self.findings,
             })?;
             if value.is_null() {
-                // `auth:` with everything under it commented out would quietly turn an issuer into a verifier.
+                // `auth:` with everything under it commented out would silently turn an issuer into a verifier.
                 self.findings
                     .add(&path, "has no value: leave the key out to get its default");
                 continue;
             }
             if map.contains_key(&key) {
-                self.findings.add(&path, "is there twice");
+                self.findings.add(&path, "is a repeated key");
                 continue;
             }
             map.insert(Value::String(key), value);
@@ -164,7 +165,7 @@ mod tests {
     fn a_key_that_is_there_twice_is_refused_and_the_reading_goes_on() {
         assert_eq!(
             problems("a: { b: 1, b: 2 }\nc: 1\nc: 2"),
-            ["a.b: is there twice", "c: is there twice"]
+            ["a.b: is a repeated key", "c: is a repeated key"]
         );
     }
 
@@ -189,7 +190,7 @@ mod tests {
         assert!(problems("").concat().contains("is empty"));
         assert!(problems("# only a comment\n").concat().contains("is empty"));
         assert!(problems("- a\n").concat().contains("expected a map of sections"));
-        assert!(problems("1: a\n").concat().contains("a key must be a word"));
+        assert!(problems("1: a\n").concat().contains("expected a string as key"));
         assert!(problems("a: !env X\n").concat().contains("a tag"));
         assert!(
             problems("a: 1\n---\nb: 2\n")

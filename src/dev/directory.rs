@@ -1,4 +1,4 @@
-//! The directory the services live in: who holds it, where the data is, where the sockets are.
+//! The directory of the services: its lock, its data, its sockets.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -10,11 +10,11 @@ use data_encoding::HEXLOWER;
 use super::DevError;
 use super::owner::Owner;
 
-/// A socket's path may have 107 bytes on Linux and 103 on macOS; the longest name we put into the directory is
-/// `/.s.PGSQL.5432.lock`.
+/// The longest directory path for sockets: a socket's path can have 107 bytes on Linux and 103 on macOS, and the longest name in the
+/// directory is `/.s.PGSQL.5432.lock`.
 const LONGEST_SOCKET_DIR: usize = 103 - 19;
 
-/// The least free space that a fresh cluster and some use of it need.
+/// The free space that a fresh cluster and some use of it need, in bytes.
 const SPACE_BYTES: u64 = 80 << 20;
 
 #[derive(Debug)]
@@ -22,14 +22,14 @@ pub(super) struct Directory {
     root: PathBuf,
     data: PathBuf,
     sockets: PathBuf,
-    /// Held, not read: the operating system lets go of it when the process ends, however it ends.
+    /// Held, not read: the operating system releases the lock when the process ends, however it ends.
     _lock: File,
 }
 
 impl Directory {
-    /// Opens `dir` for one process alone, and readies the places in it for `owner`.
+    /// Locks `dir` for this process and creates its subdirectories for `owner`.
     pub(super) fn open(dir: &Path, owner: &Owner) -> Result<Self, DevError> {
-        // 0711: the servers' user must pass through; the secrets in it have modes of their own.
+        // 0711: the servers' user has to pass through; the secrets in it have modes of their own.
         let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(dir);
         made.map_err(|error| DevError::io("make", dir, error))?;
         let root = dir.canonicalize().map_err(|error| DevError::io("find", dir, error))?;
@@ -38,7 +38,7 @@ impl Directory {
         }
         let lock = lock(&root)?;
         room_on_disk(&root)?;
-        // Nothing in here belongs into version control, whatever the project's own rules are.
+        // Nothing in here belongs into version control, whatever the project's `.gitignore` says.
         let ignore = root.join(".gitignore");
         fs::write(&ignore, "*\n").map_err(|error| DevError::io("write", &ignore, error))?;
 
@@ -60,7 +60,7 @@ impl Directory {
         &self.root
     }
 
-    /// A place for data, logs and pid files under the name `name`.
+    /// The path for data, logs and pid files named `name`.
     pub(super) fn data(&self, name: &str) -> PathBuf {
         self.data.join(name)
     }
@@ -74,7 +74,7 @@ impl Directory {
     }
 
     pub(super) fn remove_sockets(&self) {
-        // Nothing depends on it: a start removes what an earlier one left.
+        // A failure does not matter: the next start removes what an earlier one left.
         let _ = fs::remove_dir_all(&self.sockets);
     }
 }
@@ -115,7 +115,7 @@ fn lock(root: &Path) -> Result<File, DevError> {
 }
 
 fn room_on_disk(root: &Path) -> Result<(), DevError> {
-    // Where the question has no answer, the servers will say so themselves.
+    // If the free space is unknown, the servers will report a full disk themselves.
     let Ok(disk) = rustix::fs::statvfs(root) else {
         return Ok(());
     };
@@ -129,8 +129,8 @@ fn room_on_disk(root: &Path) -> Result<(), DevError> {
     }
 }
 
-/// Where root keeps data for a directory the servers' user cannot enter: always the same place for the same directory,
-/// and under a parent that only root can write, so that nobody can prepare it for us.
+/// The data directory for root if the servers' user cannot enter `dir`: always the same for the same directory, and below a parent
+/// that only root can write, so that no other user can create it first.
 fn reachable_place(root: &Path) -> Result<PathBuf, DevError> {
     let digest = ring::digest::digest(&ring::digest::SHA256, root.as_os_str().as_encoded_bytes());
     let name = HEXLOWER.encode(&digest.as_ref()[..8]);
@@ -140,8 +140,8 @@ fn reachable_place(root: &Path) -> Result<PathBuf, DevError> {
     Ok(place)
 }
 
-/// A fresh directory for sockets: beside the data, or where the path is too long for a socket, in the temporary
-/// directory, with a symbolic link to it so that the next start removes it should this one not.
+/// A fresh directory for sockets: beside the data, or if that path is too long for a socket, in the temporary directory, with a
+/// symbolic link to it so that the next start can remove it.
 fn make_socket_dir(root: &Path, data: &Path, owner: Owner) -> Result<PathBuf, DevError> {
     let link = root.join("run-elsewhere");
     if let Ok(left) = fs::read_link(&link) {

@@ -1,10 +1,10 @@
-//! What the data of the private servers is worth.
+//! Whether the data of the private servers has to survive a crash.
 
-/// What the data is worth.
+/// Whether the data has to survive a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Someone's development data: it outlives `kill -9` and a crash of the machine.
+    /// Development data: it survives `kill -9` and a crash of the machine.
     Kept,
-    /// A test's: thrown away at the end, so nothing is ever flushed to disk.
+    /// Test data: removed at the end, so nothing is flushed to disk.
     Throwaway,
 }

@@ -1,5 +1,5 @@
-//! The application `sidegate dev` fronts when none is named: it answers every request with what it received, so that a
-//! newcomer sees which headers reach an application.
+//! The application behind `sidegate dev` if none is named: it answers every request with what it received, to show which headers
+//! reach an application.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,10 +10,10 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Requests with a longer head are cut off: this is a toy, but it listens.
+/// The longest request line and headers, in bytes, so that a client cannot fill the memory.
 const HEAD_BYTES: u64 = 64 << 10;
 
-/// How long an idle connection is kept.
+/// How long an idle connection is kept open.
 const IDLE: Duration = Duration::from_secs(300);
 
 /// The running echo application. It ends with the process.
@@ -23,16 +23,16 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Where it listens: a free loopback port.
+    /// The address it listens on: a free loopback port.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 }
 
-/// Starts the echo application on a thread of its own, so that it needs no runtime of the caller's.
+/// Starts the echo application on a thread and a runtime of its own.
 ///
 /// # Errors
-/// When no loopback port or no thread can be had.
+/// When no loopback port or no thread is available.
 pub fn start() -> io::Result<Echo> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
@@ -42,7 +42,7 @@ pub fn start() -> io::Result<Echo> {
             loop {
                 match listener.accept().await {
                     Ok((stream, _)) => drop(tokio::spawn(converse(stream))),
-                    // Out of file descriptors, most likely: they come back.
+                    // Most likely out of file descriptors, which become free again.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 }
             }
@@ -63,7 +63,7 @@ async fn converse(stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A request's head, as it came.
+/// Request line and headers, as they were received.
 #[derive(Serialize)]
 struct Head {
     method: String,
@@ -119,7 +119,7 @@ async fn skip_body(stream: &mut BufReader<TcpStream>, head: &Head) -> io::Result
             stream.take(HEAD_BYTES).read_line(&mut size).await?;
             let size = size.split(';').next().unwrap_or_default().trim();
             let size = u64::from_str_radix(size, 16).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-            // The data and the line end behind it; the last chunk's line end is that of the (empty) trailer.
+            // The data and the line break after it; that of the last chunk is the end of the (empty) trailer.
             skip(stream, size.saturating_add(2)).await?;
             if size == 0 {
                 return Ok(());

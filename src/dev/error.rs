@@ -1,4 +1,4 @@
-//! What can go wrong before the services run. Each is one sentence that says what to do.
+//! Errors of starting the services. Each message is one sentence that says what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use thiserror::Error;
 /// A failure to start or keep the private services.
 #[derive(Debug, Error)]
 pub enum DevError {
-    /// A server program is nowhere to be found.
+    /// A server program is not installed.
     #[error(
         "{program} is not installed: install the package `{package}` (Debian, Ubuntu: apt-get install {package}), or put \
          {program} on the PATH"
     )]
     Missing {
-        /// The program that was looked for.
+        /// The name of the program.
         program: &'static str,
-        /// The Debian package that brings it.
+        /// The Debian package that contains it.
         package: &'static str,
     },
 
-    /// The data was made by a release of PostgreSQL whose programs are gone.
+    /// The data was created by a release of PostgreSQL that is no longer installed.
     #[error(
         "{} holds data of PostgreSQL {needed}, but only {found} is installed: install PostgreSQL {needed}, or remove the \
          directory to begin anew",
@@ -31,7 +31,7 @@ pub enum DevError {
         dir: PathBuf,
         /// The release that wrote the data.
         needed: String,
-        /// The releases there are.
+        /// The installed releases.
         found: String,
     },
 
@@ -43,7 +43,7 @@ pub enum DevError {
     Busy {
         /// The directory.
         dir: PathBuf,
-        /// The process that holds the lock, as far as it is known.
+        /// The process that holds the lock, if it is known.
         pid: String,
     },
 
@@ -54,41 +54,41 @@ pub enum DevError {
         dir: PathBuf,
     },
 
-    /// Root may not run PostgreSQL, and there is nobody else.
+    /// PostgreSQL refuses to run as root, and there is no other user to run it as.
     #[error(
         "PostgreSQL does not run as root, and neither of the users `postgres` and `nobody` exists: start sidegate as an \
          ordinary user"
     )]
     NobodyElse,
 
-    /// No space left.
+    /// The disk is full.
     #[error("the disk that holds {} is full: free about 100 MB and start again", .dir.display())]
     DiskFull {
         /// A directory on that disk.
         dir: PathBuf,
     },
 
-    /// An address that something else listens on.
+    /// Another program listens on the address.
     #[error("{address} is taken by another program: stop it, or choose another address with {option}")]
     PortTaken {
-        /// What we wanted to listen on.
+        /// The address.
         address: String,
         /// The option that changes it.
         option: &'static str,
     },
 
-    /// A server ended, or never answered.
+    /// A server ended during its start, or did not answer in time.
     #[error("{program} did not start: {said} (its log: {})", .log.display())]
     DidNotStart {
-        /// The server or the program that prepares it.
+        /// The server, or the program that prepares its data.
         program: &'static str,
-        /// Its last words.
+        /// Its last message.
         said: String,
-        /// Where all its words are.
+        /// The path of its log.
         log: PathBuf,
     },
 
-    /// The path cannot be written into a URL or a command line.
+    /// The path cannot be part of a URL or a command line.
     #[error("the path {} is not valid UTF-8: choose another directory with --dir", .path.display())]
     PathNotText {
         /// The path.
@@ -98,24 +98,24 @@ pub enum DevError {
     /// The command given after `--run --` could not be started.
     #[error("could not run {command}: {cause}")]
     Command {
-        /// Its first word.
+        /// The program of the command.
         command: String,
-        /// Why.
+        /// The cause.
         cause: io::Error,
     },
 
     /// The operating system refused something.
     #[error("could not {what}: {cause}")]
     Io {
-        /// What was attempted, with the path.
+        /// The operation that failed, with the path.
         what: String,
-        /// Why not.
+        /// The cause.
         cause: io::Error,
     },
 }
 
 impl DevError {
-    /// Names an I/O error of `path`, telling a full disk from the rest.
+    /// An I/O error with `path`; a full disk has an error of its own.
     pub(super) fn io(verb: &str, path: &Path, cause: io::Error) -> Self {
         match cause.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull {
@@ -128,7 +128,7 @@ impl DevError {
         }
     }
 
-    /// Turns a server's last words into an error, telling a full disk from the rest.
+    /// An error from a server's last log lines; a full disk has an error of its own.
     pub(super) fn from_words(program: &'static str, words: &str, log: &Path) -> Self {
         if words.contains("No space left on device") {
             return Self::DiskFull {
@@ -141,7 +141,7 @@ impl DevError {
             .map(str::trim)
             .find(|line| line.contains("FATAL") || line.contains("PANIC") || line.contains("rror"))
             .or_else(|| words.lines().rev().map(str::trim).find(|line| !line.is_empty()))
-            .unwrap_or("it said nothing");
+            .unwrap_or("its log is empty");
         Self::DidNotStart {
             program,
             said: said.to_owned(),

@@ -1,4 +1,4 @@
-//! Finding the servers' programs. Distributions keep PostgreSQL's off the PATH, several releases side by side.
+//! Finds the programs of the servers. Distributions install those of PostgreSQL outside of the PATH, several releases side by side.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::DevError;
 /// The programs to start.
 #[derive(Debug)]
 pub(super) struct Programs {
-    /// Directories that hold both `postgres` and `initdb`, the preferred first.
+    /// Directories that contain both `postgres` and `initdb`, the preferred one first.
     postgres: Vec<PathBuf>,
     pub(super) redis: PathBuf,
 }
@@ -33,8 +33,8 @@ pub(super) fn find() -> Result<Programs, DevError> {
 }
 
 impl Programs {
-    /// The directory of PostgreSQL's programs: the preferred, or of the release that wrote the data in `cluster`, since
-    /// no other release can read it.
+    /// The directory of PostgreSQL's programs: the preferred one, or that of the release that wrote the data in `cluster`, because no
+    /// other release can read it.
     pub(super) fn postgres_for(&self, cluster: &Path) -> Result<&Path, DevError> {
         let Ok(written_by) = std::fs::read_to_string(cluster.join("PG_VERSION")) else {
             return Ok(&self.postgres[0]);
@@ -52,7 +52,7 @@ impl Programs {
     }
 }
 
-/// `15` out of `postgres (PostgreSQL) 15.4 (Debian 15.4-1)`.
+/// The major release: `15` for `postgres (PostgreSQL) 15.4 (Debian 15.4-1)`.
 fn release(bin: &Path) -> String {
     let answer = Command::new(bin.join("postgres"))
         .arg("--version")

@@ -1,4 +1,4 @@
-//! Which user the servers run as, and which directories that user can reach.
+//! The user that the servers run as, and the directories that this user can reach.
 
 use std::fs;
 use std::io;
@@ -9,13 +9,13 @@ use std::process::Command;
 
 use super::DevError;
 
-/// The user the servers run as: ourselves, or when we are root, somebody with fewer rights, since PostgreSQL refuses to
-/// run as root.
+/// The user that the servers run as: the current user, or for root a user with fewer rights, because PostgreSQL refuses to run as
+/// root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     uid: u32,
     gid: u32,
-    /// We are root and act for this user.
+    /// Set if the current user is root: the user to run the servers as.
     lent: bool,
 }
 
@@ -35,7 +35,7 @@ impl Owner {
         Ok(Self { uid, gid, lent: true })
     }
 
-    /// A command that will run as this user.
+    /// A command that runs as this user.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         if self.lent {
@@ -44,7 +44,7 @@ impl Owner {
         command
     }
 
-    /// Makes `dir`, readable by this user alone, unless it is there already.
+    /// Creates `dir`, readable by this user only, unless it exists.
     pub(super) fn make_private(self, dir: &Path) -> Result<(), DevError> {
         match fs::DirBuilder::new().mode(0o700).create(dir) {
             Ok(()) => self.give(dir),
@@ -53,7 +53,7 @@ impl Owner {
         }
     }
 
-    /// Hands a file or directory that we made over to this user.
+    /// Makes this user the owner of a file or directory that we created.
     pub(super) fn give(self, path: &Path) -> Result<(), DevError> {
         if !self.lent {
             return Ok(());
@@ -61,7 +61,7 @@ impl Owner {
         chown(path, Some(self.uid), Some(self.gid)).map_err(|error| DevError::io("change the owner of", path, error))
     }
 
-    /// Refuses a directory that somebody else owns: servers started in it would fail later and say less.
+    /// Refuses a directory of another user: servers would fail later, with a worse message.
     pub(super) fn must_own(self, dir: &Path) -> Result<(), DevError> {
         match fs::symlink_metadata(dir) {
             Ok(found) if found.is_dir() && found.uid() == self.uid => Ok(()),
@@ -84,7 +84,7 @@ impl Owner {
         })
     }
 
-    /// Whether the data must be where this user can reach it, because we are not this user.
+    /// Whether the servers run as another user, who has to be able to reach the data.
     pub(super) fn is_lent(self) -> bool {
         self.lent
     }

@@ -1,4 +1,4 @@
-//! What `sidegate dev` runs: the services, an application to stand in front of, and what it keeps between two starts.
+//! What `sidegate dev` runs beside Sidegate: the services and an application; and what it keeps between two starts.
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,30 +13,30 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::{DevError, Durability, Echo, Services, start_echo};
 use crate::secret::Secret;
 
-/// The configuration of `sidegate dev`, to be read with [`Playground::variable`].
+/// The configuration of `sidegate dev`; [`Playground::variable`] looks up its variables.
 pub const CONFIG: &str = include_str!("../../config/dev.yaml");
 
-/// The demo user's address.
+/// The demo user's email address.
 pub const DEMO_EMAIL: &str = "demo@example.com";
 
-/// No `0`, `1`, `i`, `l`, `o`, `u`: somebody may read it from one screen and type it on another. Thirty letters, of which
-/// sixteen hold 78 bits.
-const LETTERS: &[u8] = b"23456789abcdefghjkmnpqrstvwxyz";
+/// The characters of passwords, without `0`, `1`, `i`, `l`, `o`, `u`, which are easy to confuse when a password is typed on another
+/// machine. Sixteen of these thirty characters have 78 bits.
+const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstvwxyz";
 
-/// What was asked for.
+/// The options of `sidegate dev`.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where to listen.
+    /// The listen address of the proxy.
     pub listen: SocketAddr,
-    /// Where metrics and health are.
+    /// The listen address for metrics and health.
     pub admin: SocketAddr,
-    /// The application; none is the built-in echo.
+    /// The URL of the application; `None` for the built-in echo application.
     pub upstream: Option<String>,
-    /// Where everything is kept.
+    /// The directory for data, sockets and logs.
     pub dir: PathBuf,
 }
 
-/// The running surroundings of a Sidegate. Dropping the value ends them.
+/// The running services and application. Dropping the value ends them.
 #[derive(Debug)]
 pub struct Playground {
     options: Options,
@@ -49,12 +49,12 @@ pub struct Playground {
 }
 
 impl Playground {
-    /// Starts everything but Sidegate itself.
+    /// Starts everything except Sidegate itself.
     ///
     /// # Errors
-    /// One sentence: see [`DevError`].
+    /// See [`DevError`].
     pub fn start(options: Options) -> Result<Self, DevError> {
-        // First, since it costs nothing to find out: the server would notice only after all else has started.
+        // First, because the check is cheap: the server would notice only after everything else has started.
         must_be_free(options.listen, "--listen")?;
         must_be_free(options.admin, "--admin")?;
         let services = Services::start(&options.dir, Durability::Kept)?;
@@ -80,7 +80,7 @@ impl Playground {
         })
     }
 
-    /// The value of a variable that [`CONFIG`] asks for.
+    /// The value of a variable of [`CONFIG`].
     pub fn variable(&self, name: &str) -> Option<String> {
         match name {
             "SIDEGATE_DEV_LISTEN" => Some(self.options.listen.to_string()),
@@ -94,7 +94,7 @@ impl Playground {
         }
     }
 
-    /// Writes the configuration down as it runs, for the commands that work on a running installation.
+    /// Writes the configuration with its variables replaced, for commands such as `sidegate user`.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -107,22 +107,22 @@ impl Playground {
         self.services.directory().join("sidegate.yaml")
     }
 
-    /// Where letters are written.
+    /// The directory for email.
     fn mail(&self) -> PathBuf {
         self.services.directory().join("mail")
     }
 
-    /// The demo user's password, kept with the data.
+    /// The demo user's password, which is stored with the data.
     pub fn demo_password(&self) -> &Secret {
         &self.password
     }
 
-    /// Whether the password was made by this start: an older demo user has another.
+    /// Whether this start created the password: an existing demo user has another one then.
     pub fn demo_password_is_new(&self) -> bool {
         self.password_is_new
     }
 
-    /// What runs and what to try, for somebody who sees it for the first time.
+    /// The text that is printed when everything runs: what runs where, and what to try.
     pub fn announcement(&self) -> String {
         let Options { listen, admin, .. } = &self.options;
         let upstream = &self.upstream;
@@ -143,9 +143,9 @@ impl Playground {
         let elsewhere = elsewhere.unwrap_or_default();
         let password = self.password.expose();
         let reached = if self.echo.is_some() {
-            "200, and the echo application shows what reached it: X-Forwarded-User and\n      its like name the demo user; your token is not among them"
+            "200, and the echo application shows the request it received: X-Forwarded-User and\n      other headers name the demo user; your token was removed"
         } else {
-            "your application's answer; it received X-Forwarded-User and its like"
+            "your application's response; it received X-Forwarded-User and other headers"
         };
         format!(
             r#"
@@ -155,8 +155,8 @@ Sidegate is running. Ctrl-C stops everything below.
   admin       http://{admin}/metrics, /livez, /readyz
   PostgreSQL  {database}
   Redis       {redis}
-  kept in     {data}{elsewhere}
-  mail        {mail}, a file for each letter
+  data        {data}{elsewhere}
+  email       {mail}, a file for each message
   demo user   {DEMO_EMAIL}, password {password}
   operators   sidegate audit --follow --config {config}, and user, session, keys, token
 
@@ -164,11 +164,11 @@ Three things to try in another terminal:
 
   curl -i http://{listen}/hello
 
-      401, for nobody is signed in
+      401: the request has no access token
 
   TOKEN=$(curl -s http://{listen}/auth/login -H 'Content-Type: application/json' -d '{{"email":"{DEMO_EMAIL}","password":"{password}"}}' | sed -n 's/.*"access_token": *"\([^"]*\)".*/\1/p'); echo "${{TOKEN:-no token}}"
 
-      the demo user's access token, good for ten minutes, now in $TOKEN
+      signs in; the access token, valid for ten minutes, is now in $TOKEN
 
   curl -s http://{listen}/hello -H "Authorization: Bearer $TOKEN"
 
@@ -180,7 +180,7 @@ Three things to try in another terminal:
         )
     }
 
-    /// Ends the services.
+    /// Shuts the services down.
     pub fn stop(self) {
         self.services.stop();
     }
@@ -200,7 +200,7 @@ fn must_be_free(address: SocketAddr, option: &'static str) -> Result<(), DevErro
     }
 }
 
-/// What `path` holds, or what `make` makes, kept there; and whether it was made.
+/// Reads the value in `path`, or creates one with `make` and stores it there; and whether it was created.
 fn keep(path: &Path, make: impl FnOnce() -> String) -> Result<(Secret, bool), DevError> {
     match fs::read_to_string(path) {
         Ok(kept) if !kept.trim().is_empty() => return Ok((Secret::new(kept.trim()), false)),
@@ -212,7 +212,7 @@ fn keep(path: &Path, make: impl FnOnce() -> String) -> Result<(Secret, bool), De
     Ok((value, true))
 }
 
-/// Whole or not at all, and for its owner's eyes: half a secret would be taken for one.
+/// Writes a file atomically, readable by its owner only: half a secret would be taken for one.
 fn write_whole(path: &Path, text: &str) -> Result<(), DevError> {
     let draft = path.with_extension("new");
     let opened = fs::File::options()
@@ -227,7 +227,7 @@ fn write_whole(path: &Path, text: &str) -> Result<(), DevError> {
         .map_err(|error| DevError::io("write", path, error))
 }
 
-/// The configuration with its variables replaced, each inside the double quotes in which it stands.
+/// The configuration with its variables replaced, each within the double quotes around it.
 fn filled_in(config: &str, variable: &impl Fn(&str) -> Option<String>) -> String {
     let mut text = String::with_capacity(config.len());
     let mut rest = config;
@@ -255,13 +255,13 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// Four groups of four letters. The remainder's slight preference for the first sixteen letters costs a fraction of a bit.
+/// A password of four groups of four characters. The modulo prefers some characters slightly, which costs a fraction of a bit.
 fn password() -> String {
-    let letters: Vec<char> = random::<16>()
+    let characters: Vec<char> = random::<16>()
         .iter()
-        .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]))
+        .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]))
         .collect();
-    letters
+    characters
         .chunks(4)
         .map(|group| group.iter().collect::<String>())
         .collect::<Vec<_>>()
@@ -300,11 +300,11 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_four_groups_of_letters_that_are_not_confused() {
+    fn a_password_is_four_groups_of_characters_that_are_not_confused() {
         let made = password();
         assert_eq!(made.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4, 4]);
         assert!(
-            made.bytes().all(|byte| byte == b'-' || LETTERS.contains(&byte)),
+            made.bytes().all(|byte| byte == b'-' || ALPHABET.contains(&byte)),
             "{made}"
         );
     }

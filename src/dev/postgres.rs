@@ -1,4 +1,4 @@
-//! The private PostgreSQL: one cluster with one user and one database, both called `sidegate`.
+//! The private PostgreSQL: one cluster with one user and one database, both named `sidegate`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,12 +20,12 @@ const USER: &str = "sidegate";
 const DATABASE: &str = "sidegate";
 const CREATE_DATABASE: &str = include_str!("../../sql/dev/create_database.sql");
 
-/// Ends the server at once, but orderly: sessions are cut, data is written.
+/// The signal for a fast shutdown: connections are closed, data is written.
 const FAST_SHUTDOWN: Signal = Signal::INT;
 
 const PID_FILE: &str = "postmaster.pid";
 
-/// Ends what an earlier start left running in this directory.
+/// Ends a server that an earlier start left running in this directory.
 pub(super) fn end_orphan(directory: &Directory) -> Result<(), DevError> {
     let cluster = directory.data("postgres");
     server::end_orphan(&cluster.join(PID_FILE), "postgres", &cluster, FAST_SHUTDOWN)
@@ -40,9 +40,9 @@ pub(super) fn start(
     let cluster = directory.data("postgres");
     let bin = programs.postgres_for(&cluster)?;
     let password = match durability {
-        // Only we can reach the socket, so whoever reaches it may come in.
+        // Only the current user can reach the socket, so no password is needed.
         Durability::Kept => None,
-        // The tests' fault proxy opens the way to the socket to everybody on this machine for as long as they run.
+        // The tests' fault proxy makes the socket reachable for every user of this machine while the tests run.
         Durability::Throwaway => Some(Secret::new(uuid::Uuid::new_v4().simple().to_string())),
     };
     if cluster.exists() {
@@ -78,7 +78,7 @@ fn settings(sockets: &Path, durability: Durability) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    // The value is a list; quotes keep a comma or a space in the path from splitting it.
+    // The value is a list; quotes prevent a comma or a space in the path from splitting it.
     let quoted = sockets.display().to_string().replace('"', "\"\"");
     settings.push(format!("unix_socket_directories=\"{quoted}\""));
     let more: &[&str] = match durability {
@@ -127,7 +127,7 @@ pub(super) fn percent_encoded(path: &Path) -> String {
     url
 }
 
-/// Makes the cluster under another name and renames it when it is whole, so that one left half made is made anew.
+/// Creates the cluster under another name and renames it when it is complete, so that an incomplete one is created again.
 fn make_cluster(
     bin: &Path,
     directory: &Directory,
@@ -194,7 +194,7 @@ fn must_succeed(program: &'static str, command: &mut Command, log: &Path) -> Res
     let output = run.map_err(|error| DevError::io("start", Path::new(command.get_program()), error))?;
     let words = [output.stdout, output.stderr].concat();
     let _ = fs::write(log, &words);
-    // The single-user server ends with 0 whatever a statement came to.
+    // The single-user server exits with 0 even if a statement failed.
     let words = String::from_utf8_lossy(&words);
     if output.status.success() && !words.contains("ERROR:") {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The private Redis, on a socket of its own.
+//! The private Redis, on a Unix socket.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -16,12 +16,12 @@ use super::server::{self, Server};
 use super::{DevError, Durability};
 use crate::secret::Secret;
 
-/// Ends the server after it has saved what it was told to keep.
+/// The signal for a shutdown that saves the data first.
 const SHUTDOWN: Signal = Signal::TERM;
 
 const PID_FILE: &str = "redis.pid";
 
-/// Ends what an earlier start left running in this directory.
+/// Ends a server that an earlier start left running in this directory.
 pub(super) fn end_orphan(directory: &Directory) -> Result<(), DevError> {
     let data = directory.data("redis");
     server::end_orphan(&data.join(PID_FILE), "redis-server", &data, SHUTDOWN)
@@ -44,13 +44,13 @@ pub(super) fn start(
         Durability::Throwaway => Some(Secret::new(uuid::Uuid::new_v4().simple().to_string())),
     };
     let mut command = owner.command(&programs.redis);
-    // By standard input, since everybody can read a command line.
+    // By standard input, because every user can read a command line.
     command.arg("-").current_dir(&data).stdin(Stdio::piped());
     let log = directory.data("redis.log");
     let mut server = Server::spawn("Redis", command, &log, SHUTDOWN)?;
     let config = config(&data, &socket, &data.join(PID_FILE), durability, password.as_ref());
     let stdin = server.stdin();
-    // Redis reads until the end of the input: `stdin` must be dropped. Had it ended already, its log says why.
+    // Redis reads until the end of its input, so `stdin` has to be dropped. If Redis has ended already, its log says why.
     let _ = stdin.map(|mut stdin| stdin.write_all(config.as_bytes()));
     server.wait_until(|| answers(&socket))?;
     Ok((server, url(&socket, password.as_ref())))
@@ -64,13 +64,13 @@ fn config(data: &Path, socket: &Path, pid_file: &Path, durability: Durability, p
         format!("dir {}", quoted(data)),
         format!("pidfile {}", quoted(pid_file)),
         "daemonize no".to_owned(),
-        // Nothing here may be forgotten to make room: a revocation that is gone is a token that works again.
+        // Nothing may be evicted: without its revocation a revoked token would be accepted again.
         "maxmemory-policy noeviction".to_owned(),
         "save \"\"".to_owned(),
     ];
     match durability {
         Durability::Kept => lines.extend(["appendonly yes", "appendfsync everysec"].map(str::to_owned)),
-        // A database for each test, so that one may flush its own.
+        // A database for each test, so that a test can flush its own.
         Durability::Throwaway => lines.extend(["appendonly no", "databases 4096"].map(str::to_owned)),
     }
     lines.extend(password.map(|password| format!("requirepass {}", password.expose())));
@@ -84,7 +84,7 @@ fn quoted(path: &Path) -> String {
     )
 }
 
-/// Whether the server accepts commands; one that asks for a password does.
+/// Whether the server accepts commands. An answer that asks for a password counts.
 fn answers(socket: &Path) -> bool {
     let ask = || -> std::io::Result<[u8; 5]> {
         let mut stream = UnixStream::connect(socket)?;

@@ -15,14 +15,14 @@ use super::owner::Owner;
 use super::signals::Signals;
 use super::{DevError, Durability, Services};
 
-/// What the directories of such runs are called.
+/// The prefix of the directories of such runs.
 const PREFIX: &str = "sidegate-run-";
 
-/// The free memory that makes it a place for tests; they were seen to use a tenth.
+/// The free space from which the tests run in memory, in bytes. They were seen to use a tenth of it.
 const ENOUGH_BYTES: u64 = 2 << 30;
 
-/// Runs `command` with fresh services, which the variables `SIDEGATE_TEST_DATABASE_URL` and `SIDEGATE_TEST_REDIS_URL`
-/// name, and removes every trace of them. Returns the command's exit code, or 128 and the signal that ended it.
+/// Runs `command` with fresh services, whose URLs are in `SIDEGATE_TEST_DATABASE_URL` and `SIDEGATE_TEST_REDIS_URL`, and removes
+/// them afterwards. Returns the command's exit code, or 128 plus the signal that ended it.
 ///
 /// # Errors
 /// When the services or the command cannot be started.
@@ -34,7 +34,7 @@ pub fn run_with_services(command: &[OsString]) -> Result<u8, DevError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| DevError::io("start a runtime in", place, error))?;
     let _inside = runtime.enter();
-    // Before the servers start: without us nobody would stop them.
+    // Before the servers start: a signal must not end this process and leave them running.
     let signals = Signals::catch().map_err(|error| DevError::io("catch signals in", place, error))?;
     let dir = place.join(format!("{PREFIX}{}", uuid::Uuid::new_v4().simple()));
     let made = fs::DirBuilder::new().mode(0o711).create(&dir);
@@ -46,8 +46,8 @@ pub fn run_with_services(command: &[OsString]) -> Result<u8, DevError> {
     code
 }
 
-/// Where runs live: `TMPDIR` if somebody says so, or in memory, where copying a database for each test takes half the
-/// time, or the usual place.
+/// The parent directory of runs: `TMPDIR` if it is set; otherwise memory, where copying a database for each test takes half the
+/// time, if there is enough; otherwise the usual temporary directory.
 fn place(owner: &Owner) -> PathBuf {
     let memory = Path::new("/dev/shm");
     let roomy =
@@ -63,7 +63,7 @@ fn place(owner: &Owner) -> PathBuf {
         .unwrap_or_else(std::env::temp_dir)
 }
 
-/// A directory that goes with the value.
+/// A directory that is removed when the value is dropped.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
@@ -72,12 +72,12 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes what runs left that were killed: their servers and their files.
+/// Removes what killed runs left behind: their servers and their files.
 fn remove_forgotten(place: &Path, owner: &Owner) {
     let entries = fs::read_dir(place).into_iter().flatten().flatten();
     let runs = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
     for run in runs.map(|entry| entry.path()).filter(|path| path.join("lock").exists()) {
-        // A run that is still going holds its lock, and somebody else's cannot be opened: both are left alone.
+        // A run that is still active holds its lock, and one of another user cannot be opened: both are skipped.
         if Services::end_orphans(&run, owner).is_ok() {
             let _ = fs::remove_dir_all(&run);
         }
@@ -93,7 +93,7 @@ async fn run(command: &[OsString], services: &Services, mut signals: Signals) ->
         cause,
     };
     let itself = std::env::current_exe().map_err(cannot)?;
-    // Processes that the command leaves behind become our children, so that we can find them.
+    // Processes that the command leaves behind become children of this process, so that it can find them.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 
@@ -125,12 +125,12 @@ fn pass_on(child: &Child, signal: Signal) {
     }
 }
 
-/// Ends what the command left running, and says so: a test that does that has a bug.
+/// Ends processes that the command left running, and reports them: a test that leaves one has a bug.
 async fn end_left_behind(ours: &[u32]) {
     let mut told = false;
     for round in 0..200 {
         let adopted = children().filter(|pid| !ours.contains(&pid.as_raw_nonzero().get().unsigned_abs()));
-        // Those that have ended only wait for somebody to take notice.
+        // Zombies only have to be waited for.
         let left: Vec<Pid> = adopted
             .filter(|pid| matches!(waitpid(Some(*pid), WaitOptions::NOHANG), Ok(None)))
             .collect();
@@ -145,7 +145,7 @@ async fn end_left_behind(ours: &[u32]) {
             );
         }
         for pid in left {
-            // Politely for two seconds: a PostgreSQL that is killed leaves shared memory behind.
+            // SIGTERM for two seconds before SIGKILL: a PostgreSQL that is killed leaves shared memory behind.
             let _ = kill_process(pid, if round < 100 { Signal::TERM } else { Signal::KILL });
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

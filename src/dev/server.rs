@@ -1,4 +1,4 @@
-//! One server process: started in a group of its own, watched until it answers, ended by its handle.
+//! A server process: started in a process group of its own, watched until it answers, ended by its handle.
 
 use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,15 +11,15 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::DevError;
 
-/// How long a server may take to answer: recovery after a crash included.
+/// The timeout for a server to answer, recovery after a crash included.
 const START_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long it may take to end after a polite request, before it is ended impolitely.
+/// The time between the shutdown signal and SIGKILL.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
 const POLL_EVERY: Duration = Duration::from_millis(5);
 
-/// A running server. Dropping it ends it.
+/// A running server. Dropping the value ends it.
 #[derive(Debug)]
 pub(super) struct Server {
     program: &'static str,
@@ -30,7 +30,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `command` with its words going to `log`, which begins anew.
+    /// Starts `command` with its output in `log`, which is overwritten.
     pub(super) fn spawn(
         program: &'static str,
         mut command: Command,
@@ -39,7 +39,7 @@ impl Server {
     ) -> Result<Self, DevError> {
         let words = open_log(log)?;
         let errors = words.try_clone().map_err(|error| DevError::io("write", log, error))?;
-        // A group of its own: Ctrl-C reaches us alone, and we end the servers after the application that uses them.
+        // A process group of its own: Ctrl-C reaches only this process, which ends the servers after the application that uses them.
         let child = command.process_group(0).stdout(words).stderr(errors).spawn();
         let child = child.map_err(|error| DevError::io("start", Path::new(command.get_program()), error))?;
         Ok(Self {
@@ -55,7 +55,7 @@ impl Server {
         self.child.id()
     }
 
-    /// What a configuration by standard input is written to, once.
+    /// The standard input, for a configuration; it can be taken once.
     pub(super) fn stdin(&mut self) -> Option<std::process::ChildStdin> {
         self.child.stdin.take()
     }
@@ -80,7 +80,7 @@ impl Server {
         }
     }
 
-    /// Asks the server to end, once, and does not wait for it.
+    /// Sends the shutdown signal, once, and does not wait.
     pub(super) fn ask_to_stop(&mut self) {
         if !self.asked {
             self.asked = true;
@@ -109,7 +109,7 @@ impl Server {
     }
 
     fn send(&mut self, signal: Signal) {
-        // The handle knows whether the process was waited for already; its number might be another's by then.
+        // The handle knows whether the process was waited for already; by then its pid could belong to another process.
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = kill_process(Pid::from_child(&self.child), signal);
         }
@@ -132,8 +132,8 @@ fn open_log(log: &Path) -> Result<File, DevError> {
     opened.map_err(|error| DevError::io("write", log, error))
 }
 
-/// Ends what an earlier `sidegate` left running when it was killed. The pid file says which process it was; it counts as
-/// ours only when its name is right and it works in our data directory, since numbers are used again.
+/// Ends a server that an earlier `sidegate` left running when it was killed. The process in the pid file counts as ours only if it
+/// has the right name and works in our data directory, because pids are reused.
 pub(super) fn end_orphan(pid_file: &Path, name: &str, works_in: &Path, polite: Signal) -> Result<(), DevError> {
     let Ok(text) = fs::read_to_string(pid_file) else {
         return Ok(());
@@ -160,7 +160,7 @@ pub(super) fn end_orphan(pid_file: &Path, name: &str, works_in: &Path, polite: S
         }
         std::thread::sleep(POLL_EVERY);
     }
-    // PostgreSQL refuses to start while its pid file names a living process, be it somebody else's by now.
+    // PostgreSQL refuses to start while its pid file names a running process, even if it is an unrelated one by now.
     forget(pid_file)
 }
 
@@ -177,7 +177,7 @@ fn is_ours(pid: Pid, name: &str, works_in: &Path) -> bool {
         let runs = fs::read_to_string(process.join("comm")).is_ok_and(|comm| name.starts_with(comm.trim()));
         return runs && fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == works_in);
     }
-    // Not Linux: the command line is the next best witness.
+    // Not Linux: compare the command line instead.
     let asked = Command::new("ps")
         .args(["-ww", "-o", "args=", "-p", &pid.to_string()])
         .stdin(Stdio::null())

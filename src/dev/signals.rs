@@ -1,11 +1,11 @@
-//! The signals that ask us to end. Whoever has started servers must outlive them, so these are caught before the start.
+//! Terminating signals. A process that has started servers has to end them first, so these are caught before the start.
 
 use std::io;
 
 use rustix::process::Signal;
 use tokio::signal::unix::{self, SignalKind, signal};
 
-/// Catches Ctrl-C, SIGTERM and SIGHUP for as long as the process lives; those that come early wait to be asked for.
+/// Catches Ctrl-C, SIGTERM and SIGHUP as long as the process lives; early ones are kept until they are waited for.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: unix::Signal,
@@ -14,7 +14,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on none of them ends the process by itself. Must be called inside a runtime.
+    /// From now on none of them ends the process by itself. Must be called inside a runtime.
     ///
     /// # Errors
     /// When the operating system refuses.

@@ -1,10 +1,10 @@
-//! The answer that is the same for everybody: something may happen, and who asks is not told what.
+//! The response that does not reveal whether an account exists.
 
 use axum::Json;
 use http::StatusCode;
 use serde::Serialize;
 
-/// What was asked for happens in the background, or not: the answer is the same.
+/// The request was accepted. The response is the same whether there is something to do in the background or not.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"status": "accepted"}))]
 pub(super) struct Accepted {
@@ -12,7 +12,7 @@ pub(super) struct Accepted {
     status: &'static str,
 }
 
-/// 202.
+/// 202 Accepted.
 pub(super) const fn accepted() -> (StatusCode, Json<Accepted>) {
     (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" }))
 }

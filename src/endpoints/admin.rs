@@ -1,7 +1,7 @@
-//! `/auth/admin`: accounts, sessions and the audit log of others.
+//! `/auth/admin`: what operators do with the accounts, sessions and audit entries of others.
 //!
-//! Every handler takes a [`permitted::Permitted`] with the permission it needs, which is also where it gets the operator
-//! that the services ask for: an endpoint that forgot to ask could do nothing.
+//! Every handler takes a [`permitted::Permitted`] with the permission it requires. It is also the only source of the
+//! `Operator` that the services require, so that a handler without a permission check cannot do anything.
 
 mod audit;
 mod filter;
@@ -24,7 +24,7 @@ use super::problem::Code;
 use super::{Problem, Services};
 use crate::accounts::OperatorError;
 
-/// Everything under `/auth/admin`.
+/// The endpoints under `/auth/admin`.
 pub(super) fn routes() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::new()
         .routes(routes!(users::list, users::create))

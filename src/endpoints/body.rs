@@ -1,4 +1,4 @@
-//! Request bodies: JSON, of one declared shape, of bounded size.
+//! Request bodies: JSON of a declared type and bounded size.
 
 use axum::body::{Body as HttpBody, to_bytes};
 use axum::extract::{FromRequest, OptionalFromRequest};
@@ -10,10 +10,10 @@ use serde_json::error::Category;
 use super::Problem;
 use super::problem::Code;
 
-/// How large a request body may be.
+/// The largest request body, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// A JSON body. Each shape says `deny_unknown_fields`: a misspelt optional field must not be silently without effect.
+/// A JSON body. Every type has `deny_unknown_fields`, so that a misspelt optional field is an error and not ignored.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
@@ -28,7 +28,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// A body that may be left out altogether.
+/// A JSON body that may be absent.
 impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Body<T> {
     type Rejection = Problem;
 
@@ -43,8 +43,8 @@ impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Body<T> {
     }
 }
 
-/// Exactly JSON. A form or plain text, which a page of another site can send without asking (no CORS preflight), is
-/// refused: that is the defence against cross-site requests.
+/// Requires `application/json`. Forms and plain text, which a page of another site can send without a CORS preflight, are
+/// refused: this is the protection against cross-site request forgery.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     if is_exactly("application/json", headers) {
         Ok(())
@@ -53,7 +53,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Whether the body has this type and no other, in UTF-8, and as it is.
+/// Whether the body has this media type, in UTF-8 and without a content coding.
 pub(super) fn is_exactly(expected: &str, headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else {
@@ -68,7 +68,7 @@ pub(super) fn is_exactly(expected: &str, headers: &HeaderMap) -> bool {
 }
 
 pub(super) async fn read(body: HttpBody) -> Result<bytes::Bytes, Problem> {
-    // The proxy has the body in memory already, so that any failure to read it is its length.
+    // The proxy has the body in memory already, so the only possible failure is its length.
     to_bytes(body, BODY_LIMIT)
         .await
         .map_err(|_| Problem::new(Code::BodyTooLarge))
@@ -76,9 +76,9 @@ pub(super) async fn read(body: HttpBody) -> Result<bytes::Bytes, Problem> {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = || Problem::new(Code::JsonMalformed);
-    // serde reads a list as the members of a shape in their order; a client that sends one did not mean that.
+    // serde accepts an array as the fields of a struct in their order, which no client means.
     if bytes.trim_ascii_start().starts_with(b"[") {
-        return Err(Problem::field(".", "wrong_type", &"the body is an object"));
+        return Err(Problem::field(".", "wrong_type", &"expected a JSON object"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -92,7 +92,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// serde's message may quote the value, which may be a password; of it only a field's name is used.
+/// serde's message may quote the value, which may be a password; only the name of the field is taken from it.
 pub(super) fn wrong_field(path: &str, message: &str) -> Problem {
     let name = message.split('`').nth(1).unwrap_or_default();
     let joined = match path {
@@ -102,15 +102,15 @@ pub(super) fn wrong_field(path: &str, message: &str) -> Problem {
         path => format!("{path}.{name}"),
     };
     if message.starts_with("unknown field") {
-        Problem::field(&joined, "unknown_field", &"there is no such field")
+        Problem::field(&joined, "unknown_field", &"unknown field")
     } else if message.starts_with("missing field") {
-        Problem::field(&joined, "missing", &"this field is required")
+        Problem::field(&joined, "missing", &"is required")
     } else if message.starts_with("duplicate field") {
-        Problem::field(&joined, "duplicate", &"this field is there twice")
+        Problem::field(&joined, "duplicate", &"expected once, got it twice")
     } else if message.starts_with("unknown variant") {
-        Problem::field(path, "not_accepted", &"this value is not one of those accepted")
+        Problem::field(path, "not_accepted", &"not one of the accepted values")
     } else {
-        Problem::field(path, "wrong_type", &"this value has the wrong type")
+        Problem::field(path, "wrong_type", &"has the wrong JSON type")
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who sends a request, as the proxy found it.
+//! The client that sent a request, as the proxy knows it.
 
 use std::net::IpAddr;
 
@@ -9,18 +9,18 @@ use time::OffsetDateTime;
 use super::problem::Problem;
 use crate::accounts::Origin;
 
-/// What the proxy knows of a request, in the extensions of the `http::Request` it hands over.
+/// What the proxy knows about the client, in the extensions of the `http::Request` that it hands over.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The client's address, trusted proxies seen through.
+    /// The client IP, as reported by trusted proxies.
     pub address: IpAddr,
-    /// The request's id, as in the access log.
+    /// The request id, as in the access log.
     pub request_id: String,
-    /// What the client calls itself.
+    /// The `User-Agent` header.
     pub user_agent: Option<String>,
-    /// Whether the client came by TLS.
+    /// Whether the client connected with TLS.
     pub via_tls: bool,
-    /// The instant at which the whole request is judged.
+    /// The time of the request: every decision about it uses this one instant.
     pub received_at: OffsetDateTime,
 }
 
@@ -39,7 +39,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            tracing::error!("a request reached the endpoints without its caller");
+            tracing::error!("a request reached the endpoints without its client");
             Problem::internal()
         })
     }

@@ -1,4 +1,4 @@
-//! The caller of an endpoint for services: one of `auth.clients`, by RFC 6749 section 2.3.1.
+//! Client authentication of the endpoints for services: one of `auth.clients`, by RFC 6749 section 2.3.1.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,13 +11,13 @@ use super::{Caller, Problem, Services};
 use crate::accounts::{Client, ClientError, Credentials};
 use crate::secret::Secret;
 
-/// Also to those who wrote their secret into the body: it is the better way of the two.
+/// Sent also to clients that used `client_secret_post`: HTTP Basic is the better of the two methods.
 const CHALLENGE: &str = r#"Basic realm="sidegate", charset="UTF-8""#;
 
-/// Finds out which client is calling.
+/// Authenticates the client.
 ///
 /// # Errors
-/// `invalid_client`, whatever was wrong with it; `invalid_request` for two ways at once; `rate_limited`.
+/// `invalid_client` for wrong or missing credentials; `invalid_request` for two methods at once; `rate_limited`.
 pub(super) async fn authenticate<'a>(
     services: &'a Services,
     caller: &Caller,
@@ -42,7 +42,7 @@ fn refused() -> Problem {
         .oauth_error("invalid_client")
 }
 
-/// What the caller says of itself. Several readings of one header are possible; none at all is as good as a wrong one.
+/// The client's credentials. One header can have several interpretations; a header that has none counts as wrong.
 fn presented(headers: &HeaderMap, form: &Form) -> Result<Vec<Credentials>, Problem> {
     let in_body = form.get("client_secret");
     let mut fields = headers.get_all(AUTHORIZATION).iter();
@@ -59,9 +59,9 @@ fn presented(headers: &HeaderMap, form: &Form) -> Result<Vec<Credentials>, Probl
     Ok(only.to_str().map(basic).unwrap_or_default())
 }
 
-/// Id and secret are form-encoded before they are joined (RFC 6749 section 2.3.1). Many clients do not, and a secret in
-/// base64 holds a `+`: as it stands is the second reading. That a wrong secret were right in one of them is as unlikely
-/// as guessing it twice.
+/// Id and secret are form-encoded before they are joined (RFC 6749 section 2.3.1). Many clients do not encode, and a secret
+/// in base64 contains `+`, so the second interpretation takes them as they are. Two interpretations give an attacker two
+/// guesses for one request, which does not matter for a secret of this length.
 fn basic(value: &str) -> Vec<Credentials> {
     let read = || {
         let (scheme, encoded) = value.split_once(' ')?;
@@ -87,7 +87,7 @@ fn basic(value: &str) -> Vec<Credentials> {
 }
 
 fn form_decode(text: &str) -> String {
-    // One value of a form: what would end it is encoded first, so that nothing is cut off.
+    // Decoded as one form value: `&`, which would end it, is encoded first.
     let pair = format!("={}", text.replace('&', "%26"));
     let decoded = form_urlencoded::parse(pair.as_bytes()).next();
     decoded.map(|(_, value)| value.into_owned()).unwrap_or_default()

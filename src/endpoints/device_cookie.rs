@@ -1,4 +1,4 @@
-//! The cookie in which a browser keeps its device token. It signs nobody in: it only says that somebody did here before.
+//! The cookie with a browser's device token. It does not sign anybody in: it only shows that the device was used before.
 
 use cookie::{Cookie, SameSite};
 use http::header::SET_COOKIE;
@@ -9,18 +9,18 @@ use crate::accounts::{DEVICE_TOKEN_LIFE, Settings};
 use crate::cookies;
 use crate::secret::Secret;
 
-/// Its name.
+/// The name of the cookie.
 pub(super) const NAME: &str = "sidegate_device";
 
-/// The device token of a request: the first cookie of the name. A second one that a neighbouring subdomain planted can only
-/// make a device unknown.
+/// The device token of a request: the first cookie of this name. A cookie planted by a sibling subdomain can at worst make the
+/// device unknown.
 pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
     cookies::values(headers, NAME).next().map(Secret::new)
 }
 
-/// The field that keeps it: sent to `/auth` alone, never by another site's request, and shown to no script.
+/// The `Set-Cookie` header: sent to `/auth` only, never with cross-site requests, and not readable by scripts.
 ///
-/// `Secure` when we are found under `https`, also if a load balancer in front takes the TLS off and does not say so.
+/// `Secure` if `server.public_url` is `https`, even if the load balancer that terminates TLS does not report it.
 pub(super) fn field(token: &Secret, settings: &Settings, caller: &Caller) -> [(HeaderName, HeaderValue); 1] {
     let base = settings.base_path.as_str();
     let path = if base.is_empty() { "/" } else { base };

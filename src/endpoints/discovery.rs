@@ -1,5 +1,4 @@
-//! What this server is, for programs that look in the usual places: `/.well-known/oauth-authorization-server` (RFC 8414)
-//! and `/.well-known/change-password` (W3C).
+//! Discovery: `/.well-known/oauth-authorization-server` (RFC 8414) and `/.well-known/change-password` (W3C).
 
 use std::sync::Arc;
 
@@ -12,10 +11,10 @@ use serde_json::{Value, json};
 use super::problem::Code;
 use super::{Problem, Services};
 
-/// It changes with the configuration, at a restart.
+/// The metadata changes only with the configuration, at a restart.
 const FOR_AN_HOUR: &str = "public, max-age=3600";
 
-/// What this server is and where (RFC 8414). Tokens are got by this API's own endpoints, not by a grant of OAuth.
+/// Authorization server metadata (RFC 8414). Tokens are issued by this API's own endpoints, not by an OAuth grant.
 #[derive(utoipa::ToSchema)]
 #[schema(as = ServerMetadata, example = json!({
     "issuer": "https://gw.example.com",
@@ -31,11 +30,11 @@ const FOR_AN_HOUR: &str = "public, max-age=3600";
 struct Metadata {
     issuer: String,
     jwks_uri: String,
-    /// None: there is no authorization endpoint.
+    /// Empty: there is no authorization endpoint.
     response_types_supported: Vec<String>,
-    /// None: there is no token endpoint.
+    /// Empty: there is no token endpoint.
     grant_types_supported: Vec<String>,
-    /// Absent while no client is configured, as all that follow.
+    /// Absent without `auth.clients`, like all members that follow.
     #[schema(required = false)]
     introspection_endpoint: String,
     #[schema(required = false)]
@@ -46,7 +45,7 @@ struct Metadata {
     revocation_endpoint_auth_methods_supported: Vec<String>,
 }
 
-/// Get the server's metadata
+/// Get the server metadata (RFC 8414)
 #[utoipa::path(
     get,
     path = "/.well-known/oauth-authorization-server",
@@ -66,7 +65,7 @@ fn document(services: &Services) -> Value {
     let mut document = json!({
         "issuer": settings.issuer,
         "jwks_uri": format!("{url}/.well-known/jwks.json"),
-        // Left out, they would mean what OAuth's defaults are.
+        // Without these members OAuth's defaults would apply.
         "response_types_supported": [],
         "grant_types_supported": [],
     });
@@ -80,15 +79,15 @@ fn document(services: &Services) -> Value {
     document
 }
 
-/// Go where passwords are changed
+/// Redirect to the page where users change their password
 ///
-/// For password managers, which send people here.
+/// Password managers open this URL (W3C change-password).
 #[utoipa::path(
     get,
     path = "/.well-known/change-password",
     tag = "discovery",
     responses(
-        (status = 302, description = "There.", headers(("Location" = String))),
+        (status = 302, description = "The page, `auth.change_password_url`.", headers(("Location" = String))),
         (status = 404, description = "`not_found`"),
     )
 )]

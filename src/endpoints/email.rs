@@ -16,18 +16,18 @@ use crate::accounts::{Claimant, CodeError, EmailChangeError, EmailConfirmError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
-/// The code that was mailed.
+/// An emailed verification code.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = EmailVerification)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Verify {
-    /// The address it went to. Left out: that of the account which is signed in.
+    /// The email address that the code was sent to. Without it: that of the caller's account.
     #[serde(default)]
     email: Option<String>,
     code: String,
 }
 
-/// Who wants another code.
+/// The email address to send a code to.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = EmailVerificationResend)]
 #[serde(deny_unknown_fields)]
@@ -35,7 +35,7 @@ pub(super) struct Resend {
     email: String,
 }
 
-/// Where an account shall move.
+/// The new email address of the caller's account.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeEmail {
@@ -43,20 +43,20 @@ pub(super) struct ChangeEmail {
     password: String,
 }
 
-/// Both codes.
+/// The two codes of a change of the email address.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConfirmChange {
-    /// From the letter to the address of today.
+    /// The code sent to the current email address.
     code_old: String,
-    /// From the letter to the new one.
+    /// The code sent to the new email address.
     code_new: String,
 }
 
-/// Confirm an address with the code that was mailed there
+/// Verify an email address with the code sent to it
 ///
-/// With `email` nobody has to be signed in, and a token is not looked at. A wrong code costs one of five attempts; an unknown
-/// address looks like a wrong code. Access tokens that are out say `email_verified: false` until they are refreshed.
+/// With `email` no access token is needed, and one that is sent is ignored. A code can be tried five times; an unknown email address
+/// is answered like a wrong code. Access tokens issued before have `email_verified: false` until they are refreshed.
 #[utoipa::path(
     post,
     path = "/email/verify",
@@ -64,7 +64,7 @@ pub(super) struct ConfirmChange {
     security((), ("bearer" = [])),
     request_body(content = Verify, example = json!({"email": "alice@example.com", "code": "123456"})),
     responses(
-        (status = 204, description = "Confirmed."),
+        (status = 204, description = "The email address is verified."),
         (status = 400, description = "`email_code_invalid`"),
         (status = 401, description = "`credentials_missing`"),
         (status = 429, description = "`rate_limited`"),
@@ -84,22 +84,23 @@ pub(super) async fn verify(
     };
     services
         .accounts
-        .email_verification
+        .email
+        .verification
         .verify(claimant, &body.code, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ask for another code
+/// Send another verification code
 ///
-/// The answer is the same whether there is an account or not, and whether its address is confirmed already. The code before is void.
+/// The response does not reveal whether there is an account, or whether its email address is verified. Earlier codes no longer work.
 #[utoipa::path(
     post,
     path = "/email/verify/resend",
     tag = "email",
     request_body(content = Resend, example = json!({"email": "alice@example.com"})),
     responses(
-        (status = 202, description = "If there is such an account, and its address is not confirmed, a letter is on its way.", body = Accepted),
+        (status = 202, description = "If there is such an account, and its email address is not verified, a code is sent.", body = Accepted),
         (status = 404, description = "`mail_not_configured`"),
         (status = 429, description = "`rate_limited`"),
     )
@@ -111,15 +112,16 @@ pub(super) async fn resend(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .email_verification
+        .email
+        .verification
         .resend(&body.email, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
 }
 
-/// Begin a change of address
+/// Start a change of the email address
 ///
-/// A code goes to each of the two addresses. The answer is the same when the new one belongs to another account.
+/// A code is sent to each of the two email addresses. The response is the same if the new one belongs to another account.
 #[utoipa::path(
     post,
     path = "/email/change",
@@ -129,7 +131,7 @@ pub(super) async fn resend(
         "new_email": "alice@example.org", "password": "quarrel-lantern-71-osprey"
     })),
     responses(
-        (status = 202, description = "Two letters are on their way.", body = Accepted),
+        (status = 202, description = "Two codes are sent.", body = Accepted),
         (status = 403, description = "`bad_credentials`"),
         (status = 404, description = "`mail_not_configured`"),
         (status = 429, description = "`rate_limited`"),
@@ -145,7 +147,8 @@ pub(super) async fn change(
     let password = Secret::new(body.password);
     services
         .accounts
-        .email_change
+        .email
+        .change
         .request(
             session,
             &body.new_email,
@@ -157,10 +160,10 @@ pub(super) async fn change(
     Ok(accepted())
 }
 
-/// Confirm a change of address with both codes
+/// Confirm a change of the email address with both codes
 ///
-/// The two count as one: which of them is wrong is not told, and five wrong pairs use them up. Access tokens from before carry the
-/// old address and are outdated: refresh.
+/// The response does not tell which of the two is wrong, and a pair can be tried five times. Access tokens issued before contain the
+/// previous email address and are outdated: refresh them.
 #[utoipa::path(
     post,
     path = "/email/change/confirm",
@@ -168,7 +171,7 @@ pub(super) async fn change(
     security(("bearer" = [])),
     request_body(content = ConfirmChange, example = json!({"code_old": "123456", "code_new": "654321"})),
     responses(
-        (status = 204, description = "The account has the new address, and it counts as confirmed."),
+        (status = 204, description = "The email address is changed and verified."),
         (status = 400, description = "`email_code_invalid`"),
         (status = 409, description = "`email_taken`"),
     )
@@ -181,7 +184,8 @@ pub(super) async fn confirm(
 ) -> Result<StatusCode, Problem> {
     services
         .accounts
-        .email_change
+        .email
+        .change
         .confirm(
             session,
             &body.code_old,

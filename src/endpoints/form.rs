@@ -1,5 +1,5 @@
-//! Bodies of the endpoints for services: forms, as RFC 7662 and RFC 7009 want it, and from nowhere else: a page of another
-//! site can send one, but it has no client's secret.
+//! Form bodies, as RFC 7662 and RFC 7009 require them, for the endpoints for services only. A page of another site can send a
+//! form, but it does not have a client secret.
 
 use axum::body::Body as HttpBody;
 use axum::extract::FromRequest;
@@ -9,10 +9,10 @@ use super::Problem;
 use super::body::{is_exactly, read};
 use super::problem::Code;
 
-/// A form. Parameters without a value count as left out, those that nobody knows are ignored (RFC 6749 section 3.2).
+/// A form body. Parameters without a value count as absent, unknown ones are ignored (RFC 6749 section 3.2).
 pub(super) struct Form(Vec<(String, String)>);
 
-/// What the endpoints for services read.
+/// The parameters that the endpoints for services know.
 const KNOWN: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
 impl Form {
@@ -24,10 +24,10 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a parameter that must be there.
+    /// The value of a required parameter.
     ///
     /// # Errors
-    /// `invalid_request`.
+    /// `invalid_request` if it is absent.
     pub(super) fn required(&self, name: &str) -> Result<&str, Problem> {
         self.get(name).ok_or_else(invalid)
     }
@@ -36,7 +36,7 @@ impl Form {
         let mut parameters: Vec<(String, String)> = Vec::new();
         let pairs = form_urlencoded::parse(bytes);
         for (name, value) in pairs.filter(|(name, _)| KNOWN.contains(&&**name)) {
-            // Which of two counts would be a guess.
+            // Choosing one of two values would be a guess (RFC 6749 section 3.2).
             if parameters.iter().any(|(known, _)| *known == name) {
                 return Err(invalid());
             }
@@ -57,7 +57,7 @@ impl<S: Sync> FromRequest<S> for Form {
     }
 }
 
-/// A parameter is missing, empty, or there twice.
+/// The error for a parameter that is missing, empty, or repeated.
 pub(super) fn invalid() -> Problem {
     Problem::new(Code::InvalidRequest).oauth_error("invalid_request")
 }

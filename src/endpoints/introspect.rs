@@ -13,23 +13,23 @@ use super::form::Form;
 use super::{Caller, Identified, Problem, Services, claims, client};
 use crate::secret::Secret;
 
-/// A token that somebody was given.
+/// The token to introspect.
 #[derive(utoipa::ToSchema)]
 #[expect(dead_code, reason = "only its shape matters")]
 pub(super) struct Presented {
     #[schema(min_length = 1)]
     token: String,
-    /// `access_token` or `refresh_token`. Only a hint: the two are told apart without it.
+    /// `access_token` or `refresh_token`; not needed, because the two have different formats.
     #[schema(required = false)]
     token_type_hint: String,
-    /// For clients that cannot use HTTP Basic (`client_secret_post`).
+    /// The client id, for clients that cannot use HTTP Basic (`client_secret_post`).
     #[schema(required = false)]
     client_id: String,
     #[schema(required = false)]
     client_secret: String,
 }
 
-/// What a token is: its claims, or nothing but that it is not active.
+/// The claims of an active token; for any other only that it is not active.
 #[derive(utoipa::ToSchema)]
 #[schema(example = json!({
     "active": true, "token_type": "Bearer", "iss": "https://gw.example.com", "sub": "01980f0e-7a5c-7000-8000-000000000001",
@@ -39,9 +39,9 @@ pub(super) struct Presented {
 }))]
 #[expect(dead_code, reason = "only its shape matters")]
 pub(super) struct Introspection {
-    /// Whether the token may be used. If not, this is the only member.
+    /// Whether the token is valid now. If not, this is the only member.
     active: bool,
-    /// `Bearer`, or `refresh_token` for one that only this server takes.
+    /// `Bearer` for an access token, `refresh_token` for a refresh token, which no other server accepts.
     #[schema(required = false)]
     token_type: String,
     #[schema(required = false)]
@@ -58,10 +58,10 @@ pub(super) struct Introspection {
     nbf: i64,
     #[schema(required = false)]
     jti: String,
-    /// The session.
+    /// The session's id.
     #[schema(required = false)]
     sid: String,
-    /// The name to sign in with: the username, or else the address.
+    /// The username, or else the email address.
     #[schema(required = false)]
     username: String,
     #[schema(required = false)]
@@ -70,11 +70,11 @@ pub(super) struct Introspection {
     permissions: Vec<String>,
 }
 
-/// Ask about a token
+/// Introspect a token (RFC 7662)
 ///
-/// For services that do not verify tokens themselves (RFC 7662), and for those that want to hear of a revocation. An access
-/// token is checked as on a proxied request; other claims of it come along. A token that is unknown, expired, revoked, used
-/// up or another issuer's is not active.
+/// For services that do not verify tokens themselves, and for services that have to know about revocations. An access token is
+/// verified as on a proxied request, and the response contains its other claims too. A token that is unknown, expired, revoked,
+/// used up or of another issuer is not active.
 #[utoipa::path(
     post,
     path = "/introspect",
@@ -86,7 +86,7 @@ pub(super) struct Introspection {
         example = json!({"token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type_hint": "access_token"})
     ),
     responses(
-        (status = 200, description = "What the token is.", body = Introspection),
+        (status = 200, description = "The claims of the token, or `active: false`.", body = Introspection),
         (status = 503, description = "`revocation_unknown`"),
     )
 )]
@@ -105,10 +105,10 @@ pub(super) async fn introspect(
     Ok(Json(said.map_or_else(|| json!({ "active": false }), Value::Object)))
 }
 
-/// An access token of ours that the gate would let pass, and its claims.
+/// Verifies an access token of this issuer as the gate does; its claims, or `None` if it is not active.
 ///
 /// # Errors
-/// When that cannot be told right now: "not active" would sign people out.
+/// When the revocation view is stale: answering "not active" would sign users out.
 pub(super) async fn access(
     services: &Services,
     token: &str,
@@ -120,12 +120,12 @@ pub(super) async fn access(
             Ok(claims::of(token).map(|claims| (identified, claims)))
         }
         Err(denial) if denial.status() == StatusCode::SERVICE_UNAVAILABLE => Err(denial.into()),
-        // Another issuer's is for that issuer to speak about.
+        // A token of another issuer can be introspected there.
         Ok(_) | Err(_) => Ok(None),
     }
 }
 
-/// The token as the gate expects it.
+/// The headers in which the gate expects a token.
 pub(super) fn bearer(token: &str) -> Option<HeaderMap> {
     let value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     Some(HeaderMap::from_iter([(AUTHORIZATION, value)]))
@@ -144,7 +144,8 @@ fn of_access(mut claims: Map<String, Value>) -> Map<String, Value> {
     claims
 }
 
-/// For us alone, and so the audience says: a service that takes whatever is active must not take it for an access token.
+/// The response for a refresh token. Its audience is this server, so that a service that accepts every active token does not
+/// accept it as an access token.
 async fn of_refresh(
     services: &Services,
     token: &str,

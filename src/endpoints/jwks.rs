@@ -1,4 +1,4 @@
-//! `GET /.well-known/jwks.json`: the keys that verify our tokens (RFC 7517).
+//! `GET /.well-known/jwks.json`: the public keys of this issuer (RFC 7517).
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ struct Jwks {
     keys: Vec<serde_json::Value>,
 }
 
-/// Get the public keys
+/// Get the public keys that verify access tokens (RFC 7517)
 ///
-/// They verify our tokens. An answer may be kept for as long as its `Cache-Control` says.
+/// The response may be cached for as long as its `Cache-Control` says.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
@@ -32,7 +32,8 @@ struct Jwks {
     responses((status = 200, description = "The keys.", body = Jwks, content_type = "application/jwk-set+json"))
 )]
 pub(super) async fn jwks(State(services): State<Arc<Services>>) -> Response {
-    // From memory: it works while PostgreSQL is away. May be kept for less long than a key is published before it signs.
+    // From memory, so that it works while PostgreSQL is unreachable. The cache lifetime is shorter than the time for which a key
+    // is published before it signs.
     let Some(document) = services.accounts.keys.jwks() else {
         return Problem::new(Code::Unavailable).retry_after(1).into_response();
     };

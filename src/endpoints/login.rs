@@ -14,28 +14,28 @@ use super::{Caller, Problem, Services, device_cookie};
 use crate::accounts::{Attempt, Challenge, Login, LoginError, Method, Pair, SignedIn};
 use crate::secret::Secret;
 
-/// A device's name is for its owner's eyes, in a list.
+/// The longest device name, in characters. It is shown to its owner in the list of sessions.
 const DEVICE_NAME_MAX: usize = 100;
 
-/// Who signs in.
+/// A sign-in: email address or username, and password.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
-    /// One of the two says who; what a person typed may be in either.
+    /// Exactly one of `email` and `username`; either accepts both.
     #[serde(default)]
     email: Option<String>,
     #[serde(default)]
     username: Option<String>,
     password: String,
-    /// What the person calls the device, for the list of sessions.
+    /// A name for the device, for the list of sessions.
     #[serde(default)]
     device_name: Option<String>,
-    /// What the last sign-in on this device was answered with. A browser sends it as a cookie.
+    /// The `device_token` of the last sign-in on this device. Browsers send it as a cookie.
     #[serde(default)]
     device_token: Option<String>,
 }
 
-/// What a right password is answered with.
+/// The response to a correct password: tokens, or the request for a second factor.
 #[derive(Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
 #[schema(examples(
@@ -45,9 +45,9 @@ pub(super) struct SignIn {
     json!({"mfa_required": true, "mfa_token": "sgm_AfSU8mJbQ0", "methods": ["totp", "recovery_code"], "expires_in": 300})
 ))]
 pub(super) enum LoginAnswer {
-    /// Signed in.
+    /// Signed in: the tokens of a new session.
     SignedIn(SignedInAnswer),
-    /// A second factor is asked for.
+    /// The account requires a second factor.
     SecondFactor(SecondFactorRequired),
 }
 
@@ -59,34 +59,34 @@ pub(super) enum LoginAnswer {
 pub(super) struct SignedInAnswer {
     #[serde(flatten)]
     pair: Pair,
-    /// To be sent with the next sign-in on this device: then others who try cannot lock it out.
+    /// Send it with the next sign-in on this device: a known device is not locked out by the wrong passwords of others.
     device_token: String,
 }
 
-/// The question for a second factor, answered at `/login/mfa`.
+/// A second factor is required; send it to `/login/mfa`.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct SecondFactorRequired {
-    /// Always true.
+    /// Always `true`.
     mfa_required: bool,
-    /// Goes with the second factor; good for nothing else.
+    /// Send it with the second factor; it has no other use.
     mfa_token: String,
-    /// What may be sent with it.
+    /// The second factors that are accepted.
     methods: Vec<Method>,
-    /// The token's life in seconds.
+    /// The lifetime of `mfa_token` in seconds.
     expires_in: u64,
 }
 
 /// Sign in
 ///
-/// With an address or a username, and a password. An account with a second factor is answered with `mfa_required` and an
-/// `mfa_token` in the place of tokens.
+/// With an email address or a username, and a password. For an account with a second factor the response has `mfa_required` and
+/// an `mfa_token` instead of tokens.
 #[utoipa::path(
     post,
     path = "/login",
     tag = "sessions",
     request_body(content = SignIn, example = json!({"email": "alice@example.com", "password": "quarrel-lantern-71-osprey"})),
     responses(
-        (status = 200, description = "Signed in, or asked for a second factor.", body = LoginAnswer,
+        (status = 200, description = "Signed in, or a second factor is required.", body = LoginAnswer,
             headers(("set-cookie" = Option<String>, description = "`sidegate_device`: the device token, once signed in"))),
         (status = 401, description = "`bad_credentials`"),
         (status = 403, description = "The password is right: `email_unverified`, `password_reset_required`"),
@@ -106,16 +106,11 @@ pub(super) async fn login(
         .map(str::trim)
         .filter(|name| !name.is_empty());
     if device_name.is_some_and(|name| name.chars().count() > DEVICE_NAME_MAX || name.chars().any(char::is_control)) {
-        let message =
-            format!("a device name has at most {DEVICE_NAME_MAX} characters, none of them a control character");
+        let message = format!("expected at most {DEVICE_NAME_MAX} characters without control characters");
         return Err(Problem::field("device_name", "device_name_invalid", &message));
     }
     let ((Some(login), None) | (None, Some(login))) = (&body.email, &body.username) else {
-        return Err(Problem::field(
-            "email",
-            "missing",
-            &"either an email or a username is required",
-        ));
+        return Err(Problem::field("email", "missing", &"expected either email or username"));
     };
     let password = Secret::new(body.password);
     let device_token = body
@@ -139,7 +134,7 @@ pub(super) async fn login(
     })
 }
 
-/// The answer with tokens, after one step or two.
+/// The response with tokens, after one step or two.
 pub(super) fn signed_in(signed_in: SignedIn, services: &Services, caller: &Caller) -> Response {
     let cookie = device_cookie::field(&signed_in.device_token, &services.accounts.settings, caller);
     let answer = SignedInAnswer {

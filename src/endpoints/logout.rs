@@ -1,6 +1,6 @@
 //! `POST /auth/logout`
 //!
-//! Works with what a client has left: an access token, expired or not, or a refresh token. Signing out twice is fine.
+//! Accepts an access token, expired or not, or a refresh token. Signing out twice is not an error.
 
 use std::sync::Arc;
 
@@ -16,21 +16,21 @@ use crate::accounts::{Scope, SessionOf};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
-/// Which sessions end, and by which right.
+/// The sessions to end, and the proof of who asks.
 #[derive(Deserialize, Default, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Logout {
-    /// Which sessions end.
+    /// The sessions to end.
     #[serde(default)]
     scope: Scope,
-    /// Says whose session it is, where there is no `Authorization`.
+    /// Identifies the session if there is no `Authorization` header.
     #[serde(default)]
     refresh_token: Option<String>,
 }
 
 /// Sign out
 ///
-/// Works with what a client has left: an access token, expired or not, or a refresh token. Signing out twice is fine.
+/// Accepts an access token, expired or not, or a refresh token. Signing out twice is not an error.
 #[utoipa::path(
     post,
     path = "/logout",
@@ -59,7 +59,7 @@ pub(super) async fn logout(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The session to end; none when the refresh token is one whose row has been cleaned up: it is over already.
+/// The session to end; `None` for a refresh token whose row was cleaned up: that session has ended already.
 async fn session(
     services: &Services,
     caller: &Caller,

@@ -18,7 +18,7 @@ use crate::accounts::{Account, Change, ProfileError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
-/// One's own account.
+/// The caller's account.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Account, example = json!({
     "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com", "email_verified": true, "username": "alice",
@@ -39,24 +39,24 @@ pub(super) struct Me {
     last_login_at: Option<OffsetDateTime>,
 }
 
-/// What changes; the rest stays.
+/// The changes. A field that is absent stays as it is.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = AccountEdit)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Edit {
-    /// Left out: stays. `null`: goes.
+    /// A new username; `null` removes it.
     #[serde(default, deserialize_with = "present")]
     #[expect(
         clippy::option_option,
         reason = "absent, null, and a value are three things in a merge patch"
     )]
     username: Option<Option<String>>,
-    /// Members to set, or with `null` to remove; others stay.
+    /// Members to set, or to remove with `null`. Others stay as they are.
     #[serde(default)]
     profile: Option<Map<String, Value>>,
 }
 
-/// That it is really you.
+/// The confirmation of the account's deletion.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = AccountDeletion)]
 #[serde(deny_unknown_fields)]
@@ -64,7 +64,7 @@ pub(super) struct Delete {
     password: String,
 }
 
-/// Show one's own account
+/// Show your account
 #[utoipa::path(
     get,
     path = "/me",
@@ -76,14 +76,14 @@ pub(super) async fn show(
     State(services): State<Arc<Services>>,
     SignedIn(session): SignedIn,
 ) -> Result<Json<Me>, Problem> {
-    // A token outlives a deleted account by the moment that a revocation takes.
+    // After the account was deleted, its token is accepted until the revocation has arrived.
     let account = services.accounts.account_cache.find(session.user_id).await?;
     Ok(Json(account.ok_or(Denial::Revoked)?.into()))
 }
 
-/// Change one's own account
+/// Change your username or profile
 ///
-/// What is left out stays, also within the profile (RFC 7396).
+/// A JSON merge patch (RFC 7396): absent members stay as they are, also within the profile.
 #[utoipa::path(
     patch,
     path = "/me",
@@ -91,7 +91,7 @@ pub(super) async fn show(
     security(("bearer" = [])),
     request_body(content = Edit, example = json!({"username": "alice", "profile": {"name": "Alice", "nickname": null}})),
     responses(
-        (status = 200, description = "The account as it is now.", body = Me),
+        (status = 200, description = "The changed account.", body = Me),
         (status = 409, description = "`username_taken`"),
     )
 )]
@@ -115,9 +115,9 @@ pub(super) async fn change(
         .map_err(profile_problem)
 }
 
-/// Delete one's own account
+/// Delete your account
 ///
-/// Ends every session. An operator can restore the account.
+/// Requires the current password and ends every session. An operator can restore the account.
 #[utoipa::path(
     delete,
     path = "/me",
@@ -164,7 +164,7 @@ pub(super) const fn username_taken() -> Problem {
     Problem::new(Code::UsernameTaken)
 }
 
-/// Tells a field that is `null` from one that is absent.
+/// Deserializes so that a field that is `null` differs from one that is absent.
 #[expect(
     clippy::option_option,
     reason = "absent, null, and a value are three things in a merge patch"

@@ -1,4 +1,4 @@
-//! `/auth/login/mfa` and `/auth/mfa`: the second factor at sign-in, and its keeping.
+//! `/auth/login/mfa` and `/auth/mfa`: the second factor at sign-in, and its administration by the user.
 
 pub(super) mod email;
 pub(super) mod login;
@@ -14,29 +14,29 @@ use crate::accounts::{Factor, Method, MfaError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
-/// A second factor: exactly one of the three.
+/// A second factor: exactly one of the three fields.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecondFactor {
-    /// What the authenticator shows.
+    /// The current code of the authenticator app.
     #[serde(default)]
     totp: Option<String>,
-    /// One of the ten; it is used up.
+    /// A recovery code. It works once.
     #[serde(default)]
     recovery_code: Option<String>,
-    /// The code that was mailed.
+    /// The code sent by email.
     #[serde(default)]
     email_code: Option<String>,
 }
 
-/// The password, once more.
+/// The current password.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordAgain {
     password: String,
 }
 
-/// The one factor of a body.
+/// The one second factor in a body.
 struct Typed {
     method: Method,
     text: Secret,
@@ -57,12 +57,12 @@ impl Typed {
             (None, _) => Err(Problem::field(
                 "totp",
                 "missing",
-                &"one of totp, recovery_code and email_code is required",
+                &"expected one of totp, recovery_code and email_code",
             )),
             (Some(_), Some((second, _))) => Err(Problem::field(
                 second.word(),
                 "not_accepted",
-                &"only one of totp, recovery_code and email_code may be there",
+                &"expected only one of totp, recovery_code and email_code",
             )),
         }
     }
@@ -82,7 +82,7 @@ impl From<MfaError> for Problem {
             MfaError::TokenInvalid => Code::MfaTokenInvalid,
             MfaError::WrongCode => Code::MfaCodeRefused,
             MfaError::WrongPassword => Code::PasswordWrong,
-            // A token outlives its account and its session by the moment that a revocation takes.
+            // After account or session ended, the token is accepted until the revocation has arrived.
             MfaError::NotFound | MfaError::SessionEnded => return Denial::Revoked.into(),
             MfaError::NotEnabled => Code::MfaNotEnabled,
             MfaError::AlreadyEnabled => Code::MfaAlreadyEnabled,

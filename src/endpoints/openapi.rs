@@ -1,6 +1,6 @@
-//! The description of the API (`OpenAPI` 3.1), made from the handlers: what is not annotated is not served.
+//! The `OpenAPI` 3.1 document, generated from the handlers: an endpoint without an annotation is not served.
 //!
-//! A handler says what is its own, and no more:
+//! A handler's annotation has only what is specific to it:
 //!
 //! ```text
 //! #[utoipa::path(
@@ -14,9 +14,9 @@
 //! )]
 //! ```
 //!
-//! The words in backticks of a refusal are rows of the table of problems. [`operation`] turns them into bodies with
-//! examples, and adds what holds for every operation: how a request is read, what the gate says of a token, what a body
-//! must be. A word that is not in the table fails a test, and so does a row that no operation says.
+//! The codes in backticks of a refusal are rows of the table of problems. [`operation`] turns them into bodies with examples, and
+//! adds the refusals that every operation has: a malformed request, an invalid token, a body of the wrong type. A code that is not
+//! in the table fails a test, and so does a row that no operation names.
 
 mod examples;
 mod operation;
@@ -40,27 +40,27 @@ use super::problem::{self, FIELD_CODES, ProblemBody};
     info(
         title = "Sidegate",
         description = "Accounts, sessions and tokens.\n\nSend the `access_token` that `/login` answers as `Authorization: Bearer …`, to this API and to \
-            the applications behind it, and get the next from `/refresh` before it expires. Bodies are JSON in UTF-8, at most 64 KiB, \
-            without fields that are not described. Instants are RFC 3339, in UTC. Refusals are `application/problem+json` (RFC 9457) \
-            with a stable `code`; a 429 or 503 says in `Retry-After` when to try again. Answers are not to be kept, apart from those \
+            the applications behind it, and get a new one from `/refresh` before it expires. Bodies are JSON in UTF-8, at most 64 KiB, \
+            without unknown fields. Times are RFC 3339, in UTC. Errors are `application/problem+json` (RFC 9457) \
+            with a stable `code`; a 429 or 503 has a `Retry-After`. Responses must not be cached, except those \
             under `/.well-known`."
     ),
     components(schemas(ProblemBody)),
     modifiers(&Schemes),
     tags(
-        (name = "account", description = "One's own account."),
-        (name = "password", description = "Changing and replacing passwords."),
-        (name = "email", description = "Confirming and changing addresses."),
+        (name = "account", description = "Registration, and your own account."),
+        (name = "password", description = "Changing a password, and resetting a forgotten one."),
+        (name = "email", description = "Verifying and changing the email address."),
         (name = "mfa", description = "Second factors."),
         (name = "sessions", description = "Signing in, staying signed in, signing out."),
-        (name = "tokens", description = "For services that were given a token (RFC 7662, RFC 7009)."),
-        (name = "admin", description = "For operators, with a permission."),
-        (name = "discovery", description = "What this server is and how its tokens are verified."),
+        (name = "tokens", description = "Introspection and revocation, for services (RFC 7662, RFC 7009)."),
+        (name = "admin", description = "For operators; each endpoint needs a permission."),
+        (name = "discovery", description = "Server metadata, public keys, and this document."),
     )
 )]
 struct Document;
 
-/// How a caller proves who they are.
+/// The security schemes: bearer token and client authentication.
 struct Schemes;
 
 impl utoipa::Modify for Schemes {
@@ -79,12 +79,12 @@ impl utoipa::Modify for Schemes {
     }
 }
 
-/// What the description says before any endpoint.
+/// The document without any endpoint.
 pub(super) fn base() -> openapi::OpenApi {
     Document::openapi()
 }
 
-/// The finished document, ready to be sent.
+/// The complete document as JSON text.
 #[derive(Clone)]
 pub(super) struct Finished(Arc<str>);
 
@@ -94,18 +94,18 @@ impl Finished {
     }
 }
 
-/// Get this document
+/// Get the OpenAPI document of this API
 #[utoipa::path(
     get,
     path = "/openapi.json",
     tag = "discovery",
-    responses((status = 200, description = "The description.", body = Value, example = json!({"openapi": "3.1.0"})))
+    responses((status = 200, description = "The OpenAPI document.", body = Value, example = json!({"openapi": "3.1.0"})))
 )]
 pub(super) async fn show(Extension(Finished(text)): Extension<Finished>) -> Response {
     ([(CONTENT_TYPE, "application/json")], text.to_string()).into_response()
 }
 
-/// Adds what holds everywhere to what the handlers said of themselves.
+/// Adds to the handlers' annotations what all operations have in common.
 pub(super) fn complete(described: &openapi::OpenApi, public_url: Option<&str>) -> Value {
     let mut document = serde_json::to_value(described).expect("a description is JSON");
     if let Some(url) = public_url {
@@ -122,16 +122,16 @@ pub(super) fn complete(described: &openapi::OpenApi, public_url: Option<&str>) -
     for schema in schemas.as_object_mut().into_iter().flat_map(Map::values_mut) {
         require_nullable(schema);
     }
-    // Closed lists: a client may branch on them, and a test against the live service finds a word that is in no table.
-    let words: Vec<&str> = problem::all().into_iter().map(|refusal| refusal.word).collect();
-    schemas["Problem"]["properties"]["code"]["enum"] = json!(sorted(words));
-    let words = FIELD_CODES.iter().map(|(word, _)| *word).collect();
-    schemas["FieldError"]["properties"]["code"]["enum"] = json!(sorted(words));
+    // Closed lists: a client can rely on them, and a test against the live service finds a code that is in no table.
+    let codes: Vec<&str> = problem::all().into_iter().map(|refusal| refusal.code).collect();
+    schemas["Problem"]["properties"]["code"]["enum"] = json!(sorted(codes));
+    let codes = FIELD_CODES.iter().map(|(code, _)| *code).collect();
+    schemas["FieldError"]["properties"]["code"]["enum"] = json!(sorted(codes));
     document
 }
 
-/// An answer has all its members, also those that are `null`: a client that is generated should not ask for both. Requests
-/// are told from answers by taking no unknown fields.
+/// Responses always have all members, also those that are `null`, so that a generated client does not have to handle absent ones.
+/// Requests are recognized by `additionalProperties: false`.
 fn require_nullable(schema: &mut Value) {
     if schema["additionalProperties"] == false {
         return;
@@ -151,8 +151,8 @@ fn require_nullable(schema: &mut Value) {
     }
 }
 
-fn sorted(mut words: Vec<&str>) -> Vec<&str> {
-    words.sort_unstable();
-    words.dedup();
-    words
+fn sorted(mut names: Vec<&str>) -> Vec<&str> {
+    names.sort_unstable();
+    names.dedup();
+    names
 }

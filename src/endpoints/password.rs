@@ -16,7 +16,7 @@ use crate::accounts::{EmailRequestError, PasswordChangeError, ResetError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
-/// The password of today and that of tomorrow.
+/// The current password and the new one.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangePassword {
@@ -24,7 +24,7 @@ pub(super) struct ChangePassword {
     new_password: String,
 }
 
-/// Who forgot their password.
+/// The email address of the account whose password was forgotten.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = PasswordForgotten)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +32,7 @@ pub(super) struct Forgot {
     email: String,
 }
 
-/// What the link in the letter carries, and the new password.
+/// The token of the emailed link, and the new password.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = PasswordReset)]
 #[serde(deny_unknown_fields)]
@@ -41,9 +41,10 @@ pub(super) struct Reset {
     password: String,
 }
 
-/// Change one's password
+/// Change your password
 ///
-/// Every other session ends, and with it its access tokens; the one that asks goes on. Links for forgotten passwords are void.
+/// Requires the current password. Every other session ends, and its access tokens are revoked; the caller's session goes on. Earlier
+/// password reset links no longer work.
 #[utoipa::path(
     post,
     path = "/password/change",
@@ -53,7 +54,7 @@ pub(super) struct Reset {
         "password": "quarrel-lantern-71-osprey", "new_password": "tepid-gravel-19-walnut"
     })),
     responses(
-        (status = 204, description = "Changed."),
+        (status = 204, description = "The password is changed."),
         (status = 403, description = "`bad_credentials`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -68,22 +69,24 @@ pub(super) async fn change(
     let (password, new) = (Secret::new(body.password), Secret::new(body.new_password));
     services
         .accounts
-        .password_change
+        .password
+        .change
         .change(session, &password, &new, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ask for a link that replaces a forgotten password
+/// Send a password reset link by email
 ///
-/// The answer is the same whether there is an account or not. Who asks for one mailbox too often gets it, too, and no letter goes.
+/// The response does not reveal whether there is an account. It is also the same when the rate limit of the email address is
+/// exceeded, and then no email is sent.
 #[utoipa::path(
     post,
     path = "/password/forgot",
     tag = "password",
     request_body(content = Forgot, example = json!({"email": "alice@example.com"})),
     responses(
-        (status = 202, description = "If there is such an account, a letter is on its way.", body = Accepted),
+        (status = 202, description = "If there is such an account, an email is sent.", body = Accepted),
         (status = 404, description = "`mail_not_configured`"),
         (status = 429, description = "`rate_limited`"),
     )
@@ -95,16 +98,17 @@ pub(super) async fn forgot(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .password_reset
+        .password
+        .reset
         .forgot(&body.email, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
 }
 
-/// Set a new password with the token of the link
+/// Reset a password with the token of the emailed link
 ///
-/// It works once. Every session of the account ends, and all its access tokens are outdated; a lock that wrong passwords set is
-/// lifted, an operator's is not. A password that is not accepted does not use the token up.
+/// The token works once; a new password that is not accepted does not use it up. Every session of the account ends, and all its access
+/// tokens are outdated. A lock caused by wrong passwords is removed, a lock by an operator is not.
 #[utoipa::path(
     post,
     path = "/password/reset",
@@ -113,7 +117,7 @@ pub(super) async fn forgot(
         "token": "sgp_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "password": "tepid-gravel-19-walnut"
     })),
     responses(
-        (status = 204, description = "Set; sign in with it."),
+        (status = 204, description = "The password is set; sign in with it."),
         (status = 400, description = "`reset_token_invalid`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -127,7 +131,8 @@ pub(super) async fn reset(
     let (token, password) = (Secret::new(body.token), Secret::new(body.password));
     services
         .accounts
-        .password_reset
+        .password
+        .reset
         .reset(&token, &password, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,4 +1,4 @@
-//! Refusals as `application/problem+json` (RFC 9457) with a stable `code`.
+//! Errors as `application/problem+json` (RFC 9457) with a stable `code`.
 
 mod code;
 mod field;
@@ -16,10 +16,10 @@ use crate::accounts::password::HashError;
 use crate::accounts::{Failure, whole_seconds};
 use crate::gate::denial::Denial;
 
-/// What a 401 asks for when it knows nothing better (RFC 9110 section 15.5.2 wants a challenge in each).
+/// The default challenge of a 401: RFC 9110 section 15.5.2 requires one in each.
 const CHALLENGE: &str = r#"Bearer realm="sidegate""#;
 
-/// A refusal.
+/// A refusal by an endpoint.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
@@ -31,76 +31,76 @@ pub struct Problem {
     challenge: Option<String>,
 }
 
-/// A refusal as it is sent (RFC 9457). The gate's have the same members.
+/// A problem as it is sent (RFC 9457). Refusals of the proxy have the same members.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemBody {
-    /// The same word as `code`, as a URI.
+    /// The `code` as a URI.
     r#type: String,
-    /// A sentence for people; it may change.
+    /// A sentence for people; its wording may change.
     title: &'static str,
-    /// The status of the answer.
+    /// The HTTP status.
     status: u16,
-    /// The stable word for programs.
+    /// The stable code for programs.
     code: &'static str,
-    /// The request, as in the access log and in `X-Request-Id`.
+    /// The request id, as in the access log and in `X-Request-Id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<String>,
-    /// What is wrong with which field, for `validation_failed`.
+    /// The fields that are wrong, for `validation_failed`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
-    /// The word of RFC 6749 section 5.2, from the endpoints for services.
+    /// The error code of RFC 6749 section 5.2, from the endpoints for services.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     error: Option<&'static str>,
 }
 
-/// What is wrong with one field of the body.
+/// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
-    /// The field, as a path: `profile.name`.
+    /// The path of the field, such as `profile.name`.
     pub field: String,
-    /// The stable word.
+    /// The stable code.
     pub code: &'static str,
-    /// A sentence for the person who typed it.
+    /// A sentence for the user.
     pub message: String,
 }
 
-/// One row of the table of refusals.
+/// A row of the table of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status of the answer.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// The stable word.
-    pub word: &'static str,
-    /// The sentence for people.
+    /// The stable code.
+    pub code: &'static str,
+    /// The sentence for users.
     pub title: &'static str,
 }
 
-/// Every refusal there is: the API's, and those that only the gate makes.
+/// Every refusal: those of the API, and those that only the gate makes.
 pub fn all() -> Vec<Refusal> {
     let ours = Code::ALL.iter().map(|code| Refusal {
         status: code.status(),
-        word: code.word(),
+        code: code.as_str(),
         title: code.title(),
     });
     let mut all: Vec<Refusal> = ours.collect();
     for denial in Denial::all() {
-        let (status, word) = (denial.status(), denial.code());
-        if !all.iter().any(|row| row.status == status && row.word == word) {
+        let (status, code) = (denial.status(), denial.code());
+        if !all.iter().any(|row| row.status == status && row.code == code) {
             let title = denial.title();
-            all.push(Refusal { status, word, title });
+            all.push(Refusal { status, code, title });
         }
     }
     all
 }
 
 impl Problem {
-    /// A refusal of the table.
+    /// The problem for a row of the table.
     pub const fn new(code: Code) -> Self {
-        Self::from_parts(code.status(), code.word(), code.title())
+        Self::from_parts(code.status(), code.as_str(), code.title())
     }
 
     const fn from_parts(status: StatusCode, code: &'static str, title: &'static str) -> Self {
@@ -115,7 +115,7 @@ impl Problem {
         }
     }
 
-    /// One field that is not accepted, with a word of [`FIELD_CODES`].
+    /// A `validation_failed` for one field, with a code of [`FIELD_CODES`].
     pub fn field(field: &str, code: &'static str, message: &impl ToString) -> Self {
         let error = FieldError {
             field: field.to_owned(),
@@ -128,17 +128,17 @@ impl Problem {
         }
     }
 
-    /// Too many attempts.
+    /// A `rate_limited` with its `Retry-After`.
     pub fn rate_limited(retry_after: std::time::Duration) -> Self {
         Self::new(Code::RateLimited).retry_after(whole_seconds(retry_after))
     }
 
-    /// A defect of ours; the log has the cause.
+    /// A 500 for a defect of Sidegate; the log has the cause.
     pub const fn internal() -> Self {
         Self::new(Code::Internal)
     }
 
-    /// When it is worth trying again.
+    /// Adds a `Retry-After`.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl Problem {
         }
     }
 
-    /// How the caller may prove who they are, for a 401.
+    /// Replaces the challenge of a 401.
     #[must_use]
     pub(super) fn challenge(self, challenge: &str) -> Self {
         Self {
@@ -156,7 +156,7 @@ impl Problem {
         }
     }
 
-    /// For clients that know OAuth and not us (RFC 6749 section 5.2).
+    /// Adds the `error` of RFC 6749 section 5.2, for OAuth clients.
     #[must_use]
     pub(super) fn oauth_error(self, word: &'static str) -> Self {
         Self {
@@ -194,36 +194,35 @@ impl Problem {
 }
 
 impl ProblemBody {
-    /// A refusal as a client would read it, for the description of the API.
+    /// An example of a refusal, for the OpenAPI document.
     pub(super) fn example(refusal: &Refusal) -> Self {
-        let errors = (refusal.word == Code::ValidationFailed.word()).then(|| FieldError {
+        let errors = (refusal.code == Code::ValidationFailed.as_str()).then(|| FieldError {
             field: "nmae".to_owned(),
             code: "unknown_field",
-            message: "there is no such field".to_owned(),
+            message: "unknown field".to_owned(),
         });
         Self {
-            r#type: uri(refusal.word),
+            r#type: uri(refusal.code),
             title: refusal.title,
             status: refusal.status.as_u16(),
-            code: refusal.word,
+            code: refusal.code,
             request_id: Some("01980f0e-7a5c-7000-8000-5f2b7c1d9e3a".to_owned()),
             errors: errors.into_iter().collect(),
             error: [Code::InvalidClient, Code::InvalidRequest]
                 .into_iter()
-                .map(Code::word)
-                .find(|word| *word == refusal.word),
+                .map(Code::as_str)
+                .find(|code| *code == refusal.code),
         }
     }
 }
 
-/// The `type` of a problem: it need not lead anywhere (RFC 9457 section 3.1.1), and two problems share it only if they
-/// share the code.
+/// The `type` of a problem. It does not have to be dereferenceable (RFC 9457 section 3.1.1), and there is one for each code.
 fn uri(code: &str) -> String {
     format!("urn:sidegate:problem:{code}")
 }
 
 impl From<Denial> for Problem {
-    /// The words are the gate's: a client handles `token_expired` in one way, wherever it is told.
+    /// Keeps the gate's codes, so that a client handles `token_expired` the same way for the API and for proxied requests.
     fn from(denial: Denial) -> Self {
         Self {
             challenge: denial.challenge(),
@@ -239,7 +238,7 @@ impl From<Failure> for Problem {
             tracing::error!(error = %failure, "an endpoint failed");
             return Self::internal();
         }
-        tracing::warn!(error = %failure, "an endpoint is out of service");
+        tracing::warn!(error = %failure, "an endpoint is unavailable");
         let code = match failure {
             Failure::Hash(HashError::Overloaded) => Code::Overloaded,
             _ => Code::Unavailable,
@@ -249,7 +248,7 @@ impl From<Failure> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The problem goes along, for [`with_request_id`].
+    /// The response keeps the problem as an extension, for [`with_request_id`].
     fn into_response(self) -> Response {
         let mut response = self.clone().respond(None);
         response.extensions_mut().insert(self);

@@ -20,17 +20,17 @@ pub(super) struct Refresh {
     refresh_token: String,
 }
 
-/// Get a new pair
+/// Exchange a refresh token for a new access and refresh token
 ///
-/// The old refresh token is used up. Presented again within the grace period it yields the same answer; later, it ends the
-/// session.
+/// The old refresh token is used up. Within the grace period (`reuse_grace`) a retry gets the same response; later, using it again
+/// ends the session.
 #[utoipa::path(
     post,
     path = "/refresh",
     tag = "sessions",
     request_body(content = Refresh, example = json!({"refresh_token": "sgr_mmRvZbKMVYXtcXZT2kAQUCJPNUuRuYv3fyDZ1Wn3m1s"})),
     responses(
-        (status = 200, description = "A new pair.", body = Pair),
+        (status = 200, description = "A new access token and a new refresh token.", body = Pair),
         (status = 401, description = "`refresh_unknown`, `refresh_expired`, `refresh_revoked`, `refresh_reused`"),
     )
 )]

@@ -16,7 +16,7 @@ use super::{Caller, Problem, Services};
 use crate::accounts::{Registration, RegistrationError};
 use crate::secret::Secret;
 
-/// Who wants an account.
+/// The account to register.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Register {
@@ -26,15 +26,15 @@ pub(super) struct Register {
     password: String,
     #[serde(default)]
     profile: Map<String, Value>,
-    /// What the link in an invitation carries. It is good for the address that was invited.
+    /// The token of the invitation, which works for the invited email address only.
     #[serde(default)]
     invitation: Option<String>,
 }
 
-/// Create an account
+/// Register an account
 ///
-/// The answer is the same whether the address was free or taken; its owner is mailed. A free address is mailed a code that confirms
-/// it, unless the account is made with an invitation: its link was mailed there.
+/// The response does not reveal whether the email address is taken; if so, its owner is notified by email. Otherwise a verification
+/// code is sent to it, unless the account is registered with an invitation, which was sent there and so verifies it.
 #[utoipa::path(
     post,
     path = "/register",
@@ -66,6 +66,7 @@ pub(super) async fn register(
     };
     services
         .accounts
+        .registration
         .registrations
         .register(wanted, &caller.origin(), caller.received_at)
         .await?;

@@ -12,10 +12,10 @@ use super::signed_in::session_of;
 use super::{Caller, Identified, Problem, Services, client};
 use crate::secret::Secret;
 
-/// Revoke a token
+/// Revoke a token (RFC 7009)
 ///
-/// An access token alone (RFC 7009), on every instance; with a refresh token its whole session. The answer is the same for
-/// a token that is unknown, expired or revoked already: it is of no use afterwards.
+/// An access token is revoked alone, on every instance; a refresh token with its whole session. The response is the same for a token
+/// that is unknown, expired or revoked already.
 #[utoipa::path(
     post,
     path = "/revoke",
@@ -40,7 +40,7 @@ pub(super) async fn revoke(
     let accounts = &services.accounts;
     match live(&services, token, now).await {
         Some(identified) => {
-            // Ours always have an id; an empty one must never be revoked, or every token without one would be.
+            // Our tokens always have an id. An empty one must never be revoked, because that would revoke every token without an id.
             if let Some(id) = &identified.token_id {
                 let session = session_of(&identified, &services).ok();
                 accounts
@@ -59,8 +59,8 @@ pub(super) async fn revoke(
     Ok(StatusCode::OK)
 }
 
-/// An access token of ours that somebody could still use. Where that cannot be told, genuine is enough: what may live is
-/// revoked.
+/// An access token of this issuer that could still be used. While the revocation view is stale, a valid signature is enough: a token
+/// that may be live is revoked.
 async fn live(services: &Services, token: &str, now: OffsetDateTime) -> Option<Identified> {
     let headers = bearer(token)?;
     let found = match (services.authenticate)(headers.clone(), now).await {

@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The services that the handlers use.
 
 use std::sync::Arc;
 
@@ -10,35 +10,35 @@ use crate::accounts::Accounts;
 use crate::gate::activity::Activity;
 use crate::gate::denial::Denial;
 
-/// Whose token it is, as the gate found it.
+/// The verified claims of a token, as far as the handlers need them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identified {
-    /// `iss`.
+    /// The claim `iss`: the issuer of the token.
     pub issuer: String,
-    /// `sub`.
+    /// The claim `sub`: the account's id, unique for one issuer.
     pub subject: String,
-    /// `sid`.
+    /// The claim `sid`: the session's id.
     pub session: Option<String>,
-    /// Permissions.
+    /// The claim `permissions`.
     pub permissions: Vec<String>,
-    /// `jti`.
+    /// The claim `jti`: the token's id, by which it can be revoked.
     pub token_id: Option<String>,
 }
 
-/// The gate's judgement of the bearer token among these headers.
+/// A function of the gate that verifies the bearer token in these headers.
 pub type Authenticate =
     Arc<dyn Fn(HeaderMap, OffsetDateTime) -> BoxFuture<'static, Result<Identified, Denial>> + Send + Sync>;
 
-/// What the handlers work with.
+/// The services that handlers use.
 pub struct Services {
-    /// The services.
+    /// Accounts, sessions and passwords.
     pub accounts: Arc<Accounts>,
-    /// Notes who is active.
+    /// Records activity events, for presence and "last seen".
     pub activity: Activity,
-    /// The gate's full check: signature, issuer, times, revocation.
+    /// The gate's full verification: signature, issuer, expiry, revocation.
     pub authenticate: Authenticate,
-    /// The same without times and revocation: enough to sign out, and for nothing else.
+    /// The same without expiry and revocation: enough to sign out, and for nothing else.
     pub identify: Authenticate,
-    /// How clients reach us, if the configuration says so.
+    /// `server.public_url`, if it is configured.
     pub public_url: Option<String>,
 }

@@ -14,7 +14,7 @@ use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
 
-/// Where somebody is signed in, the last seen first.
+/// The caller's active sessions, most recently seen first.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"sessions": [{
     "id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "current": true, "device_name": "phone", "user_agent": "curl/8.5.0",
@@ -25,11 +25,11 @@ pub(super) struct Sessions {
     sessions: Vec<Session>,
 }
 
-/// One device on which somebody is signed in.
+/// An active session: one sign-in on one device.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Session {
     id: Uuid,
-    /// Whether it is the one that asks.
+    /// Whether it is the caller's own session.
     current: bool,
     device_name: Option<String>,
     user_agent: Option<String>,
@@ -43,13 +43,13 @@ struct Session {
     expires_at: OffsetDateTime,
 }
 
-/// List one's open sessions
+/// List your active sessions
 #[utoipa::path(
     get,
     path = "/sessions",
     tag = "sessions",
     security(("bearer" = [])),
-    responses((status = 200, description = "The open sessions.", body = Sessions))
+    responses((status = 200, description = "The active sessions.", body = Sessions))
 )]
 pub(super) async fn list(
     State(services): State<Arc<Services>>,
@@ -73,13 +73,13 @@ pub(super) async fn list(
     Ok(Json(Sessions { sessions }))
 }
 
-/// End one of one's sessions
+/// End one of your sessions
 #[utoipa::path(
     delete,
     path = "/sessions/{id}",
     tag = "sessions",
     security(("bearer" = [])),
-    params(("id" = Uuid, Path, description = "The session.")),
+    params(("id" = Uuid, Path, description = "The session's id.")),
     responses(
         (status = 204, description = "Ended."),
         (status = 404, description = "`session_not_found`"),
@@ -91,7 +91,7 @@ pub(super) async fn end(
     SignedIn(by): SignedIn,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    // Another's session is not found, like one that never was.
+    // A session of another account is answered like one that does not exist.
     let unknown = || Problem::new(Code::SessionNotFound);
     let id = id.parse().map_err(|_| unknown())?;
     let ended = services

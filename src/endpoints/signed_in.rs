@@ -1,4 +1,4 @@
-//! The caller of an endpoint that needs one.
+//! The caller of an endpoint that requires an access token.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Caller, Identified, Problem, Services};
 use crate::accounts::SessionOf;
 use crate::gate::denial::{Denial, TokenFault};
 
-/// Somebody whose access token the gate would let pass.
+/// A caller whose access token the gate accepts.
 pub(super) struct SignedIn(pub(super) SessionOf);
 
 impl FromRequestParts<Arc<Services>> for SignedIn {
@@ -21,7 +21,7 @@ impl FromRequestParts<Arc<Services>> for SignedIn {
     }
 }
 
-/// Whose token it is, and what it permits; notes that they are active.
+/// Verifies the token and records an activity event.
 pub(super) async fn signed_in(parts: &mut Parts, services: &Arc<Services>) -> Result<(SessionOf, Identified), Problem> {
     let caller = Caller::from_request_parts(parts, services).await?;
     let identified = (services.authenticate)(parts.headers.clone(), caller.received_at).await?;
@@ -37,7 +37,8 @@ pub(super) async fn signed_in(parts: &mut Parts, services: &Arc<Services>) -> Re
     Ok((session, identified))
 }
 
-/// The session of a token of ours. A token of another issuer may open proxied routes but names no account here.
+/// The session of a token of this issuer. A token of another issuer may be accepted by proxied routes, but it belongs to no account
+/// of this issuer.
 pub(super) fn session_of(identified: &Identified, services: &Services) -> Result<SessionOf, Denial> {
     if identified.issuer != services.accounts.settings.issuer {
         return Err(TokenFault::WrongIssuer.into());

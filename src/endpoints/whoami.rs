@@ -1,4 +1,4 @@
-//! `GET /auth/whoami`: how a request looks from here. The first thing to ask when "it says I am not signed in".
+//! `GET /auth/whoami`: the client IP and the claims as Sidegate sees them, to debug proxies and tokens.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,29 +12,29 @@ use serde_json::{Map, Value};
 
 use super::{Caller, Problem, Services, claims};
 
-/// A request as it looks from here.
+/// The request as Sidegate sees it.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "address": "192.0.2.7", "via_tls": true, "request_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a",
     "claims": {"iss": "https://gw.example.com", "sub": "01980f0e-7a5c-7000-8000-000000000001", "preferred_username": "alice"}
 }))]
 pub(super) struct WhoAmI {
-    /// The client's address, trusted proxies seen through.
+    /// The client IP, as reported by trusted proxies.
     #[schema(value_type = String)]
     address: IpAddr,
-    /// Whether the client came by TLS.
+    /// Whether the client connected with TLS.
     via_tls: bool,
-    /// As in the access log.
+    /// The request id, as in the access log.
     request_id: String,
-    /// With a token: its claims.
+    /// The claims of the access token; `null` without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
     claims: Option<Map<String, Value>>,
 }
 
-/// See how a request looks from here
+/// Show the request as Sidegate sees it
 ///
-/// The first thing to ask when "it says I am not signed in".
+/// The client IP behind proxies, and the claims of the access token: the first thing to call when a sign-in does not work.
 #[utoipa::path(
     get,
     path = "/whoami",

@@ -17,9 +17,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::{Algorithm, KeyError, Keys, SigningKey, VerifyingKey, seal};
+use super::key_use::KeyUse;
+use super::secrets::{OpenError, Secrets};
+use super::{Algorithm, KeyError, Keys, SigningKey, VerifyingKey};
 use crate::metrics::Metrics;
-use crate::secret::Key32;
 use crate::store::audit::{self, Event, Outcome};
 use crate::store::postgres::{Executor, Postgres, Transaction};
 use crate::store::signing_keys::{self, SigningKeyRow, State};
@@ -47,8 +48,8 @@ const SLACK: Duration = Duration::from_secs(120);
 pub struct Settings {
     /// The `iss` whose keys these are.
     pub issuer: String,
-    /// `auth.secret`.
-    pub secret: Key32,
+    /// What seals their private halves.
+    pub secrets: Secrets,
     /// With which algorithm new keys sign.
     pub algorithm: Algorithm,
     /// How long a key signs before the next takes over by itself; `None`: only by command.
@@ -66,11 +67,13 @@ pub enum IssuerError {
     /// A key cannot be made or used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A key is sealed under another secret.
-    #[error("the signing key {kid} does not open: `auth.secret` is not the secret it was sealed under")]
+    /// A private half does not open.
+    #[error("the private half of the signing key {kid} does not open: {cause}")]
     Sealed {
         /// Which key.
         kid: String,
+        /// Why.
+        cause: OpenError,
     },
     /// A row holds what this program never wrote.
     #[error("the signing key {kid} is damaged: {cause}")]
@@ -332,7 +335,7 @@ impl Issuer {
             kid: key.kid().to_owned(),
             algorithm: key.algorithm().name().to_owned(),
             state,
-            private_sealed: seal::seal(&self.settings.secret, &purpose(key.kid()), key.to_der()),
+            private_sealed: self.settings.secrets.seal(KeyUse::SigningKey, key.kid(), key.to_der()),
             public_jwk: key.verifying_key().to_jwk(),
             created_at: now,
             activated_at: (state == State::Active).then_some(now),
@@ -386,8 +389,14 @@ impl Issuer {
 
     fn open(&self, row: &SigningKeyRow) -> Result<SigningKey, IssuerError> {
         let algorithm = row.algorithm.parse().map_err(|e| damaged(row, &e))?;
-        let der = seal::open(&self.settings.secret, &purpose(&row.kid), &row.private_sealed)
-            .map_err(|_| IssuerError::Sealed { kid: row.kid.clone() })?;
+        let der = self
+            .settings
+            .secrets
+            .open(KeyUse::SigningKey, &row.kid, &row.private_sealed)
+            .map_err(|cause| IssuerError::Sealed {
+                kid: row.kid.clone(),
+                cause,
+            })?;
         let key = SigningKey::from_der(algorithm, &zeroize::Zeroizing::new(der))?;
         // A row whose halves are not of one key would sign tokens that nobody can verify.
         if key.kid() == row.kid {
@@ -434,9 +443,4 @@ fn damaged(row: &SigningKeyRow, cause: &dyn std::fmt::Display) -> IssuerError {
         kid: row.kid.clone(),
         cause: cause.to_string(),
     }
-}
-
-/// What a sealed private key is for: it opens as this key and no other.
-fn purpose(kid: &str) -> String {
-    format!("signing_key:{kid}")
 }

@@ -63,7 +63,8 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::mail::settings::{Link, Links, Retry, Transport, mailbox};
+    use crate::mail::links::{Link, Links};
+    use crate::mail::settings::{Retry, Transport, mailbox};
     use crate::mail::templates::Templates;
 
     fn written(name: &str, subject: &str) -> String {

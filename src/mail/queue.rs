@@ -6,34 +6,32 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
-use crate::keys::seal;
+use crate::keys::secrets::OpenError;
+use crate::keys::{KeyUse, Secrets};
 use crate::mail::letter::Payload;
 use crate::mail::settings::Mail;
 use crate::mail::{Letter, Recipient};
-use crate::secret::Key32;
 use crate::store::mail::{self, NewLetter, Queued};
 use crate::store::postgres::{Executor, Transaction};
 use crate::store::users::User;
 use crate::store::{StoreError, id};
 
-/// What a payload is sealed for.
-const PURPOSE: &str = "mail";
 /// News that nobody has to act on within minutes may be late by this much.
 const NEWS: Duration = Duration::from_secs(3 * 86_400);
 
 /// Puts messages into the queue, in the transaction of what they tell about.
 pub struct Queue {
     settings: Option<Arc<Mail>>,
-    secret: Key32,
+    secrets: Secrets,
     pub(super) wake: Notify,
 }
 
 impl Queue {
-    /// `settings`: `auth.mail`; without it no message is queued. `secret` seals what a message says.
-    pub fn new(settings: Option<Arc<Mail>>, secret: Key32) -> Self {
+    /// `settings`: `auth.mail`; without it no message is queued. `secrets` seal what a message says.
+    pub fn new(settings: Option<Arc<Mail>>, secrets: Secrets) -> Self {
         Self {
             settings,
-            secret,
+            secrets,
             wake: Notify::new(),
         }
     }
@@ -42,10 +40,10 @@ impl Queue {
         self.settings.as_deref()
     }
 
-    /// What a queued message says; `None` when it was sealed under another secret.
-    pub(super) fn open(&self, row: &Queued) -> Option<Payload> {
-        let plain = seal::open(&self.secret, PURPOSE, &row.payload_sealed).ok()?;
-        serde_json::from_slice(&plain).ok()
+    /// What a queued message says.
+    pub(super) fn open(&self, row: &Queued) -> Result<Payload, OpenError> {
+        let plain = self.secrets.open(KeyUse::Mail, "", &row.payload_sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)
     }
 
     /// Whether letters can be sent here. What needs one is refused where they cannot, and says so.
@@ -72,7 +70,7 @@ impl Queue {
             id: id::new(now),
             letter: word,
             user_id,
-            payload_sealed: &seal::seal(&self.secret, PURPOSE, &payload),
+            payload_sealed: &self.secrets.seal(KeyUse::Mail, "", &payload),
             created_at: now,
             expires_at: now + life.unwrap_or(NEWS),
         };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::mail::links::Links;
 use crate::mail::templates::Templates;
 use crate::secret::Secret;
 
@@ -56,31 +57,6 @@ pub enum Transport {
     Log,
 }
 
-/// `auth.mail.links`: where a letter sends people. Never made of anything that a request said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Links {
-    /// Where a new password is typed.
-    pub reset: Link,
-    /// Where an invitation is accepted.
-    pub invitation: Link,
-}
-
-/// A URL with the place of its token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link(pub String);
-
-impl Link {
-    /// What stands for the token.
-    pub const PLACE: &str = "{token}";
-
-    /// The link for one token, which is made of characters that need no escape; any other would be left out.
-    pub fn with(&self, token: &str) -> String {
-        let legal = |c: &char| c.is_ascii_alphanumeric() || "-_.~".contains(*c);
-        let token: String = token.chars().filter(legal).collect();
-        self.0.replacen(Self::PLACE, &token, 1)
-    }
-}
-
 /// `auth.mail.retry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
@@ -117,6 +93,7 @@ pub fn mailbox(text: &str) -> Result<Mailbox, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mail::links::Link;
 
     #[test]
     fn only_the_place_of_the_token_is_replaced() {

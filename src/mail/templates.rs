@@ -12,7 +12,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::mail::settings::Links;
+use crate::mail::links::Links;
 use crate::mail::{Letter, Recipient, sanitize};
 
 macro_rules! shipped {
@@ -138,7 +138,7 @@ impl Templates {
 
     /// Renders a sample of each letter, for somebody with a name and somebody without.
     fn try_all(&self) -> Vec<TemplateError> {
-        let link = super::settings::Link("https://example.com/{token}".to_owned());
+        let link = super::links::Link("https://example.com/{token}".to_owned());
         let links = Links {
             reset: link.clone(),
             invitation: link,

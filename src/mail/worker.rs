@@ -140,8 +140,9 @@ impl Worker {
         if row.expires_at <= now {
             return Outcome::Expired;
         }
-        let Some(payload) = self.queue.open(row) else {
-            return Outcome::Failed("it cannot be opened: was `auth.secret` changed?".to_owned());
+        let payload = match self.queue.open(row) {
+            Ok(payload) => payload,
+            Err(error) => return Outcome::Failed(error.to_string()),
         };
         let branding = Branding {
             product: &settings.product,

@@ -40,103 +40,105 @@ macro_rules! events {
 }
 
 events! {
-    /// Somebody made an account for themselves.
+    /// A user registered an account.
     UserRegistered = "user_registered",
-    /// An operator made an account.
+    /// An operator created an account.
     UserCreated = "user_created",
     /// An account was deleted.
     UserDeleted = "user_deleted",
-    /// A deleted account was brought back.
+    /// A deleted account was restored.
     UserRestored = "user_restored",
     /// An operator locked an account.
     UserLocked = "user_locked",
     /// An operator unlocked an account.
     UserUnlocked = "user_unlocked",
-    /// Somebody was invited to make an account.
+    /// An operator invited somebody to register.
     UserInvited = "user_invited",
-    /// An invitation was taken back.
+    /// An invitation was withdrawn.
     InvitationRevoked = "invitation_revoked",
-    /// An account came from another system.
+    /// An account was imported from another system.
     UserImported = "user_imported",
-    /// A session began.
+    /// A user signed in, and a session was opened.
     LoginSucceeded = "login_succeeded",
-    /// Wrong password, locked or unknown account.
+    /// A sign-in failed: wrong password, locked or unknown account.
     LoginFailed = "login_failed",
-    /// Too many failures locked an account.
+    /// Too many failed sign-ins locked an account.
     AccountLocked = "account_locked",
-    /// A sign-in with a device that the account was not seen with before.
+    /// A user signed in from a device that the account was not used from before.
     NewDeviceSeen = "new_device_seen",
-    /// A refresh token was rotated.
+    /// A refresh token was exchanged for a new one.
     TokenRefreshed = "token_refreshed",
-    /// A used refresh token was presented again: its session was ended.
+    /// A used refresh token was used again, and its session was ended.
     RefreshReused = "refresh_reused",
-    /// A refresh token was accepted once more because the answer with its successor was lost.
+    /// A used refresh token was accepted once more, because the response with its successor was lost.
     RefreshAnswerLost = "refresh_answer_lost",
     /// A single token was revoked (RFC 7009).
     TokenRevoked = "token_revoked",
-    /// Somebody signed out.
+    /// A user signed out.
     LoggedOut = "logged_out",
-    /// One session was ended from another.
+    /// A session was ended from another session or by an operator.
     SessionRevoked = "session_revoked",
     /// All sessions of an account were ended.
     SessionsRevoked = "sessions_revoked",
-    /// Somebody changed their password.
+    /// A user changed the password.
     PasswordChanged = "password_changed",
     /// An operator set a password.
     PasswordSet = "password_set",
-    /// An unchanged password got a hash with the parameters of today.
+    /// The hash of a password was replaced, because its parameters were outdated.
     PasswordRehashed = "password_rehashed",
-    /// Somebody forgot their password, or claims to be who did.
+    /// A password reset was requested.
     PasswordResetRequested = "password_reset_requested",
-    /// A forgotten password was replaced.
+    /// A password was reset with an emailed link.
     PasswordReset = "password_reset",
-    /// An operator wants a new password before the next sign-in.
+    /// An operator required a password change at the next sign-in.
     PasswordResetRequired = "password_reset_required",
-    /// A code was mailed.
+    /// A verification code was sent by email.
     EmailVerificationRequested = "email_verification_requested",
-    /// An address was confirmed.
+    /// An email address was verified.
     EmailVerified = "email_verified",
-    /// A code for an address was wrong.
+    /// A wrong code was submitted to verify an email address.
     EmailVerificationFailed = "email_verification_failed",
-    /// Another address was asked for.
+    /// A change of the email address was requested.
     EmailChangeRequested = "email_change_requested",
-    /// Another address was confirmed and is now the account's.
+    /// The email address of an account was changed.
     EmailChanged = "email_changed",
-    /// Somebody changed what they say of themselves.
+    /// A user changed the profile or the username.
     ProfileChanged = "profile_changed",
     /// The roles of an account changed.
     RolesChanged = "roles_changed",
     /// The permissions of an account changed.
     PermissionsChanged = "permissions_changed",
-    /// A second factor was begun.
+    /// A user started to add a second factor.
     MfaEnrolled = "mfa_enrolled",
-    /// A second factor was proved and counts from now on.
+    /// A second factor was confirmed, and sign-ins require it from now on.
     MfaConfirmed = "mfa_confirmed",
     /// A second factor was removed.
     MfaRemoved = "mfa_removed",
-    /// A second factor was right.
+    /// A second factor was accepted.
     MfaSucceeded = "mfa_succeeded",
-    /// A second factor was wrong.
+    /// A wrong second factor was submitted.
     MfaFailed = "mfa_failed",
-    /// Codes by mail became a second factor.
+    /// Emailed codes were enabled as a second factor.
     MfaEmailEnabled = "mfa_email_enabled",
-    /// Codes by mail are no longer a second factor.
+    /// Emailed codes were disabled as a second factor.
     MfaEmailDisabled = "mfa_email_disabled",
-    /// New recovery codes replaced the old.
+    /// New recovery codes were created and replaced the old ones.
     RecoveryCodesCreated = "recovery_codes_created",
-    /// A recovery code was used up.
+    /// A recovery code was used.
     RecoveryCodeUsed = "recovery_code_used",
-    /// A signing key was made.
+    /// A signing key was created.
     SigningKeyCreated = "signing_key_created",
-    /// The next key signs.
+    /// The next signing key became the active one.
     SigningKeyRotated = "signing_key_rotated",
-    /// A key no longer signs.
+    /// A signing key was retired.
     SigningKeyRetired = "signing_key_retired",
-    /// A client of the token endpoints did not prove who it is.
+    /// All encrypted values in the database were moved to the current `auth.secret`.
+    SecretsResealed = "secrets_resealed",
+    /// Client authentication failed at an endpoint for services.
     ClientRefused = "client_refused",
-    /// A letter will never arrive.
+    /// An email could not be delivered, and will not be retried.
     MailFailed = "mail_failed",
-    /// Another configuration is in force.
+    /// A new configuration was loaded.
     ConfigReloaded = "config_reloaded",
 }
 

@@ -47,20 +47,20 @@ pub async fn put(
     redis.all("code_put", vec![forget, keep, expire]).await.map(drop)
 }
 
-/// Compares and uses up; with `keep`, a right one that comes again is recognised for as long as it would have lived.
+/// Compares and uses up. `code_hmacs`: what was typed, under each secret with which the code may have been made; with `keep`, a right one that comes again is recognised for as long as it would have lived.
 pub async fn check(
     redis: &Redis,
     purpose: &str,
     of: &str,
-    code_hmac: &[u8; 32],
+    code_hmacs: &[[u8; 32]],
     keep: bool,
 ) -> Result<Checked, StoreError> {
     const OPERATION: &str = "code_check";
     let mut script = scripts::CODE_CHECK.prepare_invoke();
-    script
-        .key(redis.keys().code(purpose, of))
-        .arg(HEXLOWER.encode(code_hmac))
-        .arg(i32::from(keep));
+    script.key(redis.keys().code(purpose, of)).arg(i32::from(keep));
+    for hmac in code_hmacs {
+        script.arg(HEXLOWER.encode(hmac));
+    }
     let mut answer = redis.script::<Vec<Value>>(OPERATION, script).await?.into_iter();
     let verdict: i64 = read(OPERATION, answer.next().unwrap_or(Value::Nil))?;
     let detail = answer.next().unwrap_or(Value::Nil);

@@ -83,26 +83,41 @@ pub async fn delete(tx: &Transaction, user_id: Uuid) -> Result<bool, StoreError>
 pub async fn replace_recovery_codes(
     tx: &Transaction,
     user_id: Uuid,
-    hashes: &[[u8; 32]],
+    digests_sealed: &[Vec<u8>],
     now: OffsetDateTime,
 ) -> Result<(), StoreError> {
     delete_recovery_codes(tx, user_id).await?;
-    let ids: Vec<Uuid> = hashes.iter().map(|_| super::id::new(now)).collect();
-    let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
-    tx.execute(&sql::RECOVERY_CODE_INSERT_ALL, &[&user_id, &ids, &hashes, &now])
+    let ids: Vec<Uuid> = digests_sealed.iter().map(|_| super::id::new(now)).collect();
+    tx.execute(&sql::RECOVERY_CODE_INSERT_ALL, &[&user_id, &ids, &digests_sealed, &now])
         .await
         .map(drop)
 }
 
-/// Spends a recovery code; `false` when it is none, or was spent before.
-pub async fn spend_recovery_code(
-    tx: &Transaction,
-    user_id: Uuid,
-    hash: &[u8; 32],
-    now: OffsetDateTime,
-) -> Result<bool, StoreError> {
-    tx.touched(&sql::RECOVERY_CODE_SPEND, &[&user_id, &hash.as_slice(), &now])
-        .await
+/// A recovery code that was not used yet.
+pub struct RecoveryCode {
+    /// Its row.
+    pub id: Uuid,
+    /// The SHA-256 of the code, sealed.
+    pub digest_sealed: Vec<u8>,
+}
+
+impl FromRecord for RecoveryCode {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: record.get("id")?,
+            digest_sealed: record.get("digest_sealed")?,
+        })
+    }
+}
+
+/// The recovery codes of a user that may still be used.
+pub async fn recovery_codes(db: &impl Executor, user_id: Uuid) -> Result<Vec<RecoveryCode>, StoreError> {
+    db.many(&sql::RECOVERY_CODE_LIST, &[&user_id]).await
+}
+
+/// Spends a recovery code; `false` when it was spent or replaced meanwhile.
+pub async fn spend_recovery_code(tx: &Transaction, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
+    tx.touched(&sql::RECOVERY_CODE_SPEND, &[&id, &now]).await
 }
 
 /// Removes all recovery codes.

@@ -2,37 +2,34 @@
 //!
 //! Embedded in the binary, so that a release and its schema cannot be parted. The database remembers each by number, name
 //! and checksum: a shipped file that was edited afterwards stops the start, since nobody could say any more what a database
-//! looks like that ran the old one. A database newer than the binary stops it too.
+//! looks like that ran the old one. A database newer than the binary stops it too, with one exception: a migration whose first
+//! line is `-- expand` only adds what the release before it can ignore, and the database remembers that, so that both releases
+//! run on it during a rolling upgrade and a rollback.
 //!
 //! A file runs in one transaction with the row that says it ran: a failure, or a lost connection, leaves nothing behind.
 //! The exception is a file whose first line is `-- no-transaction` (for CREATE INDEX CONCURRENTLY): its statements, each
 //! ended by `;` at the end of a line, run one by one, and it must be written so that it may run twice.
 
+mod applied;
+mod error;
+mod migration;
 mod runner;
+mod status;
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
+use self::applied::{find, newer, pending};
 use self::runner::Runner;
-use super::StoreError;
 use super::postgres::Postgres;
+
+pub use self::error::MigrateError;
+pub use self::migration::Migration;
+pub use self::status::{Line, State};
 
 /// How long an instance waits for another that is migrating.
 pub const LOCK_WAIT: Duration = Duration::from_secs(60);
-
-/// One pair of files.
-#[derive(Debug, Clone, Copy)]
-pub struct Migration {
-    /// Its number; they run in its order.
-    pub version: i32,
-    /// The file's name without `.up.sql`.
-    pub name: &'static str,
-    /// There.
-    pub up: &'static str,
-    /// And back.
-    pub down: &'static str,
-}
 
 macro_rules! migrations {
     ($($version:literal = $name:literal,)*) => {
@@ -51,97 +48,6 @@ pub const SHIPPED: &[Migration] = migrations! {
     2 = "0002_accounts",
 };
 
-impl Migration {
-    /// SHA-256 over both files.
-    pub fn checksum(&self) -> [u8; 32] {
-        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
-        digest.update(self.up.as_bytes());
-        digest.update(b"\0");
-        digest.update(self.down.as_bytes());
-        digest.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
-    }
-}
-
-/// Why the schema is not what this binary needs.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrateError {
-    /// The database is away.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A shipped file was edited.
-    #[error(
-        "migration {name} was changed after it ran on this database; a shipped migration is never edited: \
-         put the old file back and add a new one"
-    )]
-    Changed {
-        /// Which.
-        name: String,
-    },
-    /// The database knows a migration that the binary does not.
-    #[error(
-        "the database is newer than this binary: it ran migration {name} (number {version}), this binary knows up to \
-         number {known}; start the newer release, or go back with its `sidegate migrate down`"
-    )]
-    Newer {
-        /// Its number.
-        version: i32,
-        /// Its name.
-        name: String,
-        /// The last number the binary knows.
-        known: i32,
-    },
-    /// A migration was added below one that ran.
-    #[error(
-        "migration {name} has a lower number than one that already ran on this database; give it the next free one"
-    )]
-    OutOfOrder {
-        /// Which.
-        name: &'static str,
-    },
-    /// Another instance does not come to an end.
-    #[error("another instance has been migrating this database for more than {} s", waited.as_secs())]
-    Locked {
-        /// How long this one waited.
-        waited: Duration,
-    },
-    /// The server refused a statement.
-    #[error("migration {name} failed{place}: {cause}; {aftermath}")]
-    Failed {
-        /// Which.
-        name: &'static str,
-        /// The line, where the server knows it.
-        place: String,
-        /// What the server said.
-        cause: String,
-        /// What to do.
-        aftermath: &'static str,
-    },
-}
-
-/// Where one migration stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Its number.
-    pub version: i32,
-    /// Its name.
-    pub name: String,
-    /// Where it stands.
-    pub state: State,
-}
-
-/// Where a migration stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// It ran.
-    Applied(OffsetDateTime),
-    /// It will run.
-    Pending,
-    /// It ran, and its files were edited since.
-    Changed(OffsetDateTime),
-    /// It ran, and this binary does not know it.
-    Unknown(OffsetDateTime),
-}
-
 /// Runs what has not run, and returns it. Several instances may start at once: one migrates, the others wait for it, at
 /// most `lock_wait`.
 pub async fn up(
@@ -152,7 +58,15 @@ pub async fn up(
 ) -> Result<Vec<&'static Migration>, MigrateError> {
     let mut runner = Runner::connect(postgres).await?;
     // Without asking for the lock: an ordinary start finds nothing to do, and behind a pooler the lock is out of reach.
-    if pending(migrations, &runner.applied().await?)?.is_empty() {
+    let applied = runner.applied().await?;
+    if pending(migrations, &applied)?.is_empty() {
+        if let Some(ahead) = applied.iter().find(|row| find(migrations, row.version).is_none()) {
+            tracing::info!(
+                version = ahead.version,
+                "the database is one migration ahead, {}, which this release can work with",
+                ahead.name
+            );
+        }
         return Ok(Vec::new());
     }
     runner.lock(lock_wait).await?;
@@ -179,7 +93,9 @@ pub async fn down(
     pending(migrations, &applied)?;
     let mut undone = Vec::new();
     for row in applied.iter().rev().take(steps) {
-        let migration = find(migrations, row.version).expect("pending() refuses what is not known");
+        // The way back is in the newer release: to undo an older migration below it would leave neither schema.
+        let known = migrations.last().map_or(0, |migration| migration.version);
+        let migration = find(migrations, row.version).ok_or_else(|| newer(row, known))?;
         runner.down(migration).await?;
         tracing::info!(version = migration.version, "undid migration {}", migration.name);
         undone.push(migration);
@@ -191,31 +107,7 @@ pub async fn down(
 /// Where every migration stands, those that only the database knows too.
 pub async fn status(postgres: &Postgres, migrations: &'static [Migration]) -> Result<Vec<Line>, MigrateError> {
     let applied = Runner::connect(postgres).await?.applied().await?;
-    let mut lines: Vec<Line> = applied
-        .iter()
-        .map(|row| {
-            let state = match find(migrations, row.version) {
-                None => State::Unknown(row.at),
-                Some(migration) if row.checksum != migration.checksum() => State::Changed(row.at),
-                Some(_) => State::Applied(row.at),
-            };
-            Line {
-                version: row.version,
-                name: row.name.clone(),
-                state,
-            }
-        })
-        .collect();
-    let pending = migrations
-        .iter()
-        .filter(|migration| applied.iter().all(|row| row.version != migration.version));
-    lines.extend(pending.map(|migration| Line {
-        version: migration.version,
-        name: migration.name.to_owned(),
-        state: State::Pending,
-    }));
-    lines.sort_by_key(|line| line.version);
-    Ok(lines)
+    Ok(status::lines(migrations, &applied))
 }
 
 /// How many migrations have not run; an error when the database was made by other files than this binary's.
@@ -230,47 +122,6 @@ pub fn sql(migrations: &[Migration]) -> String {
         .iter()
         .map(|migration| format!("-- {}.up.sql\n\n{}", migration.name, migration.up));
     files.collect::<Vec<_>>().join("\n")
-}
-
-/// What has not run; or why what has run does not fit.
-fn pending(migrations: &'static [Migration], applied: &[Applied]) -> Result<Vec<&'static Migration>, MigrateError> {
-    let known = migrations.last().map_or(0, |migration| migration.version);
-    let newest = applied.last().map_or(0, |row| row.version);
-    for row in applied {
-        match find(migrations, row.version) {
-            None => {
-                return Err(MigrateError::Newer {
-                    version: row.version,
-                    name: row.name.clone(),
-                    known,
-                });
-            }
-            Some(migration) if row.checksum != migration.checksum() => {
-                return Err(MigrateError::Changed { name: row.name.clone() });
-            }
-            Some(_) => {}
-        }
-    }
-    let pending: Vec<_> = migrations
-        .iter()
-        .filter(|migration| applied.iter().all(|row| row.version != migration.version))
-        .collect();
-    match pending.iter().find(|migration| migration.version < newest) {
-        Some(migration) => Err(MigrateError::OutOfOrder { name: migration.name }),
-        None => Ok(pending),
-    }
-}
-
-fn find(migrations: &'static [Migration], version: i32) -> Option<&'static Migration> {
-    migrations.iter().find(|migration| migration.version == version)
-}
-
-/// A row of `sidegate_migrations`.
-struct Applied {
-    version: i32,
-    name: String,
-    checksum: Vec<u8>,
-    at: OffsetDateTime,
 }
 
 #[cfg(test)]

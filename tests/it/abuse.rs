@@ -11,7 +11,7 @@ use rustix::process::Signal;
 #[tokio::test]
 async fn spellings_of_one_account_share_one_counter_whether_it_exists_or_not() {
     let sidecar = TestSidecar::new()
-        .config("auth: { login_limit: { per_address: 1000, per_account: 6, window: 1h } }")
+        .config("auth: { login_limit: { per_ip: 1000, per_account: 6, window: 1h } }")
         .start()
         .await;
     sidecar.user("alice").await;
@@ -51,7 +51,7 @@ async fn spellings_of_one_account_share_one_counter_whether_it_exists_or_not() {
 #[tokio::test]
 async fn tries_by_name_and_by_address_meet_the_one_limit_of_the_account() {
     let sidecar = TestSidecar::new()
-        .config("auth: { login_limit: { per_address: 1000, per_account: 6, window: 1h } }")
+        .config("auth: { login_limit: { per_ip: 1000, per_account: 6, window: 1h } }")
         .start()
         .await;
     let alice = sidecar.user("alice").await;

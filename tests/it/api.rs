@@ -27,7 +27,7 @@ async fn schemathesis_finds_nothing() {
     let tester = root.join(".tools/schemathesis/bin/schemathesis");
     assert!(tester.exists(), "run scripts/install-schemathesis.sh first");
     let sidecar = TestSidecar::new()
-        .config("auth: { lockout: { attempts: 1000 }, login_limit: { per_address: 1000000, per_account: 1000000 } }")
+        .config("auth: { lockout: { attempts: 1000 }, login_limit: { per_ip: 1000000, per_account: 1000000 } }")
         .config("observability: { log: { level: error } }")
         .config(&format!("auth: {{ clients: [{{ id: {CLIENT}, secret: {SECRET} }}] }}"))
         .start()

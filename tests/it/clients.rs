@@ -178,7 +178,7 @@ async fn who_is_no_client_learns_nothing_and_is_written_down() {
 async fn guesses_at_a_client_are_limited_and_a_client_is_not() {
     let sidecar = TestSidecar::new()
         .config(CLIENTS)
-        .config("auth: { login_limit: { per_address: 3, per_account: 1000 } }")
+        .config("auth: { login_limit: { per_ip: 3, per_account: 1000 } }")
         .start()
         .await;
     let guess = async || form(&sidecar, "/auth/introspect", "token=x").send().await;

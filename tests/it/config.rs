@@ -144,7 +144,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "",
-        "auth.audience: is required: whom its tokens are for",
+        "auth.audience: is required: the accepted values of `aud`",
     ),
     (
         "  audience: [app]\n",
@@ -214,7 +214,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "  audience: [app]\n  email: { verification: required }\n",
-        "auth.mail: is required, since auth.email.verification is `required`: codes are mailed",
+        "auth.mail: is required, because auth.email.verification is `required`: codes are sent by email",
     ),
     (
         "  audience: [app]\n",
@@ -289,7 +289,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "upstreams:\n",
         "upstreams:\n  App: { servers: [http://b] }\n",
-        r#"upstreams.App: expected a name of 1 to 63 lower-case letters, digits or `-`, got "App""#,
+        r#"upstreams.App: expected a name of 1 to 63 characters of a-z, 0-9 and -, got "App""#,
     ),
     (
         "key: user",
@@ -304,7 +304,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "- id: app",
         "- id: App",
-        r#"routes[0].id: expected a name of 1 to 63 lower-case letters, digits or `-`, got "App""#,
+        r#"routes[0].id: expected a name of 1 to 63 characters of a-z, 0-9 and -, got "App""#,
     ),
     (
         "    access: staff\n",
@@ -324,7 +324,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "rate_limits: [per-user]",
         "rate_limits: [per_user]",
-        r#"routes[0].rate_limits[0]: expected a name of 1 to 63 lower-case letters, digits or `-`, got "per_user""#,
+        r#"routes[0].rate_limits[0]: expected a name of 1 to 63 characters of a-z, 0-9 and -, got "per_user""#,
     ),
     (
         "rate_limits: [per-user]",
@@ -339,18 +339,18 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "match: { path: /** }",
         "match: { path: /auth/login }",
-        "routes[0].match.path: /auth/login would never be reached: /auth and /.well-known/jwks.json, /.well-known/oauth-authorization-server, \
-         /.well-known/change-password are Sidegate's own",
+        "routes[0].match.path: /auth/login can never match: Sidegate answers /auth and /.well-known/jwks.json, /.well-known/oauth-authorization-server, \
+         /.well-known/change-password itself",
     ),
     (
         "match: { path: /** }",
         "match: { path: /.well-known/sidegate/jwks.json }",
-        "routes[0].match.path: /.well-known/sidegate/jwks.json would never be reached: it is Sidegate's own",
+        "routes[0].match.path: /.well-known/sidegate/jwks.json can never match: Sidegate answers it itself",
     ),
     (
         "match: { path: /** }",
         "match: { path: /a**/b }",
-        r#"routes[0].match.path: expected `*` to stand for a whole segment, got "/a**/b""#,
+        r#"routes[0].match.path: expected `*` as a whole segment, got "/a**/b""#,
     ),
     (
         "match: { path: /** }",
@@ -420,7 +420,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "    access: staff\n",
         "    access: staff\n    access: public\n",
-        "routes[0].access: is there twice",
+        "routes[0].access: is a repeated key",
     ),
     (
         "[{ allow: { role: staff } }]",
@@ -430,12 +430,12 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[{ allow: { role: staff } }]",
         "[{ allow: { ip: 0.0.0.0/0 } }]",
-        "policies.staff[0].allow: would allow everyone: name whom it allows; `access: authenticated` or `access: public` in a route say it openly",
+        "policies.staff[0].allow: would allow everyone: restrict it, or use `access: authenticated` or `access: public` in the route",
     ),
     (
         "[{ allow: { role: staff } }]",
         "[{ deny: { role: staff } }]",
-        "policies.staff: expected at least one `allow`: as it stands it lets nobody in",
+        "policies.staff: expected at least one `allow`: without one it denies everybody",
     ),
     (
         "[{ allow: { role: staff } }]",
@@ -475,12 +475,12 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "version: 1",
         "version: 1\nissuers: [{ issuer: https://a.test, audience: x, hs256_secret: 0123456789abcdef0123456789abcdef, algorithms: [ES256] }]",
-        "issuers[0].algorithms: is about public keys; with `hs256_secret` there is HS256 only",
+        "issuers[0].algorithms: applies to public keys only: with `hs256_secret` the algorithm is HS256",
     ),
     (
         "version: 1",
         "version: 1\nissuers: [{ issuer: https://gw.test, audience: x, jwks_url: https://a.test/j }]",
-        "issuers[0].issuer: is there already: each issuer has one entry, and our own has none",
+        "issuers[0].issuer: is listed twice: each issuer has one entry, and this instance's own has none",
     ),
     (
         "version: 1",
@@ -533,7 +533,7 @@ fn two_routes_that_match_the_same_requests_are_refused() {
     assert_eq!(
         lines,
         [
-            "f:22:18: routes[1].match: routes `app` and `other` both match /**: which one decides would depend on their order"
+            "f:22:18: routes[1].match: routes `app` and `other` both match /**: which of them decides would depend on their order"
         ]
     );
     let near_miss = second.replace("/**", "/*");

@@ -1,12 +1,18 @@
 //! Documentation that lists what the program knows is compared with the program.
 
+mod examples;
+mod plain_english;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
+use serde_json::Value;
 use sidegate::endpoints::problem::{Code, FIELD_CODES};
 use sidegate::gate::denial::Denial;
 use sidegate::mail::Letter;
 use sidegate::store::audit::Event;
+
+use crate::support::TestSidecar;
 
 /// Compares `file` with `expected`; with `SIDEGATE_BLESS=1` it is written instead.
 fn same(file: &str, expected: &str) {
@@ -22,9 +28,14 @@ fn same(file: &str, expected: &str) {
 }
 
 #[test]
-fn the_list_of_letters_has_each_letter_with_the_values_of_its_template() {
-    let page = include_str!("../../docs/letters.md");
-    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| `")).collect();
+fn the_list_of_messages_has_each_message_with_the_variables_of_its_template() {
+    let page = include_str!("../../docs/email.md");
+    let table = page
+        .split("\n## ")
+        .find(|section| section.starts_with("Messages"))
+        .unwrap();
+    let table = table.split("\n\n").find(|part| part.starts_with("| message")).unwrap();
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
     let words: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
     assert_eq!(words, Letter::WORDS);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates");
@@ -43,10 +54,16 @@ fn the_list_of_letters_has_each_letter_with_the_values_of_its_template() {
 
 #[test]
 fn the_list_of_refusals_is_that_of_the_program() {
-    let mut page = "# Refusals of the proxy\n\n\
-        Every refusal of a proxied request, by its stable `code`. The same word stands in the body, in the label `reason` of\n\
-        `sidegate_auth_decisions_total`, and in the log. This page is made from the program.\n\n\
-        | code | status | challenge | what the caller reads |\n|---|---|---|---|\n"
+    let mut page = "# Error codes of the proxy\n\n\
+        Every refusal of a proxied request has a stable `code`. It is the same in the response body, in the label `reason` of\n\
+        `sidegate_auth_decisions_total`, and in the log line. For example:\n\n\
+        \x20   HTTP/1.1 401 Unauthorized\n\
+        \x20   Content-Type: application/problem+json\n\
+        \x20   WWW-Authenticate: Bearer realm=\"sidegate\", error=\"invalid_token\"\n\n\
+        \x20   {\"type\":\"urn:sidegate:problem:revoked\",\"title\":\"…\",\"status\":401,\"code\":\"revoked\",\"request_id\":\"…\"}\n\n\
+        The column *challenge* is the `error` of `WWW-Authenticate` (RFC 6750, RFC 9470). 429 and 503 have a `Retry-After`. A browser that\n\
+        navigates gets an HTML page, or a redirect to `auth.login_url` on routes with `unauthenticated: login`.\n\n\
+        | code | status | challenge | title |\n|---|---|---|---|\n"
         .to_owned();
     for denial in Denial::all() {
         let challenge = denial.challenge().map_or_else(String::new, |challenge| {
@@ -71,59 +88,138 @@ fn the_list_of_refusals_is_that_of_the_program() {
 #[test]
 fn the_list_of_audit_events_is_that_of_the_program() {
     let mut page = "# Audit events\n\n\
-        Everything that is written to the audit log, in the transaction of what it records. `sidegate audit --event` and\n\
-        `GET /auth/admin/audit?event=` take these words, and they are the label `event` of `sidegate_audit_events_total`. The\n\
-        list is closed: the schema refuses any other word. This page is made from the program.\n\n\
-        An entry says when (`at`), what (`event`), whether it worked (`outcome`), who did it (`actor_id`; none for somebody not\n\
-        signed in and for the command line), whom it concerns (`user_id`), in which session, from which address, with which\n\
-        user agent, in which request (`request_id`, as in the access log), and more in `data`. Never in it: a password, a\n\
-        token, a code, a hash, or what a profile says.\n\n\
-        | event | written when |\n|---|---|\n"
+        Every change of an account is recorded in the audit log, in the database transaction of the change. Read it with\n\n\
+        \x20   sidegate audit --event login_failed --since 24h --follow\n\n\
+        or with `GET /auth/admin/audit?event=login_failed`. The event names below are also the label `event` of\n\
+        `sidegate_audit_events_total`. The list is closed: the database refuses any other event.\n\n\
+        | event | recorded when |\n|---|---|\n"
         .to_owned();
     for event in Event::ALL {
         writeln!(page, "| `{}` | {} |", event.as_str(), event.description()).unwrap();
     }
+    page.push_str(
+        "\n## An entry\n\n\
+        | field | meaning |\n|---|---|\n\
+        | `at`, `event`, `outcome` | the time, the event, and `success` or `failure` |\n\
+        | `actor_id` | the account that did it; empty for a client that was not signed in, and for the command line |\n\
+        | `user_id` | the account that the entry is about |\n\
+        | `session_id`, `address`, `user_agent` | session, client IP and user agent of the request |\n\
+        | `request_id` | the request, as in the access log |\n\
+        | `data` | details, depending on the event |\n\n\
+        An entry never contains a password, a token, a code, a hash, or values of a profile.\n",
+    );
     same("docs/audit.md", &page);
 }
 
 #[test]
 fn the_list_of_problems_is_that_of_the_program() {
-    let mut page = "# Refusals of the API\n\n\
-        Every refusal of the endpoints under `/auth` that is not one of [the proxy's](refusals.md), by its stable `code`.\n\
-        Reading a request and judging its token, the endpoints refuse with the proxy's words. One word may come with two\n\
-        statuses. This page is made from the program, and so is `/auth/openapi.json`, which says which endpoint refuses with\n\
-        which words.\n\n\
-        The endpoints for services (`/auth/introspect`, `/auth/revoke`) add the member `error` of RFC 6749 section 5.2, for clients\n\
-        that know OAuth and not us: `invalid_client` or `invalid_request`.\n\n\
-        | code | status | what the caller reads |\n|---|---|---|\n"
+    let mut page = "# Error codes of the API\n\n\
+        Errors of the endpoints under `/auth` are problem details (RFC 9457) with a stable `code`:\n\n\
+        \x20   {\"type\":\"urn:sidegate:problem:email_taken\",\"title\":\"…\",\"status\":409,\"code\":\"email_taken\",\"request_id\":\"…\"}\n\n\
+        The table has the codes that are not among [those of the proxy](refusals.md), which the endpoints use for malformed requests and\n\
+        for access tokens. `/auth/openapi.json` says which endpoint answers with which codes. A code can have two statuses.\n\n\
+        | code | status | title |\n|---|---|---|\n"
         .to_owned();
     for code in Code::ALL {
         let status = code.status().as_u16();
-        writeln!(page, "| `{}` | {status} | {} |", code.word(), code.title()).unwrap();
+        writeln!(page, "| `{}` | {status} | {} |", code.as_str(), code.title()).unwrap();
     }
     page.push_str(
-        "\n## Fields\n\n\
-        With `validation_failed` (422) the member `errors` is a list of `{\"field\", \"code\", \"message\"}`. The field is a path\n\
-        (`profile.name`), the code one of these:\n\n| code | meaning |\n|---|---|\n",
+        "\nThe endpoints for services (`/auth/introspect`, `/auth/revoke`) add the member `error` of RFC 6749 section 5.2,\n\
+        `invalid_client` or `invalid_request`, for OAuth clients.\n\n\
+        ## Fields\n\n\
+        With `validation_failed` (422) the member `errors` lists what is wrong:\n\n\
+        \x20   \"errors\": [{\"field\":\"profile.name\",\"code\":\"control_character\",\"message\":\"…\"}]\n\n\
+        | code | meaning |\n|---|---|\n",
     );
-    for (word, meaning) in FIELD_CODES {
-        writeln!(page, "| `{word}` | {meaning} |").unwrap();
+    for (code, meaning) in FIELD_CODES {
+        writeln!(page, "| `{code}` | {meaning} |").unwrap();
     }
     same("docs/problems.md", &page);
 }
 
 #[test]
-fn every_metric_that_the_readme_or_the_architecture_names_exists() {
+fn every_metric_that_the_documentation_names_exists() {
     let metrics = sidegate::metrics::Metrics::new();
     let known = metrics.all_names();
-    for file in ["README.md", "ARCHITECTURE.md", "docs/refusals.md", "docs/audit.md"] {
-        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = std::fs::read_dir(root.join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut named = 0;
+    for file in docs.chain(["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root.join(name))) {
+        let text = std::fs::read_to_string(&file).unwrap();
         for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
             let is_metric = word.starts_with("sidegate_") && (word.ends_with("_total") || word.ends_with("_seconds"));
             assert!(
                 !is_metric || known.contains(&word),
-                "{file} names {word}, which does not exist"
+                "{} names {word}, which does not exist",
+                file.display()
             );
+            named += usize::from(is_metric);
         }
+    }
+    assert!(named > 10, "only {named} metrics were found");
+}
+
+/// The endpoints by topic, from the `OpenAPI` document that an issuer serves.
+#[tokio::test]
+async fn the_list_of_endpoints_is_that_of_the_program() {
+    let sidecar = TestSidecar::new().start().await;
+    let document = sidecar.get("/auth/openapi.json").send().await.json();
+    let mut page = "# The API under `/auth`\n\n\
+        Accounts, sessions and tokens, JSON in and out. Sign in, and call the API and the application with the access token:\n\n\
+        ```sh\n\
+        curl -s https://wiki.example.com/auth/login -H 'Content-Type: application/json' \\\n\
+        \x20   -d '{\"email\":\"alice@example.com\",\"password\":\"…\"}'      # {\"access_token\":\"…\",\"refresh_token\":\"…\",\"expires_in\":600,…}\n\
+        curl -s https://wiki.example.com/auth/me -H \"Authorization: Bearer $ACCESS_TOKEN\"\n\
+        ```\n\n\
+        `GET /auth/openapi.json` has the bodies, examples and error codes of each endpoint. This page lists the endpoints for the default\n\
+        `auth.base_path`. [Error codes](problems.md), [retrying a request](retries.md), [email](email.md).\n"
+        .to_owned();
+    for tag in document["tags"].as_array().unwrap() {
+        let name = tag["name"].as_str().unwrap();
+        let description = tag["description"].as_str().unwrap();
+        write!(
+            page,
+            "\n## {name}\n\n{description}\n\n| endpoint | what it does | requires |\n|---|---|---|\n"
+        )
+        .unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if operation["tags"][0] == name {
+                    let (method, summary) = (method.to_uppercase(), operation["summary"].as_str().unwrap());
+                    writeln!(page, "| `{method} {path}` | {summary} | {} |", requirement(operation)).unwrap();
+                }
+            }
+        }
+    }
+    page.push_str(
+        "\n## Permissions of operators\n\n\
+        The endpoints under `/auth/admin` require a permission in the caller's access token. `sidegate:admin` includes all others:\n\n\
+        \x20   sidegate user grant alice@example.com --permission sidegate:admin\n\n\
+        A change of an account applies to access tokens that were issued before: they are refused as `token_outdated` or `revoked`, and\n\
+        after a refresh the new token has the new permissions. An operator without `sidegate:admin` can neither add nor remove permissions\n\
+        that begin with `sidegate:`, nor change an account that has such permissions which the operator lacks.\n",
+    );
+    same("docs/api.md", &page);
+}
+
+/// What a caller has to have: a permission, an access token, client credentials, or nothing.
+fn requirement(operation: &Value) -> String {
+    let description = operation["description"].as_str().unwrap_or_default();
+    if let Some((_, permission)) = description.split_once("Needs `") {
+        return format!("`{}`", permission.split('`').next().unwrap());
+    }
+    let schemes = operation["security"].as_array().cloned().unwrap_or_default();
+    let has = |scheme: &str| schemes.iter().any(|requirement| requirement.get(scheme).is_some());
+    let optional = schemes
+        .iter()
+        .any(|requirement| requirement.as_object().is_some_and(serde_json::Map::is_empty));
+    match (has("bearer"), has("client"), optional) {
+        (true, _, false) => "access token".to_owned(),
+        (true, _, true) => "nothing, or an access token".to_owned(),
+        (false, true, _) => "client authentication (`auth.clients`)".to_owned(),
+        (false, false, _) => "nothing".to_owned(),
     }
 }

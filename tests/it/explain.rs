@@ -82,7 +82,7 @@ fn who_may_not_sees_which_rule_or_that_none_matched() {
     let elsewhere = r#"{"roles":["finance"]}"#;
     for (claims, rule) in [
         (suspended, json!({ "index": 0, "effect": "deny" })),
-        (elsewhere, json!("none matches, which denies")),
+        (elsewhere, json!("no rule matches: denied")),
     ] {
         let (code, said) = explained(&["GET", URL, "--as", claims]);
         assert_eq!(

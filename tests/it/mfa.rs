@@ -407,7 +407,7 @@ async fn an_operator_sees_and_removes_somebodys_factors() {
     let shown = run(&["user", "show", "alice"]);
     assert_eq!(shown["second_factors"], json!(["totp", "recovery_code"]));
     let reset = run(&["user", "reset-mfa", "alice"]);
-    assert_eq!(reset["message"], "alice@example.com has no second factor any more");
+    assert_eq!(reset["message"], "alice@example.com has no second factor left");
     assert_eq!(run(&["user", "show", "alice"])["second_factors"], json!([]));
     sidecar.login(&alice.email).await;
     let again = run(&["user", "reset-mfa", "alice"]);

@@ -239,7 +239,7 @@ async fn a_reset_during_a_storm_of_logins_ends_every_older_session() {
 #[tokio::test]
 async fn links_are_limited_by_address_aloud_and_by_mailbox_in_silence() {
     let sidecar = TestSidecar::new()
-        .config("auth: { limits: { password_reset: { per_address: 5/1h, per_account: 2/1h } } }")
+        .config("auth: { limits: { password_reset: { per_ip: 5/1h, per_account: 2/1h } } }")
         .start()
         .await;
     sidecar.user("alice").await;

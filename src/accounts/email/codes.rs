@@ -4,11 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ring::hmac;
 use uuid::Uuid;
 
 use crate::accounts::settings::Settings;
-use crate::keys::{random, seal};
+use crate::keys::{KeyUse, random};
 use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::codes::{self, Checked};
@@ -76,7 +75,10 @@ impl Codes {
     }
 
     async fn put(&self, purpose: Purpose, user_id: Uuid, code: &str, data: &str) -> Result<(), StoreError> {
-        let hmac = self.hmac(purpose, user_id, code);
+        let (_, hmac) = self
+            .settings
+            .secrets
+            .authenticate(KeyUse::MailedCode, &message(purpose, user_id, code));
         codes::put(
             &self.redis,
             purpose.word(),
@@ -91,12 +93,13 @@ impl Codes {
 
     /// Compares a code and uses it up. What cannot be a code costs an attempt like any wrong one.
     pub(crate) async fn check(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
-        let hmac = self.hmac(purpose, user_id, &cleaned(typed));
+        let message = message(purpose, user_id, &cleaned(typed));
+        let hmacs = self.settings.secrets.candidates(KeyUse::MailedCode, &message);
         codes::check(
             &self.redis,
             purpose.word(),
             &user_id.to_string(),
-            &hmac,
+            &hmacs,
             purpose.may_be_repeated(),
         )
         .await
@@ -118,16 +121,11 @@ impl Codes {
     pub(crate) async fn forget(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
         codes::forget(&self.redis, purpose.word(), &user_id.to_string()).await
     }
+}
 
-    fn hmac(&self, purpose: Purpose, user_id: Uuid, code: &str) -> [u8; 32] {
-        let key = seal::derive(self.settings.secret.expose(), "codes");
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose());
-        let mut context = hmac::Context::with_key(&key);
-        context.update(purpose.word().as_bytes());
-        context.update(user_id.as_bytes());
-        context.update(code.as_bytes());
-        context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
-    }
+/// What the HMAC of a code is over: a code for one purpose or account is none for another.
+fn message(purpose: Purpose, user_id: Uuid, code: &str) -> Vec<u8> {
+    [purpose.word().as_bytes(), user_id.as_bytes(), code.as_bytes()].concat()
 }
 
 /// People copy codes with the spaces around and within.

@@ -244,7 +244,7 @@ impl PasswordLogin {
         }
         if let Some(methods) = self.factors.methods(&tx, &user).await? {
             tx.commit().await?;
-            let challenge = token::challenge(&self.settings.secret, &user, methods, device_name, device, now);
+            let challenge = token::challenge(&self.settings.secrets, &user, methods, device_name, device, now);
             return Ok(Some(Login::SecondFactor(challenge)));
         }
         let opening = Opening {

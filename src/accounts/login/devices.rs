@@ -11,14 +11,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::login::limits::Limiter;
 use crate::accounts::settings::Settings;
-use crate::keys::seal;
-use crate::secret::{Key32, Secret};
+use crate::keys::{KeyId, KeyUse, Secrets};
+use crate::secret::Secret;
 use crate::store::users::User;
 
 /// Marks a device token, so that a scanner of leaked secrets can tell what it found.
@@ -46,7 +45,7 @@ impl Devices {
         user: Option<&User>,
         now: OffsetDateTime,
     ) -> Option<Uuid> {
-        let device = read(&self.key(), presented?.expose(), user?.id, now)?;
+        let device = read(&self.settings.secrets, presented?.expose(), user?.id, now)?;
         let (limit, window) = (self.settings.login_limit.per_account, self.settings.lockout.window);
         let taken = self
             .limiter
@@ -57,29 +56,25 @@ impl Devices {
 
     /// The token of a device that has just signed in.
     pub(crate) fn token(&self, user_id: Uuid, device: Uuid, now: OffsetDateTime) -> Secret {
-        make(&self.key(), user_id, device, now)
-    }
-
-    fn key(&self) -> Key32 {
-        seal::derive(self.settings.secret.expose(), "devices")
+        make(&self.settings.secrets, user_id, device, now)
     }
 }
 
-fn make(key: &Key32, user_id: Uuid, device: Uuid, now: OffsetDateTime) -> Secret {
-    let mut bytes = Vec::with_capacity(NAMED + MAC);
-    bytes.extend_from_slice(user_id.as_bytes());
-    bytes.extend_from_slice(device.as_bytes());
-    bytes.extend_from_slice(&now.unix_timestamp().to_be_bytes());
-    let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()), &bytes);
-    bytes.extend_from_slice(mac.as_ref());
+fn make(secrets: &Secrets, user_id: Uuid, device: Uuid, now: OffsetDateTime) -> Secret {
+    let issued_at = now.unix_timestamp().to_be_bytes();
+    let named = [&user_id.as_bytes()[..], device.as_bytes(), &issued_at].concat();
+    let (key_id, mac) = secrets.authenticate(KeyUse::DeviceToken, &named);
+    let bytes = [&key_id.to_bytes()[..], &named, &mac].concat();
     Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-fn read(key: &Key32, presented: &str, user_id: Uuid, now: OffsetDateTime) -> Option<Uuid> {
+fn read(secrets: &Secrets, presented: &str, user_id: Uuid, now: OffsetDateTime) -> Option<Uuid> {
     let bytes = URL_SAFE_NO_PAD.decode(presented.strip_prefix(PREFIX)?).ok()?;
-    let (named, mac) = bytes.split_at_checked(NAMED)?;
-    // In constant time: a forger must not learn how many bytes were right.
-    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()), named, mac).ok()?;
+    let (key_id, rest) = KeyId::split(&bytes)?;
+    let (named, mac) = rest.split_at_checked(NAMED)?;
+    if mac.len() != MAC || !secrets.verify(KeyUse::DeviceToken, key_id, named, mac) {
+        return None;
+    }
     let issued_at = i64::from_be_bytes(named[32..].try_into().ok()?);
     let age = now.unix_timestamp().saturating_sub(issued_at);
     let whose = Uuid::from_slice(&named[..16]).ok()?;
@@ -92,14 +87,19 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::secret::Key32;
 
     const NOW: OffsetDateTime = datetime!(2026-11-24 20:00 UTC);
     const ALICE: Uuid = Uuid::from_u128(1);
     const DEVICE: Uuid = Uuid::from_u128(2);
 
+    fn secrets(byte: u8) -> Secrets {
+        Secrets::new(&Key32::new([byte; 32]), []).unwrap()
+    }
+
     #[test]
     fn a_device_is_known_by_its_token_for_400_days() {
-        let key = Key32::new([7; 32]);
+        let key = secrets(7);
         let token = make(&key, ALICE, DEVICE, NOW);
         let read_at = |now| read(&key, token.expose(), ALICE, now);
         assert_eq!(read_at(NOW), Some(DEVICE));
@@ -109,11 +109,11 @@ mod tests {
 
     #[test]
     fn anothers_token_another_key_and_one_changed_byte_are_no_device() {
-        let key = Key32::new([7; 32]);
+        let key = secrets(7);
         let token = make(&key, ALICE, DEVICE, NOW);
         let text = token.expose();
         assert_eq!(read(&key, text, Uuid::from_u128(3), NOW), None);
-        assert_eq!(read(&Key32::new([8; 32]), text, ALICE, NOW), None);
+        assert_eq!(read(&secrets(8), text, ALICE, NOW), None);
         for index in 0..text.len() {
             let mut changed = text.as_bytes().to_vec();
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };

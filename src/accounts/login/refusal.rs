@@ -1,8 +1,7 @@
 //! What refuses a sign-in although the password is right.
 
 use crate::accounts::login::error::LoginError;
-use crate::accounts::settings::Settings;
-use crate::accounts::settings::Verification;
+use crate::accounts::settings::{Settings, Verification};
 use crate::store::users::User;
 
 /// What keeps somebody out who knows the password, and the word for it in the audit log. Only they are told.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::accounts::mfa::error::MfaError;
 use crate::accounts::mfa::factors::Factors;
@@ -60,7 +59,7 @@ impl Authenticators {
         if user.password_hash != seen.password_hash {
             return Err(MfaError::WrongPassword);
         }
-        let sealed = secret.seal(&self.settings.secret, user.id);
+        let sealed = secret.seal(&self.settings.secrets, user.id);
         if !factors::put(&tx, user.id, &sealed, now).await? {
             return Err(MfaError::AlreadyEnabled);
         }
@@ -206,20 +205,16 @@ impl Authenticators {
         now: OffsetDateTime,
     ) -> Result<Vec<Secret>, MfaError> {
         let codes = recovery::generate();
-        let hashes = codes
+        let sealed: Vec<_> = codes
             .iter()
-            .map(|code| self.hash_recovery_code(by.user_id, code))
-            .collect::<Vec<_>>();
-        factors::replace_recovery_codes(tx, by.user_id, &hashes, now).await?;
+            .map(|code| recovery::seal(&self.settings.secrets, by.user_id, code))
+            .collect();
+        factors::replace_recovery_codes(tx, by.user_id, &sealed, now).await?;
         AuditRecord::by(by.user_id, Event::RecoveryCodesCreated, origin)
             .session(by.session_id)
             .with("codes", codes.len())
             .insert(tx, &self.metrics, now)
             .await?;
         Ok(codes)
-    }
-
-    fn hash_recovery_code(&self, user_id: Uuid, code: &Secret) -> [u8; 32] {
-        recovery::hash(&self.settings.secret, user_id, code.expose())
     }
 }

@@ -161,11 +161,9 @@ impl Factors {
 
     /// An operator who changed `auth.secret` has to read why nobody's codes are right any more.
     pub(crate) fn open_totp(&self, user_id: Uuid, sealed: &[u8]) -> Option<TotpSecret> {
-        let opened = TotpSecret::open(&self.settings.secret, user_id, sealed);
-        if opened.is_none() {
-            tracing::error!(%user_id, "an authenticator's secret does not open: was `auth.secret` changed?");
-        }
-        opened
+        TotpSecret::open(&self.settings.secrets, user_id, sealed)
+            .inspect_err(|error| tracing::error!(%user_id, "an authenticator's secret does not open: {error}"))
+            .ok()
     }
 
     pub(crate) async fn spend_recovery_code(
@@ -176,8 +174,15 @@ impl Factors {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Verdict, MfaError> {
-        let hash = recovery::hash(&self.settings.secret, user.id, typed.expose());
-        if !factors::spend_recovery_code(tx, user.id, &hash, now).await? {
+        let stored = factors::recovery_codes(tx, user.id).await?;
+        let found = recovery::find(&self.settings.secrets, user.id, &stored, typed).unwrap_or_else(|error| {
+            tracing::error!(user_id = %user.id, "a recovery code does not open: {error}");
+            None
+        });
+        let Some(code) = found else {
+            return Ok(Verdict::Wrong);
+        };
+        if !factors::spend_recovery_code(tx, code, now).await? {
             return Ok(Verdict::Wrong);
         }
         let left = factors::count_recovery_codes(tx, user.id).await?;

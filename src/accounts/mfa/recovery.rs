@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 use data_encoding::{Encoding, Specification};
-use ring::hmac;
+use ring::digest::{SHA256, digest};
 use uuid::Uuid;
 
-use crate::keys::{random, seal};
-use crate::secret::{Key32, Secret};
+use crate::keys::secrets::OpenError;
+use crate::keys::{KeyUse, Secrets, random};
+use crate::secret::Secret;
+use crate::store::factors::RecoveryCode;
 
 /// How many a person gets.
 pub(crate) const COUNT: usize = 10;
@@ -29,13 +31,37 @@ pub(crate) fn generate() -> Vec<Secret> {
         .collect()
 }
 
-/// What is kept of a code. An HMAC, because whoever reads a table of plain digests could try codes without asking us.
-pub(crate) fn hash(secret: &Key32, user_id: Uuid, typed: &str) -> [u8; 32] {
-    let key = seal::derive(secret.expose(), "recovery_codes");
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()));
-    context.update(user_id.as_bytes());
-    context.update(canonical(typed).as_bytes());
-    context.sign().as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+/// What is stored of a code: its SHA-256, sealed. Sealed, because whoever reads a table of plain digests could try codes
+/// without asking us; and not an HMAC, which could not be moved to another `auth.secret` without the code.
+pub(crate) fn seal(secrets: &Secrets, user_id: Uuid, code: &Secret) -> Vec<u8> {
+    secrets.seal(KeyUse::RecoveryCode, &user_id.to_string(), &digest_of(code))
+}
+
+/// The id of the stored code that was typed.
+///
+/// # Errors
+/// When it is none of those that open, and one does not.
+pub(crate) fn find(
+    secrets: &Secrets,
+    user_id: Uuid,
+    stored: &[RecoveryCode],
+    typed: &Secret,
+) -> Result<Option<Uuid>, OpenError> {
+    let typed = digest_of(typed);
+    let context = user_id.to_string();
+    let mut failure = None;
+    for code in stored {
+        match secrets.open(KeyUse::RecoveryCode, &context, &code.digest_sealed) {
+            Ok(digest) if digest == typed => return Ok(Some(code.id)),
+            Ok(_) => {}
+            Err(error) => failure = Some(error),
+        }
+    }
+    failure.map_or(Ok(None), Err)
+}
+
+fn digest_of(code: &Secret) -> Vec<u8> {
+    digest(&SHA256, canonical(code.expose()).as_bytes()).as_ref().to_vec()
 }
 
 fn grouped(code: &str) -> String {
@@ -63,6 +89,7 @@ fn canonical(typed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Key32;
 
     const ALICE: Uuid = Uuid::from_u128(1);
 
@@ -84,19 +111,32 @@ mod tests {
 
     #[test]
     fn a_code_is_the_same_however_it_was_copied_and_anothers_is_another() {
-        let key = Key32::new([7; 32]);
-        let kept = hash(&key, ALICE, "0k3m-1xqa-p2dw-00zz");
+        let [secrets, others] = [7, 8].map(|byte| Secrets::new(&Key32::new([byte; 32]), []).unwrap());
+        let stored = [1, 2].map(|id| RecoveryCode {
+            id: Uuid::from_u128(id),
+            digest_sealed: seal(
+                &secrets,
+                ALICE,
+                &Secret::new(["0k3m-1xqa-p2dw-00zz", "zzzz-zzzz-zzzz-zzzz"][id as usize - 1]),
+            ),
+        });
+        let found = |secrets, user_id, typed: &str| find(secrets, user_id, &stored, &Secret::new(typed));
         for copied in [
             "0K3M-1XQA-P2DW-00ZZ",
             "0k3m1xqap2dw00zz",
             " ok3m Ixqa p2dw oOzz ",
             "0k3m-lxqa-p2dw-00zz",
         ] {
-            assert_eq!(hash(&key, ALICE, copied), kept, "{copied}");
+            assert_eq!(found(&secrets, ALICE, copied), Ok(Some(stored[0].id)), "{copied}");
         }
-        assert_ne!(hash(&key, ALICE, "0k3m-1xqa-p2dw-00zy"), kept);
-        assert_ne!(hash(&key, ALICE, ""), kept);
-        assert_ne!(hash(&key, Uuid::from_u128(2), "0k3m-1xqa-p2dw-00zz"), kept);
-        assert_ne!(hash(&Key32::new([8; 32]), ALICE, "0k3m-1xqa-p2dw-00zz"), kept);
+        for near_miss in ["0k3m-1xqa-p2dw-00zy", ""] {
+            assert_eq!(found(&secrets, ALICE, near_miss), Ok(None), "{near_miss}");
+        }
+        let right = "0k3m-1xqa-p2dw-00zz";
+        assert_eq!(found(&secrets, Uuid::from_u128(2), right), Err(OpenError::Damaged));
+        assert_eq!(
+            found(&others, ALICE, right),
+            Err(OpenError::UnknownKey(secrets.current()))
+        );
     }
 }

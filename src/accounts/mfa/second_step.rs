@@ -99,7 +99,7 @@ impl SecondStep {
     /// # Errors
     /// See [`MfaError`].
     pub async fn email_code(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
-        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+        let token = MfaToken::open(&self.settings.secrets, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let user = users::find(&self.postgres, token.user_id).await?;
         let user = user.filter(|user| self.still_admits(user, &token, now));
         self.email_factor
@@ -109,7 +109,7 @@ impl SecondStep {
 
     /// Reads a token and counts the attempt: by token, by account (or by its known device), by address.
     async fn take_token(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<MfaToken, MfaError> {
-        let token = MfaToken::open(&self.settings.secret, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
+        let token = MfaToken::open(&self.settings.secrets, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let by_token = self
             .limiter
             .take("mfa_token", &token.id.to_string(), token::ATTEMPTS, token::LIFE, now)

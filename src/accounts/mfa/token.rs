@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::mfa::method::Method;
-use crate::keys::seal;
-use crate::secret::{Key32, Secret};
+use crate::keys::{KeyUse, Secrets};
+use crate::secret::Secret;
 use crate::store::users::User;
 
 /// How long one works.
@@ -24,7 +24,6 @@ pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Marks the token, so that a scanner of leaked secrets can tell what it found.
 const PREFIX: &str = "sgm_";
-const PURPOSE: &str = "mfa_token";
 
 /// Whose sign-in it is.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,16 +61,16 @@ impl MfaToken {
     }
 
     /// As the client gets it.
-    pub(crate) fn seal(&self, secret: &Key32) -> Secret {
+    pub(crate) fn seal(&self, secrets: &Secrets) -> Secret {
         let plain = serde_json::to_vec(self).expect("strings and numbers are always JSON");
-        let sealed = seal::seal(&seal::derive(secret.expose(), PURPOSE), PURPOSE, &plain);
+        let sealed = secrets.seal(KeyUse::MfaToken, "", &plain);
         Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed)))
     }
 
     /// Reads a token that is not too old.
-    pub(crate) fn open(secret: &Key32, presented: &Secret, now: OffsetDateTime) -> Option<Self> {
+    pub(crate) fn open(secrets: &Secrets, presented: &Secret, now: OffsetDateTime) -> Option<Self> {
         let sealed = URL_SAFE_NO_PAD.decode(presented.expose().strip_prefix(PREFIX)?).ok()?;
-        let plain = seal::open(&seal::derive(secret.expose(), PURPOSE), PURPOSE, &sealed).ok()?;
+        let plain = secrets.open(KeyUse::MfaToken, "", &sealed).ok()?;
         let token: Self = serde_json::from_slice(&plain).ok()?;
         (now.unix_timestamp() < token.expires_at).then_some(token)
     }
@@ -96,7 +95,7 @@ pub struct Challenge {
 
 /// The question for a second factor, for a user whose password was right.
 pub(crate) fn challenge(
-    secret: &Key32,
+    secrets: &Secrets,
     user: &User,
     methods: Vec<Method>,
     device_name: Option<&str>,
@@ -105,7 +104,7 @@ pub(crate) fn challenge(
 ) -> Challenge {
     let token = MfaToken::new(user, device_name, device, now);
     Challenge {
-        mfa_token: token.seal(secret),
+        mfa_token: token.seal(secrets),
         methods,
         expires_in: LIFE,
     }
@@ -116,8 +115,13 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::secret::Key32;
 
     const NOW: OffsetDateTime = datetime!(2026-11-24 20:00 UTC);
+
+    fn secrets(byte: u8) -> Secrets {
+        Secrets::new(&Key32::new([byte; 32]), []).unwrap()
+    }
 
     fn token() -> MfaToken {
         MfaToken {
@@ -132,7 +136,7 @@ mod tests {
 
     #[test]
     fn it_is_read_for_five_minutes() {
-        let key = Key32::new([7; 32]);
+        let key = secrets(7);
         let sealed = token().seal(&key);
         assert_eq!(MfaToken::open(&key, &sealed, NOW), Some(token()));
         let last = NOW + LIFE - Duration::from_secs(1);
@@ -142,9 +146,9 @@ mod tests {
 
     #[test]
     fn another_key_another_prefix_and_a_changed_byte_are_no_token() {
-        let key = Key32::new([7; 32]);
+        let key = secrets(7);
         let sealed = token().seal(&key);
-        assert_eq!(MfaToken::open(&Key32::new([8; 32]), &sealed, NOW), None);
+        assert_eq!(MfaToken::open(&secrets(8), &sealed, NOW), None);
         let text = sealed.expose();
         for wrong in [
             text.replace("sgm_", "sgr_"),

@@ -8,8 +8,9 @@ use totp_rs::{Algorithm, Builder};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::keys::{random, seal};
-use crate::secret::{Key32, Secret};
+use crate::keys::secrets::OpenError;
+use crate::keys::{KeyUse, Secrets, random};
+use crate::secret::Secret;
 
 /// Seconds for which one code is shown.
 const STEP_SECONDS: u64 = 30;
@@ -31,14 +32,15 @@ impl TotpSecret {
 
     /// As it rests in the database. Whose it is goes in, so that nobody who can write there gives one account the factor
     /// of another.
-    pub(crate) fn seal(&self, key: &Key32, user_id: Uuid) -> Vec<u8> {
-        seal::seal(key, &purpose(user_id), self.0.as_slice())
+    pub(crate) fn seal(&self, secrets: &Secrets, user_id: Uuid) -> Vec<u8> {
+        secrets.seal(KeyUse::TotpSecret, &user_id.to_string(), self.0.as_slice())
     }
 
     /// Reads what [`seal`](Self::seal) made for the same user.
-    pub(crate) fn open(key: &Key32, user_id: Uuid, sealed: &[u8]) -> Option<Self> {
-        let plain = Zeroizing::new(seal::open(key, &purpose(user_id), sealed).ok()?);
-        Some(Self(Zeroizing::new(plain.as_slice().try_into().ok()?)))
+    pub(crate) fn open(secrets: &Secrets, user_id: Uuid, sealed: &[u8]) -> Result<Self, OpenError> {
+        let plain = Zeroizing::new(secrets.open(KeyUse::TotpSecret, &user_id.to_string(), sealed)?);
+        let secret = plain.as_slice().try_into().map_err(|_| OpenError::Damaged)?;
+        Ok(Self(Zeroizing::new(secret)))
     }
 
     /// The time step whose code this is, if it is one of now.
@@ -84,13 +86,10 @@ pub(crate) fn qr_svg(uri: &Secret) -> Secret {
     Secret::new(code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
 }
 
-fn purpose(user_id: Uuid) -> String {
-    format!("totp:{user_id}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Key32;
 
     /// The secret of RFC 6238 appendix B.
     fn rfc() -> TotpSecret {
@@ -130,11 +129,12 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_for_its_user_alone() {
-        let (key, alice, bob) = (Key32::new([7; 32]), Uuid::from_u128(1), Uuid::from_u128(2));
-        let sealed = rfc().seal(&key, alice);
-        assert_eq!(TotpSecret::open(&key, alice, &sealed).unwrap().0, rfc().0);
-        assert!(TotpSecret::open(&key, bob, &sealed).is_none());
-        assert!(TotpSecret::open(&Key32::new([8; 32]), alice, &sealed).is_none());
+        let [secrets, others] = [7, 8].map(|byte| Secrets::new(&Key32::new([byte; 32]), []).unwrap());
+        let [alice, bob] = [1, 2].map(Uuid::from_u128);
+        let sealed = rfc().seal(&secrets, alice);
+        assert_eq!(TotpSecret::open(&secrets, alice, &sealed).unwrap().0, rfc().0);
+        assert!(TotpSecret::open(&secrets, bob, &sealed).is_err());
+        assert!(TotpSecret::open(&others, alice, &sealed).is_err());
     }
 
     #[test]

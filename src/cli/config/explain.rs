@@ -1,4 +1,4 @@
-//! `sidegate config explain`: what the gate would say to a request, and why.
+//! `sidegate config explain`: how the gate would decide a request, and why.
 
 mod account;
 
@@ -27,32 +27,32 @@ use crate::gate::rules::policy::Effect;
 use crate::gate::rules::route::{Access, Match, Route};
 use crate::gate::target::{Target, without_prefix};
 
-/// Explain what the gate would say to a request. Exit code 0: it passes, 1: it does not.
+/// Explain how a request would be decided. The exit code is 0 if it is allowed, 1 if it is refused.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The method, such as GET.
+    /// The HTTP method, such as GET.
     method: Method,
     /// The URL, such as `https://app.example.com/path`.
     url: String,
-    /// Whose request it is: an account by its id, address or username, or the claims of a token as a JSON object. Without
-    /// it: nobody's.
+    /// Decide for this caller: an account by its id, email address or username, or the claims of a token as a JSON object.
+    /// Without it the request is anonymous.
     #[arg(long = "as", value_name = "USER|CLAIMS", value_parser = who)]
     who: Option<Who>,
-    /// The claims out of a file.
+    /// Read the caller's claims from this JSON file.
     #[arg(long = "claims", value_name = "FILE", conflicts_with = "who")]
     claims_file: Option<PathBuf>,
-    /// The caller's address.
+    /// The client IP.
     #[arg(long, default_value = "127.0.0.1")]
     address: IpAddr,
-    /// The file.
+    /// Read this configuration file.
     #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
     config: PathBuf,
-    /// The form of the answer.
+    /// Print a table or JSON.
     #[arg(long, value_enum, default_value_t)]
     output: Format,
 }
 
-/// Whose request is imagined.
+/// The caller to decide for.
 #[derive(Debug, Clone)]
 enum Who {
     Claims(Map<String, Value>),
@@ -60,11 +60,11 @@ enum Who {
 }
 
 fn who(text: &str) -> Result<Who, String> {
-    // No name of an account begins like this.
+    // No email address or username starts with these characters.
     if text.trim_start().starts_with(['{', '[']) {
         object(text).map(Who::Claims)
     } else if text.trim().is_empty() {
-        Err("expected an account or a JSON object".to_owned())
+        Err("expected an account (id, email address or username) or a JSON object of claims".to_owned())
     } else {
         Ok(Who::Account(text.to_owned()))
     }
@@ -78,7 +78,7 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Explains.
+/// Prints the explanation.
 pub(super) fn run(args: &Args) -> ExitCode {
     let now = clock::now();
     let claims = match (&args.claims_file, &args.who) {
@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     finish(args, &report(&explained, asserted), explained.denial.is_none())
 }
 
-/// The claims of the signed header, as far as they do not depend on a key.
+/// The header and the claims of the signed assertion, without what depends on a key.
 fn asserted(
     args: &Args,
     target: &str,
@@ -160,13 +160,13 @@ fn asserted(
     assertion::describe(issuer, caller, route, &bound, now)
 }
 
-/// Exit code 2, as for every mistake on the command line.
+/// Reports a wrong argument, with exit code 2 as clap does.
 fn usage(sentence: &str) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "sidegate: {sentence}");
     ExitCode::from(2)
 }
 
-/// Host and target, as the request would carry them.
+/// Splits a URL into the `Host` and the request target that a client would send.
 fn split(url: &str) -> Option<(String, &str)> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let (authority, target) = match rest.find(['/', '?']) {
@@ -182,13 +182,13 @@ fn split(url: &str) -> Option<(String, &str)> {
     (!host.is_empty()).then(|| (host.to_ascii_lowercase(), target))
 }
 
-/// Whether the endpoints answer this path, before any route.
+/// Whether Sidegate itself answers this path (`/auth`, `/.well-known/…`), before any route.
 fn is_own(loaded: &Loaded, path: &str) -> bool {
     let auth = loaded.boot.auth.as_ref();
     auth.is_some_and(|auth| is_own_path(&auth.base_path, path)) || path == JWKS_PATH
 }
 
-/// Everything that is known, in the order in which it was decided.
+/// Every part of the decision, in the order of the gate's steps.
 fn report(explained: &Explanation, asserted: Option<(HeaderName, Value)>) -> Value {
     let mut report = Map::new();
     if let (Some(route), Some(matched)) = (&explained.route, &explained.matched) {
@@ -258,12 +258,12 @@ fn access(route: &Route) -> String {
     }
 }
 
-/// Which rule decided: its position in the policy, from 0 as in the messages of `check`, and what it does.
+/// The rule that decided: its index in the policy, from 0 as in the messages of `check`, and its effect.
 fn rule(outcome: Outcome, route: &Route) -> Value {
     let index = match outcome {
         Outcome::Allowed(index) | Outcome::Denied(Some(index)) => index,
-        Outcome::Denied(None) => return "none matches, which denies".into(),
-        Outcome::StepUp { .. } => return "one would allow it after a second factor".into(),
+        Outcome::Denied(None) => return "no rule matches: denied".into(),
+        Outcome::StepUp { .. } => return "a rule would allow it after a second factor".into(),
     };
     let effect = match &route.access {
         Access::Policy(policy) => policy.rules.get(index).map(|rule| rule.effect),
@@ -288,7 +288,7 @@ fn finish(args: &Args, report: &Value, passes: bool) -> ExitCode {
 
 fn table(report: &Value) -> String {
     let mut text = String::new();
-    // In the order in which the gate works, whatever the order of a JSON object.
+    // In the order of the gate's steps, whatever the order of a JSON object.
     for key in [
         "route",
         "upstream",

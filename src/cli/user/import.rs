@@ -14,31 +14,31 @@ use crate::accounts::{Accounts, Candidate, Refusal};
 use crate::app::Tools;
 use crate::clock;
 
-/// Accounts of one transaction: enough that its cost is theirs, few enough that little is done again after a failure.
+/// Accounts per transaction: enough to amortize its cost, few enough that a failure repeats little work.
 const BATCH: usize = 500;
-/// No account needs a longer line; a file without line breaks must not be read into memory whole.
+/// The longest line, in bytes: a file without line breaks must not be read into memory as a whole.
 const LINE_MAX: u64 = 64 * 1024;
 
-/// Import accounts from a file of JSON lines. An account whose address is there already is skipped, so that an import that
-/// was interrupted is begun again.
+/// Import accounts from a file with one JSON object per line. Accounts whose email address exists already are skipped, so
+/// that an interrupted import can be started again.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Each line is an object:
   email           required
-  username        a second name to sign in with
-  password_hash   bcrypt ($2a$, $2b$, $2y$), argon2id or argon2i; without one, the person resets the password
-  roles           list of words
-  permissions     list of words
+  username        an alternative to the email address at sign-in
+  password_hash   bcrypt ($2a$, $2b$, $2y$), argon2id or argon2i; without one, the user has to reset the password
+  roles           list of strings without spaces and commas
+  permissions     list of strings without spaces and commas
   profile         object: name, locale, …
-  email_verified  whether the address is known to be theirs; default false
-  created_at      2019-02-03T04:05:06Z; default now
-  id              a UUID, the `sub` of tokens; default a new one
+  email_verified  whether the email address was verified; default false
+  created_at      a time such as 2019-02-03T04:05:06Z; default now
+  id              a UUID, the `sub` of tokens; default a new UUID
 
-Lines that cannot be imported are named on standard error, and the exit code is then 1; all others are imported.")]
+Lines that cannot be imported are reported on standard error, and the exit code is 1; all others are imported.")]
 pub struct Arguments {
-    /// The file.
+    /// The file to import.
     #[arg(value_name = "FILE.jsonl")]
     file: PathBuf,
-    /// Say what would happen, and change nothing.
+    /// Report what would be imported, without changing anything.
     #[arg(long)]
     dry_run: bool,
 }
@@ -51,7 +51,7 @@ struct Counts {
     refused: usize,
 }
 
-/// Imports.
+/// Imports the file and reports how many accounts were imported, skipped and refused.
 pub(super) async fn run(tools: &Tools, arguments: &Arguments, format: Format) -> Result<Answer, Failed> {
     let named = |error: io::Error| format!("{}: {error}", arguments.file.display());
     let file = File::open(&arguments.file).map_err(named)?;
@@ -94,7 +94,7 @@ pub(super) async fn run(tools: &Tools, arguments: &Arguments, format: Format) ->
 struct Import<'a> {
     accounts: &'a Accounts,
     dry_run: bool,
-    /// Addresses of a dry run, whose accounts no later batch finds.
+    /// The email addresses seen by a dry run, which creates no account for a later batch to find.
     seen: HashSet<String>,
     batch: Vec<Candidate>,
     counts: Counts,
@@ -114,7 +114,7 @@ impl Import<'_> {
             self.refuse(&[whole(number, "the line is not UTF-8")]);
             return Ok(());
         };
-        // Some programs begin a file with a byte order mark, and many end it with an empty line.
+        // Some programs start a file with a byte order mark, and many end it with an empty line.
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.is_empty() {
             return Ok(());
@@ -135,6 +135,7 @@ impl Import<'_> {
     async fn flush(&mut self) -> Result<(), Failed> {
         let imported = self
             .accounts
+            .registration
             .imports
             .import(&self.batch, self.dry_run, clock::now())
             .await?;
@@ -168,8 +169,8 @@ fn whole(line: u64, reason: &str) -> Refusal {
     }
 }
 
-/// Reads a line without its end; `false` at the end of the file. Of a line that is too long, only as much is kept as shows
-/// that.
+/// Reads a line without its line break; `false` at the end of the file. Of a line that is too long, one byte more than the
+/// limit is kept.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let read = reader.by_ref().take(LINE_MAX + 2).read_until(b'\n', line)?;
@@ -181,7 +182,7 @@ fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> 
     Ok(read > 0)
 }
 
-/// A line on a terminal that is written over.
+/// The progress line, overwritten in place on a terminal and absent elsewhere.
 struct Progress {
     shown: bool,
     bytes: u64,

@@ -1,4 +1,4 @@
-//! `sidegate user invite`, `invitations`, `uninvite`: who may make an account.
+//! `sidegate user invite`, `invitations`, `uninvite`: manages invitations to register.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -9,11 +9,12 @@ use crate::clock;
 
 pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -> Result<Answer, Failed> {
     let invited = accounts
+        .registration
         .invitations
         .invite(email, roles, &Operator::default(), clock::now())
         .await?;
     let mut answer = shown(&invited.invitation);
-    // Where a letter carries it, it has no business in a terminal's history.
+    // Where the token is sent by email, it must not end up in a terminal's history.
     if !accounts.mail.is_enabled() {
         answer["token"] = invited.token.expose().into();
     }
@@ -21,18 +22,23 @@ pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -
 }
 
 pub(super) async fn list(accounts: &Accounts, after: Option<Uuid>, limit: u32) -> Result<Answer, Failed> {
-    let found = accounts.invitations.list(after, limit, clock::now()).await?;
+    let found = accounts
+        .registration
+        .invitations
+        .list(after, limit, clock::now())
+        .await?;
     let columns = &["id", "email", "roles", "created_at", "expires_at"];
     Ok(Answer::Rows(columns, found.iter().map(shown).collect()))
 }
 
 pub(super) async fn revoke(accounts: &Accounts, id: Uuid) -> Result<Answer, Failed> {
     let revoked = accounts
+        .registration
         .invitations
         .revoke(id, &Operator::default(), clock::now())
         .await?;
     if revoked {
-        Ok(Answer::Done(format!("the invitation {id} is void")))
+        Ok(Answer::Done(format!("the invitation {id} is withdrawn")))
     } else {
         Err(format!("there is no open invitation {id}").into())
     }

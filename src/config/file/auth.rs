@@ -7,6 +7,7 @@ pub mod mail;
 mod mfa;
 mod password_reset;
 mod registration;
+mod secrets;
 mod settle;
 
 pub use self::limits::Limits;
@@ -25,110 +26,112 @@ pub use email::Email;
 pub use password_reset::PasswordReset;
 pub use registration::Registration;
 
-/// Accounts, logins, tokens.
+/// Accounts, sign-in, tokens.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
-    /// Where the endpoints are.
+    /// The path prefix of the API.
     pub base_path: String,
-    /// The `iss` of our tokens. Default: `server.public_url`.
+    /// The claim `iss` of issued tokens. Default: `server.public_url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<Url>,
-    /// The `aud` of our tokens.
+    /// The claim `aud` of issued tokens.
     #[schemars(extend("x-required" = true))]
     pub audience: Vec<String>,
-    /// 32 bytes in base64. Seals signing keys: lose it and every key must be made anew.
+    /// 32 bytes in base64. Encrypts signing keys, TOTP secrets and queued email in the database: without it they are lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
-    /// The short-lived token of each request.
+    /// Secrets that were replaced. They decrypt and verify what was made with them, and make nothing new.
+    pub previous_secrets: Vec<SecretSource>,
+    /// Access tokens, which are sent with each request.
     pub access_token: AccessToken,
-    /// The long-lived token that gets new access tokens.
+    /// Refresh tokens, which are exchanged for new access tokens.
     pub refresh_token: RefreshToken,
-    /// How access tokens are signed.
+    /// The keys that sign access tokens.
     pub signing: Signing,
-    /// Who may create an account.
+    /// Who can create an account.
     pub registration: Registration,
-    /// Whether addresses must be proven.
+    /// Verification of email addresses.
     pub email: Email,
-    /// The link that replaces a forgotten password.
+    /// Password reset links.
     pub password_reset: PasswordReset,
-    /// How passwords are kept.
+    /// Password rules and hashing.
     pub password: Password,
-    /// What happens to an account after wrong passwords.
+    /// The temporary lock of an account after wrong passwords.
     pub lockout: Lockout,
-    /// How often a login may be tried, right or wrong.
+    /// Rate limit of sign-in attempts, successful or not.
     pub login_limit: LoginLimit,
-    /// How often what is not a login may be tried, right or wrong.
+    /// Rate limits of the other account operations, successful or not.
     pub limits: Limits,
     /// Second factors.
     pub mfa: Mfa,
-    /// Name of the cookie that may hold the access token instead of the `Authorization` header. Default: no cookie is read.
+    /// The name of a cookie that can contain the access token instead of the `Authorization` header. Default: no cookie is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_cookie: Option<String>,
-    /// Where a browser goes to sign in, for routes with `unauthenticated: login`: a URL, or a path of this host.
+    /// The sign-in page for routes with `unauthenticated: login`: a URL, or a path of this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<String>,
-    /// Where `/.well-known/change-password` leads, which password managers follow: a URL, or a path of this host. Default:
-    /// nowhere, 404.
+    /// The redirect target of `/.well-known/change-password`, which password managers open: a URL, or a path of this host. Default:
+    /// none, 404.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_password_url: Option<String>,
-    /// Services that may ask about tokens (RFC 7662) and revoke them (RFC 7009).
+    /// Services that can introspect (RFC 7662) and revoke (RFC 7009) tokens.
     pub clients: Vec<clients::Client>,
-    /// How letters leave. Without it none does: no verification, no reset, no invitation by mail.
+    /// How email is sent. Without it none is: no verification, no password reset, no invitation by email.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<mail::Mail>,
-    /// How long old rows stay.
+    /// How long rows are kept that are no longer used.
     pub retention: Retention,
 }
 
-/// The short-lived token of each request.
+/// Access tokens, which are sent with each request.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccessToken {
-    /// Life of a token; also how long a stolen one is useful at most.
+    /// The lifetime of an access token, and so the longest time for which a stolen one works.
     pub ttl: Duration,
-    /// How much `ttl` varies, so that clients do not all refresh at once.
+    /// The random variation of `ttl`, so that clients do not all refresh at once.
     pub jitter: Percentage,
-    /// Members of the user's profile that become claims of the same name.
+    /// Members of the user's profile that are copied to claims of the same name.
     pub profile_claims: Vec<String>,
 }
 
-/// The long-lived token that gets new access tokens.
+/// Refresh tokens, which are exchanged for new access tokens.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RefreshToken {
-    /// How long an unused token stays valid.
+    /// The lifetime of an unused refresh token.
     pub ttl: Duration,
-    /// How long a session may last, however often it is refreshed.
+    /// The maximum duration of a session, however often it is refreshed.
     pub session_max: Duration,
-    /// How long the same token yields the same answer. 0s: a second use is reuse, always.
+    /// How long a retry with the same refresh token gets the same response. 0s: a second use is always reuse.
     pub reuse_grace: Duration,
-    /// What a token means whose successor was never used.
-    pub lost_answer: LostAnswer,
+    /// How to treat a used refresh token whose successor was never used.
+    pub lost_response: LostResponse,
 }
 
-/// What to do with a refresh token that comes again after `reuse_grace` while its successor was never used.
+/// How to treat a refresh token that is used again after `reuse_grace` while its successor was never used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum LostAnswer {
-    /// The answer was lost on its way: accept it once more.
+pub enum LostResponse {
+    /// The response was lost: accept it once more.
     Accept,
-    /// Treat it as theft: revoke the session.
+    /// The token was stolen: revoke the session.
     Revoke,
 }
 
-/// How access tokens are signed.
+/// The keys that sign access tokens.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Signing {
-    /// For keys that are made from now on.
+    /// The algorithm of new keys.
     pub algorithm: SigningAlgorithm,
-    /// How long a key signs before the next takes over by itself; 0s: only by `sidegate keys rotate`.
+    /// How long a key signs before the next one replaces it. 0s: only `sidegate keys rotate` replaces it.
     pub rotate_every: Duration,
 }
 
-/// A signature algorithm for our own tokens.
+/// A signature algorithm for issued tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SigningAlgorithm {
     /// ECDSA on P-256 with SHA-256.
@@ -139,27 +142,27 @@ pub enum SigningAlgorithm {
     EdDsa,
 }
 
-/// How passwords are kept.
+/// Password rules and hashing.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Password {
-    /// The function for new hashes; any known one verifies.
+    /// The hash function for new passwords. Hashes of any supported function are accepted.
     pub hash: PasswordHash,
-    /// bcrypt's cost: one more doubles the time.
+    /// bcrypt: the cost. One more doubles the time.
     pub cost: u8,
-    /// argon2id: what one hash fills; times `workers` is what all may take.
+    /// argon2id: the memory of one hash. Times `workers` is the memory that hashing takes.
     pub memory: Size,
-    /// argon2id: how often it is filled.
+    /// argon2id: the number of iterations.
     pub iterations: u8,
-    /// argon2id: lanes.
+    /// argon2id: the degree of parallelism.
     pub parallelism: u8,
-    /// Fewest characters of a new password.
+    /// The minimum length of a new password, in characters.
     pub min_length: u8,
-    /// Threads that hash, at low priority.
+    /// The number of hashing threads. They run at low priority.
     pub workers: u8,
-    /// Logins that may wait for a thread; more get 503.
+    /// How many sign-ins can wait for a thread; more are answered with 503.
     pub queue: u16,
-    /// How long a login may wait for a thread before it gets 503.
+    /// How long a sign-in can wait for a thread before it is answered with 503.
     pub wait: Duration,
 }
 
@@ -169,43 +172,43 @@ pub struct Password {
 pub enum PasswordHash {
     /// bcrypt, `$2b$`; at most 72 bytes.
     Bcrypt,
-    /// Argon2id, `$argon2id$`; fills memory.
+    /// Argon2id, `$argon2id$`; at most 1024 bytes.
     Argon2id,
 }
 
-/// What happens to an account after wrong passwords.
+/// The temporary lock of an account after wrong passwords.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lockout {
-    /// Wrong passwords within `window` that lock an account.
+    /// The number of wrong passwords within `window` that locks an account.
     pub attempts: u16,
-    /// How far back they count.
+    /// The time within which wrong passwords are counted.
     pub window: Duration,
-    /// How long the first lock lasts; each further one in a row is twice as long.
+    /// The duration of the first lock. Each following one is twice as long.
     pub duration: Duration,
-    /// No lock is longer.
+    /// The longest lock.
     pub max: Duration,
 }
 
-/// How often a login may be tried, right or wrong, in a sliding window.
+/// Rate limit of sign-in attempts, successful or not, in a sliding window.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginLimit {
-    /// From one client address (IPv6: from one /64).
-    pub per_address: u32,
-    /// For one account, whoever asks.
+    /// Attempts from one client IP (IPv6: from one /64).
+    pub per_ip: u32,
+    /// Attempts for one account, from any client.
     pub per_account: u32,
-    /// The window of both.
+    /// The sliding window of both limits.
     pub window: Duration,
 }
 
-/// How long old rows stay.
+/// How long rows are kept that are no longer used.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
-    /// Refresh and reset tokens after they ended, and letters that could not be sent.
+    /// Sessions, refresh tokens and password reset tokens after they ended, and email that could not be sent.
     pub tokens: Duration,
-    /// The audit log.
+    /// Audit entries.
     pub audit: Duration,
 }
 
@@ -216,6 +219,7 @@ impl Default for Auth {
             issuer: None,
             audience: Vec::new(),
             secret: None,
+            previous_secrets: Vec::new(),
             access_token: AccessToken::default(),
             refresh_token: RefreshToken::default(),
             signing: Signing::default(),
@@ -253,7 +257,7 @@ impl Default for RefreshToken {
             ttl: Duration::days(30),
             session_max: Duration::days(90),
             reuse_grace: Duration::seconds(30),
-            lost_answer: LostAnswer::Accept,
+            lost_response: LostResponse::Accept,
         }
     }
 }
@@ -297,7 +301,7 @@ impl Default for Lockout {
 impl Default for LoginLimit {
     fn default() -> Self {
         Self {
-            per_address: 20,
+            per_ip: 20,
             per_account: 10,
             window: Duration::minutes(1),
         }

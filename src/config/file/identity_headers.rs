@@ -13,36 +13,36 @@ use crate::gate::rules::assertion;
 use crate::gate::rules::identity_headers::{self, Plan, Planned, Source};
 use crate::gate::rules::reserved_headers::may_be_added;
 
-/// How the application is told who is calling.
+/// The headers that tell the application who is calling.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityHeaders {
-    /// Which names the headers have. Default: `oauth2-proxy`; in a route: that of the top.
+    /// The names of the headers. Default: `oauth2-proxy`; in a route: that of the top level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<Preset>,
-    /// Further headers: name to claim. A route's come on top of those at the top.
+    /// Additional headers, each with its claim. Those of a route are added to those of the top level.
     pub add: BTreeMap<String, Add>,
-    /// A signed header, bound to one method, host and path. Default: none is sent; in a route: as at the top.
+    /// The signed identity assertion, bound to one method, host and path. Default: none is sent; in a route: as at the top level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assertion: Option<Assertion>,
 }
 
-/// A signed header: a JWT that the application verifies with the keys at `/.well-known/sidegate/jwks.json`.
+/// The signed identity assertion: a JWT that the application verifies with the keys at `/.well-known/sidegate/jwks.json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Assertion {
-    /// Whether it is sent. Default: true. A route can turn off what the top turns on.
+    /// Whether it is sent. Default: true. A route can turn it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Its name. Default: `X-Sidegate-Assertion`.
+    /// The name of the header. Default: `X-Sidegate-Assertion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// How long it is good, 1s to 60s. Default: 30s.
+    /// The lifetime of an assertion, 1s to 60s. Default: 30s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Duration>,
 }
 
-/// A family of header names.
+/// A set of header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
@@ -51,25 +51,25 @@ pub enum Preset {
     OAuth2Proxy,
     /// `Remote-User`, `-Email`, `-Name`, `-Groups`.
     Authelia,
-    /// None but those under `add`.
+    /// Only the headers under `add`.
     None,
 }
 
-/// A header that carries a claim.
+/// A header with the value of a claim.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Add {
-    /// The claim. Absent in the token: the header is not set.
+    /// The claim, or a dotted path into one. The header is not set if the token does not have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub claim: Option<String>,
-    /// What stands between the elements when the claim is a list. Default: `,`.
+    /// The separator between the elements of a list. Default: `,`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub join: Option<String>,
 }
 
 impl IdentityHeaders {
-    /// The headers of a route: its own words over those of the top.
+    /// The headers of a route: its own settings over those of the top level.
     pub(in super::super) fn plan(&self, top: &Self) -> Plan {
         let preset = match self.preset.or(top.preset).unwrap_or(Preset::OAuth2Proxy) {
             Preset::OAuth2Proxy => identity_headers::Preset::Oauth2Proxy,
@@ -78,7 +78,7 @@ impl IdentityHeaders {
         };
         let mut headers = preset.headers();
         for (name, add) in top.add.iter().chain(&self.add) {
-            // Both were checked before; what did not pass has stopped the start.
+            // Both were checked before: a mistake in them has been reported.
             let (Ok(name), Some(claim)) = (HeaderName::from_bytes(name.as_bytes()), &add.claim) else {
                 continue;
             };
@@ -111,7 +111,7 @@ impl IdentityHeaders {
         })
     }
 
-    /// The names under `add` and of the assertion, as far as they are legal.
+    /// The valid header names under `add` and of the assertion.
     pub(in super::super) fn names(&self) -> impl Iterator<Item = HeaderName> {
         let assertion = self.assertion.iter().filter_map(|assertion| assertion.header.as_ref());
         self.add
@@ -128,7 +128,7 @@ impl IdentityHeaders {
         }
         for (written, add) in &self.add {
             let at = at.key("add").key(written);
-            // An application may read `_` as `-`: an operator who writes both would get either one.
+            // An application may treat `_` like `-`: of two such headers it would see one or the other.
             if let Some(other) = seen.insert(folded(written), written) {
                 findings.add(&at, format!("is the same header as `{other}`"));
             }
@@ -161,7 +161,7 @@ impl IdentityHeaders {
 }
 
 impl Assertion {
-    /// Its name, right or wrong.
+    /// The configured name, valid or not.
     fn check(&self, at: &KeyPath, findings: &mut Findings) -> &str {
         if let Some(ttl) = &self.ttl {
             let range = Duration::seconds(1)..=Duration(assertion::LONGEST_TTL);
@@ -177,7 +177,7 @@ impl Assertion {
                     "frames, routes or authenticates the request itself and cannot carry an identity",
                 );
             }
-            // One of the two would be sent, and an application that verifies the other would see nobody.
+            // Only one of the two would be sent, and an application that verifies the other would see no user.
             Ok(name) if identity_headers::Preset::ALL.iter().any(|preset| preset.sets(&name)) => {
                 findings.add(&at, "is a header of a preset");
             }

@@ -17,34 +17,33 @@ use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource};
 use crate::keys;
 use crate::keys::VerifyingKey;
 
-/// Someone whose tokens are accepted.
+/// An issuer whose tokens are accepted.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Issuer {
-    /// The `iss` of its tokens, byte by byte.
+    /// The claim `iss` of its tokens, compared byte by byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub issuer: Option<Url>,
-    /// Where its public keys are. Either this, `jwks` or `hs256_secret`.
+    /// The URL of its public keys. Either this, `jwks` or `hs256_secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_url: Option<Url>,
-    /// Its public keys themselves. Either this, `jwks_url` or `hs256_secret`.
+    /// Its public keys. Either this, `jwks_url` or `hs256_secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Jwks>,
-    /// A secret of at least 32 bytes that it signs with, by HS256: whoever knows it can make tokens. Either this, `jwks_url` or
-    /// `jwks`.
+    /// Its HS256 secret, at least 32 bytes: anybody who knows it can sign tokens. Either this, `jwks_url` or `jwks`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hs256_secret: Option<SecretSource>,
-    /// Which `aud` a token must carry: one of these.
+    /// The accepted values of `aud`; a token needs one of them.
     #[schemars(extend("x-required" = true))]
     pub audience: OneOrMany<String>,
-    /// Algorithms its public keys may have.
+    /// The accepted algorithms of its public keys.
     pub algorithms: Vec<Algorithm>,
-    /// Claims that it calls differently: our name to theirs.
+    /// Claims with another name at this issuer: Sidegate's name to the issuer's.
     pub claims: BTreeMap<String, String>,
-    /// How far its clock may be off.
+    /// The accepted clock difference.
     pub leeway: Duration,
-    /// How long its last known keys are used when `jwks_url` does not answer.
+    /// How long its last known keys are used while `jwks_url` does not answer.
     pub stale_ok_for: Duration,
 }
 
@@ -97,7 +96,7 @@ impl Algorithm {
 }
 
 impl Issuer {
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super) fn settle(
         &self,
         at: &KeyPath,
@@ -108,7 +107,7 @@ impl Issuer {
         if self.algorithms.is_empty() {
             findings.add(&at.key("algorithms"), "expected at least one of ES256, EdDSA, RS256");
         }
-        // RFC 9700 knows no clock this wrong; a long leeway keeps revoked and expired tokens alive.
+        // A longer leeway would keep revoked and expired tokens alive.
         findings.range_of(
             &at.key("leeway"),
             &self.leeway,
@@ -173,7 +172,7 @@ impl Issuer {
                 if !url.is_https() {
                     findings.warn(
                         &at.key("jwks_url"),
-                        "is http: whoever can change the answer can forge tokens",
+                        "is http: anybody who can change the response can forge tokens",
                     );
                 }
                 Some(KeySource::Url {
@@ -197,7 +196,7 @@ impl Issuer {
                 if self.algorithms != Self::default().algorithms {
                     findings.add(
                         &at.key("algorithms"),
-                        "is about public keys; with `hs256_secret` there is HS256 only",
+                        "applies to public keys only: with `hs256_secret` the algorithm is HS256",
                     );
                 }
                 let at = at.key("hs256_secret");
@@ -210,7 +209,7 @@ impl Issuer {
                     }
                 }
             }
-            // A secret beside public keys would let a token choose how it is checked.
+            // With a secret beside public keys, a token could choose how it is verified.
             _ => {
                 findings.add(
                     at,
@@ -222,17 +221,17 @@ impl Issuer {
     }
 }
 
-/// A token is for someone: without an audience, a token for another service would be good here too.
+/// Checks the audience: without one, a token for another service would be accepted too.
 pub(in super::super) fn check_audience(audience: &[String], at: &KeyPath, findings: &mut Findings) {
     if audience.is_empty() {
-        findings.add(at, "is required: whom its tokens are for");
+        findings.add(at, "is required: the accepted values of `aud`");
     }
     for (index, name) in audience.iter().enumerate() {
         if name.is_empty() {
             findings.add(at, "expected a name, got \"\"");
         }
         if audience[..index].contains(name) {
-            findings.add(at, format!("{name:?} is there twice"));
+            findings.add(at, format!("{name:?} is listed twice"));
         }
     }
 }

@@ -7,41 +7,41 @@ use super::super::findings::Findings;
 use super::super::path::KeyPath;
 use crate::log;
 
-/// Logs.
+/// Logging.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Observability {
-    /// What Sidegate says about itself.
+    /// The log of the process.
     pub log: Log,
-    /// One line per request.
+    /// The access log: one line per request.
     pub access_log: AccessLog,
 }
 
-/// What Sidegate says about itself.
+/// The log of the process.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
     /// `error`, `warn`, `info`, `debug`, `trace`, or per module: `info,sidegate::gate=debug`.
     pub level: String,
 }
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object.
     Json,
-    /// For people.
+    /// Text for people.
     Text,
 }
 
-/// One line per request.
+/// The access log: one line per request.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccessLog {
-    /// The part of successful requests that is logged, 0.0 to 1.0. Refusals and errors always are.
+    /// The fraction of successful requests that is logged, 0.0 to 1.0. Refusals and errors are always logged.
     pub sample: f64,
 }
 
@@ -84,7 +84,7 @@ impl Observability {
     }
 }
 
-/// `debug` or `module::path=debug`. Stricter than the filter itself, which takes `verbose` for the name of a module.
+/// Whether a text is `debug` or `module::path=debug`. Stricter than the filter itself, which takes `verbose` for a module.
 fn is_directive(text: &str) -> bool {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     match text.split_once('=') {

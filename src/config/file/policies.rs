@@ -10,29 +10,29 @@ use super::super::text::address::Network;
 use super::super::text::duration::Duration;
 use super::super::text::one_or_many::OneOrMany;
 
-/// One rule of a policy: who is let in, or who is kept out.
+/// One rule of a policy.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rule {
-    /// Whom it lets in.
+    /// Allow requests that meet this condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Condition>,
-    /// Whom it keeps out.
+    /// Deny requests that meet this condition.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deny: Option<Condition>,
 }
 
-/// What must be true of a request. Exactly one kind of condition; combine with `all`, `any`, `not`.
+/// A condition on a request. It has exactly one kind; combine several with `all`, `any`, `not`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Condition {
-    /// Every one of these.
+    /// All of these are true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub all: Option<Vec<Condition>>,
-    /// At least one of these.
+    /// At least one of these is true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub any: Option<Vec<Condition>>,
-    /// The opposite of this.
+    /// This is not true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not: Option<Box<Condition>>,
     /// The caller has one of these roles.
@@ -44,31 +44,31 @@ pub struct Condition {
     /// The caller has one of these permissions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permission: Option<OneOrMany<String>>,
-    /// A claim of the token, or a dotted path into one, which must pass the test beside it: `equals`, `one_of`, `contains` or `exists`.
+    /// A claim of the token, or a dotted path into one, with one test: `equals`, `one_of`, `contains` or `exists`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
-    /// With `claim`: its value is this.
+    /// With `claim`: the value equals this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub equals: Option<Scalar>,
-    /// With `claim`: its value is one of these.
+    /// With `claim`: the value is one of these.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub one_of: Option<Vec<Scalar>>,
-    /// With `claim`: it is a list that holds this.
+    /// With `claim`: the value is a list that contains this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contains: Option<Scalar>,
-    /// With `claim`: it is there and not null. Only `true`; say `not: { claim: …, exists: true }` for the opposite.
+    /// With `claim`: it is present and not null. Only `true`; write `not: { claim: …, exists: true }` for the opposite.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exists: Option<bool>,
     /// The request has one of these methods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<OneOrMany<String>>,
-    /// The client's address lies in one of these networks.
+    /// The client IP is in one of these networks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<OneOrMany<Network>>,
     /// The caller used a second factor. Only `true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mfa: Option<bool>,
-    /// With `mfa`: not longer ago than this.
+    /// With `mfa`: the second factor was used within this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Duration>,
 }
@@ -107,7 +107,7 @@ impl<'de> Deserialize<'de> for Scalar {
             fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Scalar, E> {
                 i64::try_from(number)
                     .map(Scalar::Number)
-                    .map_err(|_| E::custom("is too large a number"))
+                    .map_err(|_| E::custom("the number is too large"))
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {

@@ -12,44 +12,44 @@ use super::super::text::one_or_many::OneOrMany;
 use super::super::text::rate::Rate;
 use crate::gate::rules::rate_limit;
 
-/// A limit that routes refer to.
+/// A rate limit that routes use by name.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimit {
-    /// What is counted together; with several, each combination apart.
+    /// The key that requests are counted by; with several, each combination is counted.
     #[schemars(extend("x-required" = true))]
     pub key: OneOrMany<Key>,
-    /// How many in which time: `600/1m`.
+    /// Requests per sliding window, such as `600/1m`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub limit: Option<Rate>,
-    /// What to do when Redis does not answer.
+    /// What to do while Redis does not answer.
     pub on_store_error: OnStoreError,
 }
 
-/// What requests have in common that are counted together.
+/// A key that requests are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Key {
-    /// The client's address (IPv6: its /64).
+    /// The client IP (IPv6: its /64).
     Ip,
-    /// The user; an anonymous request counts by address.
+    /// The user; anonymous requests are counted by client IP.
     User,
-    /// The session; an anonymous request counts by address.
+    /// The session; anonymous requests are counted by client IP.
     Session,
     /// The route.
     Route,
 }
 
-/// What to do when Redis does not answer.
+/// What to do while Redis does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnStoreError {
-    /// Let the request through.
+    /// Allow the request.
     Allow,
     /// Refuse it with 503.
     Deny,
-    /// Count in this instance alone.
+    /// Count on this instance only.
     Local,
 }
 
@@ -64,7 +64,7 @@ impl Default for RateLimit {
 }
 
 impl RateLimit {
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super) fn settle(
         &self,
         name: &Name,
@@ -76,7 +76,7 @@ impl RateLimit {
             findings.add(&at.key("key"), "is required: one or more of ip, user, session, route");
         }
         if keys.iter().enumerate().any(|(index, key)| keys[..index].contains(key)) {
-            findings.add(&at.key("key"), "names something twice");
+            findings.add(&at.key("key"), "lists a key twice");
         }
         let rate = findings.required(&at.key("limit"), self.limit.as_ref())?;
         Some(Arc::new(rate_limit::RateLimit {

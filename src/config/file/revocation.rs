@@ -6,34 +6,34 @@ use serde::{Deserialize, Serialize};
 use super::super::text::duration::Duration;
 use crate::gate::rules::route;
 
-/// How fresh the view of revocations must be.
+/// How old this instance's view of revocations may be.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Revocation {
-    /// How old the view may be before `on_stale` decides.
+    /// The age of the view from which `on_stale` decides.
     pub max_lag: Duration,
-    /// What to do with a token when the view is older; a route may differ.
+    /// What to do with a token while the view is older. A route can differ.
     pub on_stale: OnStale,
 }
 
-/// What a route says about revocation.
+/// The revocation settings of a route.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RouteRevocation {
-    /// What to do with a token when the view of revocations is too old.
+    /// What to do with a token while the view of revocations is too old.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_stale: Option<OnStale>,
 }
 
-/// What to do with a token when the view of revocations is too old.
+/// What to do with a token while the view of revocations is too old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnStale {
-    /// Ask Redis for this token; refuse it with 503 when Redis does not answer.
+    /// Ask Redis about this token; refuse it with 503 if Redis does not answer.
     Check,
     /// Refuse it with 503.
     Deny,
-    /// Accept it: a token revoked in the meantime passes.
+    /// Accept it, although it may have been revoked.
     Allow,
 }
 

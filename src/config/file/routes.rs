@@ -12,74 +12,74 @@ use super::super::text::size::Size;
 use super::identity_headers::IdentityHeaders;
 use super::revocation::RouteRevocation;
 
-/// A rule that says where matching requests go and who may make them.
+/// A rule for matching requests: the upstream they go to, and who may make them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Route {
-    /// Its name in metrics and logs.
+    /// The route's name in metrics and logs.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub id: Option<Name>,
-    /// Which requests it is for.
+    /// The requests that the route matches.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub matches: Option<Match>,
-    /// Where they go.
+    /// The upstream that requests are forwarded to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub upstream: Option<Name>,
-    /// Who may make them: `public`, `optional`, `authenticated`, or a policy.
+    /// Who may make requests: `public`, `optional`, `authenticated`, or the name of a policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub access: Option<Name>,
-    /// Limits that all must leave room.
+    /// Rate limits; a request has to be within all of them.
     pub rate_limits: Vec<Name>,
-    /// What this route says about revocation.
+    /// Revocation settings of this route.
     pub revocation: RouteRevocation,
-    /// What someone gets who must sign in first.
+    /// The response to a request that needs a sign-in.
     pub unauthenticated: Unauthenticated,
-    /// Cut from the front of the path before it is passed on.
+    /// A path prefix that is removed before the request is forwarded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strip_prefix: Option<String>,
-    /// How this application is told who is calling.
+    /// Identity headers of this route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity_headers: Option<IdentityHeaders>,
-    /// Spellings of a path that are refused elsewhere.
+    /// Ambiguous path spellings to allow.
     pub allow: Allow,
-    /// Size of a request's body. Default: `server.limits.body_bytes`.
+    /// The maximum size of a request body. Default: `server.limits.body_bytes`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_bytes: Option<Size>,
-    /// Whether the application sees the `Authorization` header.
+    /// Whether the `Authorization` header is forwarded to the application.
     pub forward_authorization: bool,
 }
 
-/// Which requests a route is for.
+/// The requests that a route matches. At least one key is required.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Match {
-    /// Host names, `*.example.com` for all below one. Default: any.
+    /// Host names; `*.example.com` matches all subdomains. Default: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<OneOrMany<String>>,
-    /// Paths: `/exact`, `/below/**`. Default: any.
+    /// Paths, such as `/exact` or `/prefix/**`. Default: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<OneOrMany<String>>,
-    /// Methods. Default: any.
+    /// HTTP methods. Default: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub methods: Option<OneOrMany<String>>,
 }
 
-/// What someone gets who must sign in first.
+/// The response to a request that needs a sign-in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unauthenticated {
     /// 401.
     #[default]
     Deny,
-    /// Browsers that navigate: 303 to the login page. Others: 401.
+    /// 303 to `auth.login_url` for a browser that navigates, 401 for others.
     Login,
 }
 
-/// Spellings of a path that applications read in different ways, and that are refused unless allowed here.
+/// Path spellings that applications interpret in different ways, and that are refused unless allowed here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Allow {

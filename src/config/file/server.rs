@@ -9,51 +9,51 @@ use super::super::text::address::{ListenAddress, Network, Url};
 use super::super::text::duration::Duration;
 use super::super::text::size::Size;
 
-/// Where Sidegate listens and how patient it is.
+/// Listeners, request limits, timeouts for slow clients, shutdown.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Address of `/auth` and the proxied routes.
+    /// The address for `/auth` and the proxied routes.
     pub listen: ListenAddress,
-    /// Address of /metrics, /livez, /readyz. Never expose it.
+    /// The address for /metrics, /livez, /readyz and reloads. Never expose it.
     pub admin: ListenAddress,
-    /// How clients reach this instance.
+    /// The URL by which clients reach this instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_url: Option<Url>,
-    /// Whose `X-Forwarded-*` headers are believed. Default: nobody's.
+    /// The networks of proxies whose `X-Forwarded-*` headers are trusted. Default: none.
     pub trusted_proxies: Vec<Network>,
-    /// What a client may send, and how slowly.
+    /// Limits and timeouts of client requests.
     pub limits: Limits,
-    /// How an instance goes away.
+    /// How an instance stops after SIGTERM.
     pub shutdown: Shutdown,
-    /// Threads that proxy. Default: one per core.
+    /// The number of proxying threads. Default: one per core.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<u16>,
 }
 
-/// What a client may send, and how slowly.
+/// Limits and timeouts of client requests.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Size of the request line and all headers together.
+    /// The maximum size of request line and headers together.
     pub header_bytes: Size,
-    /// Number of headers.
+    /// The maximum number of headers.
     pub headers: u16,
-    /// How long a connection may be silent between requests.
+    /// How long a connection can be idle between requests.
     pub idle: Duration,
-    /// How long the headers of a request may take.
+    /// The timeout for receiving the headers of a request.
     pub request_header: Duration,
-    /// Size of a request's body; a route may differ.
+    /// The maximum size of a request body. A route can differ.
     pub body_bytes: Size,
 }
 
-/// How an instance goes away.
+/// How an instance stops after SIGTERM.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
-    /// After SIGTERM: how long to go on accepting while load balancers take notice.
+    /// How long to continue accepting requests after SIGTERM, while load balancers notice that the instance is not ready.
     pub drain_delay: Duration,
-    /// After SIGTERM: when to be gone at the latest.
+    /// The time after SIGTERM at which the process ends at the latest.
     pub grace_period: Duration,
 }
 
@@ -104,7 +104,7 @@ impl Server {
             findings.range(&at.key("threads"), threads.into(), 1..=1024);
         }
         let limits = at.key("limits");
-        // Pingora's own limits are 1 MiB and 256 headers, compiled in; above them ours would not be the ones that hold.
+        // Pingora's own limits are 1 MiB and 256 headers, compiled in: higher ones would have no effect.
         findings.range_of(
             &limits.key("header_bytes"),
             &self.limits.header_bytes,

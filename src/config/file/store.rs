@@ -12,14 +12,14 @@ use crate::secret::Secret;
 use crate::store::postgres;
 use crate::store::redis::{Settings as RedisSettings, check_url as check_redis_url};
 
-/// Where things are kept.
+/// Connections to PostgreSQL and Redis.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Store {
-    /// The truth: accounts, refresh tokens, keys, audit log. Only an issuer needs it.
+    /// The source of truth: accounts, refresh tokens, keys, audit log. Only an issuer needs it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub postgres: Option<Postgres>,
-    /// What is short-lived: revocations, rate limits, codes.
+    /// Short-lived data: the revocation feed, rate limits, codes, presence.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub redis: Option<Redis>,
@@ -33,25 +33,25 @@ pub struct Postgres {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub url: Option<SecretSource>,
-    /// Connections and their deadlines.
+    /// The connection pool and its timeouts.
     pub pool: Pool,
-    /// Whether to bring the schema up to date at the start. Several instances may do so at once.
+    /// Whether to run pending migrations on start. Several instances can start at once.
     pub migrate_on_start: bool,
-    /// Databases that may answer reads.
+    /// Replicas that can answer reads.
     pub replicas: Vec<SecretSource>,
 }
 
-/// Connections and their deadlines.
+/// The connection pool and its timeouts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pool {
-    /// Most connections at a time.
+    /// The maximum number of connections.
     pub max: u16,
-    /// How long to wait for a free connection before the answer is 503.
+    /// How long to wait for a free connection before answering with 503.
     pub wait: Duration,
-    /// How long a statement may run.
+    /// The timeout of a statement.
     pub statement_timeout: Duration,
-    /// How long a new connection may take.
+    /// The timeout of a new connection.
     pub connect_timeout: Duration,
 }
 
@@ -63,9 +63,9 @@ pub struct Redis {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub url: Option<SecretSource>,
-    /// What every key begins with. All instances that share revocations must agree on it.
+    /// The prefix of every key. It has to be the same on all instances that share revocations.
     pub namespace: String,
-    /// How long a call may take.
+    /// The timeout of a call.
     pub timeout: Duration,
 }
 
@@ -102,7 +102,7 @@ impl Default for Redis {
 }
 
 impl Store {
-    /// Only an issuer has one. `None` on an issuer means that something is wrong; `findings` says what.
+    /// The settings of PostgreSQL, which only an issuer has. `None` on an issuer means a mistake, which is recorded in `findings`.
     pub(in super::super) fn postgres(
         &self,
         is_issuer: bool,
@@ -124,7 +124,7 @@ impl Store {
         }
     }
 
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super) fn redis(
         &self,
         at: &KeyPath,
@@ -178,7 +178,7 @@ impl Redis {
         check_deadline(&at.key("timeout"), self.timeout, findings);
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if self.namespace.is_empty() || self.namespace.len() > 64 || !self.namespace.bytes().all(legal) {
-            let expected = "1 to 64 letters, digits, `-` or `_`";
+            let expected = "1 to 64 characters of a-z, A-Z, 0-9, - and _";
             findings.expected(&at.key("namespace"), expected, format_args!("{:?}", self.namespace));
         }
         let at_url = at.key("url");
@@ -213,14 +213,14 @@ fn postgres_url(
         return None;
     }
     if let Err(error) = postgres::check_url(&url) {
-        // The error says what is wrong without quoting the URL.
+        // The message must not quote the URL, which may contain a password.
         findings.add(at, error.to_string());
         return None;
     }
     Some(url)
 }
 
-/// Every call to a store has a deadline, and one short enough that callers see an answer.
+/// Checks a timeout: every call to a store has one, short enough that callers get a response.
 fn check_deadline(at: &KeyPath, value: Duration, findings: &mut Findings) {
     findings.range_of(at, &value, &(Duration::ms(1)..=Duration::minutes(1)));
 }

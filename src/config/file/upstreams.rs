@@ -16,55 +16,55 @@ use crate::proxy::upstream::settings;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Upstream {
-    /// Its servers: `http://host:port`, or `https://host:port` with a certificate for `host`.
+    /// The servers: `http://host:port`, or `https://host:port` with a certificate for `host`.
     #[schemars(extend("x-required" = true))]
     pub servers: Vec<Server>,
-    /// Which server gets a request.
+    /// How a server is chosen for a request.
     pub balance: Balance,
-    /// A request that shows whether a server is well. Default: none is sent.
+    /// The health check. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
-    /// Deadlines.
+    /// Timeouts.
     pub timeouts: Timeouts,
-    /// Further attempts when no byte was sent, and only for methods that may be repeated.
+    /// The number of retries on another server, if nothing was sent yet, and for idempotent methods only.
     pub retries: u8,
-    /// Whether to speak HTTP/2 to the servers; gRPC needs it. With `http://`, they must expect it (h2c).
+    /// Whether to use HTTP/2, which gRPC requires. Servers with `http://` have to support it without TLS (h2c).
     pub http2: bool,
 }
 
-/// Which server gets a request.
+/// How a server is chosen for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Balance {
     /// One after the other.
     RoundRobin,
-    /// The same client address goes to the same server.
+    /// The same client IP goes to the same server.
     ConsistentHash,
 }
 
-/// A request that shows whether a server is well.
+/// A health check.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Health {
-    /// Path of a GET that must be answered with 2xx or 3xx.
+    /// The path of a GET request, to be answered with 2xx or 3xx.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub path: Option<String>,
-    /// How often.
+    /// The interval between two checks.
     pub every: Duration,
 }
 
-/// Deadlines.
+/// Timeouts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// Until a connection stands, TLS included.
+    /// The time to open a connection, TLS included.
     pub connect: Duration,
-    /// Between two reads.
+    /// The time between two reads.
     pub read: Duration,
-    /// Between two writes.
+    /// The time between two writes.
     pub write: Duration,
-    /// How long an unused connection is kept.
+    /// How long an unused connection is kept open.
     pub idle: Duration,
 }
 
@@ -102,7 +102,7 @@ impl Default for Timeouts {
 }
 
 impl Upstream {
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super) fn settle(
         &self,
         name: &Name,
@@ -114,7 +114,7 @@ impl Upstream {
         }
         for (index, server) in self.servers.iter().enumerate() {
             if self.servers[..index].contains(server) {
-                findings.add(&at.key("servers").index(index), format!("{server} is there twice"));
+                findings.add(&at.key("servers").index(index), format!("{server} is listed twice"));
             }
         }
         findings.range(&at.key("retries"), self.retries.into(), 0..=10);

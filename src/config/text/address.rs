@@ -1,4 +1,4 @@
-//! Addresses: where to listen, whom to trust, where an upstream is, who an issuer is.
+//! Listen addresses, trusted networks, upstream servers, and URLs.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -30,7 +30,7 @@ impl fmt::Display for ListenAddress {
 
 written_as_text!(ListenAddress, "ListenAddress", LISTEN, r".+:[0-9]{1,5}");
 
-/// A network, or one address.
+/// A network, or a single IP address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(pub IpNet);
 
@@ -45,7 +45,7 @@ impl FromStr for Network {
         }
         let network: IpNet = text.parse().map_err(|_| unexpected(NETWORK, text))?;
         if network.trunc() != network {
-            // 10.1.2.3/8 is a slip more often than a wish, and the difference is sixteen million hosts.
+            // 10.1.2.3/8 is a mistake more often than intended, and the difference is sixteen million hosts.
             return Err(unexpected(
                 &format!("a network without host bits such as {}", network.trunc()),
                 text,
@@ -66,11 +66,11 @@ written_as_text!(Network, "Network", NETWORK, r"[0-9A-Fa-f.:]+(?:/[0-9]{1,3})?")
 /// The scheme, host and port of a server: `http://wiki:8080`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
-    /// Whether to speak TLS to it.
+    /// Whether to use TLS.
     pub tls: bool,
-    /// Name or address; IPv6 without brackets.
+    /// Host name or IP address; IPv6 without brackets.
     pub host: String,
-    /// Port; 80 or 443 when it is not written.
+    /// Port; 80 or 443 by default.
     pub port: u16,
 }
 
@@ -120,7 +120,7 @@ written_as_text!(Server, "Server", SERVER, r"https?://[^/?#@]+");
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url {
     uri: http::Uri,
-    /// As written: an issuer is compared byte by byte, and `http::Uri` would add or drop a last `/`.
+    /// As written: an issuer is compared byte by byte, and `http::Uri` would add or remove a trailing `/`.
     text: String,
 }
 
@@ -169,7 +169,7 @@ impl fmt::Display for Url {
 
 written_as_text!(Url, "Url", URL, r"https?://[^?#@\s]+");
 
-/// The message without what might be a password.
+/// The message, without what could be a password.
 fn without_userinfo(expected: &str, text: &str) -> String {
     if text.contains('@') {
         format!("expected {expected}, without user and password")

@@ -19,7 +19,7 @@ const UNITS: [(&str, u64); 5] = [
     ("d", 86_400_000),
 ];
 
-/// Ten years: what is longer is a typing mistake, and sums of instants stay in range.
+/// Ten years: more is a typing mistake, and sums of times stay in range.
 const LONGEST_MS: u64 = 3650 * 86_400_000;
 
 impl Duration {

@@ -1,4 +1,4 @@
-//! Names that an operator gives to things: they become metric labels and parts of Redis keys, so their alphabet is small.
+//! Names of routes, policies, upstreams and limits: they become metric labels and parts of Redis keys, so few characters are allowed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use super::{unexpected, written_as_text};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
-const EXPECTED: &str = "a name of 1 to 63 lower-case letters, digits or `-`";
+const EXPECTED: &str = "a name of 1 to 63 characters of a-z, 0-9 and -";
 
 impl Name {
     /// The name as it is written.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::{unexpected, written_as_text};
 
-/// A part of a whole, in whole percent from 0 to 100.
+/// A percentage, a whole number from 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percentage(pub u8);
 

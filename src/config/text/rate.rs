@@ -1,4 +1,4 @@
-//! `10/1m`: so many in such a time.
+//! `10/1m`: a count per window.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use super::duration::Duration;
 use super::{unexpected, written_as_text};
 
-/// How many in which window.
+/// A count per window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many are let through in each window; at least 1.
+    /// The count; at least 1.
     pub limit: u32,
     /// The window; at least one second.
     pub window: Duration,

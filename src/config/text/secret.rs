@@ -12,21 +12,21 @@ use super::super::findings::Findings;
 use super::super::interpolate::Environment;
 use super::super::path::KeyPath;
 
-/// Where a secret comes from. Prints and serializes without its value.
+/// The source of a secret. Prints and serializes without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
-    /// Written in the file, or put there by `${VAR}`.
+    /// Written in the file, or inserted by `${VAR}`.
     Value(Secret),
     /// The name of an environment variable.
     Env(String),
-    /// The path of a file that holds it; a line end at its end is not part of it.
+    /// The path of a file that contains it; a trailing line break is not part of it.
     File(String),
 }
 
 const EXPECTED: &str = "a secret: its value, { env: NAME } or { file: PATH }";
 
 impl SecretSource {
-    /// Fetches the secret. Messages name the variable or the file, never what they hold.
+    /// Reads the secret. Messages name the variable or the file, never its content.
     pub(in super::super) fn fetch(
         &self,
         path: &KeyPath,
@@ -48,7 +48,7 @@ impl SecretSource {
                         .map_or(&*text, |text| text.trim_end_matches('\r')),
                 ),
                 Err(error) => {
-                    // An `io::Error` holds the reason only, never the content.
+                    // An `io::Error` contains the reason only, never the content.
                     findings.add(path, format!("cannot read the file {file}: {error}"));
                     return None;
                 }
@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for SourceVisitor {
         Ok(SecretSource::Value(Secret::new(text)))
     }
 
-    // A secret of digits only is a number for YAML. Its value must not be in the message, so no `invalid_type` here.
+    // A secret of digits only is a number for YAML. `invalid_type` would put its value into the message.
     fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<SecretSource, E> {
         Err(E::custom("is a number for YAML: put quotes around it"))
     }

@@ -17,7 +17,7 @@ use super::filter::{self, Filter};
 use super::permitted::{AuditRead, Permitted};
 use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 
-/// A page of what happened.
+/// A page of audit entries.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AuditPage, example = json!({"events": [{
     "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3b", "at": "2026-11-24T20:10:00Z", "event": "roles_changed",
@@ -27,33 +27,33 @@ use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 }], "next_cursor": null}))]
 pub(super) struct Page {
     events: Vec<Shown>,
-    /// Where the next page begins; none on the last.
+    /// Pass this as `cursor` to get the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 
-/// One thing that happened.
+/// An audit entry.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AuditEvent)]
 struct Shown {
     id: Uuid,
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// A word of the closed list of events.
+    /// The event.
     #[schema(schema_with = Events::schema)]
     event: &'static str,
-    /// Whether it worked.
+    /// Whether the operation succeeded.
     #[schema(schema_with = Outcomes::schema)]
     outcome: &'static str,
-    /// Who did it; none: nobody signed in, or the command line.
+    /// The account that did it; `null` for a client that was not signed in, and for the command line.
     actor_id: Option<Uuid>,
-    /// Whom it concerns.
+    /// The account that the entry is about.
     user_id: Option<Uuid>,
     session_id: Option<Uuid>,
     #[schema(value_type = Option<String>)]
     address: Option<IpAddr>,
     user_agent: Option<String>,
     request_id: Option<String>,
-    /// What else there is to know.
+    /// Details, depending on the event.
     #[schema(value_type = Object)]
     data: Map<String, Value>,
 }
@@ -76,7 +76,7 @@ impl From<AuditEntry> for Shown {
     }
 }
 
-/// The closed list of events.
+/// All events, for the OpenAPI document.
 enum Events {}
 
 impl PartialSchema for Events {
@@ -87,7 +87,7 @@ impl PartialSchema for Events {
 
 impl ToSchema for Events {}
 
-/// Both outcomes.
+/// Both outcomes, for the OpenAPI document.
 enum Outcomes {}
 
 impl PartialSchema for Outcomes {
@@ -98,44 +98,44 @@ impl PartialSchema for Outcomes {
 
 impl ToSchema for Outcomes {}
 
-/// Which entries.
+/// Filters; an entry has to match all of them.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// Whom it concerns, by id.
+    /// The id of the account that the entry is about.
     #[param(value_type = Uuid, required = false)]
     user: Option<String>,
-    /// Who did it, by id.
+    /// The id of the account that did it.
     #[param(value_type = Uuid, required = false)]
     actor: Option<String>,
-    /// In which session.
+    /// The session's id.
     #[param(value_type = Uuid, required = false)]
     session: Option<String>,
-    /// What: a word of the list of events.
+    /// The event.
     #[param(inline, value_type = Events, required = false)]
     event: Option<String>,
-    /// Whether it worked.
+    /// Whether the operation succeeded.
     #[param(inline, value_type = Outcomes, required = false)]
     outcome: Option<String>,
-    /// From where: an address.
+    /// The client IP.
     #[param(value_type = String, example = "192.0.2.7", required = false)]
     address: Option<String>,
-    /// From this instant on (RFC 3339).
+    /// Only entries from this time on (RFC 3339).
     #[param(value_type = OffsetDateTime, required = false)]
     since: Option<String>,
-    /// Before this instant.
+    /// Only entries before this time (RFC 3339).
     #[param(value_type = OffsetDateTime, required = false)]
     until: Option<String>,
-    /// At most so many.
+    /// The size of the page.
     #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
 }
 
-/// List what happened, the newest first
+/// List audit entries, the newest first
 ///
 /// Needs `sidegate:audit:read`.
 #[utoipa::path(
@@ -145,7 +145,7 @@ pub(super) struct Wanted {
     security(("bearer" = [])),
     params(Wanted),
     responses(
-        (status = 200, description = "A page of what happened.", body = Page),
+        (status = 200, description = "A page of audit entries.", body = Page),
         (status = 403, description = "`permission_denied`"),
         (status = 422, description = "`validation_failed`"),
     )

@@ -1,4 +1,4 @@
-//! The query of a list: filters, the size of a page, and where it begins.
+//! Query parameters of lists: filters, page size, cursor.
 
 use axum::extract::{FromRequestParts, Query};
 use base64::Engine;
@@ -13,13 +13,13 @@ use uuid::Uuid;
 use super::super::Problem;
 use super::super::body::wrong_field;
 
-/// Rows on a page that names no number.
+/// The page size without `limit`.
 const USUAL: u32 = 50;
-/// Rows on a page at most.
+/// The largest page size.
 pub(super) const MOST: u32 = 200;
 
-/// The query, in a shape that says `deny_unknown_fields`: a misspelt filter must not show everything. Its fields are texts;
-/// the functions of this file read them, so that a refusal can name the field.
+/// The query parameters, in a type with `deny_unknown_fields`: a misspelt filter must not list everything. Its fields are
+/// strings, which the functions of this file parse, so that an error can name the field.
 pub(super) struct Filter<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
@@ -30,7 +30,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
             Ok(Query(filter)) => Ok(Self(filter)),
             Err(rejection) => {
                 let text = rejection.body_text();
-                // axum says which field before it says what is wrong with it.
+                // axum's message starts with the field and ends with what is wrong.
                 let message = text.rsplit(": ").next().unwrap_or_default();
                 Err(wrong_field(".", message))
             }
@@ -38,7 +38,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
     }
 }
 
-/// A value that `parse` reads.
+/// Parses a filter.
 pub(super) fn value<T>(
     field: &str,
     text: Option<&str>,
@@ -48,28 +48,29 @@ pub(super) fn value<T>(
         .transpose()
 }
 
-/// An instant (RFC 3339).
+/// Parses a time (RFC 3339).
 pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Problem> {
     value(field, text, |text| OffsetDateTime::parse(text, &Rfc3339).ok())
 }
 
-/// A text to search for or to compare with. PostgreSQL has no NUL, and refuses it with an error.
+/// A text to search for or to compare with. NUL is refused, because PostgreSQL has no such character and answers with an
+/// error.
 pub(super) fn plain<'a>(field: &str, text: Option<&'a str>) -> Result<Option<&'a str>, Problem> {
     if text.is_some_and(|text| text.is_empty() || text.len() > 256 || text.chars().any(char::is_control)) {
-        let message = "a text has 1 to 256 bytes, none of them a control character";
+        let message = "expected 1 to 256 bytes without control characters";
         return Err(Problem::field(field, "not_accepted", &message));
     }
     Ok(text)
 }
 
-/// The size of a page.
+/// Parses the page size.
 pub(super) fn limit(text: Option<&str>) -> Result<u32, Problem> {
     let Some(text) = text else { return Ok(USUAL) };
     let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
-    number.ok_or_else(|| Problem::field("limit", "not_accepted", &format!("a number from 1 to {MOST}")))
+    number.ok_or_else(|| Problem::field("limit", "not_accepted", &format!("expected a number from 1 to {MOST}")))
 }
 
-/// Takes the row that was read beyond the page, and returns where the next page begins.
+/// Removes the one row that was read beyond the page, and returns the cursor of the next page if there was one.
 pub(super) fn next<T>(rows: &mut Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Option<String> {
     let limit = limit as usize;
     if rows.len() <= limit {
@@ -79,7 +80,7 @@ pub(super) fn next<T>(rows: &mut Vec<T>, limit: u32, cursor: impl Fn(&T) -> Stri
     rows.last().map(cursor)
 }
 
-/// A place in a list by id.
+/// A cursor of a list that is ordered by id.
 pub(super) fn id_cursor(id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(id.as_bytes())
 }
@@ -88,7 +89,7 @@ pub(super) fn read_id_cursor(text: &str) -> Option<Uuid> {
     Uuid::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
 }
 
-/// A place in a list by time and id. The time has the microseconds that PostgreSQL keeps.
+/// A cursor of a list that is ordered by time and id. The time has microseconds, as in PostgreSQL.
 pub(super) fn time_cursor(at: OffsetDateTime, id: Uuid) -> String {
     let micros = i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX);
     URL_SAFE_NO_PAD.encode([&micros.to_be_bytes()[..], id.as_bytes()].concat())
@@ -102,7 +103,7 @@ pub(super) fn read_time_cursor(text: &str) -> Option<(OffsetDateTime, Uuid)> {
     Some((at, Uuid::from_slice(id).ok()?))
 }
 
-/// One of these words, in the description of the API.
+/// A string that is one of these, for the OpenAPI document.
 pub(super) fn words(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }

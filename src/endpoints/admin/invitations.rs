@@ -17,7 +17,7 @@ use super::id::id;
 use super::permitted::{Permitted, UsersRead, UsersWrite};
 use crate::accounts::{Invitation, InvitationError};
 
-/// An invitation that may still be used.
+/// An open invitation.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AdminInvitation, example = json!({
     "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "bob@example.com", "roles": ["staff"],
@@ -28,7 +28,7 @@ pub(super) struct Shown {
     id: Uuid,
     email: String,
     roles: Vec<String>,
-    /// Nobody: it was made at the command line.
+    /// The operator's account; `null` if it was created at the command line.
     invited_by: Option<Uuid>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -49,7 +49,7 @@ impl From<Invitation> for Shown {
     }
 }
 
-/// An invitation that was made.
+/// A new invitation.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AdminInvited, example = json!({
     "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "bob@example.com", "roles": ["staff"],
@@ -59,7 +59,7 @@ impl From<Invitation> for Shown {
 pub(super) struct Made {
     #[serde(flatten)]
     invitation: Shown,
-    /// Only where no letter carries it: somebody has to pass it on.
+    /// The token of the invitation, only if no email is sent: then it has to be passed on by other means.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
 }
@@ -72,33 +72,33 @@ pub(super) struct Made {
 }], "next_cursor": null}))]
 pub(super) struct Invitations {
     invitations: Vec<Shown>,
-    /// Where the next page begins; none on the last.
+    /// Pass this as `cursor` to get the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 
-/// Which invitations.
+/// The page to list.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// At most so many, 1 to 200; 50.
+    /// The size of the page, 1 to 200. Default: 50.
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
-/// Whom to invite.
+/// The invitation to create.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = AdminNewInvitation)]
 #[serde(deny_unknown_fields)]
 pub(super) struct New {
     email: String,
-    /// What they get with the account.
+    /// The roles of the new account.
     #[serde(default)]
     roles: Vec<String>,
 }
 
-/// List the invitations that may still be used, in the order of their making
+/// List open invitations, the oldest first
 ///
 /// Needs `sidegate:users:read`.
 #[utoipa::path(
@@ -122,6 +122,7 @@ pub(super) async fn list(
     let after = filter::value("cursor", wanted.cursor.as_deref(), filter::read_id_cursor)?;
     let mut found = services
         .accounts
+        .registration
         .invitations
         .list(after, limit + 1, permitted.now)
         .await?;
@@ -132,9 +133,9 @@ pub(super) async fn list(
     }))
 }
 
-/// Invite somebody, in the place of an earlier invitation
+/// Invite somebody to register
 ///
-/// The letter goes to the address, and the invitation is good for that address alone. Needs `sidegate:users:write`.
+/// The invitation is sent by email and works for that email address only. It replaces an earlier one. Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/invitations",
@@ -154,10 +155,11 @@ pub(super) async fn invite(
 ) -> Result<(StatusCode, Json<Made>), Problem> {
     let accounts = &services.accounts;
     let invited = accounts
+        .registration
         .invitations
         .invite(&new.email, &new.roles, &permitted.by, permitted.now)
         .await?;
-    // Where a letter carries it, nobody but its reader has it: whoever invites could otherwise make the account themselves.
+    // With mail, only the invited person gets the token: the operator could otherwise register the account themselves.
     let token = (!accounts.mail.is_enabled()).then(|| invited.token.expose().to_owned());
     let made = Made {
         invitation: invited.invitation.into(),
@@ -166,7 +168,7 @@ pub(super) async fn invite(
     Ok((StatusCode::CREATED, Json(made)))
 }
 
-/// Take an invitation back
+/// Withdraw an invitation
 ///
 /// Needs `sidegate:users:write`.
 #[utoipa::path(
@@ -176,7 +178,7 @@ pub(super) async fn invite(
     security(("bearer" = [])),
     params(("id" = String, Path, description = "The invitation's id.")),
     responses(
-        (status = 204, description = "It is void."),
+        (status = 204, description = "The invitation is withdrawn."),
         (status = 403, description = "`permission_denied`"),
         (status = 404, description = "`invitation_not_found`"),
     )
@@ -189,6 +191,7 @@ pub(super) async fn revoke(
     let invitation = id(&invitation, Code::InvitationNotFound)?;
     let revoked = services
         .accounts
+        .registration
         .invitations
         .revoke(invitation, &permitted.by, permitted.now)
         .await?;

@@ -1,4 +1,4 @@
-//! The caller of an administrative endpoint.
+//! The operator who calls an administrative endpoint, and the permission it requires.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use super::super::signed_in::signed_in;
 use super::super::{Caller, Problem, Services};
 use crate::accounts::Operator;
 
-/// Stands for every permission here.
+/// The permission that includes all others of this file.
 const ADMIN: &str = "sidegate:admin";
 
-/// One permission of Sidegate's own.
+/// A permission of Sidegate's own, as a type that a handler can name.
 pub(super) trait Permission: Send {
-    /// The word in the token.
+    /// Its name in the claim `permissions`.
     const WORD: &'static str;
 }
 
@@ -32,28 +32,28 @@ macro_rules! permissions {
 }
 
 permissions! {
-    /// See accounts.
+    /// Read accounts and invitations.
     UsersRead = "sidegate:users:read",
-    /// Make, change, lock and delete accounts.
+    /// Create, change, lock and delete accounts, and invite.
     UsersWrite = "sidegate:users:write",
-    /// See who is signed in where.
+    /// Read the sessions of accounts.
     SessionsRead = "sidegate:sessions:read",
-    /// Sign people out.
+    /// End the sessions of accounts.
     SessionsWrite = "sidegate:sessions:write",
-    /// See what happened.
+    /// Read the audit log.
     AuditRead = "sidegate:audit:read",
-    /// See who is online.
+    /// Read who is online.
     PresenceRead = "sidegate:presence:read",
-    /// See how many there are.
+    /// Read the numbers of accounts, sessions and logins.
     StatsRead = "sidegate:stats:read",
 }
 
-/// Somebody whose token carries the permission `P`. The token is a fresh one: a change of permissions outdates those
-/// before it.
+/// An operator whose token has the permission `P`. The permission is current: a change of permissions makes older tokens
+/// outdated, and the gate refuses those.
 pub(super) struct Permitted<P> {
-    /// Who it is, for the services.
+    /// The operator, for the services.
     pub(super) by: Operator,
-    /// The instant at which the request is judged.
+    /// The time of the request.
     pub(super) now: OffsetDateTime,
     needs: PhantomData<fn() -> P>,
 }

@@ -13,22 +13,22 @@ use super::filter::{self, Filter};
 use super::permitted::{Permitted, PresenceRead};
 use crate::accounts::{self, ONLINE_WITHIN};
 
-/// Who is online.
+/// The users who are online.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"within_seconds": 300, "online": 1, "users": [{
     "user_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "email": "alice@example.com", "username": "alice",
     "last_seen_at": "2026-11-24T20:10:00Z"
 }]}))]
 pub(super) struct Presence {
-    /// Whoever was seen within so many seconds is online.
+    /// A user counts as online for this many seconds after their last request.
     within_seconds: u64,
-    /// How many are.
+    /// The number of users who are online.
     online: u64,
-    /// Those last seen, the last first.
+    /// The users, most recently seen first.
     users: Vec<Online>,
 }
 
-/// Somebody who is online.
+/// A user who is online.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = OnlineUser)]
 struct Online {
@@ -51,19 +51,19 @@ impl From<accounts::Online> for Online {
     }
 }
 
-/// How many to name.
+/// How many users to list.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// At most so many.
+    /// The largest number of users to list.
     #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
 }
 
-/// Say who is online
+/// List the users who are online
 ///
-/// That is who was seen within the last minutes, with a request to the application or to this API. Needs
+/// A user is online for some minutes after their last request to the application or to this API. Needs
 /// `sidegate:presence:read`.
 #[utoipa::path(
     get,
@@ -72,7 +72,7 @@ pub(super) struct Wanted {
     security(("bearer" = [])),
     params(Wanted),
     responses(
-        (status = 200, description = "Who is online.", body = Presence),
+        (status = 200, description = "The users who are online.", body = Presence),
         (status = 403, description = "`permission_denied`"),
         (status = 422, description = "`validation_failed`"),
     )

@@ -16,7 +16,7 @@ use super::id::id;
 use super::permitted::{Permitted, SessionsRead, SessionsWrite};
 use crate::accounts::{Session, User};
 
-/// The open sessions of somebody.
+/// The active sessions of an account.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AdminSessions, example = json!({"sessions": [{
     "id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_name": "phone", "user_agent": "curl/8.5.0",
@@ -27,7 +27,7 @@ pub(super) struct Sessions {
     sessions: Vec<Shown>,
 }
 
-/// One device on which somebody is signed in.
+/// An active session: one sign-in on one device.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AdminSession)]
 struct Shown {
@@ -36,7 +36,7 @@ struct Shown {
     user_agent: Option<String>,
     #[schema(value_type = Option<String>)]
     address: Option<IpAddr>,
-    /// How they proved who they are (RFC 8176).
+    /// The authentication methods used (RFC 8176).
     amr: Vec<String>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -61,7 +61,7 @@ impl From<Session> for Shown {
     }
 }
 
-/// How many sessions were ended.
+/// The number of sessions that were ended.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AdminSessionsEnded, example = json!({"ended": 2}))]
 pub(super) struct Ended {
@@ -73,7 +73,7 @@ async fn find(services: &Services, text: &str) -> Result<User, Problem> {
     user.ok_or_else(|| Problem::new(Code::UserNotFound))
 }
 
-/// List the open sessions of an account, the last seen first
+/// List the active sessions of an account, most recently seen first
 ///
 /// Needs `sidegate:sessions:read`.
 #[utoipa::path(
@@ -110,7 +110,7 @@ pub(super) async fn list(
     security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
-        (status = 200, description = "Signed out everywhere.", body = Ended),
+        (status = 200, description = "All sessions are ended.", body = Ended),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
     )
@@ -123,7 +123,8 @@ pub(super) async fn end_all(
     let user = find(&services, &user).await?;
     let ended = services
         .accounts
-        .account_sessions
+        .operator
+        .sessions
         .revoke_all(&user, &permitted.by, permitted.now)
         .await?;
     Ok(Json(Ended { ended }))
@@ -156,7 +157,8 @@ pub(super) async fn end(
     let session = id(&session, Code::SessionNotFound)?;
     let ended = services
         .accounts
-        .account_sessions
+        .operator
+        .sessions
         .revoke_one(session, Some(user.id), &permitted.by, permitted.now)
         .await?;
     if ended {

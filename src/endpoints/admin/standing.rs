@@ -16,12 +16,12 @@ use super::permitted::{Permitted, UsersWrite};
 use super::users::Shown;
 use crate::accounts::User;
 
-/// For how long.
+/// How long the lock lasts.
 #[derive(Deserialize, Default, utoipa::ToSchema)]
 #[schema(as = AdminLock)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Lock {
-    /// Left out: until somebody unlocks it.
+    /// The end of the lock. Without it: until an operator unlocks the account.
     #[serde(default, with = "time::serde::rfc3339::option")]
     until: Option<OffsetDateTime>,
 }
@@ -42,7 +42,7 @@ async fn find(services: &Services, text: &str) -> Result<User, Problem> {
     params(("id" = Uuid, Path, description = "The account's id.")),
     request_body(content = Option<Lock>, example = json!({"until": "2027-01-01T00:00:00Z"})),
     responses(
-        (status = 204, description = "Locked and signed out."),
+        (status = 204, description = "The account is locked, and its sessions are ended."),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
         (status = 409, description = "`own_account`"),
@@ -56,18 +56,23 @@ pub(super) async fn lock(
 ) -> Result<StatusCode, Problem> {
     let Lock { until } = body.map(|Body(lock)| lock).unwrap_or_default();
     if until.is_some_and(|until| until <= permitted.now || until.year() > 9999) {
-        return Err(Problem::field("until", "not_accepted", &"a lock ends in the future"));
+        return Err(Problem::field(
+            "until",
+            "not_accepted",
+            &"expected a time in the future",
+        ));
     }
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .lock(&user, until, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Unlock an account, whoever or whatever locked it
+/// Unlock an account that an operator or too many wrong passwords locked
 ///
 /// Needs `sidegate:users:write`.
 #[utoipa::path(
@@ -77,7 +82,7 @@ pub(super) async fn lock(
     security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
-        (status = 204, description = "It may sign in."),
+        (status = 204, description = "The account is unlocked."),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
     )
@@ -90,15 +95,16 @@ pub(super) async fn unlock(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .unlock(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Want a new password before the next sign-in, and end all sessions
+/// Require a password change at the next sign-in, and end all sessions
 ///
-/// Where letters are sent, the person is mailed a link that sets one. Needs `sidegate:users:write`.
+/// The user gets an email with a link to set one, if `auth.mail` is configured. Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/users/{id}/password-reset",
@@ -106,7 +112,7 @@ pub(super) async fn unlock(
     security(("bearer" = [])),
     params(("id" = Uuid, Path, description = "The account's id.")),
     responses(
-        (status = 204, description = "Signed out, and in want of a new password."),
+        (status = 204, description = "The sessions are ended, and the next sign-in requires a new password."),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
         (status = 409, description = "`own_account`"),
@@ -120,15 +126,16 @@ pub(super) async fn require_password_reset(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .require_password_reset(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Remove every second factor, for somebody who lost them all
+/// Remove every second factor of an account
 ///
-/// They are written. Whoever is signed in stays so. Needs `sidegate:users:write`.
+/// For a user who lost them all. The user is notified by email; sessions go on. Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/users/{id}/mfa/reset",
@@ -136,7 +143,7 @@ pub(super) async fn require_password_reset(
     security(("bearer" = [])),
     params(("id" = String, Path, description = "The account's id.")),
     responses(
-        (status = 204, description = "It has no second factor any more, or had none."),
+        (status = 204, description = "The account has no second factor now."),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
         (status = 409, description = "`own_account`"),
@@ -150,7 +157,8 @@ pub(super) async fn reset_mfa(
     let user = find(&services, &user).await?;
     services
         .accounts
-        .factor_reset
+        .mfa
+        .reset
         .reset(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -158,7 +166,7 @@ pub(super) async fn reset_mfa(
 
 /// Delete an account and end its sessions
 ///
-/// It can be restored until its names are given away. Needs `sidegate:users:write`.
+/// It can be restored while nobody else uses its email address or username. Needs `sidegate:users:write`.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
@@ -180,13 +188,14 @@ pub(super) async fn delete(
     let user = find(&services, &user).await?;
     services
         .accounts
+        .operator
         .standing
         .delete(&user, &permitted.by, permitted.now)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Bring a deleted account back
+/// Restore a deleted account
 ///
 /// Needs `sidegate:users:write`.
 #[utoipa::path(
@@ -199,7 +208,7 @@ pub(super) async fn delete(
         (status = 200, description = "The account.", body = Shown),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
-        (status = 409, description = "`not_deleted`, or its names were given away: `email_taken`, `username_taken`"),
+        (status = 409, description = "`not_deleted`, or another account uses its email address or username: `email_taken`, `username_taken`"),
     )
 )]
 pub(super) async fn restore(
@@ -210,6 +219,7 @@ pub(super) async fn restore(
     let user = id(&user, Code::UserNotFound)?;
     let restored = services
         .accounts
+        .operator
         .standing
         .restore(user, &permitted.by, permitted.now)
         .await?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::{Problem, Services};
 use super::permitted::{Permitted, StatsRead};
 
-/// How many there are.
+/// Numbers of accounts, sessions and logins.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "users": 1200, "locked_users": 3, "deleted_users": 41, "open_sessions": 1733, "logins_24h": 310, "online": 87
@@ -17,27 +17,27 @@ use super::permitted::{Permitted, StatsRead};
 pub(super) struct Stats {
     /// Accounts that are not deleted.
     users: i64,
-    /// Of them, locked.
+    /// Locked accounts among them.
     locked_users: i64,
-    /// Deleted ones.
+    /// Deleted accounts that can be restored.
     deleted_users: i64,
     open_sessions: i64,
-    /// Within the last 24 hours.
+    /// Logins within the last 24 hours.
     logins_24h: i64,
-    /// Users who were seen within the last minutes; `null` when Redis is away, which alone knows.
+    /// Users who are online; `null` while Redis is unreachable, which alone stores presence.
     online: Option<u64>,
 }
 
 /// Count accounts, sessions and logins
 ///
-/// It reads every account and every open session: for a page that people look at; a monitor scrapes the gauges. Needs `sidegate:stats:read`.
+/// It reads every account and every active session, so it is meant for a page that people look at; monitoring should use the metrics. Needs `sidegate:stats:read`.
 #[utoipa::path(
     get,
     path = "/stats",
     tag = "admin",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "How many there are.", body = Stats),
+        (status = 200, description = "The numbers.", body = Stats),
         (status = 403, description = "`permission_denied`"),
     )
 )]

@@ -41,7 +41,7 @@ pub(super) struct Shown {
     permissions: Vec<String>,
     #[schema(value_type = Object)]
     profile: Map<String, Value>,
-    /// No sign-in before this instant; the year 9999: until somebody unlocks it.
+    /// The account cannot sign in before this time; the year 9999 means until an operator unlocks it.
     #[serde(with = "time::serde::rfc3339::option")]
     locked_until: Option<OffsetDateTime>,
     failed_login_count: i32,
@@ -92,36 +92,36 @@ impl From<User> for Shown {
 }], "next_cursor": null}))]
 pub(super) struct Users {
     users: Vec<Shown>,
-    /// Where the next page begins; none on the last.
+    /// Pass this as `cursor` to get the next page; `null` on the last page.
     next_cursor: Option<String>,
 }
 
-/// Which accounts.
+/// Filters; an account has to match all of them.
 #[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// An address or a username begins with this, whatever its case. Reads accounts in order until the page is full.
+    /// The email address or the username starts with this text, ignoring case.
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
-    /// Whether deleted accounts are among them.
+    /// Whether to list deleted accounts.
     #[param(inline, value_type = DeletedWords, required = false)]
     deleted: Option<String>,
-    /// `true`: only locked ones; `false`: none of them.
+    /// `true`: only locked accounts; `false`: only accounts that are not locked.
     #[param(value_type = bool, required = false)]
     locked: Option<String>,
-    /// Has this role.
+    /// The account has this role.
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     role: Option<String>,
-    /// At most so many.
+    /// The size of the page.
     #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     #[param(value_type = String, required = false)]
     cursor: Option<String>,
 }
 
-/// The words for `deleted`.
+/// The values of `deleted`, for the OpenAPI document.
 enum DeletedWords {}
 
 impl PartialSchema for DeletedWords {
@@ -134,7 +134,7 @@ impl PartialSchema for DeletedWords {
 
 impl ToSchema for DeletedWords {}
 
-/// An account to be made.
+/// An account to create.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = AdminNewUser)]
 #[serde(deny_unknown_fields)]
@@ -147,22 +147,22 @@ pub(super) struct New {
     roles: Vec<String>,
     #[serde(default)]
     permissions: Vec<String>,
-    /// Whether you vouch for the address.
+    /// Whether the email address counts as verified.
     #[serde(default)]
     email_verified: bool,
 }
 
-/// What to change. What is left out stays.
+/// The changes. A field that is absent stays as it is.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[schema(as = AdminEdit)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Changes {
-    /// Another address; unverified unless `email_verified` says otherwise.
+    /// A new email address. It counts as unverified unless `email_verified` is `true`.
     #[serde(default)]
     email: Option<String>,
     #[serde(default)]
     email_verified: Option<bool>,
-    /// `null`: none.
+    /// A new username; `null` removes it.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     #[expect(
@@ -170,19 +170,19 @@ pub(super) struct Changes {
         reason = "absent, null, and a value are three things in a merge patch"
     )]
     username: Option<Option<String>>,
-    /// All of them.
+    /// The complete new list.
     #[serde(default)]
     roles: Option<Vec<String>>,
-    /// All of them.
+    /// The complete new list.
     #[serde(default)]
     permissions: Option<Vec<String>>,
-    /// Members to set, or (`null`) to remove.
+    /// Members to set, or to remove with `null`.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     profile: Option<Map<String, Value>>,
 }
 
-/// List accounts in the order of their making
+/// List accounts, the oldest first
 ///
 /// Needs `sidegate:users:read`.
 #[utoipa::path(
@@ -259,7 +259,8 @@ pub(super) async fn create(
     };
     let made = services
         .accounts
-        .admin
+        .operator
+        .accounts
         .create(wanted, &permitted.by, permitted.now)
         .await?;
     Ok((StatusCode::CREATED, Json(made.into())))
@@ -296,8 +297,8 @@ pub(super) async fn show(
 
 /// Change an account
 ///
-/// All of it at once or nothing. Its access tokens are outdated. Needs `sidegate:users:write`; to give
-/// or take permissions that begin with `sidegate:`, or to change an account with such that you lack, `sidegate:admin`.
+/// Either every change is made or none. Access tokens issued before become outdated. Needs `sidegate:users:write`; to add or
+/// remove permissions that begin with `sidegate:`, or to change an account with such permissions that you lack, `sidegate:admin`.
 #[utoipa::path(
     patch,
     path = "/users/{id}",
@@ -306,7 +307,7 @@ pub(super) async fn show(
     params(("id" = Uuid, Path, description = "The account's id.")),
     request_body(content = Changes, example = json!({"roles": ["staff", "billing"]})),
     responses(
-        (status = 200, description = "The account as it is now.", body = Shown),
+        (status = 200, description = "The changed account.", body = Shown),
         (status = 403, description = "`permission_denied`, `admin_required`"),
         (status = 404, description = "`user_not_found`"),
         (status = 409, description = "`email_taken`, `username_taken`, `own_account`"),
@@ -329,6 +330,7 @@ pub(super) async fn edit(
     let user = id(&user, Code::UserNotFound)?;
     let user = services
         .accounts
+        .operator
         .edits
         .edit(user, edit, &permitted.by, permitted.now)
         .await?;

@@ -1,4 +1,4 @@
-//! `/auth/mfa/email`: codes by mail.
+//! `/auth/mfa/email`: emailed codes as a second factor.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use super::super::{Caller, Problem, Services};
 use super::PasswordAgain;
 use crate::secret::Secret;
 
-/// Have a code mailed that proves a second factor
+/// Send a second-factor code by email
 ///
-/// If the account turned that on.
+/// For an account that has enabled it; prove it at `/mfa/verify`.
 #[utoipa::path(
     post,
     path = "/mfa/email",
     tag = "mfa",
     security(("bearer" = [])),
     responses(
-        (status = 202, description = "The letter is on its way.", body = Accepted),
+        (status = 202, description = "A code is sent.", body = Accepted),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
     )
@@ -34,15 +34,16 @@ pub(in super::super) async fn mail_code(
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
     services
         .accounts
-        .email_factor
+        .mfa
+        .email
         .send_code(by, &caller.origin(), caller.received_at)
         .await?;
     Ok(accepted())
 }
 
-/// Turn codes by mail on as a second factor
+/// Enable emailed codes as a second factor
 ///
-/// The address has to be verified.
+/// Requires the current password and a verified email address.
 #[utoipa::path(
     put,
     path = "/mfa/email",
@@ -50,7 +51,7 @@ pub(in super::super) async fn mail_code(
     security(("bearer" = [])),
     request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
     responses(
-        (status = 204, description = "On."),
+        (status = 204, description = "Enabled."),
         (status = 403, description = "`bad_credentials`, `email_unverified`"),
         (status = 404, description = "`mail_not_configured`"),
         (status = 429, description = "`rate_limited`"),
@@ -66,13 +67,14 @@ pub(in super::super) async fn enable_email(
     let password = Secret::new(body.password);
     services
         .accounts
-        .email_factor
+        .mfa
+        .email
         .set(by, &password, true, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Turn codes by mail off
+/// Disable emailed codes as a second factor
 #[utoipa::path(
     delete,
     path = "/mfa/email",
@@ -80,7 +82,7 @@ pub(in super::super) async fn enable_email(
     security(("bearer" = [])),
     request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
     responses(
-        (status = 204, description = "Off."),
+        (status = 204, description = "Disabled."),
         (status = 403, description = "`bad_credentials`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -95,7 +97,8 @@ pub(in super::super) async fn disable_email(
     let password = Secret::new(body.password);
     services
         .accounts
-        .email_factor
+        .mfa
+        .email
         .set(by, &password, false, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)

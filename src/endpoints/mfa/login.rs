@@ -17,34 +17,34 @@ use super::Typed;
 use crate::accounts::MfaError;
 use crate::secret::Secret;
 
-/// The second step of a sign-in: exactly one of the three factors.
+/// The second step of a sign-in: `mfa_token` and exactly one of the three factors.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct SecondStep {
-    /// From the answer of `/login`.
+    /// The `mfa_token` of the response of `/login`.
     mfa_token: String,
-    /// What the authenticator shows.
+    /// The current code of the authenticator app.
     #[serde(default)]
     totp: Option<String>,
-    /// One of the ten; it is used up.
+    /// A recovery code. It works once.
     #[serde(default)]
     recovery_code: Option<String>,
-    /// The code that was mailed.
+    /// The code sent by email.
     #[serde(default)]
     email_code: Option<String>,
 }
 
-/// An `mfa_token` alone.
+/// The sign-in to send a code for.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct MfaTokenOnly {
-    /// From the answer of `/login`.
+    /// The `mfa_token` of the response of `/login`.
     mfa_token: String,
 }
 
 /// Complete a sign-in with a second factor
 ///
-/// A token may be tried five times. Wrong codes count like wrong passwords: they lock the account for a while.
+/// An `mfa_token` can be tried five times. Wrong codes count like wrong passwords: too many lock the account for a while.
 #[utoipa::path(
     post,
     path = "/login/mfa",
@@ -66,6 +66,7 @@ pub(in super::super) async fn login(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let done = services
         .accounts
+        .mfa
         .second_step
         .complete(&mfa_token, typed.factor(), &caller.origin(), caller.received_at)
         .await
@@ -73,16 +74,16 @@ pub(in super::super) async fn login(
     Ok(signed_in(done, &services, &caller))
 }
 
-/// Have a code mailed that completes a sign-in
+/// Send a code by email that completes a sign-in
 ///
-/// If the account turned that on.
+/// For an account that has enabled emailed codes.
 #[utoipa::path(
     post,
     path = "/login/mfa/email",
     tag = "sessions",
     request_body(content = MfaTokenOnly, example = json!({"mfa_token": "sgm_AfSU8mJbQ0"})),
     responses(
-        (status = 202, description = "The letter is on its way.", body = Accepted),
+        (status = 202, description = "A code is sent.", body = Accepted),
         (status = 401, description = "`mfa_token_invalid`: sign in again"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
@@ -96,6 +97,7 @@ pub(in super::super) async fn mail_login_code(
     let mfa_token = Secret::new(body.mfa_token);
     services
         .accounts
+        .mfa
         .second_step
         .email_code(&mfa_token, &caller.origin(), caller.received_at)
         .await
@@ -103,7 +105,7 @@ pub(in super::super) async fn mail_login_code(
     Ok(accepted())
 }
 
-/// At login a wrong code is 401, like a wrong password; of somebody signed in it is 403, since their token is good.
+/// At sign-in a wrong code is 401, like a wrong password; for a caller who is signed in it is 403, because the token is valid.
 fn at_login(error: MfaError) -> Problem {
     match error {
         MfaError::WrongCode => Problem::new(Code::MfaCodeWrong),

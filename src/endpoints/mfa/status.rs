@@ -1,4 +1,4 @@
-//! `GET /auth/mfa`: which second factors there are.
+//! `GET /auth/mfa`: the second factors of the caller's account.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use super::super::signed_in::SignedIn;
 use super::super::{Problem, Services};
 use crate::accounts::Method;
 
-/// Which second factors the account has.
+/// The second factors of the account.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "enabled": true, "methods": ["totp", "recovery_code"], "totp_confirmed_at": "2026-11-24T20:00:00Z",
     "totp_last_used_at": "2026-11-24T20:10:00Z", "email_enabled_at": null, "recovery_codes_left": 10
 }))]
 pub(in super::super) struct MfaAnswer {
-    /// Whether a sign-in is asked for more than the password.
+    /// Whether a sign-in requires a second factor.
     enabled: bool,
-    /// What it may be answered with.
+    /// The second factors that a sign-in accepts.
     methods: Vec<Method>,
     #[serde(with = "time::serde::rfc3339::option")]
     totp_confirmed_at: Option<OffsetDateTime>,
@@ -28,18 +28,18 @@ pub(in super::super) struct MfaAnswer {
     totp_last_used_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
     email_enabled_at: Option<OffsetDateTime>,
-    /// How many recovery codes are left.
+    /// The number of unused recovery codes.
     recovery_codes_left: i64,
 }
 
-/// Show which second factors the account has
+/// Show the second factors of your account
 #[utoipa::path(
     get,
     path = "/mfa",
     tag = "mfa",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "What there is.", body = MfaAnswer),
+        (status = 200, description = "The second factors.", body = MfaAnswer),
     )
 )]
 pub(in super::super) async fn status(

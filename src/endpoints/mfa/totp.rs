@@ -1,4 +1,4 @@
-//! `/auth/mfa/totp` and `/auth/mfa/recovery-codes`: an authenticator, and the codes for the day on which it is lost.
+//! `/auth/mfa/totp` and `/auth/mfa/recovery-codes`: an authenticator app, and the recovery codes for when it is lost.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use super::super::{Caller, Problem, Services};
 use super::{PasswordAgain, SecondFactor, Typed};
 use crate::secret::Secret;
 
-/// What the authenticator shows.
+/// The current code of the authenticator app.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct TotpCode {
     code: String,
 }
 
-/// What an authenticator has to know. It is shown this once.
+/// The TOTP secret in three forms. It is shown only in this response.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
@@ -28,40 +28,40 @@ pub(in super::super) struct TotpCode {
     "qr_svg": "<svg/>"
 }))]
 pub(in super::super) struct EnrolmentAnswer {
-    /// In base32, to be typed.
+    /// The secret in base32, for typing.
     secret: String,
-    /// The same for a link.
+    /// The secret as an `otpauth:` URI, for a link.
     otpauth_uri: String,
-    /// The same as a picture.
+    /// The same URI as a QR code.
     qr_svg: String,
 }
 
-/// Codes for the day on which the authenticator is lost. They are shown this once; each works once.
+/// Recovery codes for when the authenticator is lost. They are shown only in this response; each works once.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"recovery_codes": ["0k3m-1xqa-p2dw-00zz"]}))]
 pub(in super::super) struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
-/// The password and exactly one of the three factors.
+/// The current password and exactly one of the three factors.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct PasswordAndFactor {
     password: String,
-    /// What the authenticator shows.
+    /// The current code of the authenticator app.
     #[serde(default)]
     totp: Option<String>,
-    /// One of the ten; it is used up.
+    /// A recovery code. It works once.
     #[serde(default)]
     recovery_code: Option<String>,
-    /// The code that was mailed.
+    /// The code sent by email.
     #[serde(default)]
     email_code: Option<String>,
 }
 
-/// Begin an authenticator
+/// Start adding an authenticator app
 ///
-/// It asks for nothing until it is confirmed.
+/// Requires the current password. Sign-ins do not require the new factor until it is confirmed.
 #[utoipa::path(
     post,
     path = "/mfa/totp",
@@ -69,7 +69,7 @@ pub(in super::super) struct PasswordAndFactor {
     security(("bearer" = [])),
     request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
     responses(
-        (status = 200, description = "What the authenticator has to know.", body = EnrolmentAnswer),
+        (status = 200, description = "The TOTP secret for the authenticator app.", body = EnrolmentAnswer),
         (status = 403, description = "`bad_credentials`"),
         (status = 409, description = "`mfa_already_enabled`"),
         (status = 429, description = "`rate_limited`"),
@@ -85,6 +85,7 @@ pub(in super::super) async fn enrol(
     let password = Secret::new(body.password);
     let begun = services
         .accounts
+        .mfa
         .authenticators
         .enrol(by, &password, &caller.origin(), caller.received_at)
         .await?;
@@ -95,9 +96,9 @@ pub(in super::super) async fn enrol(
     }))
 }
 
-/// Confirm an authenticator by one of its codes
+/// Confirm an authenticator app with one of its codes
 ///
-/// The answer has ten recovery codes; they are shown this once.
+/// The response has ten recovery codes, which are not shown again.
 #[utoipa::path(
     post,
     path = "/mfa/totp/confirm",
@@ -105,9 +106,9 @@ pub(in super::super) async fn enrol(
     security(("bearer" = [])),
     request_body(content = TotpCode, example = json!({"code": "492039"})),
     responses(
-        (status = 200, description = "From now on sign-ins are asked for it.", body = RecoveryCodes),
+        (status = 200, description = "Sign-ins require it from now on.", body = RecoveryCodes),
         (status = 403, description = "`mfa_code_wrong`"),
-        (status = 409, description = "`mfa_not_enabled`: begin first; `mfa_already_enabled`"),
+        (status = 409, description = "`mfa_not_enabled`: start first; `mfa_already_enabled`"),
         (status = 429, description = "`rate_limited`"),
     )
 )]
@@ -120,15 +121,16 @@ pub(in super::super) async fn confirm(
     let code = Secret::new(body.code);
     let codes = services
         .accounts
+        .mfa
         .authenticators
         .confirm(by, &code, &caller.origin(), caller.received_at)
         .await?;
     Ok(Json(codes.into()))
 }
 
-/// Remove the authenticator
+/// Remove the authenticator app
 ///
-/// The password and a second factor are asked for.
+/// Requires the current password and a second factor.
 #[utoipa::path(
     delete,
     path = "/mfa/totp",
@@ -153,15 +155,16 @@ pub(in super::super) async fn remove(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     services
         .accounts
+        .mfa
         .authenticators
         .remove(by, &password, typed.factor(), &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make ten new recovery codes in the place of the old
+/// Replace the recovery codes with ten new ones
 ///
-/// A second factor is asked for.
+/// Requires a second factor.
 #[utoipa::path(
     post,
     path = "/mfa/recovery-codes",
@@ -169,7 +172,7 @@ pub(in super::super) async fn remove(
     security(("bearer" = [])),
     request_body(content = SecondFactor, example = json!({"totp": "492039"})),
     responses(
-        (status = 200, description = "The new ones.", body = RecoveryCodes),
+        (status = 200, description = "The new recovery codes.", body = RecoveryCodes),
         (status = 403, description = "`mfa_code_wrong`"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
@@ -184,6 +187,7 @@ pub(in super::super) async fn renew_recovery_codes(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let codes = services
         .accounts
+        .mfa
         .authenticators
         .renew_recovery_codes(by, typed.factor(), &caller.origin(), caller.received_at)
         .await?;

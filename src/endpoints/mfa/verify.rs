@@ -1,4 +1,4 @@
-//! `POST /auth/mfa/verify`: a second factor now, for a session that is open.
+//! `POST /auth/mfa/verify`: step-up, a second factor for an active session.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use super::super::signed_in::SignedIn;
 use super::super::{Caller, Problem, Services};
 use super::{SecondFactor, Typed};
 
-/// A better access token of the same session. The refresh token stays, and what it is exchanged for is as good.
+/// A step-up token: an access token of the same session that contains the second factor. The refresh token stays valid, and later
+/// access tokens contain the second factor too.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600
@@ -20,13 +21,13 @@ pub(in super::super) struct RaisedAnswer {
     access_token: String,
     /// Always `Bearer`.
     token_type: &'static str,
-    /// The access token's life in seconds.
+    /// The lifetime of the access token in seconds.
     expires_in: u64,
 }
 
-/// Prove a second factor now
+/// Verify a second factor for the current session (step-up)
 ///
-/// Because a route answered `step_up_required`.
+/// Call it after a route answered `step_up_required`.
 #[utoipa::path(
     post,
     path = "/mfa/verify",
@@ -34,7 +35,7 @@ pub(in super::super) struct RaisedAnswer {
     security(("bearer" = [])),
     request_body(content = SecondFactor, example = json!({"totp": "492039"})),
     responses(
-        (status = 200, description = "A token with the proof, and a session that keeps it.", body = RaisedAnswer),
+        (status = 200, description = "An access token that contains the second factor.", body = RaisedAnswer),
         (status = 403, description = "`mfa_code_wrong`"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
@@ -49,6 +50,7 @@ pub(in super::super) async fn verify(
     let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
     let raised = services
         .accounts
+        .mfa
         .step_up
         .verify(by, typed.factor(), &caller.origin(), caller.received_at)
         .await?;

@@ -1,10 +1,10 @@
-//! Every refusal as an example.
+//! An example of every refusal, for the OpenAPI document.
 
 use serde_json::{Map, Value, json};
 
 use crate::endpoints::problem::{self, ProblemBody};
 
-/// Every refusal as it is sent, by status and word: one word may be said with two statuses.
+/// Every refusal as it is sent, by status and code: a code can have two statuses.
 pub(super) fn all() -> Map<String, Value> {
     let refusals = problem::all().into_iter();
     let example = |refusal: problem::Refusal| {
@@ -14,7 +14,7 @@ pub(super) fn all() -> Map<String, Value> {
     refusals.map(example).collect()
 }
 
-/// Under which name it is referred to.
+/// The name of an example in the document's components.
 pub(super) fn name(refusal: &problem::Refusal) -> String {
-    format!("{}_{}", refusal.status.as_u16(), refusal.word)
+    format!("{}_{}", refusal.status.as_u16(), refusal.code)
 }

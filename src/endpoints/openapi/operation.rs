@@ -1,4 +1,4 @@
-//! One operation, completed: its name, and every refusal it can answer with.
+//! Completes one operation: its id, and every refusal it can answer with.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,22 +11,22 @@ use crate::gate::denial::{Denial, TokenFault, Unreadable};
 
 const PROBLEM_TYPE: &str = "application/problem+json";
 
-/// Statuses and the words said with them.
-type Words = BTreeMap<u16, BTreeSet<String>>;
+/// The codes of an operation's refusals, by status.
+type CodesByStatus = BTreeMap<u16, BTreeSet<String>>;
 
-/// Completes what a handler said of itself.
+/// Adds id and refusals to the annotation of a handler.
 pub(super) fn complete(method: &str, path: &str, operation: &mut Value) {
     operation["operationId"] = name(method, path).into();
-    let mut words = said(operation);
-    for (status, word) in common(operation) {
-        words.entry(status).or_default().insert(word);
+    let mut codes = named_codes(operation);
+    for (status, code) in common(operation) {
+        codes.entry(status).or_default().insert(code);
     }
-    for (status, words) in words {
-        operation["responses"][status.to_string()] = refusal(status, &words);
+    for (status, codes) in codes {
+        operation["responses"][status.to_string()] = refusal(status, &codes);
     }
 }
 
-/// Unique, unlike the names of our functions, and the same whatever the base path is.
+/// The `operationId`: unique, and independent of `auth.base_path`.
 fn name(method: &str, path: &str) -> String {
     let mut name = method.to_owned();
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
@@ -40,23 +40,23 @@ fn name(method: &str, path: &str) -> String {
     name
 }
 
-/// The words in backticks that the handler's refusals are described with.
-pub(super) fn said(operation: &Value) -> Words {
-    let mut words = Words::new();
+/// The codes in backticks in the descriptions of a handler's refusals.
+pub(super) fn named_codes(operation: &Value) -> CodesByStatus {
+    let mut codes = CodesByStatus::new();
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
         let Some(status) = status.parse().ok().filter(|status| *status >= 400) else {
             continue;
         };
         let description = response["description"].as_str().unwrap_or_default();
         let quoted = description.split('`').skip(1).step_by(2).map(str::to_owned);
-        words.entry(status).or_default().extend(quoted);
+        codes.entry(status).or_default().extend(quoted);
     }
-    words
+    codes
 }
 
-/// What this operation may answer because of what all of its kind do.
+/// The refusals that an operation shares with all others of its kind: with a body, with a token, with client authentication.
 fn common(operation: &Value) -> Vec<(u16, String)> {
-    // Reading the request, and what is nobody's fault.
+    // Every request can be malformed, and every operation can fail.
     let mut denials: Vec<Denial> = Unreadable::ALL.into_iter().map(Denial::from).collect();
     denials.retain(|denial| denial.status() != StatusCode::METHOD_NOT_ALLOWED);
     denials.extend([Denial::BodyTooLarge, Denial::RequestTimeout, Denial::Internal]);
@@ -91,23 +91,23 @@ fn common(operation: &Value) -> Vec<(u16, String)> {
         codes.extend([problem::Code::InvalidClient, problem::Code::RateLimited]);
     }
     let denials = denials.iter().map(|denial| (denial.status(), denial.code()));
-    let codes = codes.iter().map(|code| (code.status(), code.word()));
+    let codes = codes.iter().map(|code| (code.status(), code.as_str()));
     denials
         .chain(codes)
-        .map(|(status, word)| (status.as_u16(), word.to_owned()))
+        .map(|(status, code)| (status.as_u16(), code.to_owned()))
         .collect()
 }
 
-fn refusal(status: u16, words: &BTreeSet<String>) -> Value {
+fn refusal(status: u16, codes: &BTreeSet<String>) -> Value {
     let all = problem::all();
-    let known = |word: &String| {
+    let known = |code: &String| {
         let found = all
             .iter()
-            .find(|refusal| refusal.word == word && refusal.status.as_u16() == status);
-        found.map(|refusal| (word.clone(), reference(refusal)))
+            .find(|refusal| refusal.code == code && refusal.status.as_u16() == status);
+        found.map(|refusal| (code.clone(), reference(refusal)))
     };
-    let examples: Map<String, Value> = words.iter().filter_map(known).collect();
-    let listed: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let examples: Map<String, Value> = codes.iter().filter_map(known).collect();
+    let listed: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
     let mut answer = json!({
         "description": listed.join(", "),
         "content": { PROBLEM_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples } },

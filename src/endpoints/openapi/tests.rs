@@ -20,18 +20,18 @@ fn operations(document: &Value) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn an_operation_refuses_with_words_of_the_table() {
+fn an_operation_refuses_with_codes_of_the_table() {
     let table: HashSet<_> = problem::all()
         .iter()
-        .map(|row| (row.status.as_u16(), row.word))
+        .map(|row| (row.status.as_u16(), row.code))
         .collect();
     for (name, operation) in operations(&described()) {
-        for (status, words) in operation::said(&operation) {
-            assert!(!words.is_empty(), "{name}: {status} says no word");
-            for word in words {
+        for (status, codes) in operation::named_codes(&operation) {
+            assert!(!codes.is_empty(), "{name}: {status} names no code");
+            for code in codes {
                 assert!(
-                    table.contains(&(status, word.as_str())),
-                    "{name}: no row says {status} `{word}`"
+                    table.contains(&(status, code.as_str())),
+                    "{name}: no row has {status} `{code}`"
                 );
             }
         }
@@ -39,20 +39,20 @@ fn an_operation_refuses_with_words_of_the_table() {
 }
 
 #[test]
-fn every_row_of_the_table_is_said_by_an_operation() {
+fn every_row_of_the_table_is_named_by_an_operation() {
     let document = complete(&documented("/auth").into_openapi(), None);
-    let said: HashSet<_> = operations(&document)
+    let named: HashSet<_> = operations(&document)
         .iter()
-        .flat_map(|(_, operation)| operation::said(operation))
-        .flat_map(|(status, words)| words.into_iter().map(move |word| (status, word)))
+        .flat_map(|(_, operation)| operation::named_codes(operation))
+        .flat_map(|(status, codes)| codes.into_iter().map(move |code| (status, code)))
         .collect();
     for code in problem::Code::ALL {
-        // It is said where there is no operation.
+        // The router answers with it where there is no operation.
         if matches!(code, problem::Code::MethodNotAllowed) {
             continue;
         }
-        let row = (code.status().as_u16(), code.word().to_owned());
-        assert!(said.contains(&row), "no operation says {row:?}");
+        let row = (code.status().as_u16(), code.as_str().to_owned());
+        assert!(named.contains(&row), "no operation names {row:?}");
     }
 }
 

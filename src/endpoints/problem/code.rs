@@ -1,35 +1,35 @@
-//! Every refusal of the API by its stable word, its status and its sentence. One table: the description of the API and the
-//! documentation are made from it.
+//! Every refusal of the API: its stable code, its status and its sentence. The OpenAPI document and `docs/problems.md` are
+//! generated from this table.
 
 use http::StatusCode;
 
 macro_rules! codes {
     ($($variant:ident = $status:ident $word:literal $title:literal,)*) => {
-        /// Why a request to the API is refused. What the gate refuses has the gate's own words (`Denial`).
+        /// Why a request to the API is refused. Refusals by the gate have the gate's codes (`Denial`).
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
             $(#[doc = $title] $variant,)*
         }
 
         impl Code {
-            /// All of them.
+            /// All codes, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The status of the answer.
+            /// The HTTP status.
             pub const fn status(self) -> StatusCode {
                 match self {
                     $(Self::$variant => StatusCode::$status,)*
                 }
             }
 
-            /// The stable word.
-            pub const fn word(self) -> &'static str {
+            /// The stable code, as clients see it.
+            pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
                 }
             }
 
-            /// The sentence for people.
+            /// The sentence for users.
             pub const fn title(self) -> &'static str {
                 match self {
                     $(Self::$variant => $title,)*
@@ -43,49 +43,49 @@ codes! {
     // Reading the request
     JsonMalformed = BAD_REQUEST "json_malformed" "The body is not valid JSON.",
     NotFound = NOT_FOUND "not_found" "There is no such endpoint.",
-    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The endpoint does not know this method.",
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The endpoint does not support this method.",
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is larger than 64 KiB.",
-    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body is not of the type that this endpoint reads, or is compressed.",
-    ValidationFailed = UNPROCESSABLE_ENTITY "validation_failed" "The request has fields that are not accepted.",
-    InvalidRequest = BAD_REQUEST "invalid_request" "A parameter is missing, empty, or there twice.",
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported_media_type" "The body has a media type that this endpoint does not accept, or is compressed.",
+    ValidationFailed = UNPROCESSABLE_ENTITY "validation_failed" "Some fields are not valid; see errors.",
+    InvalidRequest = BAD_REQUEST "invalid_request" "A parameter is missing, empty, or repeated.",
     // Everywhere
     RateLimited = TOO_MANY_REQUESTS "rate_limited" "Too many attempts; try again later.",
-    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many people are signing in; try again in a moment.",
-    Unavailable = SERVICE_UNAVAILABLE "unavailable" "Accounts are out of service for the moment.",
-    Internal = INTERNAL_SERVER_ERROR "internal" "Something went wrong on our side.",
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "Too many sign-ins are in progress; try again in a moment.",
+    Unavailable = SERVICE_UNAVAILABLE "unavailable" "The accounts service is temporarily unavailable.",
+    Internal = INTERNAL_SERVER_ERROR "internal" "An internal error occurred.",
     // Accounts
-    RegistrationClosed = FORBIDDEN "registration_closed" "Accounts are created by an operator here.",
-    InvitationRequired = FORBIDDEN "invitation_required" "Only those who were invited register here.",
-    InvitationInvalid = FORBIDDEN "invitation_invalid" "The invitation is not valid for this address: it was used, has expired, was taken back, or is for another.",
-    EmailTaken = CONFLICT "email_taken" "There is an account with this address already.",
-    UsernameTaken = CONFLICT "username_taken" "Somebody else has this username.",
+    RegistrationClosed = FORBIDDEN "registration_closed" "Registration is closed; an operator creates accounts.",
+    InvitationRequired = FORBIDDEN "invitation_required" "Registration requires an invitation.",
+    InvitationInvalid = FORBIDDEN "invitation_invalid" "The invitation is not valid for this email address: it was used, expired, withdrawn, or is for another one.",
+    EmailTaken = CONFLICT "email_taken" "An account with this email address exists already.",
+    UsernameTaken = CONFLICT "username_taken" "The username is taken.",
     PasswordWrong = FORBIDDEN "bad_credentials" "The password is wrong.",
-    // Letters
-    MailNotConfigured = NOT_FOUND "mail_not_configured" "This installation sends no mail.",
+    // Email
+    MailNotConfigured = NOT_FOUND "mail_not_configured" "This server is not configured to send email.",
     EmailCodeInvalid = BAD_REQUEST "email_code_invalid" "The code is wrong or no longer valid.",
-    ResetTokenInvalid = BAD_REQUEST "reset_token_invalid" "The link is no longer valid; ask for a new one.",
+    ResetTokenInvalid = BAD_REQUEST "reset_token_invalid" "The link is no longer valid; request a new one.",
     // Administration
-    PermissionDenied = FORBIDDEN "permission_denied" "This needs a permission that your token does not have.",
-    AdminRequired = FORBIDDEN "admin_required" "This needs the permission sidegate:admin.",
-    OwnAccount = CONFLICT "own_account" "An administrator does not do this to their own account.",
+    PermissionDenied = FORBIDDEN "permission_denied" "Your access token does not have the required permission.",
+    AdminRequired = FORBIDDEN "admin_required" "This requires the permission sidegate:admin.",
+    OwnAccount = CONFLICT "own_account" "Operators cannot do this to their own account.",
     UserNotFound = NOT_FOUND "user_not_found" "There is no such account.",
     InvitationNotFound = NOT_FOUND "invitation_not_found" "There is no such open invitation.",
     NotDeleted = CONFLICT "not_deleted" "The account is not deleted.",
-    // Services that were given a token
-    InvalidClient = UNAUTHORIZED "invalid_client" "The client did not prove who it is.",
+    // Services
+    InvalidClient = UNAUTHORIZED "invalid_client" "Client authentication failed.",
     // Sessions
-    BadCredentials = UNAUTHORIZED "bad_credentials" "The name or the password is wrong.",
+    BadCredentials = UNAUTHORIZED "bad_credentials" "The email address, the username or the password is wrong.",
     EmailUnverified = FORBIDDEN "email_unverified" "The email address has to be verified first.",
-    PasswordResetRequired = FORBIDDEN "password_reset_required" "The password has to be replaced first; ask for a link.",
-    SessionNotFound = NOT_FOUND "session_not_found" "There is no such open session of yours.",
-    RefreshUnknown = UNAUTHORIZED "refresh_unknown" "This is no refresh token; sign in again.",
+    PasswordResetRequired = FORBIDDEN "password_reset_required" "The password has to be changed first; request a password reset.",
+    SessionNotFound = NOT_FOUND "session_not_found" "You have no such active session.",
+    RefreshUnknown = UNAUTHORIZED "refresh_unknown" "The refresh token is not valid; sign in again.",
     RefreshExpired = UNAUTHORIZED "refresh_expired" "The session has expired; sign in again.",
     RefreshRevoked = UNAUTHORIZED "refresh_revoked" "The session has ended; sign in again.",
-    RefreshReused = UNAUTHORIZED "refresh_reused" "This refresh token was used before; the session has been ended. Sign in again.",
+    RefreshReused = UNAUTHORIZED "refresh_reused" "The refresh token was used before, and the session was ended; sign in again.",
     // Second factors
-    MfaTokenInvalid = UNAUTHORIZED "mfa_token_invalid" "This sign-in took too long or was tried too often; sign in again.",
+    MfaTokenInvalid = UNAUTHORIZED "mfa_token_invalid" "The MFA token has expired or was tried too often; sign in again.",
     MfaCodeWrong = UNAUTHORIZED "mfa_code_wrong" "The code is wrong or was used before.",
     MfaCodeRefused = FORBIDDEN "mfa_code_wrong" "The code is wrong or was used before.",
-    MfaNotEnabled = CONFLICT "mfa_not_enabled" "The account has no such second factor.",
-    MfaAlreadyEnabled = CONFLICT "mfa_already_enabled" "The account has an authenticator already; remove it first.",
+    MfaNotEnabled = CONFLICT "mfa_not_enabled" "This second factor is not enabled for the account.",
+    MfaAlreadyEnabled = CONFLICT "mfa_already_enabled" "The account has an authenticator app already; remove it first.",
 }

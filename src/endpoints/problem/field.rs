@@ -1,38 +1,41 @@
-//! Every word that `errors[].code` can be. One list: the documentation and the description of the API are made from it,
-//! and a test finds a word that the source says and that is not here.
+//! Every value of `errors[].code`. `docs/problems.md` and the OpenAPI document are generated from this list, and a test finds a
+//! code that the source uses and that is not here.
 
-/// The words and what they mean.
+/// The codes and their meanings.
 pub const FIELD_CODES: &[(&str, &str)] = &[
     // Any body
-    ("unknown_field", "There is no such field."),
+    ("unknown_field", "The field is not known."),
     ("missing", "The field is required."),
-    ("duplicate", "The field is there twice."),
-    ("wrong_type", "The value has the wrong type."),
-    ("not_accepted", "The value is not one of those accepted."),
-    ("control_character", "The text holds a control character."),
+    ("duplicate", "The field is repeated."),
+    ("wrong_type", "The value has the wrong JSON type."),
+    ("not_accepted", "The value is not one of the accepted values."),
+    ("control_character", "The text contains a control character."),
     // Accounts
-    ("email_invalid", "This is no address of the form that is accepted."),
-    ("email_unchanged", "This is the account's address already."),
-    ("domain_not_allowed", "Addresses of this domain may not register."),
-    ("username_invalid", "This is no username of the form that is accepted."),
+    ("email_invalid", "The value is not a valid email address."),
+    ("email_unchanged", "The account has this email address already."),
+    (
+        "domain_not_allowed",
+        "Email addresses of this domain are not allowed to register.",
+    ),
+    ("username_invalid", "The value is not a valid username."),
     ("profile_too_large", "The profile is too large."),
-    ("read_only", "An operator sets this member of the profile."),
+    ("read_only", "Only an operator can change this member of the profile."),
     (
         "device_name_invalid",
-        "The name is too long or holds a control character.",
+        "The name is too long or contains a control character.",
     ),
     // Passwords
     ("password_too_short", "The password has too few characters."),
     (
         "password_too_long",
-        "The password has more bytes than the hash function reads.",
+        "The password is longer than the hash function supports.",
     ),
-    ("password_common", "The password is one of the most used."),
+    ("password_common", "The password is one of the most common passwords."),
     (
         "password_similar",
-        "The password is too close to the address, the username or the product's name.",
+        "The password is too similar to the email address, the username or the product's name.",
     ),
-    ("password_unchanged", "This is the password already."),
+    ("password_unchanged", "The new password is the current password."),
     ("password_guessable", "The password is easy to guess."),
 ];
 
@@ -44,7 +47,7 @@ mod tests {
     use super::*;
     use crate::accounts::password::Weakness;
 
-    /// The second argument of each `Problem::field(…)`, where it is written down.
+    /// The second argument of each `Problem::field(…)` in the source, if it is a literal.
     fn said(source: &str) -> Vec<String> {
         let calls = source.split("::field(").skip(1);
         calls.filter_map(second_argument).collect()
@@ -86,7 +89,7 @@ mod tests {
     #[test]
     fn every_word_that_is_said_of_a_field_is_in_the_list_and_only_once() {
         let listed: HashSet<_> = FIELD_CODES.iter().map(|(word, _)| *word).collect();
-        assert_eq!(listed.len(), FIELD_CODES.len(), "a word is there twice");
+        assert_eq!(listed.len(), FIELD_CODES.len(), "a code is listed twice");
         let mut all = Vec::new();
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/endpoints"), &mut all);
         let said: HashSet<String> = all.iter().flat_map(|source| said(source)).collect();

@@ -1,4 +1,4 @@
-//! Which request was refused: the id by which a person who asks for help can be helped.
+//! Adds the request id to every problem, so that support can find the request in the log.
 
 use axum::body::Body;
 use axum::middleware::Next;
@@ -9,7 +9,7 @@ use http::header::ALLOW;
 use super::Problem;
 use crate::endpoints::Caller;
 
-/// Says it in every refusal, wherever it was made: an extractor, a handler, the router itself.
+/// Adds the request id to a problem, whether an extractor, a handler or the router made it.
 pub(in crate::endpoints) async fn with_request_id(request: Request<Body>, next: Next) -> Response {
     let request_id = request
         .extensions()
@@ -20,7 +20,7 @@ pub(in crate::endpoints) async fn with_request_id(request: Request<Body>, next: 
         return response;
     };
     let mut named = problem.respond(request_id.as_deref());
-    // The router's own addition to a 405 (RFC 9110 section 15.5.6).
+    // The router adds `Allow` to a 405 (RFC 9110 section 15.5.6).
     if let Some(allow) = response.headers_mut().remove(ALLOW) {
         named.headers_mut().insert(ALLOW, allow);
     }

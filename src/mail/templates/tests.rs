@@ -1,7 +1,7 @@
 use time::macros::datetime;
 
 use super::*;
-use crate::mail::settings::Link;
+use crate::mail::links::Link;
 
 fn links() -> Links {
     Links {

@@ -8,7 +8,9 @@ use tokio_postgres::Row;
 use tokio_postgres::error::ErrorPosition;
 use tokio_postgres::types::ToSql;
 
-use super::{Applied, MigrateError, Migration};
+use super::applied::Applied;
+use super::error::MigrateError;
+use super::migration::{Migration, runs_without_transaction};
 use crate::store::postgres::{Dedicated, Postgres, call_error};
 use crate::store::sql::{self, Query};
 use crate::store::{StoreError, StoreName};
@@ -19,8 +21,6 @@ const ANSWER: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// Between two attempts to get the lock.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
-
-const NO_TRANSACTION: &str = "-- no-transaction";
 
 pub(super) struct Runner(Dedicated);
 
@@ -63,13 +63,20 @@ impl Runner {
                 name: row.get(1),
                 checksum: row.get(2),
                 at: row.get(3),
+                expands: row.get(4),
             })
             .collect())
     }
 
     pub(super) async fn up(&mut self, migration: &'static Migration, now: OffsetDateTime) -> Result<(), MigrateError> {
         let checksum = migration.checksum();
-        let done: [&(dyn ToSql + Sync); 4] = [&migration.version, &migration.name, &checksum.as_slice(), &now];
+        let done: [&(dyn ToSql + Sync); 5] = [
+            &migration.version,
+            &migration.name,
+            &checksum.as_slice(),
+            &now,
+            &migration.is_expand(),
+        ];
         self.run(migration, migration.up, &sql::MIGRATION_INSERT, &done).await
     }
 
@@ -86,7 +93,7 @@ impl Runner {
         done: &'static Query,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<(), MigrateError> {
-        if file.lines().next().is_some_and(|line| line.trim() == NO_TRANSACTION) {
+        if runs_without_transaction(file) {
             for statement in statements(file) {
                 self.0
                     .client

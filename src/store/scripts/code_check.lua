@@ -5,15 +5,19 @@
 -- One script, so that of two right answers at once only one is right, and of two wrong ones both are counted.
 --
 --   KEYS[1]  the code: hash with `code` (hex of its HMAC), `data`, `left` (attempts)
---   ARGV[1]  hex of the HMAC of what was typed
---   ARGV[2]  1 to keep a right one, else 0
+--   ARGV[1]  1 to keep a right one, else 0
+--   ARGV[2…] hex of the HMAC of what was typed, under each secret with which the code may have been made
 --   returns  {2, data} right, and it was before; {1, data} right; {0, attempts left} wrong; {-1} there is none
 
 local kept = redis.call('HMGET', KEYS[1], 'code', 'data', 'left', 'used')
 if not kept[1] then return {-1} end
-if kept[1] == ARGV[1] then
+local right = false
+for index = 2, #ARGV do
+    right = right or kept[1] == ARGV[index]
+end
+if right then
     if kept[4] then return {2, kept[2]} end
-    if ARGV[2] == '1' then
+    if ARGV[1] == '1' then
         redis.call('HSET', KEYS[1], 'used', 1)
     else
         redis.call('DEL', KEYS[1])

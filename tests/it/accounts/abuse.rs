@@ -15,7 +15,7 @@ use crate::store::fixture::NOW;
 const OTHER_PASSWORD: &str = "tepid-gravel-19-walnut";
 
 async fn locked_until(services: &Services) -> Option<OffsetDateTime> {
-    let user = services.accounts.admin.lookup("alice").await.unwrap();
+    let user = services.accounts.operator.accounts.lookup("alice").await.unwrap();
     user.locked_until
 }
 
@@ -86,7 +86,8 @@ async fn a_hash_of_another_make_signs_in_and_is_replaced_once() {
             services.login("alice").await;
             let now = services
                 .accounts
-                .admin
+                .operator
+                .accounts
                 .lookup("alice")
                 .await
                 .unwrap()
@@ -104,7 +105,8 @@ async fn a_hash_of_another_make_signs_in_and_is_replaced_once() {
     services.login("alice").await;
     let now = services
         .accounts
-        .admin
+        .operator
+        .accounts
         .lookup("alice")
         .await
         .unwrap()
@@ -160,7 +162,12 @@ async fn register(services: &Services, email: &str, from: &str) -> Result<(), Re
         address: Some(from.parse::<IpAddr>().unwrap()),
         ..Origin::default()
     };
-    services.accounts.registrations.register(wanted, &origin, NOW).await
+    services
+        .accounts
+        .registration
+        .registrations
+        .register(wanted, &origin, NOW)
+        .await
 }
 
 #[tokio::test]
@@ -264,7 +271,8 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
             let user = services.accounts.directory.user(alice.id).await.unwrap().unwrap();
             services
                 .accounts
-                .admin
+                .operator
+                .accounts
                 .set_password(&user, &Secret::new(new), &Operator::default(), NOW)
                 .await
                 .unwrap();
@@ -285,6 +293,7 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
         assert!(services.try_login("alice", old, NOW).await.is_err());
         services
             .accounts
+            .operator
             .standing
             .unlock(&alice, &Operator::default(), NOW)
             .await

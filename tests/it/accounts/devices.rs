@@ -114,6 +114,7 @@ async fn an_operators_lock_holds_on_a_known_device_too() {
     let until = Some(NOW + Duration::from_secs(3600));
     services
         .accounts
+        .operator
         .standing
         .lock(&alice, until, &Operator::default(), NOW)
         .await
@@ -122,6 +123,7 @@ async fn an_operators_lock_holds_on_a_known_device_too() {
     assert!(matches!(refused, Err(LoginError::BadCredentials)));
     services
         .accounts
+        .operator
         .standing
         .unlock(&alice, &Operator::default(), NOW)
         .await

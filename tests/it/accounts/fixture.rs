@@ -13,9 +13,10 @@ use sidegate::accounts::{
     Revoker, SessionOf, Settings, Taken, User,
 };
 use sidegate::keys::issuer::Issuer;
-use sidegate::keys::{Algorithm, Keys, issuer, provider};
+use sidegate::keys::{Algorithm, Keys, Secrets, issuer, provider};
 use sidegate::mail::Templates;
-use sidegate::mail::settings::{Link, Links, Mail, Retry, Transport, mailbox};
+use sidegate::mail::links::{Link, Links};
+use sidegate::mail::settings::{Mail, Retry, Transport, mailbox};
 use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
@@ -122,7 +123,8 @@ impl Services {
             email_verified: true,
         };
         self.accounts
-            .admin
+            .operator
+            .accounts
             .create(wanted, &Operator::default(), NOW)
             .await
             .unwrap()
@@ -174,7 +176,7 @@ impl Services {
 pub(crate) fn issuer(settings: &Settings, postgres: &Postgres, keys: &Arc<Keys>) -> Issuer {
     let settings = issuer::Settings {
         issuer: settings.issuer.clone(),
-        secret: settings.secret.clone(),
+        secrets: settings.secrets.clone(),
         algorithm: settings.signing.algorithm,
         rotate_every: settings.signing.rotate_every,
         longest_life: settings.access_token.longest_life(),
@@ -194,7 +196,7 @@ pub(crate) fn settings() -> Settings {
         base_path: "/auth".into(),
         issuer: "https://gw.test".into(),
         audience: vec!["app".into()],
-        secret: Key32::new([7; 32]),
+        secrets: Secrets::new(&Key32::new([7; 32]), []).expect("one secret has one id"),
         access_token: AccessToken::default(),
         refresh_token: RefreshToken::default(),
         signing: Signing {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sidegate::keys::issuer::{Issuer, IssuerError, MIN_PUBLISHED};
-use sidegate::keys::{Algorithm, Keys, SigningKey, provider};
+use sidegate::keys::{Algorithm, Keys, Secrets, SigningKey, provider};
 use sidegate::metrics::Metrics;
 use sidegate::secret::Key32;
 use sidegate::store::postgres::Postgres;
@@ -116,7 +116,7 @@ async fn a_key_that_has_signed_for_long_enough_gives_way_by_itself_and_not_a_sec
     let postgres = Postgres::connect(&database.settings(), &metrics).unwrap();
     let settings = sidegate::keys::issuer::Settings {
         issuer: ISSUER.into(),
-        secret: Key32::new([7; 32]),
+        secrets: Secrets::new(&Key32::new([7; 32]), []).unwrap(),
         algorithm: Algorithm::Es256,
         rotate_every: Some(Duration::from_secs(3600)),
         longest_life: Duration::from_secs(630),
@@ -185,8 +185,8 @@ async fn another_secret_does_not_open_the_keys_and_says_so() {
         Arc::default(),
     );
     let mut settings = settings();
-    settings.secret = Key32::new([8; 32]);
+    settings.secrets = Secrets::new(&Key32::new([8; 32]), []).unwrap();
     let error = issuer(&settings, &postgres, &keys).load(NOW).await.unwrap_err();
-    assert!(error.to_string().contains("auth.secret"), "{error}");
+    assert!(error.to_string().contains("auth.previous_secrets"), "{error}");
     assert!(keys.signer().is_none());
 }

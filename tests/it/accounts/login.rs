@@ -88,6 +88,7 @@ async fn registering_a_taken_address_answers_as_for_a_free_one_and_changes_nothi
         };
         services
             .accounts
+            .registration
             .registrations
             .register(wanted, &Origin::default(), NOW)
             .await
@@ -117,6 +118,7 @@ async fn where_registration_is_closed_nobody_registers() {
     };
     let answer = services
         .accounts
+        .registration
         .registrations
         .register(wanted, &Origin::default(), NOW)
         .await;

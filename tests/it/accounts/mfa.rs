@@ -42,6 +42,7 @@ async fn enrolled(services: &Services, name: &str) -> Alice {
     let (accounts, origin) = (&services.accounts, Origin::default());
     let password = Secret::new(PASSWORD);
     let begun = accounts
+        .mfa
         .authenticators
         .enrol(session, &password, &origin, NOW)
         .await
@@ -49,6 +50,7 @@ async fn enrolled(services: &Services, name: &str) -> Alice {
     let phone = Authenticator::typed(begun.secret.expose());
     let code = Secret::new(phone.at(NOW.unix_timestamp()));
     let drawer = accounts
+        .mfa
         .authenticators
         .confirm(session, &code, &origin, NOW)
         .await
@@ -95,6 +97,7 @@ async fn answer(
 ) -> Result<SignedIn, MfaError> {
     let (accounts, origin) = (&services.accounts, Origin::default());
     accounts
+        .mfa
         .second_step
         .complete(&challenge.mfa_token, factor, &origin, now)
         .await
@@ -185,11 +188,13 @@ async fn a_new_password_a_lock_and_a_deletion_each_end_a_sign_in_halfway() {
         let (accounts, new) = (&services.accounts, Secret::new("tepid-gravel-19-walnut"));
         match how {
             "password" => accounts
-                .admin
+                .operator
+                .accounts
                 .set_password(&alice.user, &new, &Operator::default(), later)
                 .await
                 .unwrap(),
             "lock" => accounts
+                .operator
                 .standing
                 .lock(&alice.user, None, &Operator::default(), later)
                 .await
@@ -276,11 +281,13 @@ async fn new_recovery_codes_end_the_old_ones() {
     let (accounts, origin) = (&services.accounts, Origin::default());
     let wrong = Secret::new("0000-0000-0000-0000");
     let refused = accounts
+        .mfa
         .authenticators
         .renew_recovery_codes(alice.session, Factor::RecoveryCode(&wrong), &origin, NOW)
         .await;
     assert!(matches!(refused, Err(MfaError::WrongCode)));
     let renewed = accounts
+        .mfa
         .authenticators
         .renew_recovery_codes(alice.session, Factor::RecoveryCode(&alice.drawer[0]), &origin, NOW)
         .await
@@ -300,16 +307,19 @@ async fn an_authenticator_is_removed_with_the_password_and_a_code_and_not_with_e
     let (right, wrong) = (Secret::new(PASSWORD), Secret::new("wrong"));
     let code = Factor::RecoveryCode(&alice.drawer[0]);
     let without_password = accounts
+        .mfa
         .authenticators
         .remove(alice.session, &wrong, code, &origin, NOW)
         .await;
     assert!(matches!(without_password, Err(MfaError::WrongPassword)));
     let without_code = accounts
+        .mfa
         .authenticators
         .remove(alice.session, &right, Factor::Totp(&wrong), &origin, NOW)
         .await;
     assert!(matches!(without_code, Err(MfaError::WrongCode)));
     accounts
+        .mfa
         .authenticators
         .remove(alice.session, &right, code, &origin, NOW)
         .await
@@ -329,12 +339,19 @@ async fn a_confirmed_authenticator_is_not_replaced_and_an_unconfirmed_one_is() {
     let user = services.user("alice").await;
     let session = session_of(&user, &services.login("alice").await);
     let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
-    let begin = async || accounts.authenticators.enrol(session, &password, &origin, NOW).await;
+    let begin = async || {
+        accounts
+            .mfa
+            .authenticators
+            .enrol(session, &password, &origin, NOW)
+            .await
+    };
     let lost = Authenticator::typed(begin().await.unwrap().secret.expose());
     services.login("alice").await; // unconfirmed, it asks for nothing
     let kept = Authenticator::typed(begin().await.unwrap().secret.expose());
     let confirm = async |code: String| {
         accounts
+            .mfa
             .authenticators
             .confirm(session, &Secret::new(code), &origin, NOW)
             .await
@@ -353,10 +370,11 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
     let session = session_of(&user, &services.login("alice").await);
     let (accounts, origin) = (&services.accounts, Origin::default());
     let (right, wrong) = (Secret::new(PASSWORD), Secret::new("wrong"));
-    let refused = accounts.email_factor.set(session, &wrong, true, &origin, NOW).await;
+    let refused = accounts.mfa.email.set(session, &wrong, true, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::WrongPassword)));
     accounts
-        .email_factor
+        .mfa
+        .email
         .set(session, &right, true, &origin, NOW)
         .await
         .unwrap();
@@ -366,6 +384,7 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
     let unasked = answer(&services, &asked, Factor::EmailCode(&Secret::new("123456")), NOW).await;
     assert!(matches!(unasked, Err(MfaError::WrongCode)));
     accounts
+        .mfa
         .second_step
         .email_code(&asked.mfa_token, &origin, NOW)
         .await
@@ -378,12 +397,17 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
     assert!(matches!(again, Err(MfaError::WrongCode)));
 
     accounts
-        .email_factor
+        .mfa
+        .email
         .set(session, &right, false, &origin, NOW)
         .await
         .unwrap();
     services.login("alice").await;
-    let off = accounts.second_step.email_code(&asked.mfa_token, &origin, NOW).await;
+    let off = accounts
+        .mfa
+        .second_step
+        .email_code(&asked.mfa_token, &origin, NOW)
+        .await;
     assert!(matches!(off, Err(MfaError::NotEnabled)));
 }
 
@@ -395,7 +419,7 @@ async fn no_code_is_mailed_to_an_address_that_is_not_proven() {
     let unverify = "UPDATE users SET email_verified_at = NULL";
     services.database.raw.execute(unverify, &[]).await.unwrap();
     let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
-    let refused = accounts.email_factor.set(session, &password, true, &origin, NOW).await;
+    let refused = accounts.mfa.email.set(session, &password, true, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::EmailUnverified)));
 }
 
@@ -406,7 +430,8 @@ async fn an_account_that_asked_for_two_factors_is_not_opened_by_one_when_no_code
     let session = session_of(&user, &services.login("alice").await);
     let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
     accounts
-        .email_factor
+        .mfa
+        .email
         .set(session, &password, true, &origin, NOW)
         .await
         .unwrap();
@@ -414,7 +439,11 @@ async fn an_account_that_asked_for_two_factors_is_not_opened_by_one_when_no_code
     services.database.raw.execute(unverify, &[]).await.unwrap();
     let asked = challenge(&services, "alice", NOW).await;
     assert_eq!(asked.methods, []);
-    let refused = accounts.second_step.email_code(&asked.mfa_token, &origin, NOW).await;
+    let refused = accounts
+        .mfa
+        .second_step
+        .email_code(&asked.mfa_token, &origin, NOW)
+        .await;
     assert!(matches!(refused, Err(MfaError::NotEnabled)));
 }
 
@@ -449,6 +478,7 @@ async fn a_raised_session_keeps_how_and_when_its_person_proved_it() {
     let code = Factor::RecoveryCode(&alice.drawer[0]);
     let later = NOW + Duration::from_secs(3600);
     accounts
+        .mfa
         .step_up
         .verify(alice.session, code, &origin, later)
         .await
@@ -470,12 +500,13 @@ async fn a_session_that_ended_is_not_raised() {
     let alice = alice(&services).await;
     let (accounts, origin) = (&services.accounts, Origin::default());
     accounts
-        .account_sessions
+        .operator
+        .sessions
         .revoke_all(&alice.user, &Operator::default(), NOW)
         .await
         .unwrap();
     let code = Factor::RecoveryCode(&alice.drawer[0]);
-    let refused = accounts.step_up.verify(alice.session, code, &origin, NOW).await;
+    let refused = accounts.mfa.step_up.verify(alice.session, code, &origin, NOW).await;
     assert!(matches!(refused, Err(MfaError::SessionEnded)));
 }
 
@@ -500,14 +531,16 @@ async fn an_operator_removes_every_factor_and_the_owner_is_written() -> Result<(
     assert!(
         services
             .accounts
-            .factor_reset
+            .mfa
+            .reset
             .reset(&alice.user, &Operator::default(), NOW)
             .await?
     );
     assert!(
         !services
             .accounts
-            .factor_reset
+            .mfa
+            .reset
             .reset(&alice.user, &Operator::default(), NOW)
             .await?,
         "nothing is left"

@@ -226,7 +226,8 @@ impl Life<'_> {
                 };
                 let user = accounts.directory.user(self.user_id).await.unwrap().unwrap();
                 accounts
-                    .admin
+                    .operator
+                    .accounts
                     .set_password(&user, &Secret::new(self.password), &Operator::default(), now)
                     .await
                     .map_err(|error| error.to_string())?;
@@ -235,7 +236,8 @@ impl Life<'_> {
             Call::RevokeAll => {
                 let user = accounts.directory.user(self.user_id).await.unwrap().unwrap();
                 accounts
-                    .account_sessions
+                    .operator
+                    .sessions
                     .revoke_all(&user, &Operator::default(), now)
                     .await
                     .map_err(|error| error.to_string())?;

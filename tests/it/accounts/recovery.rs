@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Map;
 use sidegate::accounts::settings::RegistrationMode;
 use sidegate::accounts::{Operator, Origin, Registration, RegistrationError, ResetError};
-use sidegate::secret::{Key32, Secret};
+use sidegate::secret::Secret;
 use time::OffsetDateTime;
 
 use super::fixture::{PASSWORD, Services};
@@ -18,11 +18,12 @@ const HALF_HOUR: Duration = Duration::from_secs(1800);
 async fn link(services: &Services, email: &str, now: OffsetDateTime) -> Secret {
     services
         .accounts
-        .password_reset
+        .password
+        .reset
         .forgot(email, &Origin::default(), now)
         .await
         .unwrap();
-    let letters = letters_in(&services.database.raw, &Key32::new([7; 32]), email).await;
+    let letters = letters_in(&services.database.raw, &services.accounts.settings.secrets, email).await;
     let last = letters.iter().rev().find(|letter| letter["letter"] == "password_reset");
     Secret::new(last.unwrap()["token"].as_str().unwrap())
 }
@@ -31,7 +32,8 @@ async fn reset(services: &Services, token: &Secret, now: OffsetDateTime) -> Resu
     let password = Secret::new(NEW);
     services
         .accounts
-        .password_reset
+        .password
+        .reset
         .reset(token, &password, &Origin::default(), now)
         .await
 }
@@ -74,7 +76,8 @@ async fn a_password_that_an_operator_sets_voids_the_links_that_were_asked_for_be
     let by = Operator::default();
     services
         .accounts
-        .admin
+        .operator
+        .accounts
         .set_password(&alice, &password, &by, NOW)
         .await
         .unwrap();
@@ -145,6 +148,7 @@ async fn an_invitation_works_for_a_week() {
     let roles = ["staff".to_owned()];
     let invited = services
         .accounts
+        .registration
         .invitations
         .invite("carol@example.com", &roles, &Operator::default(), NOW)
         .await
@@ -159,6 +163,7 @@ async fn an_invitation_works_for_a_week() {
         };
         services
             .accounts
+            .registration
             .registrations
             .register(wanted, &Origin::default(), now)
             .await

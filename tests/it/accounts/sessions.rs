@@ -170,6 +170,7 @@ async fn an_operators_lock_ends_sessions_and_holds_until_it_is_lifted() {
     let pair = services.login("alice").await;
     services
         .accounts
+        .operator
         .standing
         .lock(&alice, None, &Operator::default(), NOW)
         .await
@@ -179,6 +180,7 @@ async fn an_operators_lock_ends_sessions_and_holds_until_it_is_lifted() {
     assert!(services.try_login("alice", PASSWORD, years_later).await.is_err());
     services
         .accounts
+        .operator
         .standing
         .unlock(&alice, &Operator::default(), NOW)
         .await
@@ -197,6 +199,7 @@ async fn a_grant_reaches_the_next_token_and_outdates_those_before() {
     };
     services
         .accounts
+        .operator
         .rights
         .grant(&alice, &grant, &Operator::default(), NOW)
         .await

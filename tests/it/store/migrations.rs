@@ -21,6 +21,14 @@ const B: Migration = Migration {
     down: "DROP TABLE b;",
 };
 
+/// What the release after that of `A` brings, when the release of `A` can ignore it.
+const EXPAND: Migration = Migration {
+    version: 2,
+    name: "0002_expand",
+    up: "-- expand\nCREATE TABLE b (i int);",
+    down: "DROP TABLE b;",
+};
+
 async fn count(database: &Database, table: &str) -> i64 {
     let question = format!("SELECT count(*) FROM {table}");
     database.raw.query_one(&question, &[]).await.unwrap().get(0)
@@ -206,4 +214,74 @@ async fn an_index_can_be_made_concurrently_while_another_instance_waits() {
     migrate::down(&database.postgres, concurrent, 1, WAIT).await.unwrap();
     assert!(!exists(&database, "a_i").await);
     assert!(exists(&database, "a").await);
+}
+
+#[tokio::test]
+async fn a_schema_one_expand_migration_ahead_is_accepted_and_left_alone() {
+    let database = Database::empty().await;
+    migrate::up(&database.postgres, &[A, EXPAND], WAIT, NOW).await.unwrap();
+
+    assert!(
+        migrate::up(&database.postgres, &[A], WAIT, NOW)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(migrate::check(&database.postgres, &[A]).await.unwrap(), 0);
+    let status = migrate::status(&database.postgres, &[A]).await.unwrap();
+    assert_eq!(
+        status.iter().map(|line| line.state).collect::<Vec<_>>(),
+        [State::Applied(NOW), State::Ahead(NOW)]
+    );
+
+    // The way back is known to the newer release only.
+    let error = migrate::down(&database.postgres, &[A], 1, WAIT).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            MigrateError::Newer {
+                version: 2,
+                known: 1,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(exists(&database, "a").await && exists(&database, "b").await);
+    migrate::down(&database.postgres, &[A, EXPAND], 1, WAIT).await.unwrap();
+    assert!(exists(&database, "a").await && !exists(&database, "b").await);
+}
+
+#[tokio::test]
+async fn a_schema_two_ahead_is_refused_though_both_migrations_expand() {
+    let two: &'static [Migration] = &[
+        A,
+        EXPAND,
+        Migration {
+            version: 3,
+            name: "0003_expand",
+            up: "-- expand\nCREATE TABLE c (i int);",
+            down: "DROP TABLE c;",
+        },
+    ];
+    let database = Database::empty().await;
+    migrate::up(&database.postgres, two, WAIT, NOW).await.unwrap();
+    for error in [
+        migrate::up(&database.postgres, &[A], WAIT, NOW).await.unwrap_err(),
+        migrate::check(&database.postgres, &[A]).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(
+                error,
+                MigrateError::Newer {
+                    version: 3,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    // The release in between can work with it.
+    assert_eq!(migrate::check(&database.postgres, &[A, EXPAND]).await.unwrap(), 0);
 }

@@ -53,12 +53,12 @@ auth:
   secret: "{SECRET}"
   registration: {{ mode: open }}
   password: {{ cost: 4 }}
-  login_limit: {{ per_address: 10000, per_account: 10000 }}
+  login_limit: {{ per_ip: 10000, per_account: 10000 }}
   limits:
-    registration: {{ per_address: 100000/1m, per_account: 100000/1m }}
-    password_reset: {{ per_address: 100000/1m, per_account: 100000/1m }}
-    verification: {{ per_address: 100000/1m, per_account: 100000/1m }}
-    mfa: {{ per_address: 100000/1m, per_account: 100000/1m }}
+    registration: {{ per_ip: 100000/1m, per_account: 100000/1m }}
+    password_reset: {{ per_ip: 100000/1m, per_account: 100000/1m }}
+    verification: {{ per_ip: 100000/1m, per_account: 100000/1m }}
+    mfa: {{ per_ip: 100000/1m, per_account: 100000/1m }}
   mail:
     from: "Sidegate <no-reply@sidegate.test>"
     smtp: {{ url: "smtp://127.0.0.1:1?tls=none" }}

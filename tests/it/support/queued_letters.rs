@@ -6,24 +6,23 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use sidegate::keys::seal;
+use sidegate::keys::{KeyUse, Secrets};
 use sidegate::secret::Key32;
 use tokio_postgres::Client;
 
 use super::config::SECRET;
 use super::sidecar::Sidecar;
 
-/// What letters in the queue are sealed for.
-const PURPOSE: &str = "mail";
-
 /// The queued letters to an address, the oldest first: `letter` (which one), `to`, and what it says.
-pub async fn letters_in(database: &Client, secret: &Key32, email: &str) -> Vec<Value> {
+pub async fn letters_in(database: &Client, secrets: &Secrets, email: &str) -> Vec<Value> {
     let rows = database
         .query("SELECT payload_sealed FROM mail_queue ORDER BY created_at, id", &[])
         .await
         .unwrap();
     let opened = rows.iter().map(|row| {
-        let plain = seal::open(secret, PURPOSE, row.get(0)).expect("sealed with the test's secret");
+        let plain = secrets
+            .open(KeyUse::Mail, "", row.get(0))
+            .expect("sealed with the test's secret");
         serde_json::from_slice::<Value>(&plain).unwrap()
     });
     opened.filter(|letter| letter["to"]["email"] == email).collect()
@@ -32,7 +31,7 @@ pub async fn letters_in(database: &Client, secret: &Key32, email: &str) -> Vec<V
 impl Sidecar {
     /// The letters to an address, the oldest first.
     pub async fn letters(&self, email: &str) -> Vec<Value> {
-        letters_in(&self.database().await, &key(), email).await
+        letters_in(&self.database().await, &secrets(), email).await
     }
 
     /// How many letters of a kind went to an address.
@@ -62,7 +61,7 @@ impl Sidecar {
             .await
             .unwrap();
         let open = |row: &tokio_postgres::Row| {
-            let plain = seal::open(&key(), PURPOSE, row.get("payload_sealed")).unwrap();
+            let plain = secrets().open(KeyUse::Mail, "", row.get("payload_sealed")).unwrap();
             serde_json::from_slice(&plain).unwrap()
         };
         rows.iter().map(open).collect()
@@ -76,15 +75,16 @@ impl Sidecar {
 
 /// The same on a connection of the test's own.
 pub async fn queue_letter(database: &Client, letter: &Value, life: f64) {
-    let sealed = seal::seal(&key(), PURPOSE, letter.to_string().as_bytes());
+    let sealed = secrets().seal(KeyUse::Mail, "", letter.to_string().as_bytes());
     let word = letter["letter"].as_str().unwrap();
     let insert = "INSERT INTO mail_queue (letter, payload_sealed, created_at, next_attempt_at, expires_at)
                   VALUES ($1, $2, now() - interval '1 hour', now(), now() + make_interval(secs => $3))";
     database.execute(insert, &[&word, &sealed, &life]).await.unwrap();
 }
 
-fn key() -> Key32 {
-    Key32::new(STANDARD.decode(SECRET).unwrap().try_into().unwrap())
+fn secrets() -> Secrets {
+    let secret = Key32::new(STANDARD.decode(SECRET).unwrap().try_into().unwrap());
+    Secrets::new(&secret, []).unwrap()
 }
 
 /// A letter as it is sent.

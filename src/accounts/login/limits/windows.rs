@@ -7,8 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use crate::accounts::login::limits::{Limiter, address_key};
-use crate::accounts::settings::Limit;
-use crate::accounts::settings::{self, Settings};
+use crate::accounts::settings::{self, Limit, Settings};
 use crate::metrics::Metrics;
 
 /// What is counted together. Logins have windows of their own (`auth.login_limit`).

@@ -33,7 +33,7 @@ pub(super) fn claims(config: &Path, name: &str, now: OffsetDateTime) -> Result<M
 /// A token like any other, but by a key that was just made and that nobody trusts: only its claims leave this function.
 async fn imagined(tools: &Tools, name: &str, now: OffsetDateTime) -> Result<Map<String, Value>, Failed> {
     let accounts = &tools.accounts;
-    let user = accounts.admin.lookup(name).await?;
+    let user = accounts.operator.accounts.lookup(name).await?;
     let key = Arc::new(SigningKey::generate(Algorithm::Es256)?);
     let published = [Arc::clone(key.verifying_key())];
     accounts.keys.install_own(&accounts.settings.issuer, key, &published);

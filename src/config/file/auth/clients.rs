@@ -1,4 +1,4 @@
-//! `auth.clients`: services that may ask about tokens, and revoke them.
+//! `auth.clients`: services that can introspect and revoke tokens.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,23 +9,23 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::secret::SecretSource;
 use crate::accounts::settings;
 
-/// Shorter secrets can be guessed, at the pace of an attacker who has many addresses.
+/// The minimum length of a client secret, in characters: an attacker with many IP addresses could guess a shorter one.
 const SECRET_MIN: usize = 32;
 
-/// A service that may ask about tokens, and revoke them.
+/// A service that can introspect and revoke tokens.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Client {
-    /// Its name, as it says it itself.
+    /// The client id.
     #[schemars(extend("x-required" = true))]
     pub id: String,
-    /// At least 32 characters.
+    /// The client secret, at least 32 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
 }
 
-/// Reads the list. What is wrong is in `findings`.
+/// Reads the list. Mistakes are recorded in `findings`.
 pub(super) fn settle(
     clients: &[Client],
     at: &KeyPath,
@@ -37,10 +37,10 @@ pub(super) fn settle(
         let at = at.index(index);
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if client.id.is_empty() || client.id.len() > 64 || !client.id.bytes().all(legal) {
-            let expected = "a name of 1 to 64 letters, digits, `-`, `_` or `.`";
+            let expected = "a name of 1 to 64 characters of a-z, A-Z, 0-9, -, _ and .";
             findings.expected(&at.key("id"), expected, format_args!("{:?}", client.id));
         } else if settled.iter().any(|other| other.id == client.id) {
-            findings.add(&at.key("id"), format!("{:?} is there twice", client.id));
+            findings.add(&at.key("id"), format!("{:?} is listed twice", client.id));
         }
         let at_secret = at.key("secret");
         let secret = findings

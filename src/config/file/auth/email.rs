@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::settings;
 
-/// Whether addresses must be proven.
+/// Verification of email addresses.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Email {
-    /// Whether an account can be used before its address is proven.
+    /// Whether an account can be used before its email address is verified.
     pub verification: Verification,
 }
 
-/// Whether an account can be used before its address is proven.
+/// Whether an account can be used before its email address is verified.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verification {
-    /// Nobody signs in before they proved their address.
+    /// A sign-in requires a verified email address.
     Required,
-    /// Tokens say whether the address is proven (`email_verified`); applications decide.
+    /// The claim `email_verified` says whether it is verified, and applications decide.
     #[default]
     Optional,
 }

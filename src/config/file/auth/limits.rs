@@ -7,21 +7,21 @@ use super::super::super::text::duration::Duration;
 use super::super::super::text::rate::Rate;
 use crate::accounts::settings;
 
-/// How often what is not a login may be tried, right or wrong, in sliding windows.
+/// Rate limits of account operations other than sign-in, successful or not, in sliding windows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Accounts that are made; `per_account` counts by the mail address.
+    /// Registrations; `per_account` counts by email address.
     pub registration: RegistrationRates,
-    /// Password resets asked for and tried.
+    /// Password resets, requested and attempted.
     pub password_reset: PasswordResetRates,
-    /// Codes that confirm a mail address, asked for and tried.
+    /// Email verification codes, requested and attempted.
     pub verification: VerificationRates,
-    /// Second factors tried, and codes asked for.
+    /// Second factors attempted, and codes requested.
     pub mfa: MfaRates,
 }
 
-/// A struct for each, since each has defaults of its own, and a window of which one half is written keeps the other.
+/// A struct for each, because each has its own defaults, and setting one of the two limits keeps the other's default.
 macro_rules! rates {
     ($($(#[$doc:meta])* $name:ident: $addresses:literal in $address_window:expr, $accounts:literal in $account_window:expr;)*) => {
         $(
@@ -29,16 +29,16 @@ macro_rules! rates {
             #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
             #[serde(default, deny_unknown_fields)]
             pub struct $name {
-                /// From one client address (IPv6: from one /64).
-                pub per_address: Rate,
-                /// For one account, whoever asks.
+                /// Attempts from one client IP (IPv6: from one /64).
+                pub per_ip: Rate,
+                /// Attempts for one account, from any client.
                 pub per_account: Rate,
             }
 
             impl Default for $name {
                 fn default() -> Self {
                     Self {
-                        per_address: Rate { limit: $addresses, window: $address_window },
+                        per_ip: Rate { limit: $addresses, window: $address_window },
                         per_account: Rate { limit: $accounts, window: $account_window },
                     }
                 }
@@ -46,7 +46,7 @@ macro_rules! rates {
 
             impl $name {
                 fn settings(&self) -> settings::Limit {
-                    settings::Limit { per_address: rate(self.per_address), per_account: rate(self.per_account) }
+                    settings::Limit { per_address: rate(self.per_ip), per_account: rate(self.per_account) }
                 }
             }
         )*
@@ -65,7 +65,7 @@ rates! {
 }
 
 impl Limits {
-    /// A rate that was read is a rate that works: nothing is left to check.
+    /// Parsing has checked the rates already.
     pub(super) fn settings(&self) -> settings::Limits {
         settings::Limits {
             registration: self.registration.settings(),

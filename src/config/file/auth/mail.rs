@@ -8,45 +8,45 @@ use serde::{Deserialize, Serialize};
 use super::super::super::text::duration::Duration;
 use super::super::super::text::secret::SecretSource;
 
-/// How letters leave.
+/// How email is sent.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mail {
-    /// Who writes: an address, or `Name <address>`.
+    /// The sender: an email address, or `Name <email address>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub from: Option<String>,
-    /// Who is answered. Default: `from`.
+    /// The `Reply-To` address. Default: `from`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
-    /// Which way letters take.
+    /// Where email is sent to.
     pub transport: Transport,
     /// The mail server; only with `transport: smtp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smtp: Option<Smtp>,
-    /// The folder for `.eml` files; only with `transport: file`.
+    /// The directory for `.eml` files; only with `transport: file`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
-    /// What letters call the service.
+    /// The name of the service in messages.
     pub product: String,
-    /// A folder with templates in the place of ours, file by file. Read at start.
+    /// A directory with templates that replace the built-in ones, file by file. Read on start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub templates: Option<String>,
-    /// Where letters send people.
+    /// Links in messages.
     pub links: Links,
-    /// How often a letter is tried.
+    /// Retries of a message that was not accepted.
     pub retry: Retry,
 }
 
-/// Which way letters take.
+/// Where email is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// To a mail server.
     Smtp,
-    /// Into a folder.
+    /// Into a directory, a file per message.
     File,
-    /// Into the log, codes and all.
+    /// Into the log, including codes and links: for development only.
     Log,
 }
 
@@ -58,40 +58,40 @@ pub struct Smtp {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub url: Option<String>,
-    /// Who we are to it. Default: nobody.
+    /// The user name for SMTP authentication. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// How we prove it.
+    /// The password for SMTP authentication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<SecretSource>,
-    /// The deadline of sending one letter.
+    /// The timeout for sending one message.
     pub timeout: Duration,
-    /// A file with the only authorities (PEM) that may vouch for its certificate. Default: those of the system.
+    /// A PEM file with the certificate authorities to trust. Default: those of the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
 }
 
-/// Where letters send people: URLs of the application with `{token}` in them, below `server.public_url` or with https.
+/// Links in messages: URLs of the application that contain `{token}`, below `server.public_url` or with https.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Links {
-    /// The page where a new password is chosen. Default: `/reset-password?token={token}` of `server.public_url`.
+    /// The page for setting a new password. Default: `/reset-password?token={token}` of `server.public_url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset: Option<String>,
-    /// The page where an invitation is accepted. Default: `/accept-invitation?token={token}` of `server.public_url`.
+    /// The page for accepting an invitation. Default: `/accept-invitation?token={token}` of `server.public_url`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invitation: Option<String>,
 }
 
-/// How often a letter is tried.
+/// Retries of a message that was not accepted.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
-    /// Tries before it is given up.
+    /// The maximum number of attempts.
     pub attempts: u16,
-    /// The first pause; each further one is twice as long.
+    /// The delay before the first retry. Each following one is twice as long.
     pub first: Duration,
-    /// No pause is longer.
+    /// The longest delay.
     pub max: Duration,
 }
 

@@ -12,7 +12,7 @@ use crate::accounts::settings::{self, MFA_ISSUER_MAX};
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mfa {
-    /// What authenticators call this service. Default: the host of `server.public_url`, else of `auth.issuer`.
+    /// The name of this service in authenticator apps. Default: the host of `server.public_url`, else of `auth.issuer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
 }
@@ -20,7 +20,7 @@ pub struct Mfa {
 impl Mfa {
     pub(super) fn check(&self, at: &KeyPath, findings: &mut Findings) {
         let Some(issuer) = &self.issuer else { return };
-        // A colon ends the issuer's part of an authenticator's label.
+        // A colon separates issuer and account in the label of an otpauth URI.
         let legal = |c: char| !c.is_control() && c != ':';
         let length = issuer.chars().count();
         if issuer.trim().is_empty() || length > MFA_ISSUER_MAX || !issuer.chars().all(legal) {
@@ -29,7 +29,7 @@ impl Mfa {
         }
     }
 
-    /// `url` is where people find this service.
+    /// Checks the name; `url` is the URL of this service.
     pub(super) fn settings(&self, url: &Url) -> settings::Mfa {
         settings::Mfa {
             issuer: self.issuer.clone().unwrap_or_else(|| url.host()),

@@ -8,17 +8,17 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::duration::Duration;
 use crate::accounts::settings;
 
-/// The link that replaces a forgotten password.
+/// Password reset links.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordReset {
-    /// How long it works.
+    /// The lifetime of a link.
     pub ttl: Duration,
 }
 
 impl PasswordReset {
     pub(super) fn check(&self, at: &KeyPath, findings: &mut Findings) {
-        // Whoever reads the mailbox within this time has the account.
+        // Anybody who can read the mailbox within this time can take over the account.
         findings.range_of(&at.key("ttl"), &self.ttl, &(Duration::minutes(1)..=Duration::days(1)));
     }
 

@@ -8,35 +8,35 @@ use super::super::super::path::KeyPath;
 use super::super::super::text::duration::Duration;
 use crate::accounts::settings;
 
-/// Who may create an account.
+/// Who can create an account.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Registration {
-    /// Whether strangers may register.
+    /// Who can register.
     pub mode: RegistrationMode,
-    /// Domains of email addresses that may register. Default: any.
+    /// The domains of email addresses that can register. Default: any.
     pub domains: Vec<String>,
-    /// Invitations, which somebody who may gives to one address.
+    /// Invitations, each for one email address.
     pub invitation: Invitation,
 }
 
-/// Whether strangers may register.
+/// Who can register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RegistrationMode {
-    /// Anyone may.
+    /// Anybody.
     Open,
-    /// Whoever was invited, with `sidegate user invite`, may.
+    /// Only people with an invitation (`sidegate user invite`).
     Invitation,
-    /// Accounts are made by `sidegate user create`.
+    /// Nobody; operators create accounts (`sidegate user create`).
     Closed,
 }
 
-/// Invitations, which somebody who may gives to one address.
+/// Invitations, each for one email address.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Invitation {
-    /// How long one works.
+    /// The lifetime of an invitation.
     pub ttl: Duration,
 }
 

@@ -1,8 +1,4 @@
-//! From the `auth` section as it is written to what accounts need.
-
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use zeroize::Zeroizing;
+//! Checks the `auth` section and converts it to the settings of the accounts services.
 
 use super::super::super::findings::Findings;
 use super::super::super::interpolate::Environment;
@@ -12,18 +8,17 @@ use super::super::super::text::duration::Duration;
 use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
 use super::email::Verification;
-use super::{Auth, LostAnswer, PasswordHash, SigningAlgorithm, clients};
+use super::{Auth, LostResponse, PasswordHash, SigningAlgorithm, clients, secrets};
 use crate::accounts::password::Cost;
 use crate::accounts::settings;
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
-use crate::secret::{Key32, Secret};
 
-/// What hashing may take at most, all workers together.
+/// The most memory that hashing can take, all workers together.
 const MOST_HASH_MEMORY: Size = Size::mib(4096);
 
 impl Auth {
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super::super) fn settle(
         &self,
         public_url: Option<&Url>,
@@ -51,16 +46,12 @@ impl Auth {
             .mail
             .as_ref()
             .map(|mail| mail.settle(public_url, &at.key("mail"), environment, findings));
-        // Nobody could ever sign in.
+        // Without email nobody could verify an address, and so nobody could sign in.
         if self.email.verification == Verification::Required && self.mail.is_none() {
-            let message = "is required, since auth.email.verification is `required`: codes are mailed";
+            let message = "is required, because auth.email.verification is `required`: codes are sent by email";
             findings.add(&at.key("mail"), message);
         }
-        let at_secret = at.key("secret");
-        let secret = findings.required(&at_secret, self.secret.as_ref());
-        let secret = secret
-            .and_then(|source| source.fetch(&at_secret, environment, findings))
-            .and_then(|secret| key(&secret, &at_secret, findings));
+        let secrets = secrets::settle(self.secret.as_ref(), &self.previous_secrets, at, environment, findings);
         let clients = clients::settle(&self.clients, &at.key("clients"), environment, findings);
         let issuer = self.issuer.as_ref().or(public_url);
         if issuer.is_none() {
@@ -73,16 +64,16 @@ impl Auth {
         let issuer = issuer?;
         Some(settings::Settings {
             clients,
-            ..self.settings(issuer, public_url.unwrap_or(issuer), secret?, mail)
+            ..self.settings(issuer, public_url.unwrap_or(issuer), secrets?, mail)
         })
     }
 
-    fn settings(&self, issuer: &Url, found_at: &Url, secret: Key32, mail: Option<Mail>) -> settings::Settings {
+    fn settings(&self, issuer: &Url, found_at: &Url, secrets: Secrets, mail: Option<Mail>) -> settings::Settings {
         settings::Settings {
             base_path: self.base_path.clone(),
             issuer: issuer.to_string(),
             audience: self.audience.clone(),
-            secret,
+            secrets,
             access_token: settings::AccessToken {
                 ttl: self.access_token.ttl.0,
                 jitter: f64::from(self.access_token.jitter.0) / 100.0,
@@ -92,9 +83,9 @@ impl Auth {
                 ttl: self.refresh_token.ttl.0,
                 session_max: self.refresh_token.session_max.0,
                 reuse_grace: self.refresh_token.reuse_grace.0,
-                lost_answer: match self.refresh_token.lost_answer {
-                    LostAnswer::Accept => settings::LostAnswer::Accept,
-                    LostAnswer::Revoke => settings::LostAnswer::Revoke,
+                lost_answer: match self.refresh_token.lost_response {
+                    LostResponse::Accept => settings::LostAnswer::Accept,
+                    LostResponse::Revoke => settings::LostAnswer::Revoke,
                 },
             },
             signing: settings::Signing {
@@ -130,7 +121,7 @@ impl Auth {
                 max: self.lockout.max.0,
             },
             login_limit: settings::LoginLimit {
-                per_address: self.login_limit.per_address,
+                per_address: self.login_limit.per_ip,
                 per_account: self.login_limit.per_account,
                 window: self.login_limit.window.0,
             },
@@ -167,7 +158,7 @@ impl Auth {
                 let expected = "the name of a cookie such as __Host-session";
                 findings.expected(&at.key("session_cookie"), expected, format_args!("{name:?}"));
             } else if !name.starts_with("__Host-") {
-                // Without the prefix a neighbouring subdomain can plant its own cookie of this name (RFC 6265bis 4.1.3.2).
+                // Without the prefix a sibling subdomain can set a cookie of this name (RFC 6265bis section 4.1.3.2).
                 findings.warn(
                     &at.key("session_cookie"),
                     "does not begin with __Host-: another subdomain could set it",
@@ -211,7 +202,7 @@ impl Auth {
                 token.session_max,
             );
         }
-        // The sealed answer lies in Redis this long: a thief of the old token could fetch it.
+        // The encrypted response is stored this long, and a thief of the old token could fetch it.
         findings.range_of(
             &refresh.key("reuse_grace"),
             &token.reuse_grace,
@@ -220,7 +211,7 @@ impl Auth {
     }
 
     fn check_signing(&self, at: &KeyPath, findings: &mut Findings) {
-        // A key is published for two minutes before it signs, and there is never more than one in waiting.
+        // A key is published for two minutes before it signs, and at most one key waits.
         let every = &self.signing.rotate_every;
         if !every.0.is_zero() {
             findings.range_of(
@@ -258,11 +249,7 @@ impl Auth {
         }
 
         let limit = at.key("login_limit");
-        findings.range(
-            &limit.key("per_address"),
-            self.login_limit.per_address.into(),
-            1..=1_000_000,
-        );
+        findings.range(&limit.key("per_ip"), self.login_limit.per_ip.into(), 1..=1_000_000);
         findings.range(
             &limit.key("per_account"),
             self.login_limit.per_account.into(),
@@ -272,14 +259,14 @@ impl Auth {
         findings.range_of(&limit.key("window"), &self.login_limit.window, &window);
     }
 
-    /// Checked with bcrypt too: a value that starts to count with the next edit must be right by then.
+    /// Checked with bcrypt too: the values would be used after the next edit of `hash`.
     fn check_argon2(&self, at: &KeyPath, findings: &mut Findings) {
         let password = &self.password;
         let memory = at.key("memory");
         if !(Size::kib(64)..=Size::mib(1024)).contains(&password.memory) {
             findings.expected(&memory, "64KiB to 1GiB", password.memory);
         } else if password.memory.0 * u64::from(password.workers) > MOST_HASH_MEMORY.0 {
-            // A container that is killed for its memory signs nobody in, and proxies nothing either.
+            // A container that exceeds its memory limit is killed, and proxies nothing.
             let expected = format!(
                 "at most {MOST_HASH_MEMORY} for all {} workers together",
                 password.workers
@@ -290,38 +277,7 @@ impl Auth {
         findings.range(&at.key("parallelism"), password.parallelism.into(), 1..=64);
         let weak = password.memory < Size::mib(7) || password.memory < Size::mib(19) && password.iterations < 2;
         if password.hash == PasswordHash::Argon2id && weak {
-            findings.warn(
-                &memory,
-                "is little: stolen hashes would be cheap to guess; for tests only",
-            );
+            findings.warn(&memory, "is low: stolen hashes would be cheap to guess; for tests only");
         }
     }
-}
-
-/// Decodes the 32 bytes; either alphabet of base64, padded or not. Messages tell lengths and nothing else.
-fn key(secret: &Secret, at: &KeyPath, findings: &mut Findings) -> Option<Key32> {
-    const EXPECTED: &str = "32 bytes in base64, such as `openssl rand -base64 32` makes";
-    let mut text = Zeroizing::new(secret.expose().trim().to_owned());
-    while !text.len().is_multiple_of(4) && text.len() < 48 {
-        text.push('=');
-    }
-    let Ok(bytes) = STANDARD
-        .decode(text.as_bytes())
-        .or_else(|_| URL_SAFE.decode(text.as_bytes()))
-    else {
-        findings.add(at, format!("expected {EXPECTED}"));
-        return None;
-    };
-    let bytes = Zeroizing::new(bytes);
-    let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice()) else {
-        findings.expected(at, EXPECTED, format_args!("{} bytes", bytes.len()));
-        return None;
-    };
-    if key.iter().all(|byte| *byte == key[0]) {
-        findings.warn(
-            at,
-            "is an example and no secret: make your own with `openssl rand -base64 32`",
-        );
-    }
-    Some(Key32::new(key))
 }

@@ -1,4 +1,4 @@
-//! From a condition as it is written to the statement that is judged.
+//! Checks a condition and converts it to the form that is evaluated.
 
 use super::super::super::findings::Findings;
 use super::super::super::path::KeyPath;
@@ -9,7 +9,7 @@ use crate::gate::rules::policy;
 
 const KINDS: &str = "one of all, any, not, role, scope, permission, claim, method, ip, mfa";
 
-/// Reads a condition. All that is wrong inside is reported, also behind the first mistake.
+/// Reads a condition and records all mistakes in it, not only the first.
 pub(super) fn condition(written: &Condition, at: &KeyPath, findings: &mut Findings) -> Option<policy::Condition> {
     let mut kinds: Vec<(&str, Option<policy::Condition>)> = Vec::new();
     if let Some(all) = &written.all {
@@ -63,7 +63,7 @@ pub(super) fn condition(written: &Condition, at: &KeyPath, findings: &mut Findin
     }
     if let Some(mfa) = written.mfa {
         if !mfa {
-            findings.add(&at.key("mfa"), "expected true, got false; say `not: { mfa: true }`");
+            findings.add(&at.key("mfa"), "expected true, got false; write `not: { mfa: true }`");
         }
         kinds.push((
             "mfa",
@@ -88,7 +88,7 @@ pub(super) fn condition(written: &Condition, at: &KeyPath, findings: &mut Findin
         (None, _) => {
             findings.add(
                 at,
-                format!("expected {KINDS}, got none: an empty condition would hold for everyone"),
+                format!("expected {KINDS}, got none: an empty condition would be true for everyone"),
             );
             None
         }
@@ -124,7 +124,7 @@ fn words(
     findings: &mut Findings,
 ) -> Option<policy::Condition> {
     if words.0.is_empty() || words.0.iter().any(String::is_empty) {
-        findings.add(at, "expected a word, got nothing");
+        findings.add(at, "expected a string, got an empty one");
         return None;
     }
     let mut each: Vec<_> = words.0.iter().map(|word| kind(word.as_str().into())).collect();
@@ -171,7 +171,7 @@ fn claim_test(written: &Condition, at: &KeyPath, findings: &mut Findings) -> Opt
     if written.exists == Some(false) {
         findings.add(
             &at.key("exists"),
-            "expected true, got false; say `not: { claim: …, exists: true }`",
+            "expected true, got false; write `not: { claim: …, exists: true }`",
         );
     }
     let mut tests = tests(written);

@@ -1,4 +1,4 @@
-//! From the rules as they are written to the rules that decide.
+//! Checks policies and converts them to the form that is evaluated.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use super::Rule;
 use super::condition::condition;
 use crate::gate::rules::policy;
 
-/// Names that `access` gives a meaning of its own.
+/// Values of `access` that are built in, and so cannot be names of policies.
 pub(in super::super) const BUILT_IN: [&str; 3] = ["public", "optional", "authenticated"];
 
-/// `None` when something is wrong; `findings` says what.
+/// `None` if there is a mistake, which is recorded in `findings`.
 pub(in super::super::super) fn policy(
     name: &Name,
     rules: &[Rule],
@@ -23,7 +23,7 @@ pub(in super::super::super) fn policy(
         findings.add(at, format!("`{name}` is built in: choose another name"));
     }
     if !rules.iter().any(|rule| rule.allow.is_some()) {
-        findings.add(at, "expected at least one `allow`: as it stands it lets nobody in");
+        findings.add(at, "expected at least one `allow`: without one it denies everybody");
     }
     let settled: Vec<_> = rules
         .iter()
@@ -51,14 +51,14 @@ fn rule(rule: &Rule, at: &KeyPath, findings: &mut Findings) -> Option<policy::Ru
     if effect == policy::Effect::Allow && is_always_true(&condition) {
         findings.add(
             &at,
-            "would allow everyone: name whom it allows; `access: authenticated` or `access: public` in a route say it openly",
+            "would allow everyone: restrict it, or use `access: authenticated` or `access: public` in the route",
         );
         return None;
     }
     Some(policy::Rule { effect, condition })
 }
 
-/// Whether a condition cannot but hold. Not a prover: it catches what one writes to "open it up for now".
+/// Whether a condition is always true. Not complete: it finds the ways in which people open a route "for now".
 fn is_always_true(condition: &policy::Condition) -> bool {
     match condition {
         policy::Condition::Authenticated => true,

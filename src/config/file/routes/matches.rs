@@ -1,4 +1,4 @@
-//! Which requests a route is for: hosts, paths and methods that cannot be read in two ways.
+//! Checks `match` of a route: hosts, paths and methods that are unambiguous.
 
 use super::super::super::findings::Findings;
 use super::super::super::path::KeyPath;
@@ -8,7 +8,7 @@ use super::Match;
 use crate::accounts::settings::{WELL_KNOWN, is_own_path};
 use crate::gate::rules::{assertion, route};
 
-/// `None` when something is wrong; `findings` says what. `base_path` is where our own endpoints are.
+/// `None` if there is a mistake, which is recorded in `findings`. `base_path` is `auth.base_path`.
 pub(super) fn matches(
     written: &Match,
     base_path: Option<&str>,
@@ -31,14 +31,14 @@ pub(super) fn matches(
         None => Some(Vec::new()),
     };
     if let Some(path) = paths.iter().flatten().find(|path| ***path == *assertion::JWKS_PATH) {
-        findings.add(&at_path, format!("{path} would never be reached: it is Sidegate's own"));
+        findings.add(&at_path, format!("{path} can never match: Sidegate answers it itself"));
     }
     if let (Some(base), Some(paths)) = (base_path, &paths) {
         for path in paths.iter().filter(|path| is_own_path(base, path)) {
             findings.add(
                 &at_path,
                 format!(
-                    "{path} would never be reached: {base} and {} are Sidegate's own",
+                    "{path} can never match: Sidegate answers {base} and {} itself",
                     WELL_KNOWN.join(", ")
                 ),
             );
@@ -55,7 +55,7 @@ pub(super) fn matches(
     })
 }
 
-/// Reads one word or each of a list; an empty list is a mistake, because it would mean "any".
+/// Reads a string or a list of strings; an empty list is a mistake, because it would mean "any".
 fn each(
     words: &OneOrMany<String>,
     read: fn(&str) -> Result<Box<str>, String>,
@@ -65,7 +65,7 @@ fn each(
     let mut good = Vec::new();
     for word in &words.0 {
         match read(word) {
-            Ok(word) if good.contains(&word) => findings.add(at, format!("{word} is there twice")),
+            Ok(word) if good.contains(&word) => findings.add(at, format!("{word} is listed twice")),
             Ok(word) => good.push(word),
             Err(message) => findings.add(at, message),
         }
@@ -103,7 +103,7 @@ fn path(word: &str) -> Result<Box<str>, String> {
         return wrong("a path that begins with /");
     };
     if word.contains(['?', '#', '%', '\\', ';']) || word.chars().any(char::is_control) || word.contains(' ') {
-        return wrong("a path as it reads decoded, without ? # % ; or spaces");
+        return wrong("a decoded path, without ? # % ; or spaces");
     }
     let segments: Vec<&str> = rest.split('/').collect();
     for (index, segment) in segments.iter().enumerate() {
@@ -113,14 +113,14 @@ fn path(word: &str) -> Result<Box<str>, String> {
             "." | ".." => return wrong("a path without . and .. segments"),
             "**" if !last => return wrong("`**` only at the end of a path"),
             "*" | "**" => {}
-            other if other.contains('*') => return wrong("`*` to stand for a whole segment"),
+            other if other.contains('*') => return wrong("`*` as a whole segment"),
             _ => {}
         }
     }
     Ok(word.into())
 }
 
-/// Checks that the prefix is there to be cut from every path that the route matches.
+/// Checks that every path which the route matches starts with the prefix.
 pub(super) fn strip_prefix(prefix: &str, matches: &route::Match, at: &KeyPath, findings: &mut Findings) {
     if path(prefix).is_err() || prefix.ends_with('/') || prefix.contains('*') {
         findings.expected(

@@ -1,4 +1,4 @@
-//! From the routes as they are written to the table that is searched.
+//! Checks routes and builds the table that requests are matched with.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::gate::rules::spelling::Unusual;
 use crate::gate::rules::table::Table;
 use crate::proxy::upstream::settings::Upstream;
 
-/// Things by name, and which names were written at all: a reference to something that is wrong in itself is no second mistake.
+/// Valid items by name, and all names that were written: a reference to an item that has a mistake is not a second mistake.
 #[derive(Debug)]
 pub(in super::super::super) struct Named<T> {
     pub(in super::super::super) good: BTreeMap<Name, Arc<T>>,
@@ -52,7 +52,7 @@ impl<T> Named<T> {
     }
 }
 
-/// What routes refer to and fall back on.
+/// What routes refer to, and their defaults.
 pub(in super::super::super) struct Surroundings<'a> {
     pub(in super::super::super) upstreams: Named<Upstream>,
     pub(in super::super::super) policies: Named<Policy>,
@@ -60,12 +60,12 @@ pub(in super::super::super) struct Surroundings<'a> {
     pub(in super::super::super) identity_headers: &'a IdentityHeaders,
     pub(in super::super::super) on_stale: OnStale,
     pub(in super::super::super) body_bytes: u64,
-    /// Where our own endpoints are; absent on a verifier.
+    /// `auth.base_path`; absent on a verifier.
     pub(in super::super::super) base_path: Option<&'a str>,
     pub(in super::super::super) has_login_url: bool,
 }
 
-/// Puts all routes into a table. What is wrong with one does not hide what is wrong with the next.
+/// Builds the table and records the mistakes of every route.
 pub(in super::super::super) fn table(
     routes: &[Route],
     surroundings: &mut Surroundings<'_>,
@@ -89,7 +89,7 @@ pub(in super::super::super) fn table(
         if let Some(route) = route(written, surroundings, &at, findings)
             && let Err(conflict) = table.insert(Arc::new(route))
         {
-            let message = format!("{conflict}: which one decides would depend on their order");
+            let message = format!("{conflict}: which of them decides would depend on their order");
             findings.add(&at.key("match"), message);
         }
     }
@@ -191,7 +191,10 @@ fn rate_limits(
     for (index, name) in written.iter().enumerate() {
         let at = at.index(index);
         if written[..index].contains(name) {
-            findings.add(&at, format!("`{name}` is there twice: each request would count double"));
+            findings.add(
+                &at,
+                format!("`{name}` is listed twice: each request would be counted twice"),
+            );
         }
         limits.extend(around.rate_limits.find(name, "a rate limit", &[], &at, findings));
     }

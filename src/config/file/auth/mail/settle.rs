@@ -11,15 +11,16 @@ use super::super::super::super::path::KeyPath;
 use super::super::super::super::text::address::Url;
 use super::super::super::super::text::duration::Duration;
 use super::{Mail, Smtp, Transport};
+use crate::mail::links::{Link, Links};
 use crate::mail::settings;
-use crate::mail::settings::{Link, Links, Mailbox, Security, is_loopback};
+use crate::mail::settings::{Mailbox, Security, is_loopback};
 use crate::mail::{TemplateError, Templates};
 use crate::secret::Secret;
 
 const SMTP_URL: &str = "a URL such as smtp://mail.example.com:587 or smtps://mail.example.com:465";
 
 impl Mail {
-    /// `None` when something is wrong; `findings` says what.
+    /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super::super::super) fn settle(
         &self,
         public_url: Option<&Url>,

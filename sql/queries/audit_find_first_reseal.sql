@@ -1,0 +1,9 @@
+-- audit_find_first_reseal :one
+-- When everything was moved to a secret for the first time.
+--   $1  key_id  text
+--   ->  at      timestamptz?
+
+SELECT min(at) AS at
+FROM audit_logs
+WHERE event = 'secrets_resealed'
+  AND data ->> 'key_id' = $1

@@ -1,0 +1,10 @@
+-- recovery_code_list :many
+-- Lists the codes of an account that may still be used.
+--   $1  user_id        uuid
+--   ->  id             uuid
+--   ->  digest_sealed  bytea
+
+SELECT id, digest_sealed
+FROM recovery_codes
+WHERE user_id = $1
+  AND used_at IS NULL

@@ -1,0 +1,32 @@
+//! What the services of the accounts are made of.
+
+use std::sync::Arc;
+
+use crate::accounts::login::limits::Limiter;
+use crate::accounts::password::hasher::Hasher;
+use crate::accounts::sessions::revoker::Revoker;
+use crate::accounts::settings::Settings;
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+use crate::store::postgres::Postgres;
+use crate::store::redis::Redis;
+
+/// The stores, keys and helpers that the services share.
+pub struct Parts {
+    /// The `auth` section of the configuration.
+    pub settings: Arc<Settings>,
+    /// Holds everything that must not be lost.
+    pub postgres: Postgres,
+    /// Holds codes, limits and what was last seen, all of which may be lost.
+    pub redis: Redis,
+    /// The signing keys and those that verify.
+    pub keys: Arc<Keys>,
+    /// Hashes passwords on threads of its own.
+    pub hasher: Arc<Hasher>,
+    /// Publishes revocations.
+    pub revoker: Arc<Revoker>,
+    /// Counts attempts.
+    pub limiter: Arc<Limiter>,
+    /// Counters of everything else.
+    pub metrics: Arc<Metrics>,
+}

@@ -49,7 +49,12 @@ lint: ## Check formatting, clippy, documentation and dependencies
 	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 	@echo "==> Dependencies"
 	@if deny=$$(PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny); then \
-	    "$$deny" check bans licenses sources; \
+	    "$$deny" check bans licenses sources && \
+	    if "$$deny" fetch db >/dev/null 2>&1; then \
+	        "$$deny" check --disable-fetch advisories; \
+	    else \
+	        echo "skipped: the database of advisories cannot be reached (https://github.com/rustsec/advisory-db)"; \
+	    fi; \
 	elif [ -n "$$CI" ]; then \
 	    echo "cargo-deny is not installed: run 'make tools'" >&2; exit 1; \
 	else \

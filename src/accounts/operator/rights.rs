@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::{gone, held};
+use crate::accounts::operator::right;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::revoker::Revoker;
 use crate::metrics::Metrics;
@@ -14,8 +15,6 @@ use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
 use crate::store::users::{self, User};
 
-/// The longest word.
-const LONGEST: usize = 128;
 /// As many words as fit into a token's header field.
 const MOST: usize = 256;
 
@@ -109,14 +108,10 @@ impl AccountRights {
     }
 }
 
-/// Roles travel in a header, joined by commas: one with a comma in it would be two to the application.
+/// Whether roles and permissions can be given.
 pub(in crate::accounts) fn check(roles: &[String], permissions: &[String]) -> Result<(), OperatorError> {
-    let is_word = |word: &String| {
-        (1..=LONGEST).contains(&word.chars().count())
-            && !word.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',')
-    };
     for (kind, words) in [("roles", roles), ("permissions", permissions)] {
-        if words.len() > MOST || !words.iter().all(is_word) {
+        if words.len() > MOST || !words.iter().all(|word| right::is_name(word)) {
             return Err(OperatorError::Word(kind));
         }
     }

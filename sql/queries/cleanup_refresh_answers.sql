@@ -6,7 +6,7 @@
 --   $2  expires_from    timestamptz
 --   $3  expires_before  timestamptz
 --   $4  limit           int8
--- budget: 60000 buffers
+-- budget: 6000 buffers, 50 ms
 
 UPDATE refresh_tokens
 SET answer_sealed = NULL

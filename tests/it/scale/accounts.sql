@@ -81,7 +81,7 @@ SELECT scale_id(6, n), sha256(n::text::bytea), 'invited' || n || '@example.com',
        now() + interval '7 days' - interval '1 day' * (n % 30), CASE WHEN n % 10 = 2 THEN now() END
 FROM generate_series(1, :users / 100) AS n;
 
-INSERT INTO mail_queue (id, letter, user_id, payload_sealed, created_at, next_attempt_at, expires_at, attempts, failed_at)
+INSERT INTO mail_queue (id, message, user_id, payload_sealed, created_at, next_attempt_at, expires_at, attempts, failed_at)
 SELECT scale_id(7, n), 'new_device', scale_id(1, n), CASE WHEN n % 2 = 0 THEN '' ELSE decode(repeat('00', 300), 'hex') END,
        now() - interval '40 days', now() - interval '1 minute', now() + interval '3 days', 1,
        CASE WHEN n % 2 = 0 THEN now() - interval '1 day' * (n % 40) END

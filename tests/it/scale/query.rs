@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-/// These have no plan: they control a transaction, or create a table.
-const UNPLANNED: [&str; 7] = [
+/// These have no plan: they control a transaction, create a table, or listen.
+const UNPLANNED: [&str; 8] = [
     "migration_table_create",
+    "revocation_listen",
     "savepoint_keep",
     "savepoint_set",
     "savepoint_undo",

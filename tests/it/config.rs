@@ -169,7 +169,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test?tls=none } }\n",
-        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the letters",
+        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the messages",
     ),
     (
         "  audience: [app]\n",

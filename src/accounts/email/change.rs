@@ -22,7 +22,7 @@ use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -178,17 +178,17 @@ impl EmailChange {
         };
         let data = serde_json::to_string(&change).expect("strings are always JSON");
         let (for_old, for_new) = self.codes.create_pair(Purpose::EmailChange, user.id, &data).await?;
-        let (to, letter) = match &owner {
-            Some(owner) => (Recipient::of(owner), Letter::RegistrationAttempted),
+        let (to, message) = match &owner {
+            Some(owner) => (Recipient::of(owner), Message::RegistrationAttempted),
             None => (
                 Recipient::stranger(&change.to),
-                Letter::EmailChangeNew {
+                Message::EmailChangeNew {
                     code: for_new.expose().to_owned(),
                 },
             ),
         };
         let tx = self.postgres.transaction("email_change_request").await?;
-        let asked = Letter::EmailChangeOld {
+        let asked = Message::EmailChangeOld {
             code: for_old.expose().to_owned(),
             new_email: change.to,
         };
@@ -196,7 +196,7 @@ impl EmailChange {
             .insert(&tx, Recipient::of(&user), asked, Some(codes::LIFE), now)
             .await?;
         self.mail
-            .insert_or_pretend(&tx, room, to, letter, Some(codes::LIFE), now)
+            .insert_or_pretend(&tx, room, to, message, Some(codes::LIFE), now)
             .await?;
         let asked = AuditRecord::by(user.id, Event::EmailChangeRequested, origin).session(by.session_id);
         request::unless(owner.is_none(), "email_taken", asked)
@@ -274,7 +274,7 @@ impl EmailChange {
             .with("to", change.to.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
-        let news = Letter::EmailChanged {
+        let news = Message::EmailChanged {
             new_email: change.to.clone(),
         };
         self.mail.insert(&tx, Recipient::of(&user), news, None, now).await?;

@@ -21,7 +21,7 @@ use crate::accounts::password::rules::{self, Weakness, known_of};
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -128,7 +128,7 @@ impl PasswordReset {
     }
 
     /// Makes a link and mails it, or does as much work and takes it back: a link needs an account, so that where there is none a
-    /// second letter stands for its row.
+    /// second message stands for its row.
     async fn email_link(
         &self,
         tx: &Transaction,
@@ -139,7 +139,7 @@ impl PasswordReset {
     ) -> Result<(), StoreError> {
         let (token, token_hash) = Kind::PasswordReset.make();
         let ttl = self.settings.password_reset.ttl;
-        let letter = Letter::PasswordReset {
+        let message = Message::PasswordReset {
             token: token.expose().to_owned(),
         };
         tx.mark().await?;
@@ -153,13 +153,13 @@ impl PasswordReset {
             };
             reset_tokens::insert(tx, &row, &token_hash).await?;
             self.mail
-                .insert(tx, Recipient::of(user), letter, Some(ttl), now)
+                .insert(tx, Recipient::of(user), message, Some(ttl), now)
                 .await?;
             tx.keep().await
         } else {
             for _ in 0..2 {
                 self.mail
-                    .insert(tx, Recipient::stranger(email), letter.clone(), Some(ttl), now)
+                    .insert(tx, Recipient::stranger(email), message.clone(), Some(ttl), now)
                     .await?;
             }
             tx.undo().await
@@ -231,7 +231,7 @@ impl PasswordReset {
             .insert(&tx, &self.metrics, now)
             .await?;
         self.mail
-            .insert(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
+            .insert(&tx, Recipient::of(&user), Message::PasswordChanged, None, now)
             .await?;
         tx.commit().await?;
         self.sessions.publish(&entries, ended, "password_reset").await;

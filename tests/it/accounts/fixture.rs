@@ -227,7 +227,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// Letters are queued and nobody sends them.
+/// Messages are queued and nobody sends them.
 pub(crate) fn mail() -> Mail {
     let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
     Mail {

@@ -109,8 +109,8 @@ fn faults_of(table: &str, done: &Resealed) -> Vec<String> {
         .iter()
         .map(|(id, count)| {
             format!(
-                "{table}: {count} values are sealed under a secret with the key id {id}: add it to auth.previous_secrets \
-                 and run this again"
+                "{table}: {count} values are encrypted with a secret (key id {id}) that is not configured: add it to \
+                 auth.previous_secrets and run this again"
             )
         })
         .collect();

@@ -46,8 +46,9 @@ impl<'a> Refreshes<'a> {
         for part in self.sessions.chunks(self.sessions.len().div_ceil(20)) {
             let refreshed = join_all(part.iter().map(|session| self.one(*session, generation))).await;
             assert_eq!(refreshed.iter().sum::<u64>(), u64::try_from(part.len()).unwrap());
-            let vacuum = "VACUUM sessions; VACUUM refresh_tokens;";
-            self.database.raw.batch_execute(vacuum).await.unwrap();
+            for vacuum in ["VACUUM sessions", "VACUUM refresh_tokens"] {
+                self.database.raw.batch_execute(vacuum).await.unwrap();
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 # `make demo` runs it, `make test` tests it, `make lint` checks style. Nothing has to be installed or started first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test api-test lint bench tools packages clean
+.PHONY: help demo test scale faults api-test lint bench tools packages clean
 
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
@@ -15,12 +15,24 @@ demo: packages ## Build, and run everything on this machine only: `sidegate dev`
 	@exec target/demo/sidegate dev
 
 test: packages ## Run all tests, with a PostgreSQL and a Redis of their own
+	@scripts/install-packages.sh faults
 	@echo "==> Building"
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Testing"
 	@target/debug/sidegate dev --run -- sh -ec '$(CARGO) test --locked; \
 	    echo "==> Measuring (one test at a time, so that they do not disturb each other)"; \
-	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing::'
+	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing:: faults::'
+
+faults: packages ## Measure logouts while Redis fails, 100 times per fault (two hours), into target/faults.md; SIDEGATE_FAULT_REPEATS=5 is shorter
+	@scripts/install-packages.sh faults
+	@echo "==> Building"
+	@$(CARGO) build --locked --bin sidegate --test it
+	@echo "==> Measuring"
+	@SIDEGATE_FAULT_REPEATS="$${SIDEGATE_FAULT_REPEATS:-100}" target/debug/sidegate dev --run -- sh -ec \
+	    '$(CARGO) test --locked --test it -- --ignored --test-threads=1 --nocapture faults:: > target/faults.log 2>&1 || { cat target/faults.log; exit 1; }'
+	@{ printf '| fault | repeats | other issuer, p50 ms | other issuer, max ms | verifier, p50 ms | verifier, max ms |\n|---|---|---|---|---|---|\n'; \
+	    sed -n 's/^.*fault | /| /p' target/faults.log; } > target/faults.md
+	@cat target/faults.md
 
 api-test: packages ## Test the API against its OpenAPI document (schemathesis, installed into .tools); SEED=7 tries other requests
 	@scripts/install-packages.sh python
@@ -37,12 +49,23 @@ lint: ## Check formatting, clippy, documentation and dependencies
 	@RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 	@echo "==> Dependencies"
 	@if deny=$$(PATH="$(CURDIR)/.tools/bin:$$PATH" command -v cargo-deny); then \
-	    "$$deny" check bans licenses sources; \
+	    "$$deny" check bans licenses sources && \
+	    if "$$deny" fetch db >/dev/null 2>&1; then \
+	        "$$deny" check --disable-fetch advisories; \
+	    else \
+	        echo "skipped: the database of advisories cannot be reached (https://github.com/rustsec/advisory-db)"; \
+	    fi; \
 	elif [ -n "$$CI" ]; then \
 	    echo "cargo-deny is not installed: run 'make tools'" >&2; exit 1; \
 	else \
 	    echo "skipped: cargo-deny is not installed ('make tools' installs it)"; \
 	fi
+
+scale: packages ## Run every query on a database with a million users (10 to 15 minutes, 12 GB of disk below TMPDIR or /tmp)
+	@echo "==> Building"
+	@$(CARGO) build --locked --all-targets
+	@echo "==> Making ten million sessions and as many audit entries, and measuring"
+	@TMPDIR="$${TMPDIR:-/tmp}" target/debug/sidegate dev --run -- $(CARGO) test --locked --test it -- --ignored --nocapture scale::
 
 bench: ## Measure the gate and the proxy (ten minutes), into target/bench.md; BENCHMARKS.md explains the tables
 	@scripts/install-packages.sh bench

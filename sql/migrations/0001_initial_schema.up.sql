@@ -195,7 +195,7 @@ CREATE TABLE revocations (
     CONSTRAINT revocation_expires_after_created CHECK (expires_at > created_at)
 );
 
-CREATE INDEX revocations_xact ON revocations (xact);
+CREATE INDEX revocations_xact ON revocations (xact, id);
 CREATE INDEX revocations_expires_at ON revocations (expires_at);
 
 CREATE TABLE password_reset_tokens (
@@ -240,7 +240,7 @@ CREATE INDEX recovery_codes_user_id ON recovery_codes (user_id);
 -- Email that waits to be sent. A row is deleted when the message was accepted, or stays with failed_at when it never will be.
 CREATE TABLE mail_queue (
     id              uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
-    letter          text        NOT NULL,                             -- the name of the template
+    message          text        NOT NULL,                             -- the name of the template
     user_id         uuid        REFERENCES users (id) ON DELETE CASCADE,
     payload_sealed  bytea       NOT NULL,                             -- recipient and data, AES-256-GCM under auth.secret: they hold codes and links
     created_at      timestamptz NOT NULL DEFAULT now(),

@@ -6,6 +6,7 @@ pub mod edit;
 pub mod error;
 pub mod held;
 pub mod permissions;
+pub(crate) mod right;
 pub mod rights;
 pub mod sessions;
 pub mod standing;

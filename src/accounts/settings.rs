@@ -53,7 +53,7 @@ pub struct Settings {
     pub change_password_url: Option<String>,
     /// `auth.clients`.
     pub clients: Vec<Client>,
-    /// `auth.mail`; without it no letter is sent.
+    /// `auth.mail`; without it no message is sent.
     pub mail: Option<Mail>,
     /// `auth.mfa`.
     pub mfa: Mfa,

@@ -7,6 +7,7 @@ mod migrations;
 mod pool;
 mod redis;
 mod reset_tokens;
+mod revocations;
 mod schema;
 mod sessions;
 mod signing_keys;

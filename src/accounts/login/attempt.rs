@@ -136,7 +136,7 @@ impl PasswordLogin {
                 .await
                 .map_err(|error| plain(error.into()))?;
             self.stuffing
-                .note_failure(origin.address, identifier.text(), wrong.word())
+                .note_failure(origin.address, identifier.text(), wrong.as_str())
                 .await;
             return Err((LoginError::BadCredentials, Some(wrong)));
         };

@@ -13,7 +13,7 @@ use crate::accounts::mfa::verdict::Verdict;
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue};
+use crate::mail::{Message, Queue};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -65,7 +65,7 @@ impl Authenticators {
         }
         AuditRecord::by(user.id, Event::MfaEnrolled, origin)
             .session(by.session_id)
-            .with("method", Method::Totp.word())
+            .with("method", Method::Totp.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -103,7 +103,7 @@ impl Authenticators {
             AuditRecord::to(Some(user.id), Event::MfaFailed, origin)
                 .failed()
                 .session(by.session_id)
-                .with("method", Method::Totp.word())
+                .with("method", Method::Totp.as_str())
                 .with("reason", "unconfirmed")
                 .insert(&tx, &self.metrics, now)
                 .await?;
@@ -113,14 +113,14 @@ impl Authenticators {
         factors::confirm(&tx, user.id, step, now).await?;
         AuditRecord::by(user.id, Event::MfaConfirmed, origin)
             .session(by.session_id)
-            .with("method", Method::Totp.word())
+            .with("method", Method::Totp.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
         let codes = self.make_recovery_codes(&tx, by, origin, now).await?;
-        let letter = Letter::MfaAdded {
-            method: Method::Totp.word().to_owned(),
+        let message = Message::MfaAdded {
+            method: Method::Totp.as_str().to_owned(),
         };
-        self.mail.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, message, now).await?;
         tx.commit().await?;
         Ok(codes)
     }
@@ -159,13 +159,13 @@ impl Authenticators {
         }
         AuditRecord::by(user.id, Event::MfaRemoved, origin)
             .session(by.session_id)
-            .with("method", Method::Totp.word())
+            .with("method", Method::Totp.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
-        let letter = Letter::MfaRemoved {
-            method: Method::Totp.word().to_owned(),
+        let message = Message::MfaRemoved {
+            method: Method::Totp.as_str().to_owned(),
         };
-        self.mail.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, message, now).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::held;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::revoker::Revoker;
-use crate::mail::{Letter, Queue};
+use crate::mail::{Message, Queue};
 use crate::metrics::Metrics;
 use crate::store::audit::Event;
 use crate::store::postgres::Postgres;
@@ -53,17 +53,17 @@ impl FactorReset {
         let had_email = user.mfa_email_enabled_at.is_some();
         factors::delete_recovery_codes(&tx, user.id).await?;
         users::set_mfa_email(&tx, user.id, None).await?;
-        let had = [(had_totp, Method::Totp.word()), (had_email, "email")];
+        let had = [(had_totp, Method::Totp.as_str()), (had_email, "email")];
         for (_, method) in had.into_iter().filter(|(had, _)| *had) {
             by.audit(user.id, Event::MfaRemoved)
                 .with("method", method)
                 .with("by", "operator")
                 .insert(&tx, &self.metrics, now)
                 .await?;
-            let letter = Letter::MfaRemoved {
+            let message = Message::MfaRemoved {
                 method: method.to_owned(),
             };
-            self.mail.tell(&tx, &user, letter, now).await?;
+            self.mail.tell(&tx, &user, message, now).await?;
         }
         let removed = had_totp || had_email;
         let version = if removed {
@@ -71,11 +71,12 @@ impl FactorReset {
         } else {
             None
         };
-        tx.commit().await?;
+        let mut outdated = Vec::new();
         if let Some(version) = version {
-            let outdated = self.sessions.user_outdated(user.id, version, now);
-            self.revoker.revoke(&[outdated]).await;
+            outdated = self.sessions.record_outdated(&tx, user.id, version, now).await?;
         }
+        tx.commit().await?;
+        self.revoker.publish(&outdated).await;
         Ok(removed)
     }
 }

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::{gone, held};
+use crate::accounts::operator::right;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::revoker::Revoker;
 use crate::metrics::Metrics;
@@ -14,8 +15,6 @@ use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
 use crate::store::users::{self, User};
 
-/// The longest word.
-const LONGEST: usize = 128;
 /// As many words as fit into a token's header field.
 const MOST: usize = 256;
 
@@ -58,11 +57,15 @@ impl AccountRights {
         let permissions = changed(&user.permissions, &grant.permissions, &grant.without_permissions);
         let before = user.token_version;
         let user = self.set(&tx, user, &roles, &permissions, by, now).await?;
-        tx.commit().await?;
+        let mut outdated = Vec::new();
         if user.token_version != before {
-            let outdated = self.sessions.user_outdated(user.id, user.token_version, now);
-            self.revoker.revoke(&[outdated]).await;
+            outdated = self
+                .sessions
+                .record_outdated(&tx, user.id, user.token_version, now)
+                .await?;
         }
+        tx.commit().await?;
+        self.revoker.publish(&outdated).await;
         Ok(user)
     }
 
@@ -105,14 +108,10 @@ impl AccountRights {
     }
 }
 
-/// Roles travel in a header, joined by commas: one with a comma in it would be two to the application.
+/// Whether roles and permissions can be given.
 pub(in crate::accounts) fn check(roles: &[String], permissions: &[String]) -> Result<(), OperatorError> {
-    let is_word = |word: &String| {
-        (1..=LONGEST).contains(&word.chars().count())
-            && !word.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',')
-    };
     for (kind, words) in [("roles", roles), ("permissions", permissions)] {
-        if words.len() > MOST || !words.iter().all(is_word) {
+        if words.len() > MOST || !words.iter().all(|word| right::is_name(word)) {
             return Err(OperatorError::Word(kind));
         }
     }

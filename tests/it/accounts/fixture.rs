@@ -23,7 +23,7 @@ use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
 use sidegate::store::redis::Redis;
-use sidegate::store::revocations::Revocation;
+use sidegate::store::revocations::{Recorded, Revocation};
 use time::OffsetDateTime;
 
 use crate::store::fixture::{Database, NOW};
@@ -85,8 +85,8 @@ impl Services {
         issuer(&settings, &postgres, &keys).load(NOW).await.unwrap();
         let published = Arc::new(Mutex::new(Vec::new()));
         let feed = Arc::clone(&published);
-        let publish = move |entries: Vec<Revocation>| {
-            feed.lock().unwrap().extend(entries);
+        let publish = move |rows: Vec<Recorded>| {
+            feed.lock().unwrap().extend(rows.into_iter().map(|row| row.revocation));
             async { Ok(()) }.boxed()
         };
         let redis = redis(&metrics).await;
@@ -98,7 +98,7 @@ impl Services {
                 postgres: postgres.clone(),
                 redis: redis.clone(),
                 keys: Arc::clone(&keys),
-                revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
+                revoker: Arc::new(Revoker::new(Arc::new(|_: &[Recorded]| {}), Arc::new(publish.clone()))),
                 limiter: Arc::new(limiter(&redis)),
                 metrics: Arc::clone(&metrics),
             })
@@ -238,7 +238,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// Letters are queued and nobody sends them.
+/// Messages are queued and nobody sends them.
 pub(crate) fn mail() -> Mail {
     let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
     Mail {

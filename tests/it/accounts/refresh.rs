@@ -53,7 +53,7 @@ async fn a_used_token_whose_successor_was_used_ends_the_session_for_both() {
         (0, 1)
     );
     let published = services.published.lock().unwrap();
-    assert_eq!(published[0].subject, Subject::Sid(first.session_id.to_string()));
+    assert_eq!(published[0].subject, Subject::Session(first.session_id.to_string()));
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn a_logout_ends_this_session_the_others_or_all() {
             assert_eq!(
                 published
                     .iter()
-                    .any(|entry| entry.subject == Subject::Sid(pair.session_id.to_string())),
+                    .any(|entry| entry.subject == Subject::Session(pair.session_id.to_string())),
                 !left
             );
         }
@@ -209,8 +209,9 @@ async fn a_grant_reaches_the_next_token_and_outdates_those_before() {
     assert_eq!(
         services.published.lock().unwrap()[0].subject,
         Subject::User {
+            issuer: services.accounts.settings.issuer.clone(),
             id: alice.id.to_string(),
-            valid_after: NOW
+            version: 2
         }
     );
     let next = services.refresh(&pair.refresh_token, NOW).await.unwrap();

@@ -6,12 +6,10 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::email::names;
+use crate::accounts::operator::right;
 use crate::accounts::{password, profile};
 use crate::store::id;
 use crate::store::user_import::Incoming;
-
-/// Roles and permissions are words in headers and lists.
-const WORD_MAX: usize = 128;
 
 /// A line that can be imported, if what it wants is free.
 #[derive(Clone)]
@@ -84,8 +82,8 @@ impl Candidate {
             return Err(refuse("password_hash", expected.to_owned()));
         }
         for (field, words) in [("roles", &written.roles), ("permissions", &written.permissions)] {
-            if !words.iter().all(|word| is_word(word)) {
-                let expected = format!("each has 1 to {WORD_MAX} characters, without spaces and commas");
+            if !words.iter().all(|word| right::is_name(word)) {
+                let expected = format!("each has 1 to {} characters, without spaces and commas", right::LONGEST);
                 return Err(refuse(field, expected));
             }
         }
@@ -132,11 +130,6 @@ fn reason(error: &serde_json::Error) -> String {
         Some((reason, _)) => reason.to_owned(),
         None => text,
     }
-}
-
-fn is_word(word: &str) -> bool {
-    (1..=WORD_MAX).contains(&word.chars().count())
-        && !word.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',')
 }
 
 fn distinct(mut words: Vec<String>) -> Vec<String> {

@@ -74,7 +74,8 @@ pub use crate::keys::issuer::JWKS_MAX_AGE;
 pub use crate::store::audit::{Entry as AuditEntry, Event, Filter as AuditFilter, Outcome};
 pub use crate::store::invitations::Invitation;
 pub use crate::store::sessions::Session;
-pub use crate::store::users::{Deleted, Page, User};
+pub use crate::store::user_list::{Deleted, Page};
+pub use crate::store::users::User;
 
 use self::account::AccountCache;
 use self::clients::TokenClients;
@@ -180,7 +181,6 @@ impl Accounts {
             limiter: Arc::clone(&parts.limiter),
             postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),
-            directory: Arc::clone(&common.directory),
             revoker: Arc::clone(&parts.revoker),
             sessions: Arc::clone(&common.sessions),
         });

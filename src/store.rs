@@ -47,6 +47,7 @@ pub mod signing_keys;
 pub mod sql;
 pub mod user_cache;
 pub mod user_import;
+pub mod user_list;
 pub mod users;
 
 pub use self::postgres::Postgres;

@@ -1,10 +1,17 @@
 -- audit_count :one
--- How often something happened since an instant.
---   $1  event     text         one of audit::Event
---   $2  since     timestamptz
---   ->  happened  int8
+-- How many entries of an event there are since an instant, up to a limit.
+--   $1  event    text         one of audit::Event
+--   $2  since    timestamptz
+--   $3  at_most  int8
+--   ->  entries  int8
+-- budget: 12000 buffers
 
-SELECT count(*) AS happened
-FROM audit_logs
-WHERE event = $1
-  AND at >= $2
+SELECT count(*) AS entries
+FROM (
+    SELECT
+    FROM audit_logs
+    WHERE event = $1
+      AND at >= $2
+    ORDER BY at DESC
+    LIMIT $3
+) AS newest

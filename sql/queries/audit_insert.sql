@@ -11,6 +11,7 @@
 --   $9  user_agent  text?
 --   $10 request_id  text?
 --   $11 data        jsonb        object; never a token, a password or a code
+-- budget: 40 buffers
 
 INSERT INTO audit_logs (id, at, event, outcome, actor_id, user_id, session_id, address, user_agent, request_id, data)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

@@ -1,15 +1,16 @@
 -- audit_list :many
--- A page of what happened, the newest first. A filter that is null lets everything pass.
+-- A page of audit entries, the newest first. A filter that is null lets everything pass; those that have an index have a
+-- query of their own, since a plan for any parameters cannot use the index of one that may be null.
 --   $1  user_id     uuid?
 --   $2  actor_id    uuid?
 --   $3  session_id  uuid?
 --   $4  address     inet?
 --   $5  event       text?
 --   $6  outcome     text?
---   $7  since       timestamptz?  from this instant on
---   $8  until       timestamptz?  before this instant
---   $9  before_at   timestamptz?  the last row of the page before: its time
---   $10 before_id   uuid?         and its id
+--   $7  since       timestamptz   from this instant on
+--   $8  until       timestamptz   before this instant
+--   $9  before_at   timestamptz   the last row of the page before: its time; after every row for the first page
+--   $10 before_id   uuid          and its id
 --   $11 limit       int8
 --   ->  id          uuid
 --   ->  at          timestamptz
@@ -22,6 +23,7 @@
 --   ->  user_agent  text?
 --   ->  request_id  text?
 --   ->  data        jsonb
+-- budget: 250 buffers
 
 SELECT id, at, event, outcome, actor_id, user_id, session_id, address, user_agent, request_id, data
 FROM audit_logs
@@ -31,8 +33,8 @@ WHERE ($1::uuid IS NULL OR user_id = $1)
   AND ($4::inet IS NULL OR address = $4)
   AND ($5::text IS NULL OR event = $5)
   AND ($6::text IS NULL OR outcome = $6)
-  AND ($7::timestamptz IS NULL OR at >= $7)
-  AND ($8::timestamptz IS NULL OR at < $8)
-  AND ($9::timestamptz IS NULL OR (at, id) < ($9, $10::uuid))
+  AND at >= $7
+  AND at < $8
+  AND (at, id) < ($9, $10)
 ORDER BY at DESC, id DESC
 LIMIT $11

@@ -1,11 +1,11 @@
 -- cleanup_invitations :exec
 -- Old invitations, used or not.
--- Removes one batch; a row that somebody holds waits for the next run.
+-- Removes one batch; a row that another transaction holds waits for the next run.
 --   $1  before  timestamptz
 --   $2  limit   int8
+-- budget: 30000 buffers
 
-DELETE FROM invitations
-WHERE id IN (
+WITH old AS MATERIALIZED (
     SELECT id
     FROM invitations
     WHERE expires_at < $1
@@ -13,3 +13,6 @@ WHERE id IN (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
+DELETE FROM invitations
+USING old
+WHERE invitations.id = old.id

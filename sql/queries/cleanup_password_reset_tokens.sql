@@ -1,11 +1,11 @@
 -- cleanup_password_reset_tokens :exec
 -- Old reset tokens.
--- Removes one batch; a row that somebody holds waits for the next run.
+-- Removes one batch; a row that another transaction holds waits for the next run.
 --   $1  before  timestamptz
 --   $2  limit   int8
+-- budget: 30000 buffers
 
-DELETE FROM password_reset_tokens
-WHERE id IN (
+WITH old AS MATERIALIZED (
     SELECT id
     FROM password_reset_tokens
     WHERE expires_at < $1
@@ -13,3 +13,6 @@ WHERE id IN (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
+DELETE FROM password_reset_tokens
+USING old
+WHERE password_reset_tokens.id = old.id

@@ -1,11 +1,11 @@
 -- cleanup_signing_keys :exec
--- Keys whose last token is dead. The private half goes with the row.
--- Removes one batch; a row that somebody holds waits for the next run.
+-- Keys whose last token has expired. The private half goes with the row.
+-- Removes one batch; a row that another transaction holds waits for the next run.
 --   $1  before  timestamptz
 --   $2  limit   int8
+-- budget: 30000 buffers
 
-DELETE FROM signing_keys
-WHERE kid IN (
+WITH old AS MATERIALIZED (
     SELECT kid
     FROM signing_keys
     WHERE expires_at < $1
@@ -14,3 +14,6 @@ WHERE kid IN (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 )
+DELETE FROM signing_keys
+USING old
+WHERE signing_keys.kid = old.kid

@@ -1,6 +1,6 @@
 -- invitation_list :many
 -- Invitations that may still be used, in the order of their making; a page begins after the last id of the one before.
---   $1  after       uuid?
+--   $1  after       uuid         all zeros: the first page
 --   $2  now         timestamptz  the caller's clock, never now()
 --   $3  limit       int8
 --   ->  id          uuid
@@ -12,7 +12,7 @@
 
 SELECT id, email, roles, invited_by, created_at, expires_at
 FROM invitations
-WHERE ($1::uuid IS NULL OR id > $1)
+WHERE id > $1
   AND used_at IS NULL
   AND revoked_at IS NULL
   AND expires_at > $2

@@ -1,10 +1,10 @@
 -- invitation_revoke_of_email :exec
 -- Takes back every open invitation of an address: a newer one takes their place, or the account is there.
---   $1  email  text
+--   $1  email  text         canonical
 --   $2  now    timestamptz  the caller's clock, never now()
 
 UPDATE invitations
 SET revoked_at = $2
-WHERE lower(email) = lower($1)
+WHERE email = $1
   AND used_at IS NULL
   AND revoked_at IS NULL

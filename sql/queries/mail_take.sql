@@ -12,11 +12,8 @@
 --   ->  expires_at      timestamptz
 --   ->  attempts        int4
 
-UPDATE mail_queue
-SET attempts = attempts + 1,
-    next_attempt_at = $2
-WHERE id IN (
-    SELECT id
+WITH due AS MATERIALIZED (
+    SELECT id AS due_id
     FROM mail_queue
     WHERE failed_at IS NULL
       AND next_attempt_at <= $1
@@ -24,4 +21,9 @@ WHERE id IN (
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 )
+UPDATE mail_queue
+SET attempts = attempts + 1,
+    next_attempt_at = $2
+FROM due
+WHERE id = due_id
 RETURNING id, letter, user_id, payload_sealed, created_at, expires_at, attempts

@@ -1,5 +1,5 @@
 -- session_find :one?
--- Finds a session that may still be used: not revoked, not expired.
+-- Finds a session that may still be refreshed: neither ended nor expired.
 --   $1  session_id          uuid
 --   $2  now                 timestamptz  the caller's clock, never now()
 --   ->  session_id          uuid
@@ -7,17 +7,18 @@
 --   ->  device_name         text?
 --   ->  user_agent          text?
 --   ->  address             inet?
---   ->  session_started_at  timestamptz
+--   ->  started_at          timestamptz
 --   ->  session_expires_at  timestamptz
 --   ->  auth_time           timestamptz
---   ->  amr                 jsonb
+--   ->  amr                 _text
 --   ->  last_seen_at        timestamptz
 --   ->  expires_at          timestamptz
+-- budget: 15 buffers
 
-SELECT session_id, user_id, device_name, user_agent, address, session_started_at, session_expires_at, auth_time, amr,
-       created_at AS last_seen_at, expires_at
-FROM refresh_tokens
-WHERE session_id = $1
-  AND used_at IS NULL
-  AND revoked_at IS NULL
-  AND expires_at > $2
+SELECT sessions.id AS session_id, user_id, device_name, user_agent, address, sessions.created_at AS started_at,
+       sessions.expires_at AS session_expires_at, auth_time, amr, refreshed_at AS last_seen_at, live.expires_at
+FROM sessions
+JOIN refresh_tokens AS live ON live.session_id = sessions.id AND live.generation = sessions.generation
+WHERE sessions.id = $1
+  AND ended_at IS NULL
+  AND live.expires_at > $2

@@ -7,18 +7,19 @@
 --   ->  device_name         text?
 --   ->  user_agent          text?
 --   ->  address             inet?
---   ->  session_started_at  timestamptz
+--   ->  started_at          timestamptz
 --   ->  session_expires_at  timestamptz
 --   ->  auth_time           timestamptz
---   ->  amr                 jsonb
+--   ->  amr                 _text
 --   ->  last_seen_at        timestamptz
 --   ->  expires_at          timestamptz
+-- budget: 100 buffers
 
-SELECT session_id, user_id, device_name, user_agent, address, session_started_at, session_expires_at, auth_time, amr,
-       created_at AS last_seen_at, expires_at
-FROM refresh_tokens
+SELECT sessions.id AS session_id, user_id, device_name, user_agent, address, sessions.created_at AS started_at,
+       sessions.expires_at AS session_expires_at, auth_time, amr, refreshed_at AS last_seen_at, live.expires_at
+FROM sessions
+JOIN refresh_tokens AS live ON live.session_id = sessions.id AND live.generation = sessions.generation
 WHERE user_id = $1
-  AND used_at IS NULL
-  AND revoked_at IS NULL
-  AND expires_at > $2
-ORDER BY created_at DESC, session_id
+  AND ended_at IS NULL
+  AND live.expires_at > $2
+ORDER BY refreshed_at DESC, session_id

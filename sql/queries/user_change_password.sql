@@ -1,15 +1,17 @@
 -- user_change_password :exec
--- Sets the password that a signed-in person chose; only if the old one is still what was verified.
+-- Sets the password that a signed-in user chose; only if the old one is still what was verified.
 -- Access tokens stay valid: the caller ends every session but the one that asks, and with a session go its tokens.
 --   $1  id             uuid
 --   $2  verified_hash  text
 --   $3  password_hash  text
 --   $4  now            timestamptz  the caller's clock, never now()
+-- budget: 14 buffers
 
 UPDATE users
 SET password_hash              = $3,
     password_changed_at        = $4,
-    password_reset_required_at = NULL
+    password_reset_required_at = NULL,
+    updated_at                 = now()
 WHERE id = $1
   AND password_hash = $2
   AND deleted_at IS NULL

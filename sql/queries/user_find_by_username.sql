@@ -1,6 +1,6 @@
 -- user_find_by_username :one?
--- Finds the account of a name, whatever its case; never a deleted one.
---   $1  username                    text
+-- Finds the account of a username; never a deleted one.
+--   $1  username                    text          canonical
 --   ->  id                          uuid
 --   ->  email                       text
 --   ->  username                    text?
@@ -8,23 +8,25 @@
 --   ->  roles                       jsonb
 --   ->  permissions                 jsonb
 --   ->  profile                     jsonb
+--   ->  token_version               int4
 --   ->  email_verified_at           timestamptz?
 --   ->  failed_login_count          int4
 --   ->  last_failed_login_at        timestamptz?
 --   ->  lockout_count               int4
 --   ->  locked_until                timestamptz?
+--   ->  locked_by                   text?
 --   ->  password_changed_at         timestamptz?
---   ->  tokens_valid_after          timestamptz?
+--   ->  password_reset_required_at  timestamptz?
+--   ->  mfa_email_enabled_at        timestamptz?
 --   ->  last_login_at               timestamptz?
 --   ->  created_at                  timestamptz
 --   ->  updated_at                  timestamptz
 --   ->  deleted_at                  timestamptz?
---   ->  password_reset_required_at  timestamptz?
---   ->  mfa_email_enabled_at        timestamptz?
+-- budget: 8 buffers
 
-SELECT id, email, username, password_hash, roles, permissions, profile, email_verified_at, failed_login_count,
-       last_failed_login_at, lockout_count, locked_until, password_changed_at, tokens_valid_after, last_login_at,
-       created_at, updated_at, deleted_at, password_reset_required_at, mfa_email_enabled_at
+SELECT id, email, username, password_hash, roles, permissions, profile, token_version, email_verified_at,
+       failed_login_count, last_failed_login_at, lockout_count, locked_until, locked_by, password_changed_at,
+       password_reset_required_at, mfa_email_enabled_at, last_login_at, created_at, updated_at, deleted_at
 FROM users
-WHERE lower(username) = lower($1)
+WHERE username = $1
   AND deleted_at IS NULL

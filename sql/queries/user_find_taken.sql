@@ -1,5 +1,5 @@
 -- user_find_taken :many
--- Of many ids, addresses and names, the accounts that have them: why accounts could not be made.
+-- Of many ids, addresses and names, the accounts that have them: why accounts could not be made. 500 of each at most.
 --   $1  ids         _uuid
 --   $2  emails      _text   canonical
 --   $3  usernames   _text   canonical
@@ -7,9 +7,14 @@
 --   ->  email       text
 --   ->  username    text?
 --   ->  is_deleted  bool
+-- budget: 6000 buffers
 
 SELECT id, email, username, deleted_at IS NOT NULL AS is_deleted
 FROM users
-WHERE id = ANY ($1)
-   OR deleted_at IS NULL AND lower(email) = ANY ($2)
-   OR deleted_at IS NULL AND lower(username) = ANY ($3)
+WHERE id IN (
+    SELECT id FROM users WHERE id = ANY ($1)
+    UNION
+    SELECT id FROM users WHERE email = ANY ($2) AND deleted_at IS NULL
+    UNION
+    SELECT id FROM users WHERE username = ANY ($3) AND deleted_at IS NULL
+)

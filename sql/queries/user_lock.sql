@@ -1,13 +1,17 @@
--- user_lock :exec
--- Locks an account until an instant, or for good; access tokens issued before now are outdated.
--- The count of locks by wrong passwords starts anew: it tells whose lock this is when a password is reset (user_reset_password).
---   $1  id            uuid
---   $2  locked_until  timestamptz?  null: until somebody unlocks it
---   $3  now           timestamptz   the caller's clock, never now()
+-- user_lock :one?
+-- Locks an account until an instant, or for good, and outdates the access tokens; the caller ends the sessions.
+-- The count of locks by failed logins starts anew: they are over.
+--   $1  id             uuid
+--   $2  locked_until   timestamptz?  null: until an operator unlocks it
+--   ->  token_version  int4
+-- budget: 20 buffers
 
 UPDATE users
-SET locked_until       = coalesce($2::timestamptz, timestamptz '9999-12-31 00:00:00+00'),
-    tokens_valid_after = $3,
-    lockout_count      = 0
+SET locked_until  = coalesce($2::timestamptz, timestamptz '9999-12-31 00:00:00+00'),
+    locked_by     = 'operator',
+    lockout_count = 0,
+    token_version = token_version + 1,
+    updated_at    = now()
 WHERE id = $1
   AND deleted_at IS NULL
+RETURNING token_version

@@ -11,6 +11,7 @@
 --   ->  failures          int4
 --   ->  locked_until      timestamptz?
 --   ->  locked_now        bool
+-- budget: 20 buffers
 
 UPDATE users
 SET failed_login_count   = CASE WHEN counted.failures >= $3::integer THEN 0 ELSE counted.failures END,
@@ -18,7 +19,9 @@ SET failed_login_count   = CASE WHEN counted.failures >= $3::integer THEN 0 ELSE
     lockout_count        = lockout_count + CASE WHEN counted.failures >= $3::integer THEN 1 ELSE 0 END,
     locked_until         = CASE WHEN counted.failures >= $3::integer
                                 THEN $2::timestamptz + make_interval(secs => least($5::float8 * power(2, least(lockout_count, 30)), $6::float8))
-                                ELSE locked_until END
+                                ELSE locked_until END,
+    locked_by            = CASE WHEN counted.failures >= $3::integer THEN 'failed_logins' ELSE locked_by END,
+    updated_at           = now()
 FROM (
     SELECT held.id AS held_id,
            CASE WHEN held.last_failed_login_at > $2::timestamptz - make_interval(secs => $4::float8)

@@ -4,9 +4,11 @@
 --   $1  id             uuid
 --   $2  verified_hash  text
 --   $3  password_hash  text
+-- budget: 14 buffers
 
 UPDATE users
-SET password_hash = $3
+SET password_hash = $3,
+    updated_at    = now()
 WHERE id = $1
   AND password_hash = $2
   AND deleted_at IS NULL

@@ -1,7 +1,7 @@
 -- user_set_email :one?
--- Changes the address of an account.
+-- Changes the email address of an account.
 --   $1  id                          uuid
---   $2  email                       text
+--   $2  email                       text          canonical
 --   $3  email_verified_at           timestamptz?  null: not yet confirmed
 --   ->  id                          uuid
 --   ->  email                       text
@@ -10,25 +10,28 @@
 --   ->  roles                       jsonb
 --   ->  permissions                 jsonb
 --   ->  profile                     jsonb
+--   ->  token_version               int4
 --   ->  email_verified_at           timestamptz?
 --   ->  failed_login_count          int4
 --   ->  last_failed_login_at        timestamptz?
 --   ->  lockout_count               int4
 --   ->  locked_until                timestamptz?
+--   ->  locked_by                   text?
 --   ->  password_changed_at         timestamptz?
---   ->  tokens_valid_after          timestamptz?
+--   ->  password_reset_required_at  timestamptz?
+--   ->  mfa_email_enabled_at        timestamptz?
 --   ->  last_login_at               timestamptz?
 --   ->  created_at                  timestamptz
 --   ->  updated_at                  timestamptz
 --   ->  deleted_at                  timestamptz?
---   ->  password_reset_required_at  timestamptz?
---   ->  mfa_email_enabled_at        timestamptz?
+-- budget: 30 buffers
 
 UPDATE users
 SET email             = $2,
-    email_verified_at = $3
+    email_verified_at = $3,
+    updated_at        = now()
 WHERE id = $1
   AND deleted_at IS NULL
-RETURNING id, email, username, password_hash, roles, permissions, profile, email_verified_at, failed_login_count,
-       last_failed_login_at, lockout_count, locked_until, password_changed_at, tokens_valid_after, last_login_at,
-       created_at, updated_at, deleted_at, password_reset_required_at, mfa_email_enabled_at
+RETURNING id, email, username, password_hash, roles, permissions, profile, token_version, email_verified_at,
+       failed_login_count, last_failed_login_at, lockout_count, locked_until, locked_by, password_changed_at,
+       password_reset_required_at, mfa_email_enabled_at, last_login_at, created_at, updated_at, deleted_at

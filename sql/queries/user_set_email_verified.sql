@@ -1,11 +1,13 @@
 -- user_set_email_verified :exec
--- Notes that the address was confirmed; only if it is still the one that was.
---   $1  id     uuid
---   $2  email  text
---   $3  now    timestamptz  the caller's clock, never now()
+-- Notes that the address was confirmed; only if it is still the account's.
+--   $1  id             uuid
+--   $2  email          text         canonical
+--   $3  now            timestamptz  the caller's clock, never now()
+-- budget: 14 buffers
 
 UPDATE users
-SET email_verified_at = $3
+SET email_verified_at = $3,
+    updated_at        = now()
 WHERE id = $1
-  AND lower(email) = lower($2)
+  AND email = $2
   AND deleted_at IS NULL

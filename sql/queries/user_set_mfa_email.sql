@@ -1,9 +1,11 @@
 -- user_set_mfa_email :exec
--- Turns codes by mail as a second factor on or off.
---   $1  id          uuid
---   $2  enabled_at  timestamptz?  null: off
+-- Turns codes by email as a second factor on or off.
+--   $1  id             uuid
+--   $2  enabled_at     timestamptz?  null: off
+-- budget: 14 buffers
 
 UPDATE users
-SET mfa_email_enabled_at = $2
+SET mfa_email_enabled_at = $2,
+    updated_at           = now()
 WHERE id = $1
   AND deleted_at IS NULL

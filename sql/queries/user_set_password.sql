@@ -1,18 +1,23 @@
--- user_set_password :exec
--- Sets a new password and ends the access tokens issued before; the caller ends the sessions.
--- A lock is lifted: who could set the password has shown more than the password. What an operator wanted is done.
+-- user_set_password :one?
+-- Sets a password that an operator chose, and outdates the access tokens; the caller ends the sessions.
+-- A lock by failed logins is lifted, an operator's is not.
 --   $1  id             uuid
 --   $2  password_hash  text
 --   $3  now            timestamptz  the caller's clock, never now()
+--   ->  token_version  int4
+-- budget: 14 buffers
 
 UPDATE users
 SET password_hash              = $2,
     password_changed_at        = $3,
     password_reset_required_at = NULL,
-    tokens_valid_after         = $3,
     failed_login_count         = 0,
     last_failed_login_at       = NULL,
     lockout_count              = 0,
-    locked_until               = CASE WHEN locked_until >= timestamptz '9999-12-31 00:00:00+00' THEN locked_until END
+    locked_until               = CASE WHEN locked_by = 'operator' THEN locked_until END,
+    locked_by                  = CASE WHEN locked_by = 'operator' THEN locked_by END,
+    token_version              = token_version + 1,
+    updated_at                 = now()
 WHERE id = $1
   AND deleted_at IS NULL
+RETURNING token_version

@@ -2,7 +2,6 @@
 -- Replaces the roles; access tokens that carry the old ones are outdated.
 --   $1  id                          uuid
 --   $2  roles                       jsonb         array of strings
---   $3  now                         timestamptz   the caller's clock, never now()
 --   ->  id                          uuid
 --   ->  email                       text
 --   ->  username                    text?
@@ -10,25 +9,28 @@
 --   ->  roles                       jsonb
 --   ->  permissions                 jsonb
 --   ->  profile                     jsonb
+--   ->  token_version               int4
 --   ->  email_verified_at           timestamptz?
 --   ->  failed_login_count          int4
 --   ->  last_failed_login_at        timestamptz?
 --   ->  lockout_count               int4
 --   ->  locked_until                timestamptz?
+--   ->  locked_by                   text?
 --   ->  password_changed_at         timestamptz?
---   ->  tokens_valid_after          timestamptz?
+--   ->  password_reset_required_at  timestamptz?
+--   ->  mfa_email_enabled_at        timestamptz?
 --   ->  last_login_at               timestamptz?
 --   ->  created_at                  timestamptz
 --   ->  updated_at                  timestamptz
 --   ->  deleted_at                  timestamptz?
---   ->  password_reset_required_at  timestamptz?
---   ->  mfa_email_enabled_at        timestamptz?
+-- budget: 24 buffers
 
 UPDATE users
-SET roles              = $2,
-    tokens_valid_after = $3
+SET roles         = $2,
+    token_version = token_version + 1,
+    updated_at    = now()
 WHERE id = $1
   AND deleted_at IS NULL
-RETURNING id, email, username, password_hash, roles, permissions, profile, email_verified_at, failed_login_count,
-       last_failed_login_at, lockout_count, locked_until, password_changed_at, tokens_valid_after, last_login_at,
-       created_at, updated_at, deleted_at, password_reset_required_at, mfa_email_enabled_at
+RETURNING id, email, username, password_hash, roles, permissions, profile, token_version, email_verified_at,
+       failed_login_count, last_failed_login_at, lockout_count, locked_until, locked_by, password_changed_at,
+       password_reset_required_at, mfa_email_enabled_at, last_login_at, created_at, updated_at, deleted_at

@@ -9,13 +9,12 @@ use ring::hmac;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::directory::Directory;
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::{Limiter, address_key};
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::refresh_token;
 use crate::accounts::sessions::revoker::Revoker;
-use crate::accounts::sessions::tokens;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::keys::KeyUse;
@@ -23,10 +22,9 @@ use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::{self, Event};
 use crate::store::postgres::Postgres;
-use crate::store::refresh_tokens::{self, RefreshToken};
+use crate::store::refresh_tokens::{self, Found, Live};
 use crate::store::revocations::Subject;
 use crate::store::sessions;
-use crate::store::users::User;
 
 pub use super::settings::Client;
 
@@ -59,7 +57,6 @@ pub struct TokenClients {
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) postgres: Postgres,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) directory: Arc<Directory>,
     pub(crate) revoker: Arc<Revoker>,
     pub(crate) sessions: Arc<Sessions>,
 }
@@ -135,16 +132,19 @@ impl TokenClients {
         &self,
         presented: &Secret,
         now: OffsetDateTime,
-    ) -> Result<Option<(RefreshToken, User)>, Failure> {
-        let Some(hash) = tokens::refresh_hash(presented.expose()) else {
+    ) -> Result<Option<(Live, Found)>, Failure> {
+        let Some(token) = refresh_token::read(&self.settings.secrets, presented.expose()) else {
             return Ok(None);
         };
-        let row = refresh_tokens::find(&self.postgres, &hash).await?;
-        let Some(row) = row.filter(|row| row.is_live(now)) else {
-            return Ok(None);
-        };
-        let user = self.directory.user(row.user_id).await?;
-        Ok(user.map(|user| (row, user)))
+        let found = refresh_tokens::find(&self.postgres, token.session_id, token.generation).await?;
+        let found = found.filter(|found| found.chain.end_reason.is_none() && found.user.deleted_at.is_none());
+        Ok(found.and_then(|found| {
+            let live = found
+                .chain
+                .live
+                .filter(|live| live.token_hash == token.hash && live.expires_at > now);
+            live.map(|live| (live, found))
+        }))
     }
 
     /// Revokes one access token, and no other of its session.
@@ -190,7 +190,7 @@ impl TokenClients {
             return Ok(());
         };
         let tx = self.postgres.transaction("token_revoke").await?;
-        let ended: Vec<Uuid> = sessions::revoke(&tx, user_id, sessions::Scope::This(session_id), "client", now).await?;
+        let ended: Vec<Uuid> = sessions::end(&tx, user_id, sessions::Scope::This(session_id), "client", now).await?;
         if !ended.is_empty() {
             AuditRecord::to(Some(user_id), Event::TokenRevoked, origin)
                 .session(session_id)

@@ -75,6 +75,8 @@ impl Services {
             metrics: Arc::clone(&parts.metrics),
         });
         let reset = Arc::new(FactorReset {
+            revoker: Arc::clone(&parts.revoker),
+            sessions: Arc::clone(&common.sessions),
             factors: Arc::clone(&common.factors),
             postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),

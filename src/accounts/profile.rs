@@ -174,8 +174,12 @@ impl Profiles {
         let user = self.directory.user(user_id).await?.ok_or(ProfileError::NotFound)?;
         self.reauthentication.require_password(&user, password, now).await?;
         let tx = self.postgres.transaction("user_delete").await?;
-        let entries = self.sessions.end_all(&tx, user_id, "account_deleted", now).await?;
-        users::soft_delete(&tx, user_id, now).await?;
+        let version = users::soft_delete(&tx, user_id, now).await?;
+        let version = version.ok_or(ProfileError::NotFound)?;
+        let entries = self
+            .sessions
+            .end_all(&tx, user_id, version, "account_deleted", now)
+            .await?;
         AuditRecord::by(user_id, Event::UserDeleted, origin)
             .insert(&tx, &self.metrics, now)
             .await?;

@@ -31,6 +31,8 @@ pub struct Settings {
     pub access_token: AccessToken,
     /// `auth.refresh_token`.
     pub refresh_token: RefreshToken,
+    /// `auth.audit.refreshes`.
+    pub audit_refreshes: AuditRefreshes,
     /// `auth.signing`.
     pub signing: Signing,
     /// `auth.registration`.
@@ -97,6 +99,18 @@ pub enum LostAnswer {
     Accept,
     /// It may have been stolen: end the session.
     Revoke,
+}
+
+/// `auth.audit.refreshes`: which refreshes are audit entries of their own. All are counted by their session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum AuditRefreshes {
+    /// Each.
+    All,
+    /// Those that come from another network or another user agent than the one before.
+    #[default]
+    Changes,
+    /// None, but for those whose answer was lost.
+    None,
 }
 
 /// `auth.signing`.

@@ -17,7 +17,8 @@ use crate::{
     clock,
     gate::Gate,
     store::{
-        cleanup::{self, Before},
+        StoreError,
+        cleanup::{self, Answers, Before},
         sessions,
     },
 };
@@ -29,7 +30,7 @@ pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, (
 const SAMPLE: Duration = Duration::from_secs(5);
 /// How long readiness waits for the revocation feed to be read for the first time.
 const FIRST_SYNC: Duration = Duration::from_secs(2);
-/// The interval between two counts of the active sessions, which read all of them.
+/// The interval between two counts of the open sessions.
 const COUNT: Duration = Duration::from_secs(60);
 /// The interval at which expired tokens are removed from the cache.
 const FORGET: Duration = Duration::from_secs(60);
@@ -76,10 +77,10 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
     let mail = Arc::clone(&services.mail);
     tokio::spawn(async move { mail.run(clock::now).await });
     let (counted, postgres) = (Arc::clone(shared), services.postgres.clone());
-    tokio::spawn(every(COUNT, move |now| {
+    tokio::spawn(every(COUNT, move |_| {
         let (shared, postgres) = (Arc::clone(&counted), postgres.clone());
         async move {
-            match sessions::count(&postgres.reader(), now).await {
+            match sessions::count(&postgres.reader()).await {
                 Ok(open) => shared.metrics.sessions_active.set(open),
                 Err(error) => tracing::debug!(%error, "the active sessions were not counted"),
             }
@@ -93,14 +94,20 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
 
 async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDateTime) {
     let Some(retention) = shared.boot.retention else { return };
-    let before = Before {
-        tokens: now - retention.tokens,
-        audit: now - retention.audit,
-        keys: now,
+    let settings = &services.accounts.settings.refresh_token;
+    let answers = Answers {
+        issued_before: now - settings.reuse_grace,
+        ttl: settings.ttl,
+        within: 2 * CLEANUP,
     };
-    let result = match cleanup::run(&services.postgres, before).await {
-        Ok(Some(removed)) => {
-            tracing::info!(?removed, "old rows were removed");
+    let run = async || {
+        let removed = cleanup::run(&services.postgres, Before::at(now, retention.tokens, retention.audit)).await?;
+        let forgotten = cleanup::forget_answers(&services.postgres, answers).await?;
+        Ok::<_, StoreError>(removed.map(|removed| (removed, forgotten)))
+    };
+    let result = match run().await {
+        Ok(Some((removed, answers))) => {
+            tracing::info!(?removed, answers, "old rows were removed");
             let done = shared.metrics.job_last_success.with_label_values(&["cleanup"]);
             #[expect(clippy::cast_precision_loss, reason = "a timestamp fits")]
             done.set(now.unix_timestamp() as f64);

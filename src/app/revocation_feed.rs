@@ -18,7 +18,7 @@ use crate::{
     store::{
         StoreError, audit, revocations,
         revocations::{Content, End, Entry, Revocation, Subject},
-        sessions, users,
+        sessions,
     },
 };
 
@@ -165,23 +165,15 @@ async fn live(
 ) -> Result<Vec<Revocation>, StoreError> {
     let life = settings.access_token.longest_life() + Duration::from_secs(60);
     let since = now - life;
-    let ended = sessions::list_revoked(&services.postgres, since).await?;
-    let outdated = users::list_tokens_valid_after(&services.postgres, since).await?;
+    let ended = sessions::list_ended(&services.postgres, since).await?;
     let ended = ended.into_iter().map(|session| Revocation {
         subject: Subject::Sid(session.session_id.to_string()),
-        expires_at: session.revoked_at + life,
-    });
-    let outdated = outdated.into_iter().map(|user| Revocation {
-        subject: Subject::User {
-            id: user.user_id.to_string(),
-            valid_after: user.valid_after,
-        },
-        expires_at: user.valid_after + life,
+        expires_at: session.ended_at + life,
     });
     let single = audit::list_revoked_tokens(&services.postgres, since).await?;
     let single = single.into_iter().map(|(id, at)| Revocation {
         subject: Subject::Jti(id),
         expires_at: at + life,
     });
-    Ok(ended.chain(outdated).chain(single).collect())
+    Ok(ended.chain(single).collect())
 }

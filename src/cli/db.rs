@@ -58,17 +58,16 @@ pub async fn run(
 ) -> Result<(), Failed> {
     match args.action {
         Action::Cleanup => {
-            let before = Before {
-                tokens: now - retention.tokens,
-                audit: now - retention.audit,
-                keys: now,
-            };
+            let before = Before::at(now, retention.tokens, retention.audit);
             let removed = cleanup::run(postgres, before).await?.ok_or(Failed::Busy)?;
             output::rows(
                 out,
                 args.output,
                 &[
+                    "sessions",
                     "refresh_tokens",
+                    "devices",
+                    "revocations",
                     "reset_tokens",
                     "invitations",
                     "audit_logs",

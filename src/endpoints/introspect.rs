@@ -151,7 +151,7 @@ async fn of_refresh(
     token: &str,
     now: OffsetDateTime,
 ) -> Result<Option<Map<String, Value>>, Problem> {
-    let Some((row, user)) = services
+    let Some((live, found)) = services
         .accounts
         .token_clients
         .find_refresh_token(&Secret::new(token), now)
@@ -165,11 +165,11 @@ async fn of_refresh(
         ("token_type", "refresh_token".into()),
         ("iss", issuer.as_str().into()),
         ("aud", json!([issuer])),
-        ("sub", row.user_id.to_string().into()),
-        ("sid", row.session_id.to_string().into()),
-        ("iat", row.created_at.unix_timestamp().into()),
-        ("exp", row.expires_at.unix_timestamp().into()),
-        ("username", user.username.unwrap_or(user.email).into()),
+        ("sub", found.user.id.to_string().into()),
+        ("sid", found.chain.session_id.to_string().into()),
+        ("iat", live.created_at.unix_timestamp().into()),
+        ("exp", live.expires_at.unix_timestamp().into()),
+        ("username", found.user.username.unwrap_or(found.user.email).into()),
     ];
     Ok(Some(
         said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),

@@ -87,6 +87,7 @@ pub async fn list(
     limit: u32,
     now: OffsetDateTime,
 ) -> Result<Vec<Invitation>, StoreError> {
+    let after = after.unwrap_or(Uuid::nil());
     db.many(&sql::INVITATION_LIST, &[&after, &now, &i64::from(limit)]).await
 }
 

@@ -45,7 +45,6 @@ macro_rules! migrations {
 /// The migrations of this release, in order.
 pub const SHIPPED: &[Migration] = migrations! {
     1 = "0001_initial_schema",
-    2 = "0002_accounts",
 };
 
 /// Runs what has not run, and returns it. Several instances may start at once: one migrates, the others wait for it, at

@@ -1,32 +1,40 @@
-//! Sessions: families of refresh tokens. A session is open while one of its tokens is live, and has at most one.
+//! `sessions`: one sign-in on one device, until it ends.
+//!
+//! `open` and `refresh` write the session and its refresh tokens in one statement each; `end` ends sessions. Whatever opens
+//! or ends them holds the user's row; a refresh does not need it, since it updates the row that an end updates.
 
 use std::net::IpAddr;
 
 use time::OffsetDateTime;
-use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use super::postgres::{Executor, FromRecord, Record, Transaction};
 use super::{StoreError, sql};
+
+/// The `end_reason` of a session that nobody refreshed in time.
+pub const EXPIRED: &str = "expired";
+
+/// How many sessions are counted one by one; more are estimated.
+const COUNTED_TO: i64 = 5_000;
 
 /// An open session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// Its key, and the claim `sid`.
     pub session_id: Uuid,
-    /// Whose.
+    /// The account.
     pub user_id: Uuid,
-    /// What the person calls the device.
+    /// What the user calls the device.
     pub device_name: Option<String>,
-    /// What the client calls itself.
+    /// The user agent, as last seen.
     pub user_agent: Option<String>,
-    /// Where it last came from.
+    /// The client IP, as last seen.
     pub address: Option<IpAddr>,
-    /// When it began.
+    /// When it was opened.
     pub started_at: OffsetDateTime,
     /// The limit of the session as a whole.
     pub session_expires_at: OffsetDateTime,
-    /// When the person last proved who they are.
+    /// When the user last authenticated.
     pub auth_time: OffsetDateTime,
     /// How (RFC 8176).
     pub amr: Vec<String>,
@@ -44,14 +52,124 @@ impl FromRecord for Session {
             device_name: record.get("device_name")?,
             user_agent: record.get("user_agent")?,
             address: record.get("address")?,
-            started_at: record.get("session_started_at")?,
+            started_at: record.get("started_at")?,
             session_expires_at: record.get("session_expires_at")?,
             auth_time: record.get("auth_time")?,
-            amr: record.json("amr")?,
+            amr: record.get("amr")?,
             last_seen_at: record.get("last_seen_at")?,
             expires_at: record.get("expires_at")?,
         })
     }
+}
+
+/// A session to be opened, and its first refresh token.
+#[derive(Debug, Clone)]
+pub struct NewSession<'a> {
+    /// Its key.
+    pub session_id: Uuid,
+    /// The account.
+    pub user_id: Uuid,
+    /// The device, as its device token says it.
+    pub device_id: Uuid,
+    /// What the user calls the device.
+    pub device_name: Option<&'a str>,
+    /// The user agent.
+    pub user_agent: Option<&'a str>,
+    /// The client IP.
+    pub address: Option<IpAddr>,
+    /// How the user authenticated (RFC 8176).
+    pub amr: &'a [String],
+    /// The limit of the session as a whole.
+    pub expires_at: OffsetDateTime,
+    /// SHA-256 of the refresh token.
+    pub token_hash: [u8; 32],
+    /// Until when that may be used.
+    pub token_expires_at: OffsetDateTime,
+    /// SHA-256 of the network and the user agent.
+    pub fingerprint: [u8; 32],
+}
+
+/// Opens a session and notes the login on the account, whose row the caller holds. Returns whether the account was never
+/// signed in with this fingerprint before.
+pub async fn open(tx: &Transaction, session: &NewSession<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let opened: Opened = tx
+        .one(
+            &sql::SESSION_OPEN,
+            &[
+                &session.session_id,
+                &session.user_id,
+                &session.device_id,
+                &session.device_name,
+                &session.user_agent,
+                &session.address,
+                &session.amr,
+                &now,
+                &session.expires_at,
+                &session.token_hash.as_slice(),
+                &session.token_expires_at,
+                &session.fingerprint.as_slice(),
+            ],
+        )
+        .await?;
+    tx.user_changed(session.user_id).await;
+    Ok(opened.is_new_device)
+}
+
+struct Opened {
+    is_new_device: bool,
+}
+
+impl FromRecord for Opened {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            is_new_device: record.get("is_new_device")?,
+        })
+    }
+}
+
+/// The successor of a session's live refresh token.
+#[derive(Debug, Clone)]
+pub struct Successor<'a> {
+    /// The session.
+    pub session_id: Uuid,
+    /// The generation that was live when the caller looked; the successor has the next.
+    pub live: i32,
+    /// The generation that was presented: `live`, or the one before it when the answer with that was lost.
+    pub presented: i32,
+    /// SHA-256 of the successor.
+    pub token_hash: [u8; 32],
+    /// Until when it may be used.
+    pub expires_at: OffsetDateTime,
+    /// The answer, for whoever presents the same token again.
+    pub answer_sealed: &'a [u8],
+    /// The user agent, as seen now.
+    pub user_agent: Option<&'a str>,
+    /// The client IP, as seen now.
+    pub address: Option<IpAddr>,
+    /// SHA-256 of the network and the user agent, when they are not those of before.
+    pub changed_fingerprint: Option<[u8; 32]>,
+}
+
+/// Replaces the live refresh token; `false` when `live` is not live any more, or the session has ended: then nothing was
+/// changed, and the caller looks again.
+pub async fn refresh(db: &impl Executor, successor: &Successor<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
+    let fingerprint = successor.changed_fingerprint.as_ref().map(<[u8; 32]>::as_slice);
+    db.touched(
+        &sql::SESSION_REFRESH,
+        &[
+            &successor.session_id,
+            &successor.live,
+            &successor.presented,
+            &now,
+            &successor.token_hash.as_slice(),
+            &successor.expires_at,
+            &successor.answer_sealed,
+            &successor.user_agent,
+            &successor.address,
+            &fingerprint,
+        ],
+    )
+    .await
 }
 
 /// The open sessions of a user, the last seen first.
@@ -75,9 +193,9 @@ pub enum Scope {
     All,
 }
 
-/// Ends sessions of a user and returns those that were open. Holds the user's row first, so that no refresh passes by:
-/// one that came before has its successor found here, one that comes after finds its token revoked.
-pub async fn revoke(
+/// Ends sessions of a user and returns those that were open. Holds the user's row first: a login that is being committed has
+/// its session found here, one that comes after finds the account as the caller leaves it.
+pub async fn end(
     tx: &Transaction,
     user_id: Uuid,
     scope: Scope,
@@ -86,18 +204,15 @@ pub async fn revoke(
 ) -> Result<Vec<Uuid>, StoreError> {
     // A statement of its own: the next one must see what was committed while this one waited.
     tx.fetch(&sql::USER_FIND_FOR_UPDATE, &[&user_id]).await?;
-    let revoked: Vec<Id> = match scope {
-        Scope::This(session) => {
-            tx.many(&sql::SESSION_REVOKE, &[&user_id, &session, &now, &reason])
-                .await?
-        }
+    let ended: Vec<Id> = match scope {
+        Scope::This(session) => tx.many(&sql::SESSION_END, &[&user_id, &session, &now, &reason]).await?,
         Scope::Others(session) => {
-            tx.many(&sql::SESSION_REVOKE_OTHERS, &[&user_id, &session, &now, &reason])
+            tx.many(&sql::SESSION_END_OTHERS, &[&user_id, &session, &now, &reason])
                 .await?
         }
-        Scope::All => tx.many(&sql::SESSION_REVOKE_ALL, &[&user_id, &now, &reason]).await?,
+        Scope::All => tx.many(&sql::SESSION_END_ALL, &[&user_id, &now, &reason]).await?,
     };
-    Ok(revoked.into_iter().map(|id| id.0).collect())
+    Ok(ended.into_iter().map(|id| id.0).collect())
 }
 
 struct Id(Uuid);
@@ -108,8 +223,8 @@ impl FromRecord for Id {
     }
 }
 
-/// Notes how and when the person of an open session last proved who they are; `false` when it is not open. The caller
-/// holds the user's row.
+/// Notes how and when the user of an open session last authenticated; `false` when it has ended. The caller holds the user's
+/// row.
 pub async fn set_proof(
     tx: &Transaction,
     session_id: Uuid,
@@ -117,37 +232,14 @@ pub async fn set_proof(
     amr: &[String],
     auth_time: OffsetDateTime,
 ) -> Result<bool, StoreError> {
-    tx.touched(
-        &sql::SESSION_SET_PROOF,
-        &[&session_id, &user_id, &Json(amr), &auth_time],
-    )
-    .await
+    tx.touched(&sql::SESSION_SET_PROOF, &[&session_id, &user_id, &amr, &auth_time])
+        .await
 }
 
-/// Whether any session of a user, open or over, came from this network with this client.
-pub async fn is_from_known_device(
-    db: &impl Executor,
-    user_id: Uuid,
-    user_agent: Option<&str>,
-    address: Option<IpAddr>,
-) -> Result<bool, StoreError> {
-    let known: Known = db
-        .one(&sql::SESSION_IS_FROM_KNOWN_DEVICE, &[&user_id, &user_agent, &address])
-        .await?;
-    Ok(known.0)
-}
-
-struct Known(bool);
-
-impl FromRecord for Known {
-    fn from_record(record: &Record) -> Result<Self, StoreError> {
-        record.get("known").map(Self)
-    }
-}
-
-/// How many sessions are open. Reads every live token: for a command or a sampled gauge.
-pub async fn count(db: &impl Executor, now: OffsetDateTime) -> Result<i64, StoreError> {
-    let count: Open = db.one(&sql::SESSION_COUNT, &[&now]).await?;
+/// How many sessions are open: exact up to 5,000, above that an estimate from the last VACUUM or ANALYZE. Those that nobody
+/// refreshed in time count until cleanup ends them.
+pub async fn count(db: &impl Executor) -> Result<i64, StoreError> {
+    let count: Open = db.one(&sql::SESSION_COUNT, &[&COUNTED_TO]).await?;
     Ok(count.0)
 }
 
@@ -161,27 +253,26 @@ impl FromRecord for Open {
 
 /// A session that was ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revoked {
-    /// Which.
+pub struct Ended {
+    /// The session.
     pub session_id: Uuid,
-    /// Whose.
+    /// The account.
     pub user_id: Uuid,
     /// When.
-    pub revoked_at: OffsetDateTime,
+    pub ended_at: OffsetDateTime,
 }
 
-impl FromRecord for Revoked {
+impl FromRecord for Ended {
     fn from_record(record: &Record) -> Result<Self, StoreError> {
         Ok(Self {
             session_id: record.get("session_id")?,
             user_id: record.get("user_id")?,
-            revoked_at: record.get("revoked_at")?,
+            ended_at: record.get("ended_at")?,
         })
     }
 }
 
-/// The sessions that ended since an instant: with [`super::users::list_tokens_valid_after`], all that a new Redis must be
-/// told.
-pub async fn list_revoked(db: &impl Executor, since: OffsetDateTime) -> Result<Vec<Revoked>, StoreError> {
-    db.many(&sql::SESSION_LIST_REVOKED, &[&since]).await
+/// The sessions that ended since an instant.
+pub async fn list_ended(db: &impl Executor, since: OffsetDateTime) -> Result<Vec<Ended>, StoreError> {
+    db.many(&sql::SESSION_LIST_ENDED, &[&since]).await
 }

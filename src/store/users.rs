@@ -30,6 +30,8 @@ pub struct User {
     pub permissions: Vec<String>,
     /// What the person says of themselves.
     pub profile: Map<String, Value>,
+    /// The claim `ver` of access tokens: those with an older one are outdated.
+    pub token_version: i32,
     /// When the address was confirmed.
     pub email_verified_at: Option<OffsetDateTime>,
     /// Failures since the last success, lock or quiet window.
@@ -40,10 +42,10 @@ pub struct User {
     pub lockout_count: i32,
     /// No login before this instant.
     pub locked_until: Option<OffsetDateTime>,
+    /// What locked it; `Some` whenever `locked_until` is.
+    pub locked_by: Option<LockedBy>,
     /// When the password was last set.
     pub password_changed_at: Option<OffsetDateTime>,
-    /// Access tokens issued before this instant are outdated. In microseconds, while `iat` counts seconds.
-    pub tokens_valid_after: Option<OffsetDateTime>,
     /// The last success.
     pub last_login_at: Option<OffsetDateTime>,
     /// When the account was made.
@@ -56,6 +58,25 @@ pub struct User {
     pub password_reset_required_at: Option<OffsetDateTime>,
     /// Since when the person wants codes by mail as a second factor.
     pub mfa_email_enabled_at: Option<OffsetDateTime>,
+}
+
+/// What locked an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockedBy {
+    /// Too many wrong passwords: it keeps guessers out, and gives way to a password reset and to a known device.
+    FailedLogins,
+    /// An operator: it gives way to nothing but its end.
+    Operator,
+}
+
+impl LockedBy {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "failed_logins" => Some(Self::FailedLogins),
+            "operator" => Some(Self::Operator),
+            _ => None,
+        }
+    }
 }
 
 impl User {
@@ -82,13 +103,14 @@ impl FromRecord for User {
             roles: record.json("roles")?,
             permissions: record.json("permissions")?,
             profile: record.json("profile")?,
+            token_version: record.get("token_version")?,
             email_verified_at: record.get("email_verified_at")?,
             failed_login_count: record.get("failed_login_count")?,
             last_failed_login_at: record.get("last_failed_login_at")?,
             lockout_count: record.get("lockout_count")?,
             locked_until: record.get("locked_until")?,
+            locked_by: record.optional_word("locked_by", LockedBy::parse)?,
             password_changed_at: record.get("password_changed_at")?,
-            tokens_valid_after: record.get("tokens_valid_after")?,
             last_login_at: record.get("last_login_at")?,
             created_at: record.get("created_at")?,
             updated_at: record.get("updated_at")?,
@@ -163,18 +185,18 @@ pub async fn find(db: &impl Executor, id: Uuid) -> Result<Option<User>, StoreErr
     db.optional(&sql::USER_FIND, &[&id]).await
 }
 
-/// Finds an account by its id, also a deleted one, and holds its row until the transaction ends. Whoever opens, renews or
-/// ends sessions of a user holds this first; see the query.
+/// Finds an account by its id, also a deleted one, and holds its row until the transaction ends. Whatever opens or ends
+/// sessions of a user holds this first; see the query.
 pub async fn find_for_update(tx: &Transaction, id: Uuid) -> Result<Option<User>, StoreError> {
     tx.optional(&sql::USER_FIND_FOR_UPDATE, &[&id]).await
 }
 
-/// Finds the account of an address, whatever its case.
+/// Finds the account of an email address in its canonical form.
 pub async fn find_by_email(db: &impl Executor, email: &str) -> Result<Option<User>, StoreError> {
     db.optional(&sql::USER_FIND_BY_EMAIL, &[&email]).await
 }
 
-/// Finds the account of a name, whatever its case.
+/// Finds the account of a username in its canonical form.
 pub async fn find_by_username(db: &impl Executor, username: &str) -> Result<Option<User>, StoreError> {
     db.optional(&sql::USER_FIND_BY_USERNAME, &[&username]).await
 }
@@ -232,20 +254,6 @@ pub async fn record_failed_login(
     .await
 }
 
-/// Notes a successful login.
-pub async fn record_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-    let done = db.touched(&sql::USER_RECORD_LOGIN, &[&id, &now]).await?;
-    db.user_changed(id).await;
-    Ok(done)
-}
-
-/// Notes a successful login without forgiving the failures before it.
-pub async fn note_login(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-    let done = db.touched(&sql::USER_NOTE_LOGIN, &[&id, &now]).await?;
-    db.user_changed(id).await;
-    Ok(done)
-}
-
 /// Turns codes by mail as a second factor on (since an instant) or off.
 pub async fn set_mfa_email(
     db: &impl Executor,
@@ -269,9 +277,15 @@ pub async fn set_profile(
     Ok(user)
 }
 
-/// Sets a new password, outdates the access tokens, and lifts a lock that failures set. The caller ends the sessions.
-pub async fn set_password(db: &impl Executor, id: Uuid, hash: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_SET_PASSWORD, &[&id, &hash, &now]).await
+/// Sets a password that an operator chose, outdates the access tokens, and lifts a lock by failed logins. The caller ends the
+/// sessions. Returns the new `token_version`; `None` when there is no such account, as in all that return one.
+pub async fn set_password(
+    db: &impl Executor,
+    id: Uuid,
+    hash: &str,
+    now: OffsetDateTime,
+) -> Result<Option<i32>, StoreError> {
+    version(db.optional(&sql::USER_SET_PASSWORD, &[&id, &hash, &now]).await)
 }
 
 /// Sets the password that a signed-in person chose, if `verified` is still the hash. The caller ends the other sessions.
@@ -286,13 +300,18 @@ pub async fn change_password(
         .await
 }
 
-/// Sets the password of somebody who proved their address, outdates the access tokens, and lifts a lock that failures set. The
+/// Sets the password of a user who proved their address, outdates the access tokens, and lifts a lock by failed logins. The
 /// caller ends the sessions.
-pub async fn reset_password(db: &impl Executor, id: Uuid, hash: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
-    let done = db.touched(&sql::USER_RESET_PASSWORD, &[&id, &hash, &now]).await?;
+pub async fn reset_password(
+    db: &impl Executor,
+    id: Uuid,
+    hash: &str,
+    now: OffsetDateTime,
+) -> Result<Option<i32>, StoreError> {
+    let done = db.optional(&sql::USER_RESET_PASSWORD, &[&id, &hash, &now]).await;
     // The address counts as confirmed from now on.
     db.user_changed(id).await;
-    Ok(done)
+    version(done)
 }
 
 /// Replaces the hash of an unchanged password, if `verified` is still the hash.
@@ -324,11 +343,11 @@ pub async fn set_email_verified(
     Ok(done)
 }
 
-/// Deletes an account: the row stays, its names become free. The caller ends the sessions.
-pub async fn soft_delete(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-    let done = db.touched(&sql::USER_SOFT_DELETE, &[&id, &now]).await?;
+/// Deletes an account: the row stays, its names become free, its access tokens are outdated. The caller ends the sessions.
+pub async fn soft_delete(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<Option<i32>, StoreError> {
+    let done = db.optional(&sql::USER_SOFT_DELETE, &[&id, &now]).await;
     db.user_changed(id).await;
-    Ok(done)
+    version(done)
 }
 
 /// Brings a deleted account back; [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`] when a name was given away.
@@ -339,159 +358,54 @@ pub async fn restore(db: &impl Executor, id: Uuid) -> Result<Option<User>, Store
 }
 
 /// Replaces the roles and outdates the access tokens.
-pub async fn set_roles(
-    db: &impl Executor,
-    id: Uuid,
-    roles: &[String],
-    now: OffsetDateTime,
-) -> Result<Option<User>, StoreError> {
-    let user = db.optional(&sql::USER_SET_ROLES, &[&id, &Json(roles), &now]).await?;
+pub async fn set_roles(db: &impl Executor, id: Uuid, roles: &[String]) -> Result<Option<User>, StoreError> {
+    let user = db.optional(&sql::USER_SET_ROLES, &[&id, &Json(roles)]).await?;
     db.user_changed(id).await;
     Ok(user)
 }
 
 /// Replaces the permissions and outdates the access tokens.
-pub async fn set_permissions(
-    db: &impl Executor,
-    id: Uuid,
-    permissions: &[String],
-    now: OffsetDateTime,
-) -> Result<Option<User>, StoreError> {
+pub async fn set_permissions(db: &impl Executor, id: Uuid, permissions: &[String]) -> Result<Option<User>, StoreError> {
     let user = db
-        .optional(&sql::USER_SET_PERMISSIONS, &[&id, &Json(permissions), &now])
+        .optional(&sql::USER_SET_PERMISSIONS, &[&id, &Json(permissions)])
         .await?;
     db.user_changed(id).await;
     Ok(user)
 }
 
-/// Outdates the access tokens issued before an instant; the instant never moves back.
-pub async fn set_tokens_valid_after(
-    db: &impl Executor,
-    id: Uuid,
-    valid_after: OffsetDateTime,
-) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_SET_TOKENS_VALID_AFTER, &[&id, &valid_after])
-        .await
+/// Outdates every access token that was issued to a user, and holds their row until the transaction ends.
+pub async fn outdate(tx: &Transaction, id: Uuid) -> Result<Option<i32>, StoreError> {
+    version(tx.optional(&sql::USER_OUTDATE, &[&id]).await)
 }
 
-/// Locks an account until an instant, or (`None`) until somebody unlocks it. The caller ends the sessions.
-pub async fn lock(
-    db: &impl Executor,
-    id: Uuid,
-    until: Option<OffsetDateTime>,
-    now: OffsetDateTime,
-) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_LOCK, &[&id, &until, &now]).await
+/// Locks an account until an instant, or (`None`) until an operator unlocks it, and outdates the access tokens. The caller ends
+/// the sessions.
+pub async fn lock(db: &impl Executor, id: Uuid, until: Option<OffsetDateTime>) -> Result<Option<i32>, StoreError> {
+    version(db.optional(&sql::USER_LOCK, &[&id, &until]).await)
 }
 
-/// Lifts a lock, whoever set it.
+/// Lifts a lock, also an operator's.
 pub async fn unlock(db: &impl Executor, id: Uuid) -> Result<bool, StoreError> {
     db.touched(&sql::USER_UNLOCK, &[&id]).await
 }
 
-/// Wants a new password before the next sign-in, and outdates the access tokens. The caller ends the sessions.
-pub async fn require_password_reset(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_REQUIRE_PASSWORD_RESET, &[&id, &now]).await
+/// Requires a new password before the next sign-in, and outdates the access tokens. The caller ends the sessions.
+pub async fn require_password_reset(
+    db: &impl Executor,
+    id: Uuid,
+    now: OffsetDateTime,
+) -> Result<Option<i32>, StoreError> {
+    version(db.optional(&sql::USER_REQUIRE_PASSWORD_RESET, &[&id, &now]).await)
 }
 
-/// What becomes of deleted accounts in a list.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Deleted {
-    /// They are left out.
-    #[default]
-    Exclude,
-    /// They are in it, too.
-    Include,
-    /// Nothing else is.
-    Only,
-}
+struct Version(i32);
 
-/// Which accounts, and from where on. A page without a filter is a range of the primary key; with one, rows are read in
-/// the same order until the page is full, which for a rare word means all of them.
-#[derive(Debug, Clone, Copy)]
-pub struct Page<'a> {
-    /// The last id of the page before.
-    pub after: Option<Uuid>,
-    /// An address or a name begins with this.
-    pub starts_with: Option<&'a str>,
-    /// Deleted ones.
-    pub deleted: Deleted,
-    /// Only those that are locked, or (`false`) that are not.
-    pub locked: Option<bool>,
-    /// Only those that have this role.
-    pub role: Option<&'a str>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// A page of accounts in the order of their making.
-pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Result<Vec<User>, StoreError> {
-    let deleted = match page.deleted {
-        Deleted::Exclude => Some(false),
-        Deleted::Include => None,
-        Deleted::Only => Some(true),
-    };
-    let limit = i64::from(page.limit);
-    db.many(
-        &sql::USER_LIST,
-        &[
-            &page.after,
-            &page.starts_with,
-            &deleted,
-            &page.locked,
-            &page.role,
-            &now,
-            &limit,
-        ],
-    )
-    .await
-}
-
-/// How many accounts there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count {
-    /// Not deleted.
-    pub existing: i64,
-    /// Of those, locked.
-    pub locked: i64,
-    /// Deleted.
-    pub deleted: i64,
-}
-
-impl FromRecord for Count {
+impl FromRecord for Version {
     fn from_record(record: &Record) -> Result<Self, StoreError> {
-        Ok(Self {
-            existing: record.get("existing")?,
-            locked: record.get("locked")?,
-            deleted: record.get("deleted")?,
-        })
+        record.get("token_version").map(Self)
     }
 }
 
-/// Counts the accounts. Reads them all: for a command or a sampled gauge.
-pub async fn count(db: &impl Executor, now: OffsetDateTime) -> Result<Count, StoreError> {
-    db.one(&sql::USER_COUNT, &[&now]).await
-}
-
-/// A user whose older access tokens are outdated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outdated {
-    /// Who.
-    pub user_id: Uuid,
-    /// Tokens issued before this instant.
-    pub valid_after: OffsetDateTime,
-}
-
-impl FromRecord for Outdated {
-    fn from_record(record: &Record) -> Result<Self, StoreError> {
-        Ok(Self {
-            user_id: record.get("id")?,
-            valid_after: record.get("tokens_valid_after")?,
-        })
-    }
-}
-
-/// The users outdated since an instant: with [`super::sessions::list_revoked`], all that a new Redis must be told.
-pub async fn list_tokens_valid_after(db: &impl Executor, since: OffsetDateTime) -> Result<Vec<Outdated>, StoreError> {
-    db.many(&sql::USER_LIST_TOKENS_VALID_AFTER, &[&since]).await
+fn version(found: Result<Option<Version>, StoreError>) -> Result<Option<i32>, StoreError> {
+    Ok(found?.map(|Version(version)| version))
 }

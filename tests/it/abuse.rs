@@ -142,11 +142,7 @@ async fn a_refresh_whose_process_dies_after_the_commit_is_answered_when_it_is_as
 
     let again = sidecar.refresh(&alice.refresh_token).await;
     assert_eq!(again.status(), 200, "{}", again.text());
-    assert_eq!(
-        rows("used_at IS NULL AND revoked_at IS NULL").await,
-        1,
-        "one live token"
-    );
+    assert_eq!(rows("used_at IS NULL").await, 1, "one live token");
     assert_eq!(rows("true").await, 2, "nothing was doubled");
     let next = again.json()["refresh_token"].as_str().unwrap().to_owned();
     assert_eq!(sidecar.refresh(&next).await.status(), 200);

@@ -211,7 +211,7 @@ async fn a_reset_during_a_storm_of_logins_ends_every_older_session() {
     let storm = join_all((0..60).map(|_| sidecar.try_login("alice@example.com", PASSWORD)));
     let (logins, done) = tokio::join!(storm, async {
         // In the midst of it: some have signed in, most have not.
-        let count = "SELECT count(*) FROM refresh_tokens WHERE revoked_at IS NULL";
+        let count = "SELECT count(*) FROM sessions WHERE ended_at IS NULL";
         let database = sidecar.database().await;
         crate::support::wait_until("some have signed in", std::time::Duration::from_secs(30), async || {
             database.query_one(count, &[]).await.unwrap().get::<_, i64>(0) > 5

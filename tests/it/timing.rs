@@ -89,8 +89,8 @@ async fn people(sidecar: &Sidecar, kind: &str, locked_until: &str) {
     }
     let all = TRIES + WARM_UP;
     let insert = format!(
-        "INSERT INTO users (email, password_hash, created_at, locked_until)
-         SELECT '{kind}' || n || '@example.com', one.password_hash, now() - interval '1 day', {locked_until}
+        "INSERT INTO users (email, password_hash, created_at, locked_until, locked_by)
+         SELECT '{kind}' || n || '@example.com', one.password_hash, now() - interval '1 day', {locked_until}, CASE WHEN {locked_until} IS NOT NULL THEN 'failed_logins' END
          FROM generate_series(0, {last}) AS n, users AS one
          WHERE one.email = '{one}@example.com'",
         last = ROUNDS * all - 1,

@@ -234,14 +234,15 @@ impl EmailChange {
                 return Err(EmailConfirmError::Wrong);
             }
         };
-        let user = self.move_to(by, &change, origin, now).await?;
+        let (user, version) = self.move_to(by, &change, origin, now).await?;
         // A code that is on its way to the old mailbox must not open the account from there.
         for purpose in [Purpose::EmailVerification, Purpose::Mfa] {
             if let Err(error) = self.codes.forget(purpose, user.id).await {
                 tracing::warn!(%error, user_id = %user.id, "a code mailed to an earlier address works until it expires");
             }
         }
-        self.revoker.revoke(&[self.sessions.user_outdated(user.id, now)]).await;
+        let outdated = self.sessions.user_outdated(user.id, version, now);
+        self.revoker.revoke(&[outdated]).await;
         Ok(())
     }
 
@@ -251,7 +252,7 @@ impl EmailChange {
         change: &Change,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<User, EmailConfirmError> {
+    ) -> Result<(User, i32), EmailConfirmError> {
         let tx = self.postgres.transaction("email_change").await?;
         let user = users::find_for_update(&tx, by.user_id)
             .await?
@@ -264,7 +265,8 @@ impl EmailChange {
             Err(error) if error.is_constraint(users::EMAIL_IS_TAKEN) => return Err(EmailConfirmError::Taken),
             moved => moved?.ok_or(EmailConfirmError::NotFound)?,
         };
-        users::set_tokens_valid_after(&tx, user.id, now).await?;
+        let version = users::outdate(&tx, user.id).await?;
+        let version = version.ok_or(EmailConfirmError::NotFound)?;
         reset_tokens::use_all(&tx, user.id, now).await?;
         AuditRecord::by(user.id, Event::EmailChanged, origin)
             .session(by.session_id)
@@ -277,6 +279,6 @@ impl EmailChange {
         };
         self.mail.insert(&tx, Recipient::of(&user), news, None, now).await?;
         tx.commit().await?;
-        Ok(moved)
+        Ok((moved, version))
     }
 }

@@ -123,9 +123,8 @@ impl PasswordLogin {
             .await
             .map_err(|e| plain(Failure::from(e).into()))?;
 
-        let lockout = &self.settings.lockout;
         let wrong = match &user {
-            Some(user) if lock::keeps_out(user, device.is_some(), lockout, now) => Some(Wrong::Locked),
+            Some(user) if lock::keeps_out(user, device.is_some(), now) => Some(Wrong::Locked),
             Some(user) if user.password_hash.is_some() && verified.matches => None,
             Some(_) => Some(Wrong::Password),
             None => Some(Wrong::Unknown),
@@ -218,7 +217,7 @@ impl PasswordLogin {
         let user = users::find_for_update(&tx, seen.id).await?;
         let same = |user: &User| {
             user.deleted_at.is_none()
-                && !lock::keeps_out(user, device.is_some(), &self.settings.lockout, now)
+                && !lock::keeps_out(user, device.is_some(), now)
                 && user.password_hash == seen.password_hash
         };
         let Some(mut user) = user.filter(same) else {

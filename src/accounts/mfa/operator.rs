@@ -10,6 +10,8 @@ use crate::accounts::mfa::status::MfaStatus;
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::held;
+use crate::accounts::sessions::end::Sessions;
+use crate::accounts::sessions::revoker::Revoker;
 use crate::mail::{Letter, Queue};
 use crate::metrics::Metrics;
 use crate::store::audit::Event;
@@ -23,6 +25,8 @@ pub struct FactorReset {
     pub(crate) postgres: Postgres,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) mail: Arc<Queue>,
+    pub(crate) revoker: Arc<Revoker>,
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 impl FactorReset {
@@ -34,7 +38,8 @@ impl FactorReset {
         self.factors.status(&self.postgres, user).await
     }
 
-    /// Removes every second factor of an account; `false` when it had none. The owner is written: who talked an operator
+    /// Removes every second factor of an account, and outdates its access tokens, which may say that one was proved; `false` when
+    /// it had none. The owner is written: who talked an operator
     /// into this may not be the owner.
     ///
     /// # Errors
@@ -60,7 +65,17 @@ impl FactorReset {
             };
             self.mail.tell(&tx, &user, letter, now).await?;
         }
+        let removed = had_totp || had_email;
+        let version = if removed {
+            users::outdate(&tx, user.id).await?
+        } else {
+            None
+        };
         tx.commit().await?;
-        Ok(had_totp || had_email)
+        if let Some(version) = version {
+            let outdated = self.sessions.user_outdated(user.id, version, now);
+            self.revoker.revoke(&[outdated]).await;
+        }
+        Ok(removed)
     }
 }

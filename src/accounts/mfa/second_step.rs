@@ -129,7 +129,7 @@ impl SecondStep {
     fn still_admits(&self, user: &User, token: &MfaToken, now: OffsetDateTime) -> bool {
         user.deleted_at.is_none()
             && token.is_of_password(user)
-            && !lock::keeps_out(user, token.device.is_some(), &self.settings.lockout, now)
+            && !lock::keeps_out(user, token.device.is_some(), now)
             && refusal(user, &self.settings).is_none()
     }
 }

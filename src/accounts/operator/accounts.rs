@@ -16,7 +16,7 @@ use crate::accounts::email::names::{self, Identifier};
 use crate::accounts::error::Failure;
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
-use crate::accounts::operator::held::held;
+use crate::accounts::operator::held::{gone, held};
 use crate::accounts::operator::rights;
 use crate::accounts::password::hasher::Hasher;
 use crate::accounts::password::rules::{self, Person};
@@ -124,8 +124,12 @@ impl AccountAdmin {
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
         let tx = self.postgres.transaction("user_set_password").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.sessions.end_all(&tx, user.id, "password_change", now).await?;
-        users::set_password(&tx, user.id, &hash, now).await?;
+        let version = users::set_password(&tx, user.id, &hash, now).await?;
+        let version = version.ok_or_else(|| gone(user.id))?;
+        let entries = self
+            .sessions
+            .end_all(&tx, user.id, version, "password_change", now)
+            .await?;
         // Whoever reads the account's mail, and asked for a link before, must not undo this.
         reset_tokens::use_all(&tx, user.id, now).await?;
         by.audit(user.id, Event::PasswordSet)

@@ -10,7 +10,7 @@ use crate::accounts::email::names;
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::{gone, held};
-use crate::accounts::operator::rights::{AccountRights, outdated_at};
+use crate::accounts::operator::rights::AccountRights;
 use crate::accounts::profile;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::revoker::Revoker;
@@ -69,15 +69,16 @@ impl AccountEdits {
         let permissions = edit
             .permissions
             .map_or_else(|| user.permissions.clone(), <[String]>::to_vec);
-        let (user, _) = self.rights.set(&tx, user, &roles, &permissions, by, now).await?;
+        let mut user = self.rights.set(&tx, user, &roles, &permissions, by, now).await?;
         let changed = !says_the_same(&user, &before);
-        let at = outdated_at(&before, now);
-        if changed {
-            users::set_tokens_valid_after(&tx, user_id, at).await?;
+        // New rights outdate the tokens by themselves.
+        if changed && user.token_version == before.token_version {
+            user.token_version = users::outdate(&tx, user_id).await?.ok_or_else(|| gone(user_id))?;
         }
         tx.commit().await?;
         if changed {
-            self.revoker.revoke(&[self.sessions.user_outdated(user_id, at)]).await;
+            let outdated = self.sessions.user_outdated(user_id, user.token_version, now);
+            self.revoker.revoke(&[outdated]).await;
         }
         Ok(user)
     }

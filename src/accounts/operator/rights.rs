@@ -55,16 +55,18 @@ impl AccountRights {
         let user = held(&tx, user.id, by).await?;
         let roles = changed(&user.roles, &grant.roles, &grant.without_roles);
         let permissions = changed(&user.permissions, &grant.permissions, &grant.without_permissions);
-        let (user, outdated) = self.set(&tx, user, &roles, &permissions, by, now).await?;
+        let before = user.token_version;
+        let user = self.set(&tx, user, &roles, &permissions, by, now).await?;
         tx.commit().await?;
-        if let Some(at) = outdated {
-            self.revoker.revoke(&[self.sessions.user_outdated(user.id, at)]).await;
+        if user.token_version != before {
+            let outdated = self.sessions.user_outdated(user.id, user.token_version, now);
+            self.revoker.revoke(&[outdated]).await;
         }
         Ok(user)
     }
 
-    /// Sets rights inside a transaction that holds the account. When they are others now, says up to which instant tokens
-    /// are outdated; the caller publishes it.
+    /// Sets rights inside a transaction that holds the account. When they are others now, so is its `token_version`, which the
+    /// caller publishes.
     pub(crate) async fn set(
         &self,
         tx: &Transaction,
@@ -73,17 +75,16 @@ impl AccountRights {
         permissions: &[String],
         by: &Operator,
         now: OffsetDateTime,
-    ) -> Result<(User, Option<OffsetDateTime>), OperatorError> {
+    ) -> Result<User, OperatorError> {
         let (roles, permissions) = (changed(roles, &[], &[]), changed(permissions, &[], &[]));
         if roles == user.roles && permissions == user.permissions {
-            return Ok((user, None));
+            return Ok(user);
         }
-        let at = outdated_at(&user, now);
         check(&roles, &permissions)?;
         by.may_set_rights(&user, &permissions)?;
         if roles != user.roles {
             let id = user.id;
-            user = users::set_roles(tx, id, &roles, at).await?.ok_or_else(|| gone(id))?;
+            user = users::set_roles(tx, id, &roles).await?.ok_or_else(|| gone(id))?;
             by.audit(id, Event::RolesChanged)
                 .with("roles", roles)
                 .insert(tx, &self.metrics, now)
@@ -91,7 +92,7 @@ impl AccountRights {
         }
         if permissions != user.permissions {
             let id = user.id;
-            user = users::set_permissions(tx, id, &permissions, at)
+            user = users::set_permissions(tx, id, &permissions)
                 .await?
                 .ok_or_else(|| gone(id))?;
             by.audit(id, Event::PermissionsChanged)
@@ -99,19 +100,7 @@ impl AccountRights {
                 .insert(tx, &self.metrics, now)
                 .await?;
         }
-        Ok((user, Some(at)))
-    }
-}
-
-/// Up to which instant tokens are outdated by a change that is made now.
-///
-/// Claims have whole seconds, and a token that is issued in the second of a change bears the second after it, so as not to
-/// be outdated itself. A second change within that second has to reach such a token too: permissions that are given and
-/// at once taken back would otherwise stay with whoever signed in between.
-pub(crate) fn outdated_at(user: &User, now: OffsetDateTime) -> OffsetDateTime {
-    match user.tokens_valid_after {
-        Some(before) if now.unix_timestamp() <= before.unix_timestamp() => before + time::Duration::SECOND,
-        _ => now,
+        Ok(user)
     }
 }
 

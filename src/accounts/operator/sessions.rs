@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::accounts::operator::actor::Operator;
 use crate::accounts::operator::error::OperatorError;
-use crate::accounts::operator::held::held;
+use crate::accounts::operator::held::{gone, held};
 use crate::accounts::sessions::end::Sessions;
 use crate::metrics::Metrics;
 use crate::store::audit::Event;
@@ -30,8 +30,8 @@ impl AccountSessions {
     pub async fn revoke_all(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<usize, OperatorError> {
         let tx = self.postgres.transaction("user_revoke_sessions").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.sessions.end_all(&tx, user.id, "admin", now).await?;
-        users::set_tokens_valid_after(&tx, user.id, now).await?;
+        let version = users::outdate(&tx, user.id).await?.ok_or_else(|| gone(user.id))?;
+        let entries = self.sessions.end_all(&tx, user.id, version, "admin", now).await?;
         let ended = entries.len() - 1;
         by.audit(user.id, Event::SessionsRevoked)
             .with("sessions", ended)
@@ -59,7 +59,7 @@ impl AccountSessions {
         };
         let tx = self.postgres.transaction("session_revoke").await?;
         let user = held(&tx, session.user_id, by).await?;
-        let ended = sessions::revoke(&tx, user.id, sessions::Scope::This(session_id), "admin", now).await?;
+        let ended = sessions::end(&tx, user.id, sessions::Scope::This(session_id), "admin", now).await?;
         if ended.is_empty() {
             // Somebody else ended it since.
             return Ok(false);

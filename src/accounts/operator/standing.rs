@@ -43,8 +43,8 @@ impl AccountStanding {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("user_lock").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.sessions.end_all(&tx, user.id, "locked", now).await?;
-        users::lock(&tx, user.id, until, now).await?;
+        let version = users::lock(&tx, user.id, until).await?.ok_or_else(|| gone(user.id))?;
+        let entries = self.sessions.end_all(&tx, user.id, version, "locked", now).await?;
         by.audit(user.id, Event::UserLocked)
             .with("until", until.map(OffsetDateTime::unix_timestamp))
             .insert(&tx, &self.metrics, now)
@@ -83,8 +83,9 @@ impl AccountStanding {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("user_require_password_reset").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.sessions.end_all(&tx, user.id, "admin", now).await?;
-        users::require_password_reset(&tx, user.id, now).await?;
+        let version = users::require_password_reset(&tx, user.id, now).await?;
+        let version = version.ok_or_else(|| gone(user.id))?;
+        let entries = self.sessions.end_all(&tx, user.id, version, "admin", now).await?;
         if self.mail.is_enabled() {
             self.email_reset_link(&tx, &user, by, now).await?;
         }
@@ -130,8 +131,12 @@ impl AccountStanding {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("user_delete").await?;
         let user = held(&tx, user.id, by).await?;
-        let entries = self.sessions.end_all(&tx, user.id, "account_deleted", now).await?;
-        users::soft_delete(&tx, user.id, now).await?;
+        let version = users::soft_delete(&tx, user.id, now).await?;
+        let version = version.ok_or_else(|| gone(user.id))?;
+        let entries = self
+            .sessions
+            .end_all(&tx, user.id, version, "account_deleted", now)
+            .await?;
         by.audit(user.id, Event::UserDeleted)
             .insert(&tx, &self.metrics, now)
             .await?;

@@ -113,7 +113,7 @@ impl PasswordChange {
             return Err(PasswordChangeError::WrongPassword);
         }
         let others = sessions::Scope::Others(by.session_id);
-        let ended = sessions::revoke(&tx, user.id, others, "password_change", now).await?;
+        let ended = sessions::end(&tx, user.id, others, "password_change", now).await?;
         reset_tokens::use_all(&tx, user.id, now).await?;
         AuditRecord::by(user.id, Event::PasswordChanged, origin)
             .session(by.session_id)

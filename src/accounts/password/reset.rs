@@ -219,8 +219,12 @@ impl PasswordReset {
             drop(tx);
             return self.reset_again(&token_hash, password, now).await;
         }
-        let entries = self.sessions.end_all(&tx, user_id, "password_reset", now).await?;
-        users::reset_password(&tx, user_id, &hash, now).await?;
+        let version = users::reset_password(&tx, user_id, &hash, now).await?;
+        let version = version.ok_or(ResetError::Invalid)?;
+        let entries = self
+            .sessions
+            .end_all(&tx, user_id, version, "password_reset", now)
+            .await?;
         reset_tokens::use_all(&tx, user_id, now).await?;
         let ended = entries.len() - 1;
         // By nobody who is signed in: the link is all that is known of them.
@@ -250,9 +254,8 @@ impl PasswordReset {
             return Err(ResetError::Invalid);
         }
         // The process that did it may have died before it told the others.
-        if let Some(at) = user.tokens_valid_after {
-            self.revoker.revoke(&[self.sessions.user_outdated(user.id, at)]).await;
-        }
+        let outdated = self.sessions.user_outdated(user.id, user.token_version, now);
+        self.revoker.revoke(&[outdated]).await;
         Ok("repeated")
     }
 }

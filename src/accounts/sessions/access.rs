@@ -11,7 +11,6 @@ use crate::accounts::settings::Settings;
 use crate::keys::{Keys, random};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
-use crate::store::refresh_tokens::RefreshToken;
 use crate::store::users::User;
 
 /// Whose session an access token belongs to.
@@ -44,7 +43,7 @@ impl AccessTokens {
             roles: &user.roles,
             permissions: &user.permissions,
             profile: &user.profile,
-            tokens_valid_after: user.tokens_valid_after,
+            token_version: user.token_version,
         };
         tokens::access(
             &self.keys,
@@ -56,27 +55,24 @@ impl AccessTokens {
         )
     }
 
-    /// The answer that goes with the refresh token of a row.
+    /// The answer that goes with a refresh token.
     pub(crate) fn pair(
         &self,
         user: &User,
-        row: &RefreshToken,
+        proof: Proof<'_>,
         refresh: &Secret,
+        refresh_expires_at: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<Pair, IssueError> {
-        let proof = Proof {
-            session_id: row.session_id,
-            auth_time: row.auth_time,
-            amr: &row.amr,
-        };
+        let session_id = proof.session_id;
         let access = self.issue(user, proof, now)?;
         Ok(Pair {
             access_token: access.token.expose().to_owned(),
             token_type: "Bearer".to_owned(),
             expires_in: access.expires_in,
             refresh_token: refresh.expose().to_owned(),
-            refresh_expires_in: u64::try_from((row.expires_at - now).whole_seconds()).unwrap_or_default(),
-            session_id: row.session_id,
+            refresh_expires_in: u64::try_from((refresh_expires_at - now).whole_seconds()).unwrap_or_default(),
+            session_id,
         })
     }
 

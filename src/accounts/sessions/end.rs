@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::accounts::error::Failure;
 use crate::accounts::sessions::access::SessionOf;
+use crate::accounts::sessions::refresh_token;
 use crate::accounts::sessions::revoker::{LEEWAY, Revoker};
-use crate::accounts::sessions::tokens;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::metrics::Metrics;
@@ -83,7 +83,7 @@ impl Sessions {
         now: OffsetDateTime,
     ) -> Result<bool, Failure> {
         let tx = self.postgres.transaction("session_end").await?;
-        let ended = sessions::revoke(&tx, by.user_id, sessions::Scope::This(session_id), "logout", now).await?;
+        let ended = sessions::end(&tx, by.user_id, sessions::Scope::This(session_id), "logout", now).await?;
         if ended.is_empty() {
             return Ok(false);
         }
@@ -117,6 +117,11 @@ impl Sessions {
         // its owner out everywhere.
         let scope = if open { scope } else { Scope::This };
         let ended = self.end(&tx, by, scope, origin, now).await?;
+        // The access tokens of every session, also of one that ended a minute ago.
+        let version = match scope {
+            Scope::All => users::outdate(&tx, by.user_id).await?,
+            Scope::This | Scope::Others => None,
+        };
         tx.commit().await?;
 
         let reason = if scope == Scope::This { "logout" } else { "logout_all" };
@@ -125,9 +130,7 @@ impl Sessions {
             // Its refresh token had expired, but an access token may live on.
             entries.push(self.session_ended(by.session_id, now));
         }
-        if scope == Scope::All {
-            entries.push(self.user_outdated(by.user_id, now));
-        }
+        entries.extend(version.map(|version| self.user_outdated(by.user_id, version, now)));
         self.publish(&entries, ended.len(), reason).await;
         Ok(())
     }
@@ -145,10 +148,7 @@ impl Sessions {
             Scope::Others => (sessions::Scope::Others(by.session_id), "logout_all"),
             Scope::All => (sessions::Scope::All, "logout_all"),
         };
-        let ended = sessions::revoke(tx, by.user_id, store_scope, reason, now).await?;
-        if scope == Scope::All {
-            users::set_tokens_valid_after(tx, by.user_id, now).await?;
-        }
+        let ended = sessions::end(tx, by.user_id, store_scope, reason, now).await?;
         if !ended.is_empty() {
             AuditRecord::by(by.user_id, Event::LoggedOut, origin)
                 .session(by.session_id)
@@ -165,27 +165,29 @@ impl Sessions {
     /// # Errors
     /// When PostgreSQL is away.
     pub async fn session_of_refresh(&self, presented: &Secret) -> Result<Option<SessionOf>, Failure> {
-        let Some(hash) = tokens::refresh_hash(presented.expose()) else {
+        let Some(token) = refresh_token::read(&self.settings.secrets, presented.expose()) else {
             return Ok(None);
         };
-        let row = refresh_tokens::find(&self.postgres, &hash).await?;
-        Ok(row.map(|row| SessionOf {
-            user_id: row.user_id,
-            session_id: row.session_id,
+        let found = refresh_tokens::find(&self.postgres, token.session_id, token.generation).await?;
+        Ok(found.map(|found| SessionOf {
+            user_id: found.user.id,
+            session_id: found.chain.session_id,
         }))
     }
 
-    /// Ends all sessions of a user inside a transaction; the caller publishes the entries once it is committed.
+    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which made `version`; the caller
+    /// publishes the entries once it is committed. The last of them is the user's.
     pub(crate) async fn end_all(
         &self,
         tx: &Transaction,
         user_id: Uuid,
+        version: i32,
         reason: &str,
         now: OffsetDateTime,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let ended = sessions::revoke(tx, user_id, sessions::Scope::All, reason, now).await?;
+        let ended = sessions::end(tx, user_id, sessions::Scope::All, reason, now).await?;
         let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
-        entries.push(self.user_outdated(user_id, now));
+        entries.push(self.user_outdated(user_id, version, now));
         Ok(entries)
     }
 
@@ -217,8 +219,8 @@ impl Sessions {
         self.revocation(Subject::Sid(session_id.to_string()), now)
     }
 
-    /// The end of all access tokens that a user was issued until now.
-    pub(crate) fn user_outdated(&self, user_id: Uuid, now: OffsetDateTime) -> Revocation {
+    /// The end of a user's access tokens with an older `token_version`.
+    pub(crate) fn user_outdated(&self, user_id: Uuid, _version: i32, now: OffsetDateTime) -> Revocation {
         self.revocation(
             Subject::User {
                 id: user_id.to_string(),

@@ -9,18 +9,20 @@ use uuid::Uuid;
 use crate::accounts::error::Failure;
 use crate::accounts::login::devices::Devices;
 use crate::accounts::sessions::access::AccessTokens;
+use crate::accounts::sessions::fingerprint::fingerprint;
 use crate::accounts::sessions::pair::Pair;
-use crate::accounts::sessions::tokens;
+use crate::accounts::sessions::refresh_token;
+use crate::accounts::sessions::tokens::Proof;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::mail::{Letter, Queue};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
+use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
-use crate::store::refresh_tokens::{self, RefreshToken};
-use crate::store::users::{self, User};
-use crate::store::{StoreError, id, sessions};
+use crate::store::sessions::{self, NewSession};
+use crate::store::users::User;
 
 /// Who has signed in.
 #[derive(Debug, Clone)]
@@ -63,93 +65,73 @@ impl SessionOpener {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<SignedIn, Failure> {
-        let (row, refresh) = self.first_row(user, opening, origin, now);
-        // Before the row is there, which would know the device.
-        self.note_new_device(&tx, user, &row, opening.device, origin, now)
-            .await?;
-        if user.is_locked(now) {
-            users::note_login(&tx, user.id, now).await?;
-        } else {
-            users::record_login(&tx, user.id, now).await?;
+        let settings = &self.settings.refresh_token;
+        let session_id = Uuid::new_v4();
+        let device = opening.device.unwrap_or_else(Uuid::new_v4);
+        let refresh = refresh_token::make(&self.settings.secrets, session_id, 1);
+        let expires_at = now + settings.session_max;
+        let user_agent = origin.user_agent();
+        let amr = opening.amr.iter().map(|&method| method.to_owned()).collect::<Vec<_>>();
+        let session = NewSession {
+            session_id,
+            user_id: user.id,
+            device_id: device,
+            device_name: opening.device_name,
+            user_agent: user_agent.as_deref(),
+            address: origin.address,
+            amr: &amr,
+            expires_at,
+            token_hash: refresh.hash,
+            token_expires_at: expires_at.min(now + settings.ttl),
+            fingerprint: fingerprint(origin.address, user_agent.as_deref()),
+        };
+        let is_new_device = sessions::open(&tx, &session, now).await?;
+        // Of a first sign-in there is nothing to tell, nor of a device that shows its token wherever it is.
+        if is_new_device && opening.device.is_none() && user.last_login_at.is_some() {
+            self.note_new_device(&tx, user, &session, origin, now).await?;
         }
-        refresh_tokens::insert(&tx, &row).await?;
-        let pair = self.access_tokens.pair(user, &row, &refresh, now)?;
-        let mut happened = AuditRecord::by(user.id, Event::LoginSucceeded, origin)
-            .session(row.session_id)
+        let proof = Proof {
+            session_id,
+            auth_time: now,
+            amr: &amr,
+        };
+        let pair = self
+            .access_tokens
+            .pair(user, proof, &refresh.text, session.token_expires_at, now)?;
+        let mut record = AuditRecord::by(user.id, Event::LoginSucceeded, origin)
+            .session(session_id)
             .with("method", "password");
         if let Some(kind) = opening.second_factor {
-            happened = happened.with("second_factor", kind);
+            record = record.with("second_factor", kind);
         }
-        happened.insert(&tx, &self.metrics, now).await?;
+        record.insert(&tx, &self.metrics, now).await?;
         tx.commit().await?;
         self.access_tokens.count("password");
-        let device = opening.device.unwrap_or_else(Uuid::new_v4);
         Ok(SignedIn {
             pair,
             device_token: self.devices.token(user.id, device, now),
         })
     }
 
-    /// Tells the owner of a sign-in from a device that neither shows its token nor looks like one seen before. Of a first
-    /// sign-in there is nothing to tell.
+    /// Notifies the owner of a sign-in from a device that neither shows its token nor looks like one seen before.
     async fn note_new_device(
         &self,
         tx: &Transaction,
         user: &User,
-        row: &RefreshToken,
-        device: Option<Uuid>,
+        session: &NewSession<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        if device.is_some() || user.last_login_at.is_none() {
-            return Ok(());
-        }
-        if sessions::is_from_known_device(tx, user.id, row.user_agent.as_deref(), row.address).await? {
-            return Ok(());
-        }
         AuditRecord::by(user.id, Event::NewDeviceSeen, origin)
-            .session(row.session_id)
+            .session(session.session_id)
             .insert(tx, &self.metrics, now)
             .await?;
         let unknown = || "unknown".to_owned();
-        let called = row.device_name.as_ref().or(row.user_agent.as_ref());
+        let called = session.device_name.or(session.user_agent);
         let letter = Letter::NewDevice {
-            device: called.cloned().unwrap_or_else(unknown),
-            address: row.address.map_or_else(unknown, |address| address.to_string()),
+            device: called.map_or_else(unknown, str::to_owned),
+            address: session.address.map_or_else(unknown, |address| address.to_string()),
         };
         self.mail.tell(tx, user, letter, now).await
-    }
-
-    fn first_row(
-        &self,
-        user: &User,
-        opening: Opening<'_>,
-        origin: &Origin,
-        now: OffsetDateTime,
-    ) -> (RefreshToken, Secret) {
-        let settings = &self.settings.refresh_token;
-        let refresh = tokens::refresh();
-        let session_expires_at = now + settings.session_max;
-        let row = RefreshToken {
-            id: id::new(now),
-            token_hash: tokens::refresh_hash(refresh.expose()).expect("a token just made has the form of one"),
-            user_id: user.id,
-            session_id: Uuid::new_v4(),
-            parent_id: None,
-            session_started_at: now,
-            session_expires_at,
-            auth_time: now,
-            amr: opening.amr.iter().map(|&method| method.to_owned()).collect(),
-            device_name: opening.device_name.map(str::to_owned),
-            user_agent: origin.user_agent(),
-            address: origin.address,
-            created_at: now,
-            expires_at: session_expires_at.min(now + settings.ttl),
-            used_at: None,
-            revoked_at: None,
-            revoked_reason: None,
-            metadata: serde_json::Map::new(),
-        };
-        (row, refresh)
     }
 }

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::keys::seal;
+use crate::secret::Secret;
 
 /// What a client gets (RFC 6749 section 5.1, with the session's id).
 // The order of the fields is part of the promise that equal refreshes get equal bytes.
@@ -41,25 +39,20 @@ impl fmt::Debug for Pair {
     }
 }
 
-/// The member of a refresh token's metadata that holds the sealed answer it was given out in.
-const ANSWER: &str = "answer";
-
-/// Seals an answer so that only whoever presents `presented` again can read it, and puts it into the metadata of the row
-/// of its refresh token.
+/// Seals an answer, to be kept beside the refresh token in it, so that only whoever presents `presented` again can read it.
 ///
-/// It lies in PostgreSQL and not in Redis: the row lock that decides which of many equal refreshes rotates also shows
-/// the others what the first was given, with no second store that could be away, late, or of another opinion. The table
-/// alone reveals nothing: the key is derived from the token presented, of which it has only the SHA-256.
-pub(crate) fn keep(pair: &Pair, presented: &str, metadata: &mut Map<String, Value>) {
+/// It is kept in PostgreSQL and not in Redis: the row that decides which of many equal refreshes rotates comes with what the
+/// first was given, and there is no second store that could be away or late. The table alone reveals nothing: the key is
+/// derived from the token presented, of which it has only the SHA-256.
+pub fn seal(pair: &Pair, presented: &Secret) -> Vec<u8> {
     let plain = serde_json::to_vec(pair).expect("strings and numbers are always JSON");
-    let sealed = seal::seal(&seal::derive(presented.as_bytes(), PURPOSE), PURPOSE, &plain);
-    metadata.insert(ANSWER.to_owned(), STANDARD_NO_PAD.encode(sealed).into());
+    seal::seal(&seal::derive(presented.expose().as_bytes(), PURPOSE), PURPOSE, &plain)
 }
 
-/// The answer that was kept for whoever presents `presented`, if there is one.
-pub(crate) fn kept(metadata: &Map<String, Value>, presented: &str) -> Option<Pair> {
-    let sealed = STANDARD_NO_PAD.decode(metadata.get(ANSWER)?.as_str()?).ok()?;
-    let plain = seal::open(&seal::derive(presented.as_bytes(), PURPOSE), PURPOSE, &sealed).ok()?;
+/// The answer that was sealed for whoever presents `presented`, if there is one.
+pub fn open(sealed: Option<&[u8]>, presented: &Secret) -> Option<Pair> {
+    let key = seal::derive(presented.expose().as_bytes(), PURPOSE);
+    let plain = seal::open(&key, PURPOSE, sealed?).ok()?;
     serde_json::from_slice(&plain).ok()
 }
 
@@ -81,13 +74,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_again_by_who_presents_the_same_token_and_by_nobody_else() {
-        let mut metadata = Map::new();
-        keep(&pair(), "sgr_old", &mut metadata);
-        assert_eq!(kept(&metadata, "sgr_old"), Some(pair()));
-        assert_eq!(kept(&metadata, "sgr_other"), None);
-        assert_eq!(kept(&Map::new(), "sgr_old"), None);
-        assert!(!Value::Object(metadata).to_string().contains("sgr_new"));
+    fn an_answer_opens_with_the_token_it_was_sealed_for_and_with_no_other() {
+        let sealed = seal(&pair(), &Secret::new("sgr_old"));
+        assert_eq!(open(Some(&sealed), &Secret::new("sgr_old")), Some(pair()));
+        assert_eq!(open(Some(&sealed), &Secret::new("sgr_other")), None);
+        assert_eq!(open(None, &Secret::new("sgr_old")), None);
+        assert!(!sealed.windows(7).any(|part| part == b"sgr_new"));
     }
 
     #[test]

@@ -1,25 +1,18 @@
-//! The two tokens of a session: an access token that says who someone is, and a refresh token that only we can read
-//! anything into.
+//! Access tokens: who a user is, in which session, until when.
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::accounts::settings::{AccessToken, Settings};
-use crate::keys::{KeyError, Keys, random};
+use crate::keys::{KeyError, Keys};
 use crate::secret::Secret;
 
 /// The header's `typ` (RFC 9068 section 2.1): another kind of JWT by the same key is no access token.
 pub const ACCESS_TYP: &str = "at+jwt";
-
-/// Marks a refresh token, so that a scanner of leaked secrets can tell what it found.
-const REFRESH_PREFIX: &str = "sgr_";
 
 /// Whom an access token is about.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +31,8 @@ pub struct Subject<'a> {
     pub permissions: &'a [String],
     /// The profile, some of whose members may become claims.
     pub profile: &'a Map<String, Value>,
-    /// Tokens issued up to this instant are outdated.
-    pub tokens_valid_after: Option<OffsetDateTime>,
+    /// The claim `ver`: tokens with an older one are outdated.
+    pub token_version: i32,
 }
 
 /// On which proof an access token rests.
@@ -72,6 +65,7 @@ struct Claims<'a> {
     nbf: i64,
     jti: Uuid,
     sid: Uuid,
+    ver: i32,
     email: &'a str,
     email_verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +102,7 @@ pub fn access(
     random: u32,
 ) -> Result<Access, IssueError> {
     let signer = keys.signer().ok_or(IssueError::NoKey)?;
-    let issued = issued_at(now, subject.tokens_valid_after);
+    let issued = now.unix_timestamp();
     let life = i64::try_from(life(&settings.access_token, random).as_secs()).unwrap_or(i64::MAX / 2);
     let claims = Claims {
         iss: &settings.issuer,
@@ -116,10 +110,10 @@ pub fn access(
         aud: &settings.audience,
         exp: issued + life,
         iat: issued,
-        // Not `issued`: it may lie a second ahead, and a verifier without leeway would refuse the token until then.
-        nbf: now.unix_timestamp(),
+        nbf: issued,
         jti: Uuid::new_v4(),
         sid: proof.session_id,
+        ver: subject.token_version,
         email: subject.email,
         email_verified: subject.email_verified,
         preferred_username: subject.username,
@@ -132,15 +126,6 @@ pub fn access(
     let token = Secret::new(signer.sign(ACCESS_TYP, &claims)?);
     let expires_in = u64::try_from(claims.exp - now.unix_timestamp()).unwrap_or_default();
     Ok(Access { token, expires_in })
-}
-
-/// The second in which a token is issued, but after the last second whose tokens are outdated.
-///
-/// The gate refuses `iat <= floor(tokens_valid_after)`, since claims have whole seconds. Without this, someone who signs
-/// in within the second in which all their sessions were ended would get a token that is dead on arrival.
-fn issued_at(now: OffsetDateTime, valid_after: Option<OffsetDateTime>) -> i64 {
-    let first_valid = valid_after.map_or(i64::MIN, |instant| instant.unix_timestamp() + 1);
-    now.unix_timestamp().max(first_valid)
 }
 
 /// `ttl` ± `jitter`, evenly: clients that signed in together do not all refresh in the same second.
@@ -161,7 +146,7 @@ fn profile_claims(settings: &AccessToken, profile: &Map<String, Value>) -> Map<S
 }
 
 /// Claims that a profile cannot set: ours, and those by which others decide.
-pub const RESERVED: [&str; 24] = [
+pub const RESERVED: [&str; 25] = [
     "iss",
     "sub",
     "aud",
@@ -170,6 +155,7 @@ pub const RESERVED: [&str; 24] = [
     "nbf",
     "jti",
     "sid",
+    "ver",
     "email",
     "email_verified",
     "preferred_username",
@@ -188,41 +174,9 @@ pub const RESERVED: [&str; 24] = [
     "cnf",
 ];
 
-/// A fresh refresh token: 256 random bits.
-pub fn refresh() -> Secret {
-    Secret::new(format!(
-        "{REFRESH_PREFIX}{}",
-        URL_SAFE_NO_PAD.encode(random::bytes::<32>())
-    ))
-}
-
-/// The SHA-256 under which a refresh token is stored; none if the text can be no refresh token. It is not salted: 256
-/// random bits cannot be guessed from their hash.
-pub fn refresh_hash(presented: &str) -> Option<[u8; 32]> {
-    let random = URL_SAFE_NO_PAD.decode(presented.strip_prefix(REFRESH_PREFIX)?).ok()?;
-    (random.len() == 32).then(|| {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, presented.as_bytes()).as_ref());
-        hash
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use time::macros::datetime;
-
     use super::*;
-
-    const NOW: OffsetDateTime = datetime!(2026-11-23 20:00:00.7 UTC);
-
-    #[test]
-    fn a_token_is_issued_after_the_second_whose_tokens_are_outdated() {
-        let now = NOW.unix_timestamp();
-        assert_eq!(issued_at(NOW, None), now);
-        assert_eq!(issued_at(NOW, Some(NOW - Duration::from_secs(5))), now);
-        assert_eq!(issued_at(NOW, Some(NOW)), now + 1);
-        assert_eq!(issued_at(NOW, Some(datetime!(2026-11-23 20:00:00 UTC))), now + 1);
-    }
 
     #[test]
     fn a_life_is_within_five_percent_of_ten_minutes() {
@@ -242,25 +196,5 @@ mod tests {
         let profile = serde_json::json!({"tenant_id": "t1", "roles": ["admin"], "other": 1});
         let claims = profile_claims(&settings, profile.as_object().unwrap());
         assert_eq!(Value::Object(claims), serde_json::json!({"tenant_id": "t1"}));
-    }
-
-    #[test]
-    fn a_refresh_token_is_known_by_its_hash_and_its_near_misses_are_none() {
-        let token = refresh();
-        let text = token.expose();
-        assert_eq!(text.len(), 4 + 43);
-        assert!(refresh_hash(text).is_some());
-        assert_ne!(refresh_hash(text), refresh_hash(refresh().expose()));
-        for near_miss in [
-            "",
-            "sgr_",
-            &text[4..],
-            &text[..46],
-            &format!("{text}A"),
-            &format!("{text}="),
-            &text.replace("sgr_", "sgx_"),
-        ] {
-            assert_eq!(refresh_hash(near_miss), None, "{near_miss}");
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! `auth:`
 
+pub mod audit;
 pub mod clients;
 mod email;
 pub mod limits;
@@ -81,6 +82,8 @@ pub struct Auth {
     /// How email is sent. Without it none is: no verification, no password reset, no invitation by email.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<mail::Mail>,
+    /// What the audit log records.
+    pub audit: audit::Audit,
     /// How long rows are kept that are no longer used.
     pub retention: Retention,
 }
@@ -236,6 +239,7 @@ impl Default for Auth {
             change_password_url: None,
             clients: Vec::new(),
             mail: None,
+            audit: audit::Audit::default(),
             retention: Retention::default(),
         }
     }

@@ -17,12 +17,13 @@ use super::permitted::{Permitted, StatsRead};
 pub(super) struct Stats {
     /// Accounts that are not deleted.
     users: i64,
-    /// Locked accounts among them.
+    /// Locked accounts among them; 5001 means more than 5,000.
     locked_users: i64,
     /// Deleted accounts that can be restored.
     deleted_users: i64,
+    /// Sessions that have not ended. One that nobody refreshes ends within an hour of its expiry.
     open_sessions: i64,
-    /// Logins within the last 24 hours.
+    /// Logins within the last 24 hours; 10000 means that many or more.
     logins_24h: i64,
     /// Users who are online; `null` while Redis is unreachable, which alone stores presence.
     online: Option<u64>,
@@ -30,7 +31,7 @@ pub(super) struct Stats {
 
 /// Count accounts, sessions and logins
 ///
-/// It reads every account and every active session, so it is meant for a page that people look at; monitoring should use the metrics. Needs `sidegate:stats:read`.
+/// Exact up to 5,000 of a kind; above that, what PostgreSQL counted when it last vacuumed or analyzed the table. Needs `sidegate:stats:read`.
 #[utoipa::path(
     get,
     path = "/stats",

@@ -101,7 +101,7 @@ pub(super) struct Users {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// The email address or the username starts with this text, ignoring case.
+    /// The email address or the username starts with this text, ignoring case. The accounts are listed in the order of these names.
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
     /// Whether to list deleted accounts.
@@ -182,9 +182,9 @@ pub(super) struct Changes {
     profile: Option<Map<String, Value>>,
 }
 
-/// List accounts, the oldest first
+/// List accounts in the order in which they were created
 ///
-/// Needs `sidegate:users:read`.
+/// With `search`, in the order of the names that were found. Needs `sidegate:users:read`.
 #[utoipa::path(
     get,
     path = "/users",

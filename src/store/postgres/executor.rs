@@ -126,6 +126,21 @@ impl Record {
     }
 }
 
+impl Record {
+    /// The same, where it may be null.
+    pub(in crate::store) fn optional_word<T>(
+        &self,
+        column: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(word) = self.get::<Option<&str>>(column)? else {
+            return Ok(None);
+        };
+        let unknown = || data(self.operation, format!("column {column}: unknown word {word:?}"));
+        parse(word).map(Some).ok_or_else(unknown)
+    }
+}
+
 fn data(operation: &'static str, cause: impl Into<String>) -> StoreError {
     StoreError::Data {
         store: StoreName::Postgres,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use sidegate::accounts::settings::{
-    AccessToken, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken, Registration, Signing,
+    AccessToken, AuditRefreshes, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken,
+    Registration, Signing,
 };
 use sidegate::accounts::{
     Accounts, Attempt, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, Parts, RefreshError,
@@ -163,7 +164,10 @@ impl Services {
 
     /// How many refresh tokens of a session would be accepted as unused.
     pub(crate) async fn live(&self, pair: &Pair) -> i64 {
-        let sql = "SELECT count(*) FROM refresh_tokens WHERE session_id::text = $1 AND used_at IS NULL AND revoked_at IS NULL";
+        let sql = "SELECT count(*)
+                   FROM refresh_tokens
+                   JOIN sessions ON sessions.id = session_id
+                   WHERE session_id::text = $1 AND used_at IS NULL AND ended_at IS NULL";
         self.count(sql, &pair.session_id.to_string()).await
     }
 
@@ -199,6 +203,7 @@ pub(crate) fn settings() -> Settings {
         secrets: Secrets::new(&Key32::new([7; 32]), []).expect("one secret has one id"),
         access_token: AccessToken::default(),
         refresh_token: RefreshToken::default(),
+        audit_refreshes: AuditRefreshes::All,
         signing: Signing {
             algorithm: Algorithm::Es256,
             rotate_every: None,

@@ -483,14 +483,14 @@ async fn a_raised_session_keeps_how_and_when_its_person_proved_it() {
         .verify(alice.session, code, &origin, later)
         .await
         .unwrap();
-    let row = "SELECT amr::text, auth_time FROM refresh_tokens WHERE session_id::text = $1";
+    let row = "SELECT amr, auth_time FROM sessions WHERE id::text = $1";
     let row = services
         .database
         .raw
         .query_one(row, &[&alice.session.session_id.to_string()])
         .await
         .unwrap();
-    assert_eq!(row.get::<_, String>(0), r#"["pwd", "otp", "mfa"]"#);
+    assert_eq!(row.get::<_, Vec<String>>(0), ["pwd", "otp", "mfa"]);
     assert_eq!(row.get::<_, OffsetDateTime>(1), later);
 }
 

@@ -116,9 +116,9 @@ async fn a_reset_lifts_no_lock_that_an_operator_set_for_good_or_for_a_while() {
         for _ in 0..5 {
             assert!(services.try_login("alice", "wrong", NOW).await.is_err());
         }
-        let lock = "UPDATE users SET locked_until = NULL";
+        let lock = "UPDATE users SET locked_until = NULL, locked_by = NULL";
         services.database.raw.execute(lock, &[]).await.unwrap();
-        sidegate::store::users::lock(&services.database.postgres, alice.id, until, NOW)
+        sidegate::store::users::lock(&services.database.postgres, alice.id, until)
             .await
             .unwrap();
         let token = link(&services, "alice@example.com", NOW).await;

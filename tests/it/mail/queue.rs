@@ -86,8 +86,7 @@ async fn cleanup_removes_old_failures_and_leaves_what_waits() {
     assert!(mail::fail(&database.postgres, &taken[0], "refused", NOW).await.unwrap());
     let before = |tokens| Before {
         tokens,
-        audit: NOW - Duration::from_secs(1),
-        keys: NOW - Duration::from_secs(1),
+        ..Before::at(NOW - Duration::from_secs(1), Duration::ZERO, Duration::ZERO)
     };
     let run = async |tokens| {
         cleanup::run(&database.postgres, before(tokens))

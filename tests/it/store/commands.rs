@@ -35,17 +35,13 @@ async fn migrate_goes_up_and_down_and_says_where_it_is() {
             .await
             .contains("0001_initial_schema  pending")
     );
-    assert_eq!(
-        migrate(&database, "migrate up").await,
-        "ran 0001_initial_schema\nran 0002_accounts\n"
-    );
+    assert_eq!(migrate(&database, "migrate up").await, "ran 0001_initial_schema\n");
     assert_eq!(migrate(&database, "migrate up").await, "nothing to do\n");
     let status = migrate(&database, "migrate status").await;
     assert!(
         status.contains("0001_initial_schema  applied  2026-11-23T12:00:00Z"),
         "{status}"
     );
-    assert_eq!(migrate(&database, "migrate down").await, "undid 0002_accounts\n");
     assert_eq!(migrate(&database, "migrate down").await, "undid 0001_initial_schema\n");
     assert!(migrate(&database, "migrate sql").await.contains("CREATE TABLE users"));
 }

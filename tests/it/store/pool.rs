@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sidegate::metrics::Metrics;
 use sidegate::secret::Secret;
 use sidegate::store::postgres::{Postgres, Settings};
-use sidegate::store::{StoreError, users};
+use sidegate::store::{StoreError, user_list, users};
 
 use super::fixture::{Database, NOW, new_user};
 
@@ -105,7 +105,7 @@ async fn a_transaction_that_is_not_committed_leaves_nothing() {
     let tx = database.postgres.transaction("register").await.unwrap();
     users::create(&tx, &new_user("ada@example.com"), NOW).await.unwrap();
     drop(tx);
-    assert_eq!(users::count(&database.postgres, NOW).await.unwrap().existing, 0);
+    assert_eq!(user_list::count(&database.postgres, NOW).await.unwrap().existing, 0);
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_transaction_with_a_failed_statement_cannot_be_committed() {
     users::create(&tx, &new_user("bob@example.com"), NOW).await.unwrap();
     users::create(&tx, &new_user("ada@example.com"), NOW).await.unwrap_err();
     assert!(matches!(tx.commit().await.unwrap_err(), StoreError::Data { .. }));
-    assert_eq!(users::count(&database.postgres, NOW).await.unwrap().existing, 1);
+    assert_eq!(user_list::count(&database.postgres, NOW).await.unwrap().existing, 1);
 }
 
 #[tokio::test]

@@ -47,9 +47,8 @@ async fn a_rotation_retires_activates_and_in_the_end_removes() {
 
     for (now, removed) in [(end, 0), (end + Duration::from_secs(1), 1)] {
         let before = Before {
-            tokens: NOW,
-            audit: NOW,
             keys: now,
+            ..Before::at(NOW, Duration::ZERO, Duration::ZERO)
         };
         assert_eq!(
             cleanup::run(&database.postgres, before)

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use sidegate::store::audit::{self, Entry, Event, Filter, Outcome};
-use sidegate::store::users::{self, Deleted, Lockout, Page};
+use sidegate::store::user_list::{self, Deleted, Page};
+use sidegate::store::users::{self, LockedBy, Lockout};
 use sidegate::store::{cleanup, id};
 use uuid::Uuid;
 
 use super::fixture::{Database, NOW, new_user};
+use super::sessions;
 
 const LOCKOUT: Lockout = Lockout {
     attempts: 5,
@@ -17,23 +19,32 @@ const LOCKOUT: Lockout = Lockout {
 };
 
 #[tokio::test]
-async fn an_account_is_found_by_its_names_whatever_their_case() {
+async fn an_account_is_found_by_its_names_which_have_one_spelling() {
     let database = Database::migrated().await;
-    let mut ada = new_user("Ada@Example.com");
-    ada.username = Some("Ada");
+    for (email, username, constraint) in [
+        ("Ada@example.com", "ada", "user_email_is_lower_case"),
+        ("ada@example.com", "Ada", "username_is_lower_case"),
+    ] {
+        let mut ada = new_user(email);
+        ada.username = Some(username);
+        let error = users::create(&database.postgres, &ada, NOW).await.unwrap_err();
+        assert!(error.is_constraint(constraint), "{error}");
+    }
+    let mut ada = new_user("ada@example.com");
+    ada.username = Some("ada");
     let roles = ["staff".to_owned()];
     ada.roles = &roles;
     let made = users::create(&database.postgres, &ada, NOW).await.unwrap();
     assert_eq!(made.roles, roles);
     assert_eq!(
-        users::find_by_email(&database.postgres, "ada@EXAMPLE.com")
+        users::find_by_email(&database.postgres, "ada@example.com")
             .await
             .unwrap()
             .as_ref(),
         Some(&made)
     );
     assert_eq!(
-        users::find_by_username(&database.postgres, "aDA")
+        users::find_by_username(&database.postgres, "ada")
             .await
             .unwrap()
             .as_ref(),
@@ -46,7 +57,7 @@ async fn an_account_is_found_by_its_names_whatever_their_case() {
 async fn a_name_is_taken_until_its_account_is_deleted() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
-    let error = users::create(&database.postgres, &new_user("ADA@example.com"), NOW)
+    let error = users::create(&database.postgres, &new_user("ada@example.com"), NOW)
         .await
         .unwrap_err();
     assert!(error.is_constraint(users::EMAIL_IS_TAKEN), "{error}");
@@ -54,9 +65,10 @@ async fn a_name_is_taken_until_its_account_is_deleted() {
         !format!("{error} {error:?}").to_lowercase().contains("ada@example"),
         "an error quotes no row: {error:?}"
     );
-    assert!(users::soft_delete(&database.postgres, ada.id, NOW).await.unwrap());
-    assert!(!users::soft_delete(&database.postgres, ada.id, NOW).await.unwrap());
-    database.user("ADA@example.com").await;
+    let deleted = users::soft_delete(&database.postgres, ada.id, NOW).await.unwrap();
+    assert_eq!(deleted, Some(2), "its access tokens are outdated");
+    assert_eq!(users::soft_delete(&database.postgres, ada.id, NOW).await.unwrap(), None);
+    database.user("ada@example.com").await;
     let error = users::restore(&database.postgres, ada.id).await.unwrap_err();
     assert!(error.is_constraint(users::EMAIL_IS_TAKEN), "{error}");
 }
@@ -114,11 +126,31 @@ async fn each_lock_in_a_row_is_longer_up_to_a_limit_and_a_success_starts_anew() 
         now = until;
     }
     assert_eq!(seconds, [900, 1800, 3600, 3600]);
-    assert!(users::record_login(&database.postgres, ada.id, now).await.unwrap());
+    let locked = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
+    assert_eq!(
+        (locked.lockout_count, locked.locked_by),
+        (4, Some(LockedBy::FailedLogins))
+    );
+    // NOW is within the lock: its owner on a known device, while a stranger guesses.
+    sessions::open(&database.postgres, ada.id, Uuid::new_v4(), 1).await;
+    let still = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
+    assert_eq!(still.last_login_at, Some(NOW));
+    assert_eq!(
+        (still.lockout_count, still.locked_until, still.locked_by),
+        (4, locked.locked_until, locked.locked_by)
+    );
+    let over = "UPDATE users SET locked_until = $1, failed_login_count = 3";
+    database.raw.execute(over, &[&NOW]).await.unwrap();
+    sessions::open(&database.postgres, ada.id, Uuid::new_v4(), 1).await;
     let ada = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
     assert_eq!(
-        (ada.failed_login_count, ada.lockout_count, ada.locked_until),
-        (0, 0, None)
+        (
+            ada.failed_login_count,
+            ada.lockout_count,
+            ada.locked_until,
+            ada.locked_by
+        ),
+        (0, 0, None, None)
     );
 }
 
@@ -140,13 +172,14 @@ async fn failures_far_apart_do_not_add_up() {
 async fn a_lock_by_an_operator_stays_until_an_operator_lifts_it() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
-    assert!(users::lock(&database.postgres, ada.id, None, NOW).await.unwrap());
+    assert_eq!(users::lock(&database.postgres, ada.id, None).await.unwrap(), Some(2));
     users::set_password(&database.postgres, ada.id, "$2b$12$other", NOW)
         .await
         .unwrap();
     let locked = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
     assert!(locked.is_locked(NOW + Duration::from_secs(100 * 365 * 86_400)));
-    assert_eq!(locked.tokens_valid_after, Some(NOW));
+    assert_eq!(locked.locked_by, Some(LockedBy::Operator));
+    assert_eq!(locked.token_version, 3);
     assert!(users::unlock(&database.postgres, ada.id).await.unwrap());
     assert!(
         !users::find(&database.postgres, ada.id)
@@ -195,7 +228,7 @@ async fn pages_of_accounts_join_without_gap_or_repetition() {
         limit: 3,
     };
     loop {
-        let rows = users::list(&database.postgres, page, NOW).await.unwrap();
+        let rows = user_list::list(&database.postgres, page, NOW).await.unwrap();
         let Some(last) = rows.last() else { break };
         page.after = Some(last.id);
         seen.extend(rows.iter().map(|user| user.id));
@@ -256,9 +289,8 @@ async fn the_audit_log_is_filtered_and_paged_and_ends_with_its_retention() {
     assert_eq!(audit::list(&database.postgres, &none, 10).await.unwrap(), []);
 
     let before = cleanup::Before {
-        tokens: NOW,
         audit: NOW + Duration::from_secs(3),
-        keys: NOW,
+        ..cleanup::Before::at(NOW, Duration::ZERO, Duration::ZERO)
     };
     let removed = cleanup::run(&database.postgres, before).await.unwrap().unwrap();
     assert_eq!(removed.audit_logs, 6);

@@ -88,6 +88,7 @@ impl Auth {
                     LostResponse::Revoke => settings::LostAnswer::Revoke,
                 },
             },
+            audit_refreshes: self.audit.refreshes(),
             signing: settings::Signing {
                 algorithm: match self.signing.algorithm {
                     SigningAlgorithm::Es256 => Algorithm::Es256,
@@ -202,7 +203,7 @@ impl Auth {
                 token.session_max,
             );
         }
-        // The encrypted response is stored this long, and a thief of the old token could fetch it.
+        // For this long, a thief of the old token is given the same response as its owner.
         findings.range_of(
             &refresh.key("reuse_grace"),
             &token.reuse_grace,

@@ -1,0 +1,26 @@
+-- cleanup_refresh_answers :exec
+-- Forgets the answers that nobody may be given again, of tokens whose successor no refresh has asked for since.
+-- There is no index by the time of issue, which every refresh would pay for: tokens issued in a period expire in one, except
+-- near the end of their session, and those go by their expiry soon.
+--   $1  issued_before   timestamptz
+--   $2  expires_from    timestamptz
+--   $3  expires_before  timestamptz
+--   $4  limit           int8
+-- budget: 60000 buffers
+
+WITH old AS MATERIALIZED (
+    SELECT session_id, generation
+    FROM refresh_tokens
+    WHERE expires_at >= $2
+      AND expires_at < $3
+      AND created_at < $1
+      AND answer_sealed IS NOT NULL
+    ORDER BY expires_at
+    LIMIT $4
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE refresh_tokens
+SET answer_sealed = NULL
+FROM old
+WHERE refresh_tokens.session_id = old.session_id
+  AND refresh_tokens.generation = old.generation

@@ -1,0 +1,26 @@
+-- session_end :many
+-- Ends one session of a user, unless it has ended.
+-- The caller holds the user's row (user_find_for_update). The refresh tokens are deleted: that the session has ended is all that
+-- is ever asked about them again. One that a refresh inserts at this very moment stays until it expires, worth as little.
+--   $1  user_id     uuid
+--   $2  session_id  uuid
+--   $3  now         timestamptz  the caller's clock, never now()
+--   $4  reason      text
+--   ->  session_id  uuid
+-- budget: 40 buffers
+
+WITH ended AS (
+    UPDATE sessions
+    SET ended_at   = $3,
+        end_reason = $4
+    WHERE id = $2
+      AND user_id = $1
+      AND ended_at IS NULL
+    RETURNING id
+), tokens AS (
+    DELETE FROM refresh_tokens
+    USING ended
+    WHERE session_id = ended.id
+)
+SELECT id AS session_id
+FROM ended

@@ -1,0 +1,47 @@
+-- session_open :one
+-- Opens a session with its first refresh token, notes the login on the account, and says whether the account was never
+-- signed in from there before. The caller holds the user's row (user_find_for_update).
+-- A login on a locked account (its owner on a known device, while a stranger guesses) leaves failures and lock as they
+-- are: the stranger must not get a fresh count by that.
+--   $1  session_id        uuid         made by the caller
+--   $2  user_id           uuid
+--   $3  device_id         uuid
+--   $4  device_name       text?
+--   $5  user_agent        text?
+--   $6  address           inet?
+--   $7  amr               _text
+--   $8  now               timestamptz  the caller's clock, never now()
+--   $9  expires_at        timestamptz  of the session as a whole
+--   $10 token_hash        bytea        SHA-256
+--   $11 token_expires_at  timestamptz
+--   $12 fingerprint       bytea        SHA-256 of the network and the user agent
+--   ->  is_new_device     bool
+-- budget: 60 buffers
+
+WITH opened AS (
+    INSERT INTO sessions (id, user_id, device_id, device_name, user_agent, address, amr, created_at, refreshed_at, auth_time,
+                          expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $8, $9)
+), token AS (
+    INSERT INTO refresh_tokens (session_id, generation, token_hash, created_at, expires_at)
+    VALUES ($1, 1, $10, $8, $11)
+), login AS (
+    UPDATE users
+    SET last_login_at        = $8,
+        failed_login_count   = CASE WHEN locked_until > $8 THEN failed_login_count ELSE 0 END,
+        last_failed_login_at = CASE WHEN locked_until > $8 THEN last_failed_login_at END,
+        lockout_count        = CASE WHEN locked_until > $8 THEN lockout_count ELSE 0 END,
+        locked_until         = CASE WHEN locked_until > $8 THEN locked_until END,
+        locked_by            = CASE WHEN locked_until > $8 THEN locked_by END,
+        updated_at           = now()
+    WHERE id = $2
+), device AS (
+    INSERT INTO devices (user_id, fingerprint, first_seen_at, last_seen_at)
+    VALUES ($2, $12, $8, $8)
+    ON CONFLICT (user_id, fingerprint) DO UPDATE
+    SET last_seen_at = excluded.last_seen_at
+    WHERE devices.last_seen_at < excluded.last_seen_at - interval '1 day'
+    RETURNING xmax = 0 AS is_new
+)
+SELECT coalesce(bool_or(is_new), false) AS is_new_device
+FROM device

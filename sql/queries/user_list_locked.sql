@@ -1,0 +1,43 @@
+-- user_list_locked :many
+-- A page of locked accounts in the order of their ids. A lock that has expired is still in the index, and few are.
+--   $1  after                       uuid          the last id of the page before; all zeros: the first page
+--   $2  deleted                     bool?         null: all; true: only deleted ones; false: none of them
+--   $3  locked                      bool?         null: all; true: only locked ones; false: none of them
+--   $4  role                        text?         has this role
+--   $5  now                         timestamptz   the caller's clock, never now()
+--   $6  limit                       int8
+--   ->  id                          uuid
+--   ->  email                       text
+--   ->  username                    text?
+--   ->  password_hash               text?
+--   ->  roles                       jsonb
+--   ->  permissions                 jsonb
+--   ->  profile                     jsonb
+--   ->  token_version               int4
+--   ->  email_verified_at           timestamptz?
+--   ->  failed_login_count          int4
+--   ->  last_failed_login_at        timestamptz?
+--   ->  lockout_count               int4
+--   ->  locked_until                timestamptz?
+--   ->  locked_by                   text?
+--   ->  password_changed_at         timestamptz?
+--   ->  password_reset_required_at  timestamptz?
+--   ->  mfa_email_enabled_at        timestamptz?
+--   ->  last_login_at               timestamptz?
+--   ->  created_at                  timestamptz
+--   ->  updated_at                  timestamptz
+--   ->  deleted_at                  timestamptz?
+-- budget: 220 buffers
+
+SELECT id, email, username, password_hash, roles, permissions, profile, token_version, email_verified_at,
+       failed_login_count, last_failed_login_at, lockout_count, locked_until, locked_by, password_changed_at,
+       password_reset_required_at, mfa_email_enabled_at, last_login_at, created_at, updated_at, deleted_at
+FROM users
+WHERE id > $1
+  AND locked_until IS NOT NULL
+  AND locked_until > $5
+  AND ($2::bool IS NULL OR (deleted_at IS NOT NULL) = $2)
+  AND ($3::bool IS NULL OR $3)
+  AND ($4::text IS NULL OR roles ? $4)
+ORDER BY id
+LIMIT $6

@@ -1,7 +1,7 @@
 # `make demo` runs it, `make test` tests it, `make lint` checks style. Nothing has to be installed or started first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test api-test lint bench tools packages clean
+.PHONY: help demo test faults api-test lint bench tools packages clean
 
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
@@ -15,12 +15,24 @@ demo: packages ## Build, and run everything on this machine only: `sidegate dev`
 	@exec target/demo/sidegate dev
 
 test: packages ## Run all tests, with a PostgreSQL and a Redis of their own
+	@scripts/install-packages.sh faults
 	@echo "==> Building"
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Testing"
 	@target/debug/sidegate dev --run -- sh -ec '$(CARGO) test --locked; \
 	    echo "==> Measuring (one test at a time, so that they do not disturb each other)"; \
-	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing::'
+	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing:: faults::'
+
+faults: packages ## Measure logouts while Redis fails, 100 times per fault (two hours), into target/faults.md; SIDEGATE_FAULT_REPEATS=5 is shorter
+	@scripts/install-packages.sh faults
+	@echo "==> Building"
+	@$(CARGO) build --locked --bin sidegate --test it
+	@echo "==> Measuring"
+	@SIDEGATE_FAULT_REPEATS="$${SIDEGATE_FAULT_REPEATS:-100}" target/debug/sidegate dev --run -- sh -ec \
+	    '$(CARGO) test --locked --test it -- --ignored --test-threads=1 --nocapture faults:: > target/faults.log 2>&1 || { cat target/faults.log; exit 1; }'
+	@{ printf '| fault | repeats | other issuer, p50 ms | other issuer, max ms | verifier, p50 ms | verifier, max ms |\n|---|---|---|---|---|---|\n'; \
+	    sed -n 's/^.*fault | /| /p' target/faults.log; } > target/faults.md
+	@cat target/faults.md
 
 api-test: packages ## Test the API against its OpenAPI document (schemathesis, installed into .tools); SEED=7 tries other requests
 	@scripts/install-packages.sh python

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs the packages that building and running Sidegate needs and that are missing, and says why each is needed. Needs root or
-# sudo only if something is missing. With `python` also what `make api-test` needs, with `bench` what `make bench` needs.
+# sudo only if something is missing. With `python` also what `make api-test` needs, with `bench` what `make bench` needs, with
+# `faults` what `make test` and `make faults` need.
 set -euo pipefail
 
 case "${1:-}" in
-    "" | python | bench) ;;
-    *) echo "usage: $0 [python | bench]" >&2; exit 2 ;;
+    "" | python | bench | faults) ;;
+    *) echo "usage: $0 [python | bench | faults]" >&2; exit 2 ;;
 esac
 
 missing=() # Debian packages
@@ -50,6 +51,9 @@ need postgresql "the database; 'sidegate dev' and the tests start a private one"
 need redis-server "the store for short-lived data; started the same way" has_redis
 need python3-aiosmtpd "the mail server of the tests" has_aiosmtpd
 need curl "runs the commands that 'sidegate dev' prints" command -v curl
+if [[ ${1:-} == faults ]]; then
+    need faketime "steps the wall clock of a process in the fault table" compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1'
+fi
 if [[ ${1:-} == bench ]]; then
     need wrk "generates the load of 'make bench'" command -v wrk
     need valgrind "counts instructions for 'make bench', more exactly than a clock" command -v valgrind

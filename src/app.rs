@@ -14,7 +14,7 @@ mod crypto;
 mod error;
 mod issuer;
 mod reload;
-mod revocation_feed;
+mod revocations;
 mod shared;
 mod shutdown;
 mod tools;
@@ -119,6 +119,7 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     server.run(RunArgs {
         shutdown_signal: Box::new(shutdown::Signals::new(options.stop, Arc::clone(&shared))),
     });
+    shared.finish();
     end(io);
     Ok(())
 }

@@ -26,7 +26,7 @@ mod tree;
 
 use std::path::Path;
 
-pub use self::boot::Boot;
+pub use self::boot::{Boot, Feed};
 pub use self::errors::{Errors, Problem};
 pub use self::file::File;
 use self::findings::Findings;

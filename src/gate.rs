@@ -55,7 +55,7 @@ pub async fn admit(
     let routed = trace.routed(route::find(request, rules)?);
     let unverified = credentials::find(routed, request, rules)?;
     let verified = trace.verified(verify::token(unverified, &gate.verifier, rules, now)?);
-    let live = revocation::check(verified, &gate.revocations, rules, now).await?;
+    let live = revocation::check(verified, &gate.revocations, rules).await?;
     let metered = rate_limit::take(live, &gate.limiter, request, now).await?;
     policy::authorize(metered, request, now)
 }
@@ -106,7 +106,7 @@ pub async fn authenticate(
 ) -> Result<Arc<Caller>, Denial> {
     let token = credentials::bearer(headers)?.ok_or(Denial::CredentialsMissing)?;
     let caller = gate.verifier.caller(token, rules, now)?;
-    gate.revocations.check(&caller, OnStale::Check, rules, now).await?;
+    gate.revocations.check(&caller, OnStale::Check, rules).await?;
     Ok(caller)
 }
 

@@ -1,4 +1,4 @@
-//! What people are written. A letter is queued in the transaction of what it tells about, and sent later by whoever has time:
+//! What people are written. A message is queued in the transaction of what it tells about, and sent later by whoever has time:
 //! no request waits for a mail server, and none is lost with a process.
 //!
 //! ```text
@@ -6,9 +6,10 @@
 //!                                            └ refused, late, or tried too often: failed, audited, logged
 //! ```
 
-pub mod letter;
 pub mod links;
 pub mod message;
+pub mod mime;
+pub mod not_sent;
 pub mod queue;
 pub mod retry;
 pub mod sanitize;
@@ -18,7 +19,7 @@ pub mod templates;
 pub mod transport;
 pub mod worker;
 
-pub use self::letter::{Letter, Recipient};
+pub use self::message::{Message, Recipient};
 pub use self::templates::{TemplateError, Templates};
 
 pub use self::queue::Queue;

@@ -121,10 +121,13 @@ metrics! {
     sessions_revoked: IntCounterVec = "sessions_revoked_total", "Sessions ended.", ["reason"];
     sessions_active: IntGauge = "sessions_active", "Active sessions, counted once a minute.";
     // Revocation propagation
-    revocation_lag: Histogram = "revocation_lag_seconds", "Time from a revocation until this instance applied it.", LAG;
-    revocation_last_sync: Gauge = "revocation_last_sync_timestamp_seconds", "When this instance's view of revocations was last complete (heartbeats count).";
+    revocation_lag: Histogram = "revocation_lag_seconds", "Time from the publication of a revocation until this instance applied it.", LAG;
+    revocation_view_age: Gauge = "revocation_view_age_seconds", "Age of this instance's view of revocations: every one that was committed longer ago is in it.";
     revocation_stream_connected: IntGauge = "revocation_stream_connected", "1 while the revocation feed is being read.";
     revocation_entries: IntGauge = "revocation_entries", "Revocations held in memory.";
+    revocation_pending: IntGauge = "revocation_pending", "Rows of the outbox that the feed lacks, as this issuer knows.";
+    revocation_outbox_position: IntGauge = "revocation_outbox_position", "Transaction id up to which this issuer has read the outbox.";
+    revocation_feed_position: IntGauge = "revocation_feed_position", "Transaction id up to which the feed holds the outbox, by its newest heartbeat.";
     // Rate limits
     ratelimit_decisions: IntCounterVec = "ratelimit_decisions_total", "Rate limit decisions.", ["policy", "result"];
     ratelimit_backend_duration: Histogram = "ratelimit_backend_duration_seconds", "Redis round trip for a decision.", STORE;

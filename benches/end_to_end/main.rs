@@ -389,7 +389,7 @@ fn redis_commands() {
         println!("| {name} | {:.1} | {} |", per(total), parts.join(", "));
     }
     println!(
-        "\n`xread` is the tail of the revocation feed, which asks again when it was silent for a while. Every session in use is noted \
+        "\n`xread` is the tail of the revocation feed, which is read again when it was silent for a while. Every session in use is noted \
          once in 15 seconds, whatever the traffic (`zadd`, `hset`, `pexpire`). Redis counts what a script calls as well: `evalsha` is \
          what a limit asked."
     );

@@ -9,7 +9,10 @@ use std::{
 };
 
 use http::HeaderMap;
-use sidegate::{gate::revocation::Kind, keys::Algorithm};
+use sidegate::{
+    keys::Algorithm,
+    store::revocations::{Revocation, Subject},
+};
 
 use crate::{
     rig::{NOW, Rig},
@@ -86,12 +89,10 @@ fn with(what: &str, count: usize) -> (f64, f64) {
     if what == "revocations" {
         for index in 0..count {
             let view = &rig.gate.revocations.view;
-            view.revoke(
-                Kind::Sid,
-                &format!("gone-{index}"),
-                None,
-                NOW + Duration::from_secs(7200),
-            );
+            view.revoke(&Revocation {
+                subject: Subject::Session(format!("gone-{index}")),
+                expires_at: NOW + Duration::from_secs(7200),
+            });
         }
     }
     for caller in 0..tokens {

@@ -22,11 +22,11 @@ use sidegate::{
         credentials,
         policy::{Facts, evaluate},
         rate_limit::Key,
-        revocation::Kind,
         rules::route::{Access, OnStale},
         target::Target,
     },
     keys::Algorithm,
+    store::revocations::{Revocation, Subject},
 };
 
 /// Set in the process that is measured.
@@ -262,7 +262,7 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     let caller = rig.gate.verifier.caller(token, &rig.rules, NOW).unwrap();
     let revocations = &rig.gate.revocations;
     rows.row("revocation", 10, 1_000, |_| {
-        let live = rig.outcome(revocations.check(&caller, OnStale::Check, &rig.rules, NOW));
+        let live = rig.outcome(revocations.check(&caller, OnStale::Check, &rig.rules));
         black_box(live).unwrap();
     });
     let route = table.find("app.test", "/full/x", &Method::GET).unwrap();
@@ -329,12 +329,10 @@ fn growth(rows: &mut Rows<'_>) {
     let one = &rig.request(Algorithm::Es256, 0);
     for revocations in [0, 1_000, 100_000] {
         for index in view.len()..revocations {
-            view.revoke(
-                Kind::Sid,
-                &format!("gone-{index}"),
-                None,
-                NOW + Duration::from_secs(7200),
-            );
+            view.revoke(&Revocation {
+                subject: Subject::Session(format!("gone-{index}")),
+                expires_at: NOW + Duration::from_secs(7200),
+            });
         }
         rows.row(
             &format!("admit, cached token, {revocations} revocations"),

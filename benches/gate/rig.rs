@@ -78,8 +78,7 @@ impl Rig {
             };
             keys.replace(&rules.issuer, &held);
         }
-        let view = Arc::new(View::default());
-        view.synced(NOW);
+        let view = Arc::new(View::of_no_feed());
         Self {
             gate: Gate {
                 asserter: Asserter::ephemeral(

@@ -32,11 +32,11 @@ impl Signers {
         Self { keys, hmac }
     }
 
-    /// The `issuers:` section that trusts them.
+    /// The sections of the configuration that trust them.
     pub(crate) fn issuers(&self) -> String {
         let jwks = json!({"keys": self.keys.each_ref().map(|key| key.verifying_key().to_jwk())});
         format!(
-            "issuers:\n  - {{ issuer: \"{ISSUER}\", audience: [bench], algorithms: [ES256, EdDSA, RS256], jwks: {jwks} }}\n  \
+            "revocation: {{ feed: none }}\nissuers:\n  - {{ issuer: \"{ISSUER}\", audience: [bench], algorithms: [ES256, EdDSA, RS256], jwks: {jwks} }}\n  \
              - {{ issuer: \"{HMAC_ISSUER}\", audience: [bench], hs256_secret: \"{HMAC_SECRET}\" }}\n"
         )
     }

@@ -240,7 +240,7 @@ CREATE INDEX recovery_codes_user_id ON recovery_codes (user_id);
 -- Email that waits to be sent. A row is deleted when the message was accepted, or stays with failed_at when it never will be.
 CREATE TABLE mail_queue (
     id              uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
-    letter          text        NOT NULL,                             -- the name of the template
+    message          text        NOT NULL,                             -- the name of the template
     user_id         uuid        REFERENCES users (id) ON DELETE CASCADE,
     payload_sealed  bytea       NOT NULL,                             -- recipient and data, AES-256-GCM under auth.secret: they hold codes and links
     created_at      timestamptz NOT NULL DEFAULT now(),

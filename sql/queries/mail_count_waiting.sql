@@ -1,5 +1,5 @@
 -- mail_count_waiting :one
--- How many letters wait.
+-- How many messages wait.
 --   ->  waiting  int8
 
 SELECT count(*) AS waiting

@@ -1,5 +1,5 @@
 -- mail_delete :exec
--- Removes a letter that was sent.
+-- Removes a message that was sent.
 --   $1  id  uuid
 
 DELETE FROM mail_queue

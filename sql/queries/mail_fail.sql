@@ -1,5 +1,5 @@
 -- mail_fail :exec
--- Gives a letter up, unless somebody else took it meanwhile. Its recipient and its code go, since nothing will be done with them.
+-- Gives a message up, unless somebody else took it meanwhile. Its recipient and its code go, since nothing will be done with them.
 --   $1  id          uuid
 --   $2  attempts    int4         as it was taken
 --   $3  failed_at   timestamptz  the caller's clock, never now()

@@ -1,11 +1,11 @@
 -- mail_insert :exec
--- Queues a letter, in the transaction of what it tells about: neither is ever without the other.
+-- Queues a message, in the transaction of what it tells about: neither is ever without the other.
 --   $1  id              uuid         made by the caller, in order of time
---   $2  letter          text         which one
---   $3  user_id         uuid?        whom it concerns; the letter goes when the account's row does
+--   $2  message          text         which one
+--   $3  user_id         uuid?        whom it concerns; the message goes when the account's row does
 --   $4  payload_sealed  bytea        recipient and data
 --   $5  created_at      timestamptz  also the first attempt
 --   $6  expires_at      timestamptz  after this it is not worth sending
 
-INSERT INTO mail_queue (id, letter, user_id, payload_sealed, created_at, next_attempt_at, expires_at)
+INSERT INTO mail_queue (id, message, user_id, payload_sealed, created_at, next_attempt_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $5, $6)

@@ -1,11 +1,11 @@
 -- mail_take :many
--- Takes letters that are due, the longest waiting first. Nobody else gets them before the lease is over; who took them tells by
+-- Takes messages that are due, the longest waiting first. Nobody else gets them before the lease is over; who took them tells by
 -- the number of attempts whether they are still theirs.
 --   $1  now             timestamptz  the caller's clock, never now()
 --   $2  lease           timestamptz
 --   $3  limit           int8
 --   ->  id              uuid
---   ->  letter          text
+--   ->  message          text
 --   ->  user_id         uuid?
 --   ->  payload_sealed  bytea
 --   ->  created_at      timestamptz
@@ -26,4 +26,4 @@ SET attempts = attempts + 1,
     next_attempt_at = $2
 FROM due
 WHERE id = due_id
-RETURNING id, letter, user_id, payload_sealed, created_at, expires_at, attempts
+RETURNING id, message, user_id, payload_sealed, created_at, expires_at, attempts

@@ -11,5 +11,5 @@ SELECT CASE WHEN counted.rows <= $1 THEN counted.rows
 FROM (
     -- By the order of the index: a sequential scan might read ended sessions to the end of the table.
     SELECT count(*) AS rows
-    FROM (SELECT FROM sessions WHERE ended_at IS NULL ORDER BY user_id LIMIT $1 + 1) AS few
+    FROM (SELECT FROM sessions WHERE ended_at IS NULL ORDER BY user_id LIMIT $1::int8 + 1) AS few
 ) AS counted

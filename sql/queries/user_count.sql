@@ -18,11 +18,11 @@ SELECT CASE WHEN existing.rows <= $2 THEN existing.rows
 FROM (
     -- By the order of the index: a sequential scan might read deleted accounts to the end of the table.
     SELECT count(*) AS rows
-    FROM (SELECT FROM users WHERE deleted_at IS NULL ORDER BY email LIMIT $2 + 1) AS few
+    FROM (SELECT FROM users WHERE deleted_at IS NULL ORDER BY email LIMIT $2::int8 + 1) AS few
 ) AS existing, (
     SELECT count(*) AS rows
-    FROM (SELECT FROM users WHERE deleted_at IS NOT NULL ORDER BY id LIMIT $2 + 1) AS few
+    FROM (SELECT FROM users WHERE deleted_at IS NOT NULL ORDER BY id LIMIT $2::int8 + 1) AS few
 ) AS deleted, (
     SELECT count(*) FILTER (WHERE deleted_at IS NULL AND locked_until > $1) AS rows
-    FROM (SELECT deleted_at, locked_until FROM users WHERE locked_until IS NOT NULL ORDER BY id LIMIT $2 + 1) AS few
+    FROM (SELECT deleted_at, locked_until FROM users WHERE locked_until IS NOT NULL ORDER BY id LIMIT $2::int8 + 1) AS few
 ) AS locked

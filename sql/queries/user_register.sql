@@ -7,7 +7,7 @@
 --   $4  password_hash               text
 --   $5  roles                       jsonb         array of strings
 --   $6  profile                     jsonb         object
---   $7  email_verified_at           timestamptz?  at once for one who was invited by a letter
+--   $7  email_verified_at           timestamptz?  at once for one who was invited by a message
 --   $8  now                         timestamptz   the caller's clock, never now()
 --   ->  id                          uuid
 --   ->  email                       text

@@ -23,7 +23,7 @@ use crate::secret::Secret;
 use crate::store::audit::{self, Event};
 use crate::store::postgres::Postgres;
 use crate::store::refresh_tokens::{self, Found, Live};
-use crate::store::revocations::Subject;
+use crate::store::revocations::{self, Subject};
 use crate::store::sessions;
 
 pub use super::settings::Client;
@@ -160,7 +160,6 @@ impl TokenClients {
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
         let tx = self.postgres.transaction("token_revoke").await?;
-        // The entry is the record from which a new Redis is told.
         let mut happening = AuditRecord::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
             .with("client", by.id.as_str())
             .with(audit::TOKEN_ID, token_id);
@@ -168,9 +167,10 @@ impl TokenClients {
             happening = happening.session(of.session_id);
         }
         happening.insert(&tx, &self.metrics, now).await?;
+        let revocation = self.sessions.revocation(Subject::Token(token_id.to_owned()), now);
+        let recorded = revocations::insert(&tx, vec![revocation], now).await?;
         tx.commit().await?;
-        let subject = Subject::Jti(token_id.to_owned());
-        self.revoker.revoke(&[self.sessions.revocation(subject, now)]).await;
+        self.revoker.publish(&recorded).await;
         Ok(())
     }
 
@@ -198,11 +198,10 @@ impl TokenClients {
                 .insert(&tx, &self.metrics, now)
                 .await?;
         }
-        tx.commit().await?;
         // Also when the refresh token had expired: an access token may live on.
-        self.sessions
-            .publish(&[self.sessions.session_ended(session_id, now)], ended.len(), "client")
-            .await;
+        let revocations = self.sessions.record_ended(&tx, &[session_id], now).await?;
+        tx.commit().await?;
+        self.sessions.publish(&revocations, ended.len(), "client").await;
         Ok(())
     }
 }

@@ -53,7 +53,6 @@ impl Services {
             hasher: Arc::clone(&parts.hasher),
             sessions: Arc::clone(&common.sessions),
             repeated_requests: Arc::clone(&common.repeated_requests),
-            revoker: Arc::clone(&parts.revoker),
         });
         Self { change, reset }
     }

@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::BoxFuture;
+
 use super::{AppError, Shared};
 use crate::{
-    accounts::{Accounts, Apply, Hasher, Limiter, Parts, Revoker, Settings},
-    clock,
-    gate::revocation::{Kind, View},
+    accounts::{Accounts, Hasher, Limiter, Parts, Revoker, Settings},
     keys::issuer::{self, Issuer},
     mail,
     store::{
+        StoreError,
         postgres::{OnUserChanged, Postgres},
-        revocations::{Revocation, Subject},
+        revocations::{self, BATCH, Recorded},
         user_cache,
     },
 };
@@ -37,14 +38,8 @@ pub(crate) fn services(
     settings: &Settings,
     postgres: &Postgres,
 ) -> Result<Arc<IssuerServices>, AppError> {
-    let keep = keep(settings);
     postgres.on_user_changed(drop_copies(shared));
-    let revoker = Arc::new(Revoker::to_redis(
-        apply(&shared.view),
-        shared.redis.clone(),
-        keep,
-        clock::now,
-    ));
+    let revoker = Arc::new(revoker(shared, keep(settings)));
     let accounts = Arc::new(Accounts::new(&Parts {
         settings: Arc::new(settings.clone()),
         postgres: postgres.clone(),
@@ -103,14 +98,30 @@ pub(super) fn keep(settings: &Settings) -> Duration {
     settings.access_token.longest_life() + Duration::from_secs(120)
 }
 
-/// Applies a revocation to the view of this instance, before the response is sent.
-fn apply(view: &Arc<View>) -> Apply {
-    let view = Arc::clone(view);
-    Arc::new(move |revocation: &Revocation| match &revocation.subject {
-        Subject::Jti(id) => view.revoke(Kind::Jti, id, None, revocation.expires_at),
-        Subject::Sid(id) => view.revoke(Kind::Sid, id, None, revocation.expires_at),
-        Subject::User { id, valid_after } => {
-            view.revoke(Kind::User, id, Some(*valid_after), revocation.expires_at);
+/// Publishes committed revocations: before the answer is sent they are in the view of this instance, and on their way to all
+/// others. A command has no ledger: running issuers look after what it recorded.
+fn revoker(shared: &Shared, keep: Duration) -> Revoker {
+    let (view, ledger) = (Arc::clone(&shared.view), shared.ledger.clone());
+    let apply = move |rows: &[Recorded]| {
+        for row in rows {
+            view.revoke(&row.revocation);
         }
-    })
+        if let Some(ledger) = &ledger {
+            ledger.committed(rows);
+        }
+    };
+    let (redis, ledger) = (shared.redis.clone(), shared.ledger.clone());
+    let publish = move |rows: Vec<Recorded>| -> BoxFuture<'static, Result<(), StoreError>> {
+        let (redis, ledger) = (redis.clone(), ledger.clone());
+        Box::pin(async move {
+            for batch in rows.chunks(BATCH) {
+                let entries = revocations::publish(&redis, batch, keep).await?;
+                if let Some(ledger) = &ledger {
+                    ledger.published(batch, &entries);
+                }
+            }
+            Ok(())
+        })
+    };
+    Revoker::new(Arc::new(apply), Arc::new(publish))
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Shared;
 use crate::{
     clock,
-    gate::revocation::{Fingerprints, Kind, Standing},
+    gate::revocation::{Fingerprints, Ids, Standing},
     store::{
         StoreError, presence,
         sessions_seen::{self, Sign},
@@ -57,8 +57,11 @@ async fn write(shared: &Shared, mut signs: Vec<Sign>) -> Result<(), StoreError> 
     // Otherwise a session that ended after its last request would appear in the lists again.
     signs.retain(|sign| {
         let session = sign.session.to_string();
-        let session = Fingerprints::of(&[(Kind::Jti, None), (Kind::Sid, Some(&session)), (Kind::User, None)]);
-        shared.view.standing(&session, 0) == Standing::Live
+        let session = Fingerprints::of(&Ids {
+            session: Some(&session),
+            ..Ids::default()
+        });
+        shared.view.standing(&session) == Standing::Live
     });
     let users = signs.iter().map(|sign| (sign.user, sign.seen.at)).collect::<Vec<_>>();
     sessions_seen::touch_all(&shared.redis, &signs, SEEN_FOR).await?;

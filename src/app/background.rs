@@ -11,10 +11,14 @@ use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
 use super::accounts::IssuerServices;
-use super::{Shared, revocation_feed};
+use super::{
+    Shared, accounts,
+    revocations::{follow, outbox::Follower, publisher::Publisher},
+};
 use crate::{
     accounts::Accounts,
     clock,
+    config::Feed,
     gate::Gate,
     store::{
         StoreError,
@@ -39,7 +43,9 @@ const CLEANUP: Duration = Duration::from_secs(3600);
 
 /// Starts the work of every instance.
 pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
-    io.spawn(revocation_feed::follow(Arc::clone(shared)));
+    if shared.boot.revocation_feed == Feed::Redis {
+        io.spawn(follow::follow(shared.revocation_parts(), shared.ledger.clone()));
+    }
     io.spawn(Arc::clone(&shared.upstreams).watch());
     io.spawn(listening(Arc::clone(shared)));
     let forgetful = Arc::clone(gate);
@@ -52,6 +58,7 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
         async move {
             shared.view.forget_expired(now);
+            shared.revocation_parts().measure();
             let entries = i64::try_from(gate.verifier.entries()).unwrap_or(i64::MAX);
             shared.metrics.cache_entries.with_label_values(&["token"]).set(entries);
             let up = shared.redis.ping().await.is_ok();
@@ -62,7 +69,7 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
 
 /// Starts the work of issuers.
 pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
-    tokio::spawn(revocation_feed::tend(Arc::clone(shared), Arc::clone(services)));
+    spawn_revocations(shared, services);
     let (sampled, counted) = (Arc::clone(shared), Arc::clone(services));
     tokio::spawn(every(SAMPLE, move |_| {
         let (shared, services) = (Arc::clone(&sampled), Arc::clone(&counted));
@@ -90,6 +97,17 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
     tokio::spawn(every(CLEANUP, move |now| {
         clean(Arc::clone(&shared), Arc::clone(&services), now)
     }));
+}
+
+/// An issuer's part in revocations: its own view from PostgreSQL, and the feed for everybody.
+fn spawn_revocations(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
+    let Some(ledger) = &shared.ledger else { return };
+    let (parts, settings) = (shared.revocation_parts(), &services.accounts.settings);
+    let outbox = Arc::new(Follower::new(&parts, ledger, &services.postgres, &settings.issuer));
+    let publisher = Arc::new(Publisher::new(&parts, ledger, &outbox, accounts::keep(settings)));
+    tokio::spawn(async move { outbox.run().await });
+    let publisher = Arc::clone(shared.publisher.get_or_init(|| publisher));
+    tokio::spawn(async move { publisher.run().await });
 }
 
 async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDateTime) {
@@ -129,7 +147,7 @@ async fn listening(shared: Arc<Shared>) {
     }
     // Before the feed is read, routes with `on_stale: check` or `deny` would refuse. Without Redis the other routes can be served.
     let begun = Instant::now();
-    while shared.view.lag(clock::now()) > shared.snapshot.load().rules.max_lag && begun.elapsed() < FIRST_SYNC {
+    while shared.view.age(Instant::now()) > shared.snapshot.load().rules.max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     shared.readiness.listening();

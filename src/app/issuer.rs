@@ -33,7 +33,7 @@ pub(super) fn bring_up(io: &Runtime, shared: &Arc<Shared>, services: &Arc<Issuer
             }
         }
         background::spawn_issuer(&shared, &services);
-        tokio::join!(issuer.run(clock::now), services.revoker.run(clock::now));
+        issuer.run(clock::now).await;
     });
 }
 

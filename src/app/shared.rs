@@ -1,14 +1,15 @@
 //! The parts that all others of a running process share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
 use super::error::AppError;
+use super::revocations::{ledger::Ledger, parts::Parts, publisher::Publisher};
 use crate::{
     admin::Readiness,
     clock,
-    config::Boot,
+    config::{Boot, Feed},
     gate::revocation::View,
     keys::{Keys, remote::Refreshers},
     metrics::Metrics,
@@ -24,6 +25,10 @@ pub(crate) struct Shared {
     pub(crate) refreshers: Refreshers,
     pub(crate) redis: Redis,
     pub(crate) view: Arc<View>,
+    /// What this issuer knows of its outbox and the feed; a verifier has none.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Publishes what the feed lacks, once an issuer is up.
+    pub(crate) publisher: OnceLock<Arc<Publisher>>,
     pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(crate) readiness: Arc<Readiness>,
@@ -38,12 +43,33 @@ impl Shared {
             redis: Redis::connect(&boot.redis, &metrics)?,
             refreshers: Refreshers::new(Arc::clone(&keys), Arc::clone(&metrics), clock::now),
             keys,
-            view: Arc::default(),
+            view: Arc::new(match boot.revocation_feed {
+                Feed::Redis => View::default(),
+                Feed::None => View::of_no_feed(),
+            }),
+            ledger: boot.auth.is_some().then(Arc::default),
+            publisher: OnceLock::new(),
             upstreams: Arc::new(Upstreams::new(Arc::clone(&metrics))),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             readiness: Arc::default(),
             metrics,
             boot,
         })
+    }
+
+    /// What the loops about revocations share.
+    pub(super) fn revocation_parts(&self) -> Parts {
+        Parts {
+            redis: self.redis.clone(),
+            view: Arc::clone(&self.view),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// The last thing an issuer does: what it committed is published, or the log says that it is not.
+    pub(super) fn finish(&self) {
+        if let Some(publisher) = self.publisher.get() {
+            publisher.finish();
+        }
     }
 }

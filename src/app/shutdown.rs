@@ -65,6 +65,7 @@ fn exit_when_idle(shared: Arc<Shared>) {
         while shared.metrics.http_requests_in_flight.get() > 0 {
             std::thread::sleep(Duration::from_millis(20));
         }
+        shared.finish();
         tracing::info!("drained");
         std::process::exit(0);
     });

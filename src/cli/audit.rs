@@ -26,7 +26,16 @@ const EVERY: Duration = Duration::from_secs(1);
 /// this much older than one that was printed already.
 const LATE: Duration = Duration::from_secs(35);
 
-const COLUMNS: &[&str] = &["at", "event", "outcome", "user", "actor", "session", "address", "data"];
+const COLUMNS: &[&str] = &[
+    "at",
+    "event",
+    "outcome",
+    "user",
+    "actor",
+    "session",
+    "client_ip",
+    "data",
+];
 
 /// Print and follow the audit log.
 #[derive(Debug, clap::Args)]
@@ -42,7 +51,7 @@ pub struct Args {
     /// Print the newest N entries, the oldest of them first.
     #[arg(long, default_value_t = 50)]
     limit: u32,
-    /// Keep running and print new entries as they are written.
+    /// Keep running and print new entries as they arrive.
     #[arg(long, short)]
     follow: bool,
 }
@@ -63,7 +72,7 @@ struct Which {
     outcome: Option<Outcome>,
     /// Only requests from this client IP.
     #[arg(long)]
-    address: Option<IpAddr>,
+    client_ip: Option<IpAddr>,
     /// Only this session.
     #[arg(long)]
     session: Option<Uuid>,
@@ -135,7 +144,7 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
         user_id: id(&which.user).await?,
         actor_id: id(&which.actor).await?,
         session_id: which.session,
-        address: which.address,
+        address: which.client_ip,
         event: which.event,
         outcome: which.outcome,
         since: which.since.map(|moment| moment.seen_from(now)),
@@ -234,7 +243,7 @@ fn row(entry: &AuditEntry) -> Value {
         "user": entry.user_id,
         "actor": entry.actor_id,
         "session": entry.session_id,
-        "address": entry.address,
+        "client_ip": entry.address,
         "user_agent": entry.user_agent,
         "request_id": entry.request_id,
         "data": entry.data,

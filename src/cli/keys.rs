@@ -31,7 +31,7 @@ pub enum Command {
         #[arg(long)]
         now: bool,
     },
-    /// Retire a leaked key: every token it signed is refused.
+    /// Retire a leaked key, whatever its state: every token it signed is refused at once.
     Retire {
         /// The key id (`kid`).
         kid: String,
@@ -82,9 +82,10 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             )))
         }
         Command::Retire { kid } => {
-            issuer.retire(&kid, now).await?;
+            let revocations = issuer.retire(&kid, now).await?;
+            tools.revoker.publish(&revocations).await;
             Ok(Answer::Done(format!(
-                "{kid} is retired; running instances refuse its tokens within seconds"
+                "{kid} is retired; its tokens are refused everywhere from now on"
             )))
         }
         Command::Import { file } => {

@@ -37,13 +37,12 @@ pub(super) fn run(common: &Common, work: impl AsyncFnOnce(&Tools) -> Result<Answ
     })
 }
 
-/// Warns when a revocation is committed but could not be published: access tokens then stay valid until they expire.
+/// Warns when a revocation is committed but could not be published: running issuers publish it from the outbox.
 fn warn_if_unpublished(tools: &Tools) {
-    if tools.revoker.pending() > 0 {
-        let life = tools.accounts.settings.access_token.longest_life().as_secs();
+    if tools.revoker.has_failed() {
         let _ = writeln!(
             std::io::stderr(),
-            "warning: Redis does not answer; access tokens that were issued before stay valid for up to {life} s"
+            "warning: Redis does not answer; running issuers apply this within a second and publish it to verifiers as soon as Redis is back"
         );
     }
 }

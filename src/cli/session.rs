@@ -55,7 +55,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
                         "id": session.session_id,
                         "device_name": session.device_name,
                         "user_agent": session.user_agent,
-                        "address": session.address,
+                        "client_ip": session.address,
                         "created_at": instant(Some(session.started_at)),
                         "last_seen_at": instant(Some(session.last_seen_at)),
                         "expires_at": instant(Some(session.expires_at)),
@@ -65,7 +65,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
                 "id",
                 "device_name",
                 "user_agent",
-                "address",
+                "client_ip",
                 "created_at",
                 "last_seen_at",
             ];

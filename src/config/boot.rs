@@ -29,6 +29,8 @@ pub struct Boot {
     pub migrate_on_start: bool,
     /// `store.redis`
     pub redis: RedisSettings,
+    /// `revocation.feed`
+    pub revocation_feed: Feed,
     /// `auth`; a verifier has none.
     pub auth: Option<accounts::Settings>,
     /// `auth.retention`; only an issuer has it.
@@ -37,6 +39,15 @@ pub struct Boot {
     pub log_format: log::Format,
     /// `observability.log.level`
     pub log_level: String,
+}
+
+/// `revocation.feed`: where revocations are read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// The feed in Redis that the issuer's instances write.
+    Redis,
+    /// Nowhere: every issuer that is trusted is another product, which publishes none.
+    None,
 }
 
 /// `auth.retention`: for how long rows are kept.
@@ -101,6 +112,7 @@ impl Boot {
             ),
             ("store.redis.url", digest(Some(self.redis.url.expose().as_bytes()))),
             ("store.redis", format!("{:?}", self.redis)),
+            ("revocation.feed", format!("{:?}", self.revocation_feed)),
             ("auth.secret", secrets.first().cloned().unwrap_or_default()),
             ("auth.previous_secrets", secrets.get(1..).unwrap_or_default().join(" ")),
             ("auth.clients", digest(auth.map(client_secrets).as_deref())),

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_yaml::Value;
 
 use super::boot::{Boot, Retention};
-use super::file::File;
 use super::file::identity_headers::IdentityHeaders;
 use super::file::policies::settle::policy;
 use super::file::routes::settle::{Named, Surroundings, table};
+use super::file::{File, revocation};
 use super::findings::Findings;
 use super::interpolate::Environment;
 use super::path::KeyPath;
@@ -48,12 +48,20 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
     file.server.check(&root.key("server"), findings);
     file.observability.check(&root.key("observability"), findings);
     file.identity_headers.check(&root.key("identity_headers"), findings);
-    let max_lag = Duration::ms(100)..=Duration::minutes(60);
+    // Heartbeats come twice a second: no view is much younger than one, and none is always younger than two.
+    let max_lag = Duration::seconds(1)..=Duration::minutes(60);
     findings.range_of(
         &root.key("revocation").key("max_lag"),
         &file.revocation.max_lag,
         &max_lag,
     );
+
+    if file.auth.is_some() && file.revocation.feed == revocation::Feed::None {
+        findings.add(
+            &root.key("revocation").key("feed"),
+            "expected redis: an issuer publishes the revocations of its tokens there",
+        );
+    }
 
     let auth = file.auth.as_ref().and_then(|auth| {
         auth.settle(
@@ -258,6 +266,7 @@ fn boot(input: &Input<'_>, auth: Option<accounts::Settings>, findings: &mut Find
             .as_ref()
             .is_some_and(|postgres| postgres.migrate_on_start),
         redis: redis?,
+        revocation_feed: file.revocation.feed.into(),
         auth,
         retention: file.auth.as_ref().map(|auth| Retention {
             tokens: auth.retention.tokens.0,

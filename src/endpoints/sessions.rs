@@ -18,7 +18,7 @@ use super::{Caller, Problem, Services};
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"sessions": [{
     "id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "current": true, "device_name": "phone", "user_agent": "curl/8.5.0",
-    "address": "192.0.2.7", "created_at": "2026-11-24T20:00:00Z", "last_seen_at": "2026-11-24T20:10:00Z",
+    "client_ip": "192.0.2.7", "created_at": "2026-11-24T20:00:00Z", "last_seen_at": "2026-11-24T20:10:00Z",
     "expires_at": "2026-12-24T20:10:00Z"
 }]}))]
 pub(super) struct Sessions {
@@ -34,7 +34,7 @@ struct Session {
     device_name: Option<String>,
     user_agent: Option<String>,
     #[schema(value_type = Option<String>)]
-    address: Option<IpAddr>,
+    client_ip: Option<IpAddr>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
@@ -64,7 +64,7 @@ pub(super) async fn list(
             current: session.session_id == by.session_id,
             device_name: session.device_name,
             user_agent: session.user_agent,
-            address: session.address,
+            client_ip: session.address,
             created_at: session.started_at,
             last_seen_at: session.last_seen_at,
             expires_at: session.expires_at,

@@ -15,13 +15,13 @@ use super::{Caller, Problem, Services, claims};
 /// The request as Sidegate sees it.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
-    "address": "192.0.2.7", "via_tls": true, "request_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a",
+    "client_ip": "192.0.2.7", "via_tls": true, "request_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a",
     "claims": {"iss": "https://gw.example.com", "sub": "01980f0e-7a5c-7000-8000-000000000001", "preferred_username": "alice"}
 }))]
 pub(super) struct WhoAmI {
     /// The client IP, as reported by trusted proxies.
     #[schema(value_type = String)]
-    address: IpAddr,
+    client_ip: IpAddr,
     /// Whether the client connected with TLS.
     via_tls: bool,
     /// The request id, as in the access log.
@@ -57,7 +57,7 @@ pub(super) async fn whoami(
         None
     };
     Ok(Json(WhoAmI {
-        address: caller.address,
+        client_ip: caller.address,
         via_tls: caller.via_tls,
         request_id: caller.request_id,
         claims,

@@ -8,7 +8,7 @@ use super::{
     activity::LastNoted,
     identity::Identity,
     identity_headers::{self, Values},
-    revocation::{Fingerprints, Kind},
+    revocation::{Fingerprints, Ids},
     rules::identity_headers::Plan,
     verify::Standard,
 };
@@ -33,14 +33,16 @@ pub struct Caller {
 
 impl Caller {
     pub(super) fn new(identity: Identity, judged_by: Standard) -> Self {
-        let (jti, session) = (identity.jti(), identity.session());
-        let ids = [
-            (Kind::Jti, jti),
-            (Kind::Sid, session),
-            (Kind::User, Some(identity.subject())),
-        ];
+        let fingerprints = Fingerprints::of(&Ids {
+            issuer: &identity.issuer,
+            jti: identity.jti(),
+            session: identity.session(),
+            user: Some(identity.subject()),
+            key: identity.key,
+            version: identity.version,
+        });
         Self {
-            fingerprints: Fingerprints::of(&ids),
+            fingerprints,
             identity,
             last_noted: LastNoted::default(),
             judged_by,

@@ -28,6 +28,8 @@ pub enum Denial {
     Revoked,
     /// Roles or permissions changed after the token was issued: the client should refresh.
     TokenOutdated,
+    /// The key that signed the token was revoked, because it leaked.
+    KeyRevoked,
     /// The in-memory view of revocations is too old and the route does not accept that.
     RevocationUnknown,
     /// A rate limit is used up.
@@ -149,6 +151,7 @@ impl Denial {
             Self::Token(fault) => fault.code(),
             Self::Revoked => "revoked",
             Self::TokenOutdated => "token_outdated",
+            Self::KeyRevoked => "key_revoked",
             Self::RevocationUnknown => "revocation_unknown",
             Self::RateLimited(_) => "rate_limited",
             Self::LimitUnknown => "limit_unknown",
@@ -185,6 +188,7 @@ impl Denial {
             | Self::Token(_)
             | Self::Revoked
             | Self::TokenOutdated
+            | Self::KeyRevoked
             | Self::StepUpRequired { .. } => StatusCode::UNAUTHORIZED,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::PolicyDenied | Self::CrossSite => StatusCode::FORBIDDEN,
@@ -208,6 +212,7 @@ impl Denial {
             Self::Token(fault) => fault.title(),
             Self::Revoked => "The session has ended; sign in again.",
             Self::TokenOutdated => "The account's permissions changed; refresh the access token.",
+            Self::KeyRevoked => "The key that signed the access token was revoked; refresh the access token.",
             Self::RevocationUnknown => "Whether the access token was revoked cannot be checked right now; try again.",
             Self::RateLimited(_) => "Too many requests.",
             Self::LimitUnknown => "The rate limit cannot be checked right now; try again.",
@@ -231,7 +236,7 @@ impl Denial {
             Self::CredentialsMissing => return Some(r#"Bearer realm="sidegate""#.to_owned()),
             Self::CredentialsMalformed | Self::CredentialsAmbiguous => "invalid_request",
             Self::Token(TokenFault::KeysUnavailable) => return None,
-            Self::Token(_) | Self::Revoked | Self::TokenOutdated => "invalid_token",
+            Self::Token(_) | Self::Revoked | Self::TokenOutdated | Self::KeyRevoked => "invalid_token",
             Self::PolicyDenied => "insufficient_scope",
             Self::StepUpRequired { max_age } => {
                 let mut challenge =
@@ -289,6 +294,7 @@ impl Denial {
             Self::CrossSite,
             Self::Revoked,
             Self::TokenOutdated,
+            Self::KeyRevoked,
             Self::RevocationUnknown,
             Self::RateLimited(state),
             Self::LimitUnknown,
@@ -471,6 +477,7 @@ mod tests {
             Denial::CrossSite => 19,
             Denial::RequestTimeout => 20,
             Denial::AssertionUnavailable => 21,
+            Denial::KeyRevoked => 22,
         }
     }
 
@@ -480,7 +487,7 @@ mod tests {
         let codes: HashSet<_> = all.iter().map(Denial::code).collect();
         assert_eq!(codes.len(), all.len(), "two denials share a code");
         let kinds: HashSet<_> = all.iter().map(kind).collect();
-        assert_eq!(kinds.len(), 22, "Denial::all() misses a variant");
+        assert_eq!(kinds.len(), 23, "Denial::all() misses a variant");
     }
 
     #[test]

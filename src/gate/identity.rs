@@ -40,6 +40,10 @@ pub struct Identity {
     pub(super) not_before: i64,
     /// How far clocks may differ, in seconds.
     pub(super) leeway: u32,
+    /// `ver`, with which a token of ours says which rights of its user it carries; 0 when absent.
+    pub(super) version: u32,
+    /// The fingerprint of the key that verified the token.
+    pub(super) key: u64,
 }
 
 impl Identity {

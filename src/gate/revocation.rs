@@ -4,6 +4,9 @@
 //! does the route's `on_stale` decide, and a known revocation denies whatever it says.
 
 mod ending;
+mod entries;
+mod fingerprint;
+mod freshness;
 mod streams;
 mod view;
 
@@ -12,15 +15,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use time::OffsetDateTime;
-
 pub use self::ending::{Ending, Reason};
-pub use self::streams::Watched;
-pub use self::view::{Fingerprints, Kind, Standing, View};
+pub use self::fingerprint::{Fingerprints, Ids, key_fingerprint};
+pub use self::view::{Standing, View, Watched};
 use super::{
     caller::Caller,
     denial::Denial,
-    identity::Identity,
     rules::{
         Rules,
         route::{OnStale, Route},
@@ -48,16 +48,12 @@ pub struct Live {
 /// Refuses a token that was revoked.
 ///
 /// # Errors
-/// `Revoked`, `TokenOutdated`, or `RevocationUnknown` when nothing recent is known and the route does not accept that.
-pub(super) async fn check(
-    verified: Verified,
-    revocations: &Revocations,
-    rules: &Rules,
-    now: OffsetDateTime,
-) -> Result<Live, Denial> {
+/// `Revoked`, `KeyRevoked`, `TokenOutdated`, or `RevocationUnknown` when nothing recent is known and the route does not accept
+/// that.
+pub(super) async fn check(verified: Verified, revocations: &Revocations, rules: &Rules) -> Result<Live, Denial> {
     let Verified { route, caller } = verified;
     if let Some(caller) = &caller {
-        revocations.check(caller, route.on_stale, rules, now).await?;
+        revocations.check(caller, route.on_stale, rules).await?;
     }
     Ok(Live { route, caller })
 }
@@ -69,27 +65,20 @@ impl Revocations {
         if let Some(left) = expiry {
             ending.at(Instant::now() + left);
         }
-        self.view.watch(caller.fingerprints, caller.identity.issued_at, ending)
+        self.view.watch(caller.fingerprints, ending)
     }
 
     /// The same for one caller.
     ///
     /// # Errors
     /// See [`check`].
-    pub async fn check(
-        &self,
-        caller: &Caller,
-        on_stale: OnStale,
-        rules: &Rules,
-        now: OffsetDateTime,
-    ) -> Result<(), Denial> {
-        let standing = self.view.standing(&caller.fingerprints, caller.identity.issued_at);
-        let standing = match (standing, on_stale) {
-            (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.lag(now) > rules.max_lag => {
+    pub async fn check(&self, caller: &Caller, on_stale: OnStale, rules: &Rules) -> Result<(), Denial> {
+        let standing = match (self.view.standing(&caller.fingerprints), on_stale) {
+            (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.age(Instant::now()) > rules.max_lag => {
                 if on_stale == OnStale::Deny {
                     return Err(Denial::RevocationUnknown);
                 }
-                self.ask(&caller.identity).await?
+                self.ask(caller, rules.max_lag).await?
             }
             (known, _) => known,
         };
@@ -97,24 +86,41 @@ impl Revocations {
             Standing::Live => Ok(()),
             Standing::Revoked => Err(Denial::Revoked),
             Standing::Outdated => Err(Denial::TokenOutdated),
+            Standing::KeyRevoked => Err(Denial::KeyRevoked),
         }
     }
 
-    /// Asks Redis about this one token.
-    async fn ask(&self, identity: &Identity) -> Result<Standing, Denial> {
-        // An absent id is asked for as an empty one, which nobody can revoke.
-        let (token, session) = (
-            identity.jti().unwrap_or_default(),
-            identity.session().unwrap_or_default(),
-        );
-        match revocations::check(&self.redis, token, session, identity.subject()).await {
-            Ok(said) if said.revoked => Ok(Standing::Revoked),
-            Ok(said) => match said.user_valid_after {
-                Some(after) if identity.issued_at <= after.unix_timestamp() => Ok(Standing::Outdated),
-                _ => Ok(Standing::Live),
-            },
-            Err(error) => {
-                tracing::warn!(%error, "the revocation view is stale and Redis does not answer: refusing");
+    /// Asks Redis about this one token. That it knows of no revocation counts only while what it knows is recent.
+    async fn ask(&self, caller: &Caller, max_lag: Duration) -> Result<Standing, Denial> {
+        let (identity, fingerprints) = (&caller.identity, &caller.fingerprints);
+        let token = revocations::Token {
+            issuer: &identity.issuer,
+            jti: identity.jti().unwrap_or_default(),
+            session: identity.session().unwrap_or_default(),
+            user: identity.subject(),
+        };
+        let asked = Instant::now();
+        let said = revocations::check(&self.redis, &token).await.map_err(|error| {
+            tracing::warn!(%error, "the revocation view is stale and Redis does not answer: refusing");
+            Denial::RevocationUnknown
+        })?;
+        if said.revoked {
+            Ok(Standing::Revoked)
+        } else if said.keys.iter().any(|kid| fingerprints.is_signed_by(kid)) {
+            Ok(Standing::KeyRevoked)
+        } else if said
+            .user_version
+            .is_some_and(|version| fingerprints.is_older_than(version))
+        {
+            Ok(Standing::Outdated)
+        } else {
+            let complete = said
+                .complete_ms
+                .and_then(|heartbeat| self.view.instant_of(heartbeat, said.now_ms, asked));
+            if complete.is_some_and(|instant| instant.elapsed() <= max_lag) {
+                Ok(Standing::Live)
+            } else {
+                tracing::warn!("the revocation view is stale, and so is what Redis knows: refusing");
                 Err(Denial::RevocationUnknown)
             }
         }

@@ -23,6 +23,7 @@ use super::{Algorithm, KeyError, Keys, SigningKey, VerifyingKey};
 use crate::metrics::Metrics;
 use crate::store::audit::{self, Event, Outcome};
 use crate::store::postgres::{Executor, Postgres, Transaction};
+use crate::store::revocations::{self, Recorded, Revocation, Subject};
 use crate::store::signing_keys::{self, SigningKeyRow, State};
 use crate::store::{StoreError, id};
 
@@ -42,6 +43,10 @@ const COOL_DOWN: Duration = Duration::from_secs(1);
 /// What a retired key outlives its last token by: the leeway of verifiers, and an instance that learns of a rotation one
 /// reload late and signs with the old key until then.
 const SLACK: Duration = Duration::from_secs(120);
+
+/// How long the tokens of a leaked key are refused. Whoever has the key chooses how long they live, so it is longer than any copy
+/// of our key set is believed (`stale_ok_for`).
+const REVOKED_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// What the issuer's keys need to know.
 #[derive(Clone, Debug)]
@@ -89,9 +94,9 @@ pub enum IssuerError {
     /// The next key is too young.
     #[error("the next key has been published for {0} s only; verifiers may not know it before {min} s are over (--now rotates all the same)", min = MIN_PUBLISHED.as_secs())]
     TooYoung(i64),
-    /// No such key, or one that no longer signs and will not.
-    #[error("{0} is neither the active nor the next key")]
-    NotRetirable(String),
+    /// No such key, or one that was removed since its last token expired.
+    #[error("there is no key {0}")]
+    Unknown(String),
     /// It exists already.
     #[error("the key {0} is there already")]
     Exists(String),
@@ -144,18 +149,24 @@ impl Issuer {
         self.install(&rows, now)
     }
 
-    /// Takes a key out of use at once: tokens it signed are refused from the next reload on. For a key that leaked; the
-    /// next key takes the place of an active one.
+    /// Takes a key that leaked out of use at once, whatever its state: after a rotation it is a retired one that still verifies.
+    /// The next key takes the place of an active one. Returns the revocation that refuses what it signed, to be published:
+    /// instances would otherwise believe the key until they read the table or fetch the key set again.
     ///
     /// # Errors
-    /// When it is neither active nor next.
-    pub async fn retire(&self, kid: &str, now: OffsetDateTime) -> Result<(), IssuerError> {
+    /// When there is no such key.
+    pub async fn retire(&self, kid: &str, now: OffsetDateTime) -> Result<Vec<Recorded>, IssuerError> {
         let tx = self.postgres.transaction("signing_key_retire").await?;
         signing_keys::lock(&tx).await?;
         let rows = signing_keys::list(&tx).await?;
-        let row = rows.iter().find(|row| row.kid == kid && row.state != State::Retired);
-        let row = row.ok_or_else(|| IssuerError::NotRetirable(kid.to_owned()))?;
-        signing_keys::retire(&tx, kid, now, now).await?;
+        let row = rows.iter().find(|row| row.kid == kid);
+        let row = row.ok_or_else(|| IssuerError::Unknown(kid.to_owned()))?;
+        signing_keys::withdraw(&tx, kid, now).await?;
+        let revocation = Revocation {
+            subject: Subject::Key(kid.to_owned()),
+            expires_at: now + REVOKED_FOR,
+        };
+        let recorded = revocations::insert(&tx, vec![revocation], now).await?;
         self.note(&tx, Event::SigningKeyRetired, kid, now).await?;
         if row.state == State::Active {
             let next = rows
@@ -168,7 +179,8 @@ impl Issuer {
         self.add_next(&tx, now).await?;
         let rows = signing_keys::list(&tx).await?;
         tx.commit().await?;
-        self.install(&rows, now)
+        self.install(&rows, now)?;
+        Ok(recorded)
     }
 
     /// Brings a key in from outside: it becomes next, in place of a next key that has not signed yet; the first key of

@@ -1,163 +1,216 @@
-//! A rendered letter → a message with headers (RFC 5322) and two bodies, of which a mail program shows the better one.
+//! Every message there is, and to whom it goes.
 
-use lettre::Address;
-use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart};
-use time::OffsetDateTime;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::mail::settings::Mail;
-use crate::mail::templates::Rendered;
-use crate::mail::{Recipient, sanitize};
+use crate::store::users::User;
 
-/// What is sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Written {
-    /// All of it.
-    pub(crate) message: Message,
-    /// The plain body, for the transport that shows it.
-    pub(crate) text: String,
+/// Every message there is. Its name is that of its templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum Message {
+    /// The code that confirms the address of a new account, or of one that asked again.
+    EmailVerification {
+        /// Six digits.
+        code: String,
+    },
+    /// To the old address: the code that agrees to a change.
+    EmailChangeOld {
+        /// Six digits.
+        code: String,
+        /// Where the account would move.
+        new_email: String,
+    },
+    /// To the new address: the code that proves it.
+    EmailChangeNew {
+        /// Six digits.
+        code: String,
+    },
+    /// To the old address: the account moved.
+    EmailChanged {
+        /// Where.
+        new_email: String,
+    },
+    /// To the owner of an address with which somebody tried to register again.
+    RegistrationAttempted,
+    /// The link that replaces a forgotten password.
+    PasswordReset {
+        /// What the link carries.
+        token: String,
+    },
+    /// The password is another.
+    PasswordChanged,
+    /// A sign-in with a device that was not seen before.
+    NewDevice {
+        /// What it calls itself.
+        device: String,
+        /// From where.
+        address: String,
+    },
+    /// A code that completes a sign-in.
+    MfaCode {
+        /// Six digits.
+        code: String,
+    },
+    /// A second factor was added.
+    MfaAdded {
+        /// `totp` or `email`.
+        method: String,
+    },
+    /// A second factor was removed.
+    MfaRemoved {
+        /// `totp` or `email`.
+        method: String,
+    },
+    /// A refresh token was used twice: somebody else may have it.
+    RefreshReused {
+        /// What the session's device calls itself.
+        device: String,
+    },
+    /// To somebody without an account yet.
+    Invitation {
+        /// What the link carries.
+        token: String,
+    },
 }
 
-/// Puts a letter into an envelope. `id` is the row's: should a letter be sent twice, it is recognisably the same one.
-///
-/// # Errors
-/// When nobody can have such an address.
-pub(crate) fn write(
-    mail: &Mail,
-    to: &Recipient,
-    rendered: Rendered,
-    id: Uuid,
-    at: OffsetDateTime,
-) -> Result<Written, String> {
-    let address: Address = to.email.parse().map_err(|_| "the address is none".to_owned())?;
-    // `name` has neither line breaks nor anything else that could begin a header of its own; the library quotes the rest.
-    let to = Mailbox::new(to.name.as_deref().and_then(sanitize::name), address);
-    let mut builder = Message::builder()
-        .from(mail.from.clone())
-        .to(to)
-        .subject(sanitize::line(&rendered.subject))
-        .date(at.into())
-        .message_id(Some(format!("<{id}@{}>", mail.from.email.domain())))
-        // RFC 3834: no mail program on holiday should answer.
-        .raw_header(HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        ));
-    if let Some(reply_to) = &mail.reply_to {
-        builder = builder.reply_to(reply_to.clone());
+impl Message {
+    /// The words of all messages.
+    pub const WORDS: [&str; 13] = [
+        "email_verification",
+        "email_change_old",
+        "email_change_new",
+        "email_changed",
+        "registration_attempted",
+        "password_reset",
+        "password_changed",
+        "new_device",
+        "mfa_code",
+        "mfa_added",
+        "mfa_removed",
+        "refresh_reused",
+        "invitation",
+    ];
+
+    /// Its word in the table, in metrics, and the name of its templates.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::EmailVerification { .. } => "email_verification",
+            Self::EmailChangeOld { .. } => "email_change_old",
+            Self::EmailChangeNew { .. } => "email_change_new",
+            Self::EmailChanged { .. } => "email_changed",
+            Self::RegistrationAttempted => "registration_attempted",
+            Self::PasswordReset { .. } => "password_reset",
+            Self::PasswordChanged => "password_changed",
+            Self::NewDevice { .. } => "new_device",
+            Self::MfaCode { .. } => "mfa_code",
+            Self::MfaAdded { .. } => "mfa_added",
+            Self::MfaRemoved { .. } => "mfa_removed",
+            Self::RefreshReused { .. } => "refresh_reused",
+            Self::Invitation { .. } => "invitation",
+        }
     }
-    let bodies = MultiPart::alternative_plain_html(rendered.text.clone(), rendered.html);
-    let message = builder.multipart(bodies).map_err(|error| error.to_string())?;
-    Ok(Written {
-        message,
-        text: rendered.text,
-    })
+
+    /// One of each, to try templates with before there is anybody to write to.
+    pub fn samples() -> Vec<Self> {
+        let code = || "123456".to_owned();
+        let token = || "c2FtcGxl".to_owned();
+        let new_email = || "new@example.com".to_owned();
+        let device = || "Firefox on Linux".to_owned();
+        let methods = ["totp", "email"].map(str::to_owned);
+        let [totp, email] = methods;
+        vec![
+            Self::EmailVerification { code: code() },
+            Self::EmailChangeOld {
+                code: code(),
+                new_email: new_email(),
+            },
+            Self::EmailChangeNew { code: code() },
+            Self::EmailChanged { new_email: new_email() },
+            Self::RegistrationAttempted,
+            Self::PasswordReset { token: token() },
+            Self::PasswordChanged,
+            Self::NewDevice {
+                device: device(),
+                address: "192.0.2.1".to_owned(),
+            },
+            Self::MfaCode { code: code() },
+            Self::MfaAdded { method: totp.clone() },
+            Self::MfaAdded { method: email.clone() },
+            Self::MfaRemoved { method: totp },
+            Self::MfaRemoved { method: email },
+            Self::RefreshReused { device: device() },
+            Self::Invitation { token: token() },
+        ]
+    }
+}
+
+/// To whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// The account; none for somebody invited.
+    pub user_id: Option<Uuid>,
+    /// The address.
+    pub email: String,
+    /// What to call them, if known.
+    pub name: Option<String>,
+}
+
+impl Recipient {
+    /// The owner of an account, at its address.
+    pub fn of(user: &User) -> Self {
+        // A name goes only to an address that is known to be theirs: else whoever registers could have us write their words
+        // to strangers.
+        let proven = user.email_verified_at.is_some();
+        let name = user.profile.get("name").and_then(|name| name.as_str());
+        Self {
+            user_id: Some(user.id),
+            email: user.email.clone(),
+            name: name.filter(|_| proven).map(str::to_owned),
+        }
+    }
+
+    /// An address of which nothing is known.
+    pub fn stranger(email: &str) -> Self {
+        Self {
+            user_id: None,
+            email: email.to_owned(),
+            name: None,
+        }
+    }
+}
+
+/// What a row of the queue holds, sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Payload {
+    pub(crate) to: Recipient,
+    #[serde(flatten)]
+    pub(crate) message: Message,
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-    use std::sync::Arc;
-
-    use time::macros::datetime;
+    use std::collections::BTreeSet;
 
     use super::*;
-    use crate::mail::links::{Link, Links};
-    use crate::mail::settings::{Retry, Transport, mailbox};
-    use crate::mail::templates::Templates;
-
-    fn written(name: &str, subject: &str) -> String {
-        let link = Link("https://gw.test/{token}".into());
-        let mail = Mail {
-            from: mailbox("Wiki <no-reply@gw.test>").unwrap(),
-            reply_to: None,
-            transport: Transport::File {
-                directory: PathBuf::new(),
-            },
-            product: "Wiki".into(),
-            home: None,
-            links: Links {
-                reset: link.clone(),
-                invitation: link,
-            },
-            retry: Retry::default(),
-            templates: Arc::new(Templates::shipped()),
-        };
-        let to = Recipient {
-            user_id: None,
-            email: "alice@example.com".into(),
-            name: Some(name.into()),
-        };
-        let rendered = Rendered {
-            subject: subject.into(),
-            text: "text".into(),
-            html: "<p>html</p>".into(),
-        };
-        let written = write(&mail, &to, rendered, Uuid::nil(), datetime!(2026-11-24 20:31 UTC)).unwrap();
-        String::from_utf8(written.message.formatted()).unwrap()
-    }
-
-    fn header_names(message: &str) -> Vec<&str> {
-        let head = message.split_once("\r\n\r\n").unwrap().0;
-        let lines = head.split("\r\n").filter(|line| !line.starts_with([' ', '\t']));
-        lines.map(|line| line.split_once(':').unwrap().0).collect()
-    }
-
-    const NAMES: [&str; 8] = [
-        "From",
-        "To",
-        "Subject",
-        "Date",
-        "Message-ID",
-        "Auto-Submitted",
-        "MIME-Version",
-        "Content-Type",
-    ];
 
     #[test]
-    fn a_message_has_its_headers_and_two_bodies() {
-        let message = written("Alice", "Hi");
-        assert_eq!(header_names(&message), NAMES);
-        for part in [
-            "To: Alice <alice@example.com>\r\n",
-            "Date: Tue, 24 Nov 2026 20:31:00 +0000\r\n",
-            "Message-ID: <00000000-0000-0000-0000-000000000000@gw.test>\r\n",
-            "Content-Type: text/plain; charset=utf-8",
-            "Content-Type: text/html; charset=utf-8",
-        ] {
-            assert!(message.contains(part), "{part}\n{message}");
-        }
+    fn there_is_a_sample_of_every_message() {
+        let sampled: BTreeSet<_> = Message::samples().iter().map(Message::word).collect();
+        assert_eq!(sampled, BTreeSet::from(Message::WORDS));
     }
 
     #[test]
-    fn nothing_that_is_said_can_begin_a_header() {
-        for hostile in [
-            "Alice\r\nBcc: eve",
-            "Alice\nBcc: eve",
-            "Alice\rBcc: eve",
-            "Alice\u{2028}Bcc: eve",
-            "Alice\u{85}Bcc: eve",
-            "\r\n\r\n<script>",
-            "Alice\" <eve>, \"",
-            "Ünï\r\nBcc: eve",
-        ] {
-            let message = written(hostile, hostile);
-            assert_eq!(header_names(&message), NAMES, "{hostile:?}: {message}");
-            let to = message.split("\r\n").find(|line| line.starts_with("To:")).unwrap();
-            assert!(to.contains("alice@example.com") && !to.contains("<eve>,"), "{to}");
-        }
-    }
-
-    #[test]
-    fn an_address_that_is_none_is_refused_rather_than_mended() {
-        for email in [
-            "alice@example.com\r\nBcc: eve@example.com",
-            "alice",
-            "a@b@c",
-            "alice@example.com, eve@example.com",
-        ] {
-            assert!(email.parse::<Address>().is_err(), "{email}");
+    fn a_payload_comes_out_of_the_queue_as_it_went_in() {
+        for message in Message::samples() {
+            let to = Recipient {
+                user_id: None,
+                email: "alice@example.com".into(),
+                name: None,
+            };
+            let payload = Payload { to, message };
+            let stored = serde_json::to_vec(&payload).unwrap();
+            assert_eq!(serde_json::from_slice::<Payload>(&stored).unwrap(), payload);
         }
     }
 }

@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 
 use crate::keys::secrets::OpenError;
 use crate::keys::{KeyUse, Secrets};
-use crate::mail::letter::Payload;
+use crate::mail::message::Payload;
 use crate::mail::settings::Mail;
-use crate::mail::{Letter, Recipient};
-use crate::store::mail::{self, NewLetter, Queued};
+use crate::mail::{Message, Recipient};
+use crate::store::mail::{self, NewMessage, Queued};
 use crate::store::postgres::{Executor, Transaction};
 use crate::store::users::User;
 use crate::store::{StoreError, id};
@@ -46,46 +46,46 @@ impl Queue {
         serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)
     }
 
-    /// Whether letters can be sent here. What needs one is refused where they cannot, and says so.
+    /// Whether messages can be sent here. What needs one is refused where they cannot, and says so.
     pub fn is_enabled(&self) -> bool {
         self.settings.is_some()
     }
 
-    /// Queues a letter; where none can be sent, does nothing. `life`: how long it is worth sending, such as the life of its
+    /// Queues a message; where none can be sent, does nothing. `life`: how long it is worth sending, such as the life of its
     /// code; news by default.
     pub(crate) async fn insert(
         &self,
         db: &impl Executor,
         to: Recipient,
-        letter: Letter,
+        message: Message,
         life: Option<Duration>,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         if !self.is_enabled() {
             return Ok(());
         }
-        let (word, user_id) = (letter.word(), to.user_id);
-        let payload = serde_json::to_vec(&Payload { to, letter }).expect("strings are always JSON");
-        let letter = NewLetter {
+        let (word, user_id) = (message.word(), to.user_id);
+        let payload = serde_json::to_vec(&Payload { to, message }).expect("strings are always JSON");
+        let message = NewMessage {
             id: id::new(now),
-            letter: word,
+            message: word,
             user_id,
             payload_sealed: &self.secrets.seal(KeyUse::Mail, "", &payload),
             created_at: now,
             expires_at: now + life.unwrap_or(NEWS),
         };
-        mail::insert(db, &letter).await?;
+        mail::insert(db, &message).await?;
         // The row is not committed yet: the worker looks several times.
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Queues news for the owner of an account, where letters are sent at all.
+    /// Queues news for the owner of an account, where messages are sent at all.
     pub(crate) async fn tell(
         &self,
         tx: &Transaction,
         user: &User,
-        letter: Letter,
+        message: Message,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         if !self.is_enabled() {
@@ -96,25 +96,25 @@ impl Queue {
             email: user.email.clone(),
             name: user.username.clone(),
         };
-        self.insert(tx, to, letter, None, now).await
+        self.insert(tx, to, message, None, now).await
     }
 
-    /// Queues a letter, or (not `real`) does the same work and takes it back.
+    /// Queues a message, or (not `real`) does the same work and takes it back.
     pub(crate) async fn insert_or_pretend(
         &self,
         tx: &Transaction,
         real: bool,
         to: Recipient,
-        letter: Letter,
+        message: Message,
         life: Option<Duration>,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         tx.mark().await?;
-        self.insert(tx, to, letter, life, now).await?;
+        self.insert(tx, to, message, life, now).await?;
         if real {
             tx.keep().await
         } else {
-            // A letter of an account makes PostgreSQL look for the account, which is much less than a statement of ours would be.
+            // A message of an account makes PostgreSQL look for the account, which is much less than a statement of ours would be.
             tx.undo().await
         }
     }

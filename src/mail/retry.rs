@@ -1,10 +1,10 @@
-//! When a letter that was not accepted is tried again.
+//! When a message that was not accepted is tried again.
 
 use std::time::Duration;
 
 use crate::mail::settings::Retry;
 
-/// How long to wait after `attempts` tries. `luck` from 0 to 1 spreads letters that failed together over a fifth of the
+/// How long to wait after `attempts` tries. `luck` from 0 to 1 spreads messages that failed together over a fifth of the
 /// pause: a mail server that comes back should not meet them all at once.
 pub(crate) fn pause(retry: Retry, attempts: u32, luck: f64) -> Duration {
     let doublings = attempts.saturating_sub(1).min(30);

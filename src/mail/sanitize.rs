@@ -1,4 +1,4 @@
-//! What strangers wrote, made sanitize before it stands in a letter of ours: names, devices, addresses.
+//! What strangers wrote, made sanitize before it stands in a message of ours: names, devices, addresses.
 //!
 //! Somebody registers with another's address and the name "You won, visit evil.example": our server would carry it, signed,
 //! into a mailbox it could not have reached. A line break would begin a header or a paragraph of its own.
@@ -42,11 +42,11 @@ pub(crate) fn device(text: &str) -> String {
 }
 
 fn looks_like_a_link(text: &str) -> bool {
-    let dot_between_letters = text
+    let dot_between_messages = text
         .as_bytes()
         .windows(3)
         .any(|three| three[1] == b'.' && is_word(three[0]) && is_word(three[2]));
-    dot_between_letters || text.contains(['/', '@', '\\', ':'])
+    dot_between_messages || text.contains(['/', '@', '\\', ':'])
 }
 
 /// Bytes of names of hosts, in any script.

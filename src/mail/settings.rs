@@ -12,7 +12,7 @@ pub use lettre::message::Mailbox;
 
 pub use crate::mail::smtp::{Security, Smtp, is_loopback};
 
-/// How letters leave. Without it none does, and what needs one is refused.
+/// How messages leave. Without it none does, and what needs one is refused.
 #[derive(Clone, Debug)]
 pub struct Mail {
     /// `auth.mail.from`: who writes.
@@ -21,9 +21,9 @@ pub struct Mail {
     pub reply_to: Option<Mailbox>,
     /// `auth.mail.transport`, with what it needs.
     pub transport: Transport,
-    /// `auth.mail.product`: what letters call the service.
+    /// `auth.mail.product`: what messages call the service.
     pub product: String,
-    /// `server.public_url`, shown below each letter.
+    /// `server.public_url`, shown below each message.
     pub home: Option<String>,
     /// `auth.mail.links`.
     pub links: Links,
@@ -43,7 +43,7 @@ impl Mail {
     }
 }
 
-/// Which way letters take.
+/// Which way messages take.
 #[derive(Clone, Debug)]
 pub enum Transport {
     /// To a mail server.
@@ -60,7 +60,7 @@ pub enum Transport {
 /// `auth.mail.retry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Tries before a letter is given up; 30.
+    /// Tries before a message is given up; 30.
     pub attempts: u32,
     /// The first pause; each further one is twice as long.
     pub first: Duration,
@@ -83,7 +83,7 @@ impl Default for Retry {
 /// # Errors
 /// When it is none.
 pub fn mailbox(text: &str) -> Result<Mailbox, &'static str> {
-    const EXPECTED: &str = "an address such as no-reply@example.com or Example <no-reply@example.com>";
+    const EXPECTED: &str = "an email address such as no-reply@example.com or Example <no-reply@example.com>";
     if text.chars().any(char::is_control) {
         return Err(EXPECTED);
     }

@@ -1,7 +1,7 @@
-//! One letter, one conversation with a mail server.
+//! One message, one conversation with a mail server.
 //!
-//! Connections are not kept: one that was given up in the middle would give the next letter the answer meant for this one,
-//! and a letter taken for sent is lost.
+//! Connections are not kept: one that was given up in the middle would give the next message the answer meant for this one,
+//! and a message taken for sent is lost.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use lettre::transport::smtp::client::{
 };
 use lettre::transport::smtp::extension::ClientId;
 
-use crate::mail::transport::NotSent;
+use crate::mail::not_sent::NotSent;
 use crate::secret::Secret;
 
-/// Replies to `MAIL`, `RCPT` or `DATA` that speak of our login and not of this letter (RFC 4954 section 6): the operator
-/// mends that, and the letter is still worth sending then.
+/// Replies to `MAIL`, `RCPT` or `DATA` that speak of our login and not of this message (RFC 4954 section 6): the operator
+/// mends that, and the message is still worth sending then.
 const ABOUT_THE_LOGIN: [&str; 4] = ["530", "534", "535", "538"];
 /// How long a server may take to answer our farewell.
 const PARTING: Duration = Duration::from_secs(2);
@@ -78,12 +78,12 @@ impl Smtp {
         })
     }
 
-    /// Sends a letter, with everything that belongs to it before and after.
+    /// Sends a message, with everything that belongs to it before and after.
     pub(crate) async fn send(&self, envelope: &Envelope, message: &[u8]) -> Result<(), NotSent> {
         let mut connection = self.connect().await?;
         if let Some((user, password)) = &self.login {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
-            // Also a refusal of the password is not the letter's fault, whatever the number of the reply.
+            // Also a refusal of the password is not the message's fault, whatever the number of the reply.
             connection
                 .auth(DEFAULT_MECHANISMS, &credentials)
                 .await
@@ -97,7 +97,7 @@ impl Smtp {
                 NotSent::Later(reason(&error))
             }
         })?;
-        // It has accepted the letter. Parting politely must not take from the deadline: a letter that was accepted and then
+        // It has accepted the message. Parting politely must not take from the deadline: a message that was accepted and then
         // came too late would be sent again.
         tokio::spawn(async move { tokio::time::timeout(PARTING, connection.quit()).await });
         Ok(())
@@ -150,7 +150,7 @@ fn tls(host: &str, ca: Option<&[u8]>) -> Result<TlsParameters, String> {
         .map_err(|error| format!("TLS cannot be used: {error}"))
 }
 
-/// Whether `host` is this machine: only there may letters go in the clear.
+/// Whether `host` is this machine: only there may messages go in the clear.
 pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

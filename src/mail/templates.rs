@@ -1,6 +1,6 @@
-//! The words of letters: templates in Jinja's language, ours or an operator's in their place.
+//! The words of messages: templates in Jinja's language, ours or an operator's in their place.
 //!
-//! A letter has two files, `<letter>.txt` and `<letter>.html`, which extend `layout.txt` and `layout.html`. The text begins
+//! A message has two files, `<message>.txt` and `<message>.html`, which extend `layout.txt` and `layout.html`. The text begins
 //! with `Subject: …` and an empty line. In `.html` every value is escaped; in both, every value was made sanitize before.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::mail::links::Links;
-use crate::mail::{Letter, Recipient, sanitize};
+use crate::mail::{Message, Recipient, sanitize};
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
@@ -45,7 +45,7 @@ shipped! {
 /// What the first line of a text begins with.
 const SUBJECT: &str = "Subject:";
 
-/// Templates that were tried with a sample of every letter.
+/// Templates that were tried with a sample of every message.
 pub struct Templates {
     environment: Environment<'static>,
     /// The operator's, by file name.
@@ -62,7 +62,7 @@ pub struct TemplateError {
     pub message: String,
 }
 
-/// A letter in words.
+/// A message in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rendered {
     pub(crate) subject: String,
@@ -70,7 +70,7 @@ pub(crate) struct Rendered {
     pub(crate) html: String,
 }
 
-/// What all letters of an installation have in common.
+/// What all messages of an installation have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Branding<'a> {
     pub(crate) product: &'a str,
@@ -78,7 +78,7 @@ pub(crate) struct Branding<'a> {
     pub(crate) links: &'a Links,
 }
 
-/// When a letter was written, and until when what it holds is good.
+/// When a message was written, and until when what it holds is good.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dates {
     pub(crate) written: OffsetDateTime,
@@ -108,7 +108,7 @@ impl Templates {
 
     fn new(overridden: BTreeMap<String, String>) -> Result<Self, Vec<TemplateError>> {
         let mut environment = Environment::new();
-        // A name that no letter has is a typing mistake, and would be an empty place in somebody's letter.
+        // A name that no message has is a typing mistake, and would be an empty place in somebody's message.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|name| {
             if has_extension(name, "html") {
@@ -136,7 +136,7 @@ impl Templates {
         if errors.is_empty() { Ok(templates) } else { Err(errors) }
     }
 
-    /// Renders a sample of each letter, for somebody with a name and somebody without.
+    /// Renders a sample of each message, for somebody with a name and somebody without.
     fn try_all(&self) -> Vec<TemplateError> {
         let link = super::links::Link("https://example.com/{token}".to_owned());
         let links = Links {
@@ -153,14 +153,14 @@ impl Templates {
             good_until: OffsetDateTime::UNIX_EPOCH + time::Duration::minutes(10),
         };
         let mut errors = Vec::new();
-        for letter in Letter::samples() {
+        for message in Message::samples() {
             for name in [None, Some("Alice".to_owned())] {
                 let to = Recipient {
                     user_id: None,
                     email: "alice@example.com".to_owned(),
                     name,
                 };
-                if let Err(error) = self.render(branding, &to, &letter, dates)
+                if let Err(error) = self.render(branding, &to, &message, dates)
                     && !errors.contains(&error)
                 {
                     errors.push(error);
@@ -170,16 +170,16 @@ impl Templates {
         errors
     }
 
-    /// Puts a letter into words.
+    /// Puts a message into words.
     pub(crate) fn render(
         &self,
         branding: Branding<'_>,
         to: &Recipient,
-        letter: &Letter,
+        message: &Message,
         dates: Dates,
     ) -> Result<Rendered, TemplateError> {
-        let values = values(branding, to, letter, dates);
-        let file = format!("{}.txt", letter.word());
+        let values = values(branding, to, message, dates);
+        let file = format!("{}.txt", message.word());
         let whole = tidy(&self.fill(&file, &values)?);
         let Some((subject, text)) = whole
             .strip_prefix(SUBJECT)
@@ -193,7 +193,7 @@ impl Templates {
         Ok(Rendered {
             subject,
             text: text.to_owned(),
-            html: self.fill(&format!("{}.html", letter.word()), &values)?,
+            html: self.fill(&format!("{}.html", message.word()), &values)?,
         })
     }
 
@@ -219,8 +219,8 @@ impl fmt::Debug for Templates {
     }
 }
 
-/// What templates may say. All of it is there for every letter; what a letter does not have is `none`.
-fn values(branding: Branding<'_>, to: &Recipient, letter: &Letter, dates: Dates) -> Value {
+/// What templates may say. All of it is there for every message; what a message does not have is `none`.
+fn values(branding: Branding<'_>, to: &Recipient, message: &Message, dates: Dates) -> Value {
     let at = dates
         .written
         .to_offset(time::UtcOffset::UTC)
@@ -234,27 +234,27 @@ fn values(branding: Branding<'_>, to: &Recipient, letter: &Letter, dates: Dates)
         ("at", Some(at)),
         ("valid_for", Some(in_words(dates.good_until - dates.written))),
     ];
-    let own = match letter {
-        Letter::EmailVerification { code } | Letter::EmailChangeNew { code } | Letter::MfaCode { code } => {
+    let own = match message {
+        Message::EmailVerification { code } | Message::EmailChangeNew { code } | Message::MfaCode { code } => {
             vec![("code", sanitize::line(code))]
         }
-        Letter::EmailChangeOld { code, new_email } => {
+        Message::EmailChangeOld { code, new_email } => {
             vec![("code", sanitize::line(code)), ("new_email", sanitize::line(new_email))]
         }
-        Letter::EmailChanged { new_email } => vec![("new_email", sanitize::line(new_email))],
-        Letter::RegistrationAttempted | Letter::PasswordChanged => Vec::new(),
-        Letter::PasswordReset { token } => vec![("link", branding.links.reset.with(token))],
-        Letter::Invitation { token } => vec![("link", branding.links.invitation.with(token))],
-        Letter::NewDevice { device, address } => {
+        Message::EmailChanged { new_email } => vec![("new_email", sanitize::line(new_email))],
+        Message::RegistrationAttempted | Message::PasswordChanged => Vec::new(),
+        Message::PasswordReset { token } => vec![("link", branding.links.reset.with(token))],
+        Message::Invitation { token } => vec![("link", branding.links.invitation.with(token))],
+        Message::NewDevice { device, address } => {
             vec![
                 ("device", sanitize::device(device)),
-                ("address", sanitize::line(address)),
+                ("client_ip", sanitize::line(address)),
             ]
         }
-        Letter::RefreshReused { device } => vec![("device", sanitize::device(device))],
-        Letter::MfaAdded { method } | Letter::MfaRemoved { method } => vec![("method", sanitize::line(method))],
+        Message::RefreshReused { device } => vec![("device", sanitize::device(device))],
+        Message::MfaAdded { method } | Message::MfaRemoved { method } => vec![("method", sanitize::line(method))],
     };
-    let absent = ["code", "link", "new_email", "device", "address", "method"].map(|name| (name, None));
+    let absent = ["code", "link", "new_email", "device", "client_ip", "method"].map(|name| (name, None));
     let own = own.into_iter().map(|(name, value)| (name, Some(value)));
     // The last of two of one name counts.
     Value::from_pairs(absent.into_iter().chain(common).chain(own))
@@ -304,7 +304,7 @@ fn read(directory: &Path) -> Result<BTreeMap<String, String>, Vec<TemplateError>
             continue;
         }
         if !SHIPPED.iter().any(|(known, _)| *known == name) {
-            errors.push(wrong(path, "is the name of no letter's template".to_owned()));
+            errors.push(wrong(path, "is the name of no message's template".to_owned()));
             continue;
         }
         match std::fs::read_to_string(&path) {
@@ -316,7 +316,7 @@ fn read(directory: &Path) -> Result<BTreeMap<String, String>, Vec<TemplateError>
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
-/// The library's error as file, line, sentence. The file may be the layout that a letter extends.
+/// The library's error as file, line, sentence. The file may be the layout that a message extends.
 fn explained(file: &str, error: &minijinja::Error) -> TemplateError {
     let mut innermost = error;
     while let Some(cause) = std::error::Error::source(innermost).and_then(|cause| cause.downcast_ref()) {

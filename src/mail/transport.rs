@@ -1,4 +1,4 @@
-//! Where a letter goes.
+//! Where a message goes.
 
 use std::io;
 use std::path::Path;
@@ -8,21 +8,13 @@ use tokio::fs;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use crate::mail::letter::Payload;
-use crate::mail::message::Written;
+use crate::mail::message::Payload;
+use crate::mail::mime::Written;
+use crate::mail::not_sent::NotSent;
 use crate::mail::settings::Transport;
 
 /// How long writing a file may take: a folder on a network may hang.
 const FILE: Duration = Duration::from_secs(10);
-
-/// Why a letter did not go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotSent {
-    /// It may go later.
-    Later(String),
-    /// It never will.
-    Never(String),
-}
 
 impl Transport {
     /// How long one try takes at most.
@@ -33,7 +25,7 @@ impl Transport {
         }
     }
 
-    /// Sends one letter. The same id twice is the same letter twice.
+    /// Sends one message. The same id twice is the same message twice.
     pub(crate) async fn send(&self, id: Uuid, payload: &Payload, written: &Written) -> Result<(), NotSent> {
         let sending = async {
             match self {
@@ -42,15 +34,15 @@ impl Transport {
                         .await
                 }
                 Self::File { directory } => {
-                    let name = format!("{id}-{}", payload.letter.word());
+                    let name = format!("{id}-{}", payload.message.word());
                     write(directory, &name, &written.message.formatted())
                         .await
                         .map_err(|error| NotSent::Later(format!("writing the file: {error}")))
                 }
                 Self::Log => {
                     let user_id = payload.to.user_id.map(|id| id.to_string()).unwrap_or_default();
-                    let letter = payload.letter.word();
-                    tracing::info!(letter, user_id, "a letter: {}", written.text);
+                    let message = payload.message.word();
+                    tracing::info!(message, user_id, "a message: {}", written.text);
                     Ok(())
                 }
             }
@@ -61,7 +53,7 @@ impl Transport {
     }
 }
 
-/// Whole or not at all: whoever watches the folder must not read half a letter. For its owner's eyes, since it holds codes.
+/// Whole or not at all: whoever watches the folder must not read half a message. For its owner's eyes, since it holds codes.
 async fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)

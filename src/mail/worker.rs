@@ -1,7 +1,7 @@
 //! Sends what waits in the queue.
 //!
-//! A row is not locked while its letter is on its way: taking it pushes its next attempt into the future (a lease), and
-//! whoever dies meanwhile leaves it to be taken again after that. So no two send one letter at the same time, and a letter is
+//! A row is not locked while its message is on its way: taking it pushes its next attempt into the future (a lease), and
+//! whoever dies meanwhile leaves it to be taken again after that. So no two send one message at the same time, and a message is
 //! sent at least once; twice only if somebody dies between the server's "250 OK" and the row's end.
 
 use std::sync::Arc;
@@ -12,30 +12,30 @@ use time::OffsetDateTime;
 
 use crate::audit::{AuditRecord, Origin};
 use crate::keys::random;
+use crate::mail::not_sent::NotSent;
 use crate::mail::settings::Mail;
 use crate::mail::templates::{Branding, Dates};
-use crate::mail::transport::NotSent;
-use crate::mail::{Letter, Queue, message, retry};
+use crate::mail::{Message, Queue, mime, retry};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::mail::{self, Queued};
 use crate::store::postgres::Postgres;
 
-/// Letters on their way at once, of one instance: mail servers limit connections, too.
+/// Messages on their way at once, of one instance: mail servers limit connections, too.
 const AT_ONCE: u32 = 8;
-/// The first look after a letter was queued: its transaction commits about now.
+/// The first look after a message was queued: its transaction commits about now.
 const SOON: Duration = Duration::from_millis(20);
-/// Between two looks while nothing happens here: letters of other instances and of a process that died, and retries.
+/// Between two looks while nothing happens here: messages of other instances and of a process that died, and retries.
 const POLL: Duration = Duration::from_secs(2);
-/// How much longer than one try a letter is left to whoever took it. Instances' clocks may differ by less.
+/// How much longer than one try a message is left to whoever took it. Instances' clocks may differ by less.
 const LEASE_BEYOND: Duration = Duration::from_secs(60);
-/// Between two tries to write down what became of a letter.
+/// Between two tries to write down what became of a message.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Such tries. With the deadlines of the store they are over before the lease.
 const SETTLE: u32 = 6;
 
-/// What became of a letter.
+/// What became of a message.
 #[derive(Debug)]
 enum Outcome {
     Sent,
@@ -69,12 +69,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Sends letters, until the task is dropped. Does nothing where none can be sent.
+    /// Sends messages, until the task is dropped. Does nothing where none can be sent.
     pub async fn run(&self, clock: fn() -> OffsetDateTime) {
         let Some(settings) = self.queue.settings() else { return };
-        for letter in Letter::WORDS {
+        for message in Message::WORDS {
             for result in Outcome::WORDS {
-                self.metrics.mail_sent.with_label_values(&[letter, result]);
+                self.metrics.mail_sent.with_label_values(&[message, result]);
             }
         }
         let mut pause = SOON;
@@ -89,7 +89,7 @@ impl Worker {
                 }
                 Err(error) => {
                     if !away {
-                        tracing::warn!(%error, "letters wait for PostgreSQL");
+                        tracing::warn!(%error, "messages wait for PostgreSQL");
                     }
                     away = true;
                 }
@@ -101,7 +101,7 @@ impl Worker {
         }
     }
 
-    /// How many letters wait, for the gauge.
+    /// How many messages wait, for the gauge.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -122,14 +122,14 @@ impl Worker {
         let outcome = self.try_send(settings, row, clock()).await;
         self.metrics
             .mail_sent
-            .with_label_values(&[known(&row.letter), outcome.word()])
+            .with_label_values(&[known(&row.message), outcome.word()])
             .inc();
         for _ in 0..SETTLE {
             match self.settle(settings, row, &outcome, clock()).await {
                 Ok(()) => return,
                 // If it went, it should not go again.
                 Err(error) => {
-                    tracing::warn!(%error, letter_id = %row.id, "what became of a letter is not written down yet");
+                    tracing::warn!(%error, message_id = %row.id, "what became of a message is not written down yet");
                 }
             }
             tokio::time::sleep(AGAIN).await;
@@ -153,11 +153,14 @@ impl Worker {
             written: row.created_at,
             good_until: row.expires_at,
         };
-        let rendered = match settings.templates.render(branding, &payload.to, &payload.letter, dates) {
+        let rendered = match settings
+            .templates
+            .render(branding, &payload.to, &payload.message, dates)
+        {
             Ok(rendered) => rendered,
             Err(error) => return Outcome::Failed(format!("its template: {error}")),
         };
-        let written = match message::write(settings, &payload.to, rendered, row.id, now) {
+        let written = match mime::write(settings, &payload.to, rendered, row.id, now) {
             Ok(written) => written,
             Err(reason) => return Outcome::Failed(reason),
         };
@@ -168,7 +171,7 @@ impl Worker {
         }
     }
 
-    /// Writes down what became of a letter.
+    /// Writes down what became of a message.
     async fn settle(
         &self,
         settings: &Mail,
@@ -176,11 +179,11 @@ impl Worker {
         outcome: &Outcome,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let letter = known(&row.letter);
+        let message = known(&row.message);
         match outcome {
             Outcome::Sent => {
                 mail::delete(&self.postgres, row.id).await?;
-                tracing::debug!(letter, letter_id = %row.id, "a letter was sent");
+                tracing::debug!(message, message_id = %row.id, "a message was sent");
                 Ok(())
             }
             Outcome::Later(reason) => {
@@ -189,8 +192,8 @@ impl Worker {
                 // Not later than its end: somebody should learn then that it failed.
                 mail::retry(&self.postgres, row, next.min(row.expires_at), reason).await?;
                 tracing::warn!(
-                    letter, letter_id = %row.id, attempts = row.attempts, reason,
-                    "a letter could not be sent; it is tried again"
+                    message, message_id = %row.id, attempts = row.attempts, reason,
+                    "a message could not be sent; it is tried again"
                 );
                 Ok(())
             }
@@ -206,7 +209,7 @@ impl Worker {
         result: &'static str,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        let letter = known(&row.letter);
+        let message = known(&row.message);
         let tx = self.postgres.transaction("mail_fail").await?;
         if !mail::fail(&tx, row, reason, now).await? {
             // Somebody else had it meanwhile.
@@ -214,21 +217,21 @@ impl Worker {
         }
         AuditRecord::to(row.user_id, Event::MailFailed, &Origin::default())
             .failed()
-            .with("letter", letter)
+            .with("message", message)
             .with("result", result)
             .with("attempts", row.attempts)
             .with("reason", reason)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        tracing::warn!(letter, letter_id = %row.id, attempts = row.attempts, reason, "a letter will never arrive");
+        tracing::warn!(message, message_id = %row.id, attempts = row.attempts, reason, "a message will never arrive");
         Ok(())
     }
 }
 
-/// The word of a letter as a label: a newer instance may have queued one that this one does not know.
+/// The word of a message as a label: a newer instance may have queued one that this one does not know.
 fn known(word: &str) -> &'static str {
-    Letter::WORDS
+    Message::WORDS
         .into_iter()
         .find(|known| *known == word)
         .unwrap_or("unknown")

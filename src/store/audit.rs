@@ -246,30 +246,6 @@ pub async fn insert(db: &impl Executor, entry: &Entry) -> Result<(), StoreError>
 /// The member of `data` that names a single token, for `token_revoked`.
 pub const TOKEN_ID: &str = "token_id";
 
-/// The access tokens that were revoked one by one since an instant, and when: with [`super::sessions::list_revoked`] and
-/// [`super::users::list_tokens_valid_after`], all that a new Redis must be told.
-pub async fn list_revoked_tokens(
-    db: &impl Executor,
-    since: OffsetDateTime,
-) -> Result<Vec<(String, OffsetDateTime)>, StoreError> {
-    let revoked: Vec<RevokedToken> = db.many(&sql::AUDIT_LIST_REVOKED_TOKENS, &[&since]).await?;
-    Ok(revoked.into_iter().map(|token| (token.id, token.at)).collect())
-}
-
-struct RevokedToken {
-    id: String,
-    at: OffsetDateTime,
-}
-
-impl FromRecord for RevokedToken {
-    fn from_record(record: &Record) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: record.get("token_id")?,
-            at: record.get("at")?,
-        })
-    }
-}
-
 /// Which entries, and from where on. What is `None` lets everything pass.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter {

@@ -74,7 +74,7 @@ pub struct Removed {
     /// Reset tokens.
     pub reset_tokens: u64,
     /// Messages that failed.
-    pub letters: u64,
+    pub messages: u64,
     /// Invitations.
     pub invitations: u64,
     /// Audit entries.
@@ -97,7 +97,7 @@ pub async fn run(postgres: &Postgres, before: Before) -> Result<Option<Removed>,
         devices: rest(&sql::CLEANUP_DEVICES, before.devices).await?,
         revocations: rest(&sql::CLEANUP_REVOCATIONS, before.revocations).await?,
         reset_tokens: rest(&sql::CLEANUP_PASSWORD_RESET_TOKENS, before.tokens).await?,
-        letters: rest(&sql::CLEANUP_MAIL_QUEUE, before.tokens).await?,
+        messages: rest(&sql::CLEANUP_MAIL_QUEUE, before.tokens).await?,
         invitations: rest(&sql::CLEANUP_INVITATIONS, before.tokens).await?,
         audit_logs: rest(&sql::CLEANUP_AUDIT_LOGS, before.audit).await?,
         signing_keys: rest(&sql::CLEANUP_SIGNING_KEYS, before.keys).await?,

@@ -1,4 +1,4 @@
-//! `mail_queue`: letters that wait to be sent.
+//! `mail_queue`: messages that wait to be sent.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -6,13 +6,13 @@ use uuid::Uuid;
 use super::postgres::{Executor, FromRecord, Record};
 use super::{StoreError, sql};
 
-/// A letter to be queued.
+/// A message to be queued.
 #[derive(Debug, Clone, Copy)]
-pub struct NewLetter<'a> {
+pub struct NewMessage<'a> {
     /// From [`super::id::new`].
     pub id: Uuid,
     /// Which one.
-    pub letter: &'a str,
+    pub message: &'a str,
     /// Whom it concerns.
     pub user_id: Option<Uuid>,
     /// Recipient and data, sealed: they hold codes and links.
@@ -23,13 +23,13 @@ pub struct NewLetter<'a> {
     pub expires_at: OffsetDateTime,
 }
 
-/// A letter that was taken out of the queue to be sent. Who holds it is told by `attempts`, which each taking raises.
+/// A message that was taken out of the queue to be sent. Who holds it is told by `attempts`, which each taking raises.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
     /// Its key.
     pub id: Uuid,
     /// Which one.
-    pub letter: String,
+    pub message: String,
     /// Whom it concerns.
     pub user_id: Option<Uuid>,
     /// Recipient and data.
@@ -46,7 +46,7 @@ impl FromRecord for Queued {
     fn from_record(record: &Record) -> Result<Self, StoreError> {
         Ok(Self {
             id: record.get("id")?,
-            letter: record.get("letter")?,
+            message: record.get("message")?,
             user_id: record.get("user_id")?,
             payload_sealed: record.get("payload_sealed")?,
             created_at: record.get("created_at")?,
@@ -56,24 +56,24 @@ impl FromRecord for Queued {
     }
 }
 
-/// Queues a letter.
-pub async fn insert(db: &impl Executor, letter: &NewLetter<'_>) -> Result<(), StoreError> {
+/// Queues a message.
+pub async fn insert(db: &impl Executor, message: &NewMessage<'_>) -> Result<(), StoreError> {
     db.execute(
         &sql::MAIL_INSERT,
         &[
-            &letter.id,
-            &letter.letter,
-            &letter.user_id,
-            &letter.payload_sealed,
-            &letter.created_at,
-            &letter.expires_at,
+            &message.id,
+            &message.message,
+            &message.user_id,
+            &message.payload_sealed,
+            &message.created_at,
+            &message.expires_at,
         ],
     )
     .await
     .map(drop)
 }
 
-/// Takes letters that are due. Nobody else gets them before `lease`.
+/// Takes messages that are due. Nobody else gets them before `lease`.
 pub async fn take(
     db: &impl Executor,
     now: OffsetDateTime,
@@ -83,39 +83,39 @@ pub async fn take(
     db.many(&sql::MAIL_TAKE, &[&now, &lease, &i64::from(limit)]).await
 }
 
-/// Removes a letter that was sent.
+/// Removes a message that was sent.
 pub async fn delete(db: &impl Executor, id: Uuid) -> Result<(), StoreError> {
     db.execute(&sql::MAIL_DELETE, &[&id]).await.map(drop)
 }
 
-/// Puts a letter back for another try, unless somebody else took it meanwhile.
+/// Puts a message back for another try, unless somebody else took it meanwhile.
 pub async fn retry(
     db: &impl Executor,
-    letter: &Queued,
+    message: &Queued,
     next_attempt_at: OffsetDateTime,
     last_error: &str,
 ) -> Result<bool, StoreError> {
-    let attempts = i32::try_from(letter.attempts).unwrap_or(i32::MAX);
+    let attempts = i32::try_from(message.attempts).unwrap_or(i32::MAX);
     db.touched(
         &sql::MAIL_RETRY,
-        &[&letter.id, &attempts, &next_attempt_at, &last_error],
+        &[&message.id, &attempts, &next_attempt_at, &last_error],
     )
     .await
 }
 
-/// Gives a letter up, unless somebody else took it meanwhile. What it said goes; that it failed stays for a while.
+/// Gives a message up, unless somebody else took it meanwhile. What it said goes; that it failed stays for a while.
 pub async fn fail(
     db: &impl Executor,
-    letter: &Queued,
+    message: &Queued,
     last_error: &str,
     now: OffsetDateTime,
 ) -> Result<bool, StoreError> {
-    let attempts = i32::try_from(letter.attempts).unwrap_or(i32::MAX);
-    db.touched(&sql::MAIL_FAIL, &[&letter.id, &attempts, &now, &last_error])
+    let attempts = i32::try_from(message.attempts).unwrap_or(i32::MAX);
+    db.touched(&sql::MAIL_FAIL, &[&message.id, &attempts, &now, &last_error])
         .await
 }
 
-/// How many letters wait.
+/// How many messages wait.
 pub async fn count_waiting(db: &impl Executor) -> Result<i64, StoreError> {
     db.one::<Waiting>(&sql::MAIL_COUNT_WAITING, &[])
         .await

@@ -12,6 +12,7 @@ mod address;
 mod client;
 mod error;
 mod executor;
+mod listener;
 mod transaction;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use self::address::BadUrl;
@@ -27,6 +29,7 @@ pub use self::client::Client;
 pub(in crate::store) use self::error::from_call as call_error;
 use self::error::{POSTGRES, count_error};
 pub use self::executor::{Executor, FromRecord, Params, Record};
+pub(in crate::store) use self::listener::Listener;
 pub use self::transaction::{OnUserChanged, Transaction};
 use super::{StoreError, sql};
 use crate::metrics::Metrics;
@@ -150,6 +153,18 @@ impl Postgres {
     /// A connection of its own, outside the pool, without `statement_timeout`: for migrations.
     pub(super) async fn dedicated(&self, operation: &'static str) -> Result<Dedicated, StoreError> {
         self.0.primary.address.dedicated(operation).await
+    }
+
+    /// A connection of its own, outside the pool, that listens for notifications as `listen` says.
+    pub(super) async fn listener(
+        &self,
+        listen: &'static sql::Query,
+        notified: &Arc<Notify>,
+    ) -> Result<Listener, StoreError> {
+        let primary = &self.0.primary;
+        let timeout = primary.wait_for_answer - SLACK;
+        let connection = primary.address.listening(listen.name, timeout, Arc::clone(notified));
+        Listener::begin(connection.await?, listen).await
     }
 
     /// Closes the connections nobody holds and refuses new ones.

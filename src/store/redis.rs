@@ -13,7 +13,7 @@ mod slot;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
@@ -21,7 +21,7 @@ use redis::{Cmd, FromRedisValue, RedisResult, Value};
 pub use self::address::BadUrl;
 use self::link::Link;
 use self::slot::Slot;
-use super::redis_keys::Keys;
+pub(super) use super::redis_keys::Keys;
 use super::{StoreError, StoreName};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
@@ -49,7 +49,6 @@ struct Inner {
     tail: Slot,
     turn: AtomicUsize,
     timeout: Duration,
-    has_role: AtomicBool,
     keys: Keys,
     metrics: Arc<Metrics>,
 }
@@ -83,7 +82,6 @@ impl Redis {
             tail: slot(),
             turn: AtomicUsize::new(0),
             timeout: settings.timeout,
-            has_role: AtomicBool::new(!is_cluster),
             keys: keys(&settings.namespace),
             metrics: Arc::clone(metrics),
         })))
@@ -92,20 +90,6 @@ impl Redis {
     /// Whether Redis answers: the gauge `store_up`.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.command::<String>("ping", redis::cmd("PING")).await.map(drop)
-    }
-
-    /// Whether the server can be asked for its role. A cluster cannot, and its client asks masters.
-    pub(super) fn has_role(&self) -> bool {
-        self.0.has_role.load(Ordering::Relaxed)
-    }
-
-    /// Notes that the server does not say its role.
-    pub(super) fn hides_role(&self) {
-        if self.0.has_role.swap(false, Ordering::Relaxed) {
-            tracing::warn!(
-                "Redis does not allow ROLE: a replica that has lost its master cannot be told from a master"
-            );
-        }
     }
 
     /// The names of the keys.
@@ -158,17 +142,27 @@ impl Redis {
         .await
     }
 
-    /// A command that waits in Redis for up to `block`, on the socket kept for it.
+    /// A command that waits in Redis for up to `block`, on the socket kept for it; and the number of that socket, which changes
+    /// when there is a new one.
     pub(super) async fn blocking<T: FromRedisValue>(
         &self,
         operation: &'static str,
         command: Cmd,
         block: Duration,
-    ) -> Result<T, StoreError> {
-        self.call(&self.0.tail, operation, block + self.0.timeout, |mut link| async move {
-            command.query_async(&mut link).await
-        })
-        .await
+    ) -> Result<(T, u64), StoreError> {
+        let ask = |mut link: Link| async move { command.query_async(&mut link).await };
+        self.numbered(&self.0.tail, operation, block + self.0.timeout, ask)
+            .await
+    }
+
+    /// A script on the socket that is kept for commands which wait, and the number of that socket.
+    pub(super) async fn tail_script<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        script: redis::ScriptInvocation<'_>,
+    ) -> Result<(T, u64), StoreError> {
+        let ask = |mut link: Link| async move { script.invoke_async(&mut link).await };
+        self.numbered(&self.0.tail, operation, self.0.timeout, ask).await
     }
 
     fn ordinary(&self) -> &Slot {
@@ -185,13 +179,29 @@ impl Redis {
     where
         F: Future<Output = RedisResult<T>>,
     {
+        let (answer, _) = self.numbered(slot, operation, limit, ask).await?;
+        Ok(answer)
+    }
+
+    /// The answer, and the number of the link that gave it.
+    async fn numbered<T, F>(
+        &self,
+        slot: &Slot,
+        operation: &'static str,
+        limit: Duration,
+        ask: impl FnOnce(Link) -> F,
+    ) -> Result<(T, u64), StoreError>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
         let metrics = &self.0.metrics;
         let started = Instant::now();
         let answer = tokio::time::timeout(limit, async {
             let (link, watch) = slot.link().await?;
+            let number = watch.number();
             let answer = ask(link).await;
             watch.ended(&answer);
-            answer
+            answer.map(|answer| (answer, number))
         })
         .await;
         metrics

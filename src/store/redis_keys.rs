@@ -12,7 +12,7 @@ const LONGEST: usize = 128;
 pub(super) struct Keys {
     namespace: String,
     /// What every key about revocations ends with. On a cluster it puts them on one server, so that they are there or lost
-    /// as a whole: a mark that outlived the entries it vouches for would call a revoked token live.
+    /// as a whole: a heartbeat that outlived the entries it vouches for would call a revoked token live.
     tag: String,
 }
 
@@ -43,9 +43,14 @@ impl Keys {
         self.key("blacklist:sid", sid) + &self.tag
     }
 
-    /// A user whose older tokens are outdated.
-    pub(super) fn blacklist_user(&self, user: &str) -> String {
-        self.key("blacklist:user", user) + &self.tag
+    /// A user of an issuer whose older tokens are outdated.
+    pub(super) fn blacklist_user(&self, issuer: &str, user: &str) -> String {
+        self.key("blacklist:user", &format!("{user}@{issuer}")) + &self.tag
+    }
+
+    /// The signing keys that are revoked: so few that whoever asks about a token is told all of them.
+    pub(super) fn blacklist_keys(&self) -> String {
+        format!("{}:blacklist:keys{}", self.namespace, self.tag)
     }
 
     /// The feed of revocations.
@@ -53,9 +58,19 @@ impl Keys {
         format!("{}:revocations", self.namespace)
     }
 
-    /// Set while the feed is complete.
-    pub(super) fn revocations_complete(&self) -> String {
-        format!("{}:revocations:complete{}", self.namespace, self.tag)
+    /// The instant of the newest heartbeat in the feed.
+    pub(super) fn revocations_heartbeat(&self) -> String {
+        format!("{}:revocations:heartbeat{}", self.namespace, self.tag)
+    }
+
+    /// The ids of the last heartbeats in the feed.
+    pub(super) fn revocations_heartbeats(&self) -> String {
+        format!("{}:revocations:heartbeats{}", self.namespace, self.tag)
+    }
+
+    /// The issuers that write heartbeats.
+    pub(super) fn revocations_issuers(&self) -> String {
+        format!("{}:revocations:issuers{}", self.namespace, self.tag)
     }
 
     /// The log of one limit and one key.
@@ -112,10 +127,13 @@ mod tests {
         let keys = Keys::of_cluster("sidegate");
         assert_eq!(keys.revocations(), "sidegate:revocations");
         for key in [
-            keys.revocations_complete(),
+            keys.revocations_heartbeat(),
+            keys.revocations_heartbeats(),
+            keys.revocations_issuers(),
             keys.blacklist_jti("a"),
             keys.blacklist_sid("a"),
-            keys.blacklist_user("a"),
+            keys.blacklist_user("https://gw.test", "a"),
+            keys.blacklist_keys(),
         ] {
             assert!(
                 key.starts_with("sidegate:") && key.ends_with(":{sidegate:revocations}"),

@@ -15,5 +15,18 @@ pub(super) static CODE_CHECK: LazyLock<Script> = LazyLock::new(|| Script::new(in
 pub(super) static COUNT_DISTINCT: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("scripts/count_distinct.lua")));
 
-/// Outdates a user's tokens. Sent as text in a pipeline, where a script that Redis does not know cannot be sent again.
-pub(super) const REVOKE_USER: &str = include_str!("scripts/revoke_user.lua");
+/// Publishes revocations.
+pub(super) static REVOCATION_PUBLISH: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/revocation_publish.lua")));
+
+/// The server's time, and whether an entry of the feed is still there.
+pub(super) static REVOCATION_POSITION: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/revocation_position.lua")));
+
+/// Appends a heartbeat to the feed.
+pub(super) static REVOCATION_HEARTBEAT: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/revocation_heartbeat.lua")));
+
+/// What is known of one token.
+pub(super) static REVOCATION_CHECK: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("scripts/revocation_check.lua")));

@@ -250,29 +250,3 @@ impl FromRecord for Open {
         record.get("open").map(Self)
     }
 }
-
-/// A session that was ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// The session.
-    pub session_id: Uuid,
-    /// The account.
-    pub user_id: Uuid,
-    /// When.
-    pub ended_at: OffsetDateTime,
-}
-
-impl FromRecord for Ended {
-    fn from_record(record: &Record) -> Result<Self, StoreError> {
-        Ok(Self {
-            session_id: record.get("session_id")?,
-            user_id: record.get("user_id")?,
-            ended_at: record.get("ended_at")?,
-        })
-    }
-}
-
-/// The sessions that ended since an instant.
-pub async fn list_ended(db: &impl Executor, since: OffsetDateTime) -> Result<Vec<Ended>, StoreError> {
-    db.many(&sql::SESSION_LIST_ENDED, &[&since]).await
-}

@@ -121,6 +121,11 @@ pub async fn retire(
     tx.touched(&sql::SIGNING_KEY_RETIRE, &[&kid, &now, &expires_at]).await
 }
 
+/// Takes a key out of use at once, whatever its state.
+pub async fn withdraw(tx: &Transaction, kid: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
+    tx.touched(&sql::SIGNING_KEY_WITHDRAW, &[&kid, &now]).await
+}
+
 /// Holds the signing keys until the transaction ends: instances that start or rotate at once take turns.
 pub async fn lock(tx: &Transaction) -> Result<(), StoreError> {
     tx.execute(&sql::SIGNING_KEY_LOCK, &[]).await.map(drop)

@@ -111,6 +111,27 @@ async fn an_address_that_is_none_is_refused_with_its_field() {
     assert_eq!(register("alice@example.com", Some("alice")).await.status(), 202);
 }
 
+#[tokio::test]
+async fn an_invented_refresh_token_is_refused_while_postgres_is_away_and_a_genuine_one_is_not_judged() {
+    let sidecar = TestSidecar::new().with_faults().start().await;
+    let alice = sidecar.user("alice").await;
+    sidecar.postgres_network().cut();
+    let genuine = alice.refresh_token.as_str();
+    for index in "sgr_".len()..genuine.len() {
+        // Of its session and its key, but for one character.
+        let mut invented = genuine.as_bytes().to_vec();
+        invented[index] = if invented[index] == b'A' { b'Q' } else { b'A' };
+        let answer = sidecar.refresh(std::str::from_utf8(&invented).unwrap()).await;
+        assert_eq!(answer.status(), 401, "character {index}: {}", answer.text());
+    }
+    assert_eq!(sidecar.refresh(genuine).await.status(), 503);
+    sidecar.postgres_network().heal();
+    wait_until("the genuine token works", Duration::from_secs(30), async || {
+        sidecar.refresh(genuine).await.status() == 200
+    })
+    .await;
+}
+
 /// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that the row is seen changed before
 /// the process learns that it is.
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn who_registers_signs_in_and_is_known() {
         .await
         .json();
     assert_eq!(
-        (&who["claims"]["preferred_username"], &who["address"]),
+        (&who["claims"]["preferred_username"], &who["client_ip"]),
         (&json!("alice"), &json!("127.0.0.1"))
     );
     let stranger = sidecar.get("/auth/whoami").send().await.json();

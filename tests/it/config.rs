@@ -149,7 +149,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "  audience: [app]\n  mail: { from: a, transport: log }\n",
-        r#"auth.mail.from: expected an address such as no-reply@example.com or Example <no-reply@example.com>, got "a""#,
+        r#"auth.mail.from: expected an email address such as no-reply@example.com or Example <no-reply@example.com>, got "a""#,
     ),
     (
         "  audience: [app]\n",
@@ -169,7 +169,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test?tls=none } }\n",
-        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the letters",
+        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the messages",
     ),
     (
         "  audience: [app]\n",
@@ -425,7 +425,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "[{ allow: { role: staff } }]",
         "[{ allow: {} }]",
-        "policies.staff[0].allow: expected one of all, any, not, role, scope, permission, claim, method, ip, mfa, got none: an empty condition would hold for everyone",
+        "policies.staff[0].allow: expected one of all, any, not, role, scope, permission, claim, method, ip, mfa, got none: an empty condition would be true for everyone",
     ),
     (
         "[{ allow: { role: staff } }]",
@@ -506,6 +506,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "version: 1",
         "version: 1\nrevocation: {}\nobservability:\n",
         "observability: has no value: leave the key out to get its default",
+    ),
+    (
+        "version: 1",
+        "version: 1\nrevocation: { feed: none }",
+        "revocation.feed: expected redis: an issuer publishes the revocations of its tokens there",
+    ),
+    (
+        "version: 1",
+        "version: 1\nrevocation: { max_lag: 500ms }",
+        "revocation.max_lag: expected 1s to 1h, got 500ms",
     ),
     (
         "postgres://u:hunter2@db/x",

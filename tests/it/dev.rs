@@ -188,14 +188,14 @@ fn the_three_commands_do_what_is_printed_beside_them() {
 }
 
 #[test]
-fn letters_are_files_where_the_announcement_says() {
+fn messages_are_files_where_the_announcement_says() {
     let dir = place();
     let playground = Playground::start(dir.path(), &[]);
     let folder = playground
         .said
         .lines()
         .find_map(|line| line.strip_prefix("  mail        "));
-    let folder = Path::new(folder.unwrap().strip_suffix(", a file for each letter").unwrap());
+    let folder = Path::new(folder.unwrap().strip_suffix(", a file for each message").unwrap());
     assert_eq!(folder, dir.path().join("mail"));
     // The demo user's address is taken, of which its owner is told.
     let register = format!(
@@ -204,17 +204,17 @@ fn letters_are_files_where_the_announcement_says() {
     );
     shell(&register);
     let begun = Instant::now();
-    let letters = || std::fs::read_dir(folder).into_iter().flatten().flatten();
-    while !letters().any(|file| file.path().extension().is_some_and(|extension| extension == "eml")) {
+    let messages = || std::fs::read_dir(folder).into_iter().flatten().flatten();
+    while !messages().any(|file| file.path().extension().is_some_and(|extension| extension == "eml")) {
         assert!(
             begun.elapsed() < Duration::from_secs(30),
-            "no letter in {}",
+            "no message in {}",
             folder.display()
         );
         std::thread::sleep(Duration::from_millis(20));
     }
-    let letter = std::fs::read_to_string(letters().next().unwrap().path()).unwrap();
-    assert!(letter.contains("To: demo@example.com"), "{letter}");
+    let message = std::fs::read_to_string(messages().next().unwrap().path()).unwrap();
+    assert!(message.contains("To: demo@example.com"), "{message}");
 }
 
 #[test]

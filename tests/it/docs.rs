@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 use sidegate::endpoints::problem::{Code, FIELD_CODES};
 use sidegate::gate::denial::Denial;
-use sidegate::mail::Letter;
+use sidegate::mail::Message;
 use sidegate::store::audit::Event;
 
 use crate::support::TestSidecar;
@@ -37,11 +37,11 @@ fn the_list_of_messages_has_each_message_with_the_variables_of_its_template() {
     let table = table.split("\n\n").find(|part| part.starts_with("| message")).unwrap();
     let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
     let words: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
-    assert_eq!(words, Letter::WORDS);
+    assert_eq!(words, Message::WORDS);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates");
     for (word, row) in words.iter().zip(rows) {
         let template = std::fs::read_to_string(folder.join(format!("{word}.txt"))).unwrap();
-        for value in ["code", "link", "new_email", "device", "address", "method"] {
+        for value in ["code", "link", "new_email", "device", "client_ip", "method"] {
             let listed = row.rsplit('|').nth(1).unwrap().contains(&format!("`{value}`"));
             assert_eq!(
                 template.contains(&format!("{{{{ {value} }}}}")),
@@ -103,7 +103,7 @@ fn the_list_of_audit_events_is_that_of_the_program() {
         | `at`, `event`, `outcome` | the time, the event, and `success` or `failure` |\n\
         | `actor_id` | the account that did it; empty for a client that was not signed in, and for the command line |\n\
         | `user_id` | the account that the entry is about |\n\
-        | `session_id`, `address`, `user_agent` | session, client IP and user agent of the request |\n\
+        | `session_id`, `client_ip`, `user_agent` | session, client IP and user agent of the request |\n\
         | `request_id` | the request, as in the access log |\n\
         | `data` | details, depending on the event |\n\n\
         An entry never contains a password, a token, a code, a hash, or values of a profile.\n",

@@ -149,7 +149,7 @@ async fn a_new_code_voids_the_old_and_nobody_learns_who_was_mailed_one() {
     let unknown = resend(&sidecar, "nobody@example.com").await;
     assert_eq!((known.status(), known.text()), (202, unknown.text()));
     assert_eq!(unknown.status(), 202);
-    assert!(sidecar.letters("nobody@example.com").await.is_empty());
+    assert!(sidecar.messages("nobody@example.com").await.is_empty());
     let second = sidecar.mailed(ALICE, "email_verification").await;
     // One in a million they are the same.
     if first != second {
@@ -158,7 +158,7 @@ async fn a_new_code_voids_the_old_and_nobody_learns_who_was_mailed_one() {
     assert_eq!(verify(&sidecar, ALICE, &second).await.status(), 204);
     assert_eq!(resend(&sidecar, ALICE).await.text(), unknown.text());
     assert_eq!(
-        sidecar.count_letters(ALICE, "email_verification").await,
+        sidecar.count_messages(ALICE, "email_verification").await,
         2,
         "none for an address that is confirmed"
     );
@@ -210,7 +210,7 @@ async fn an_address_changes_with_the_codes_of_both_mailboxes() {
     let refreshed = sidecar.refresh(&alice.refresh_token).await.json();
     let now = claims(refreshed["access_token"].as_str().unwrap());
     assert_eq!((&now["email"], &now["email_verified"]), (&json!(MOVED), &json!(true)));
-    assert_eq!(sidecar.count_letters(ALICE, "email_changed").await, 1);
+    assert_eq!(sidecar.count_messages(ALICE, "email_changed").await, 1);
     assert_eq!(
         refused(&sidecar.try_login(ALICE, PASSWORD).await),
         is(401, "bad_credentials")
@@ -236,10 +236,12 @@ async fn a_taken_address_is_answered_like_a_free_one_and_its_owner_is_told() {
     assert_eq!((free.status(), free.text()), (202, taken.text()));
     assert_eq!(taken.status(), 202);
     assert_eq!(
-        sidecar.count_letters("bob@example.com", "registration_attempted").await,
+        sidecar
+            .count_messages("bob@example.com", "registration_attempted")
+            .await,
         1
     );
-    assert_eq!(sidecar.count_letters("bob@example.com", "email_change_new").await, 0);
+    assert_eq!(sidecar.count_messages("bob@example.com", "email_change_new").await, 0);
     let old = sidecar.mailed(ALICE, "email_change_old").await;
     let earlier = sidecar.mailed(MOVED, "email_change_new").await;
     let answer = confirm(&sidecar, &alice.access_token, &old, &earlier).await;
@@ -269,7 +271,7 @@ async fn a_change_of_address_needs_the_password_and_a_real_change() {
             "{new_email}"
         );
     }
-    assert!(sidecar.letters(MOVED).await.is_empty());
+    assert!(sidecar.messages(MOVED).await.is_empty());
     let nothing = confirm(&sidecar, token, "000000", "000000").await;
     assert_eq!(refused(&nothing), is(400, "email_code_invalid"));
     assert_eq!(change(&sidecar, token, MOVED, PASSWORD).await.status(), 202);
@@ -325,7 +327,7 @@ async fn without_redis_there_are_no_codes_and_an_account_can_be_made_all_the_sam
         assert!(answer.header("retry-after").is_some());
     }
     sidecar.user("bob").await;
-    assert!(sidecar.letters("bob@example.com").await.is_empty());
+    assert!(sidecar.messages("bob@example.com").await.is_empty());
 
     sidecar.redis_network().heal();
     crate::support::wait_until(
@@ -350,14 +352,14 @@ async fn the_owner_of_an_address_learns_that_somebody_tried_to_register_with_it(
     let taken = sidecar.post("/auth/register").json(&again).send().await;
     let free = sidecar.post("/auth/register").json(&free).send().await;
     assert_eq!((taken.status(), taken.text()), (202, free.text()));
-    assert_eq!(sidecar.count_letters(ALICE, "registration_attempted").await, 1);
+    assert_eq!(sidecar.count_messages(ALICE, "registration_attempted").await, 1);
     assert_eq!(
-        sidecar.count_letters(ALICE, "email_verification").await,
+        sidecar.count_messages(ALICE, "email_verification").await,
         1,
         "the first one only"
     );
     assert_eq!(
-        sidecar.count_letters("carol@example.com", "email_verification").await,
+        sidecar.count_messages("carol@example.com", "email_verification").await,
         1
     );
     assert_eq!(sidecar.try_login(ALICE, PASSWORD).await.status(), 200);

@@ -57,7 +57,7 @@ const URL: &str = "https://app.example.com:8443/invoices/7?x=1";
 #[test]
 fn who_may_pass_sees_the_route_the_rule_and_the_headers() {
     let claims = r#"{"sub":"alice","roles":["finance"],"tenant":"acme"}"#;
-    let (code, said) = explained(&["GET", URL, "--as", claims, "--address", "10.1.2.3"]);
+    let (code, said) = explained(&["GET", URL, "--as", claims, "--client-ip", "10.1.2.3"]);
     assert_eq!(code, Some(0));
     assert_eq!(
         said,
@@ -139,7 +139,14 @@ fn claims_come_from_a_file_too_and_a_table_is_for_people() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("claims.json");
     std::fs::write(&file, r#"{"sub":"alice","roles":["finance"]}"#).unwrap();
-    let output = explain(&["GET", URL, "--claims", file.to_str().unwrap(), "--address", "10.1.2.3"]);
+    let output = explain(&[
+        "GET",
+        URL,
+        "--claims",
+        file.to_str().unwrap(),
+        "--client-ip",
+        "10.1.2.3",
+    ]);
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
         "route                  invoices\n\
@@ -175,7 +182,14 @@ fn the_signed_header_is_shown_with_what_it_would_say() {
             "htm": "GET", "htu": "https://signed.test:8443/b", "sub": "alice", "roles": ["finance"],
         })
     );
-    let (_, unsigned) = explained(&["GET", URL, "--as", r#"{"roles":["finance"]}"#, "--address", "10.1.2.3"]);
+    let (_, unsigned) = explained(&[
+        "GET",
+        URL,
+        "--as",
+        r#"{"roles":["finance"]}"#,
+        "--client-ip",
+        "10.1.2.3",
+    ]);
     assert_eq!(unsigned["assertion"], Value::Null);
 }
 

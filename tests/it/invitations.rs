@@ -28,7 +28,7 @@ fn operate(sidecar: &Sidecar, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Invites somebody and reads the letter.
+/// Invites somebody and reads the message.
 async fn invite(sidecar: &Sidecar, email: &str, role: &str) -> String {
     let invited = operate(sidecar, &["user", "invite", email, "--role", role]);
     assert_eq!(invited["roles"], json!([role]));
@@ -66,7 +66,7 @@ async fn an_invitation_makes_an_account_with_its_roles_and_a_proven_address() {
 
     let me = me(&sidecar, CAROL).await;
     assert_eq!((&me["roles"], &me["email_verified"]), (&json!(["staff"]), &json!(true)));
-    assert_eq!(sidecar.count_letters(CAROL, "email_verification").await, 0);
+    assert_eq!(sidecar.count_messages(CAROL, "email_verification").await, 0);
     assert_eq!(operate(&sidecar, &["user", "invitations"]), json!([]));
     let later = "UPDATE invitations SET used_at = used_at - interval '61 s'";
     sidecar.database().await.execute(later, &[]).await.unwrap();

@@ -25,6 +25,7 @@ mod differential;
 mod docs;
 mod email;
 mod explain;
+mod faults;
 mod gate;
 mod harness;
 mod instances;

@@ -154,7 +154,7 @@ async fn a_session_is_raised_by_a_second_factor_without_signing_in_again() {
     let (_, codes) = enrol(&sidecar, &alice).await;
     assert_eq!(
         refused(&verify(json!({ "recovery_code": "0000-0000-0000-0000" })).await),
-        is(403, "mfa_code_wrong")
+        is(403, "mfa_code_invalid")
     );
     assert_eq!(refused(&strong(&alice.access_token).await), is(401, "step_up_required"));
 
@@ -214,7 +214,7 @@ async fn an_mfa_token_is_tried_five_times_and_the_right_code_comes_too_late_then
     let token = ask(&sidecar, &alice.email).await;
     for _ in 0..5 {
         let wrong = second(&sidecar, &token, "recovery_code", "wrong").await;
-        assert_eq!(refused(&wrong), is(401, "mfa_code_wrong"));
+        assert_eq!(refused(&wrong), is(401, "mfa_code_invalid"));
     }
     let late = second(&sidecar, &token, "totp", &phone.code(1)).await;
     assert_eq!(refused(&late), is(401, "mfa_token_invalid"));
@@ -240,7 +240,7 @@ async fn guesses_with_many_mfa_tokens_meet_the_limit_of_the_account() {
     for _ in 0..3 {
         let token = ask(&sidecar, &alice.email).await;
         let wrong = second(&sidecar, &token, "totp", "wrong").await;
-        assert_eq!(refused(&wrong), is(401, "mfa_code_wrong"));
+        assert_eq!(refused(&wrong), is(401, "mfa_code_invalid"));
     }
     let token = ask(&sidecar, &alice.email).await;
     let limited = second(&sidecar, &token, "totp", "wrong").await;
@@ -268,7 +268,7 @@ async fn of_many_who_show_one_code_at_once_to_two_instances_one_signs_in() {
         let won = answers.iter().filter(|answer| answer.status() == 200).count();
         assert_eq!(won, 1, "{kind}");
         for lost in answers.iter().filter(|answer| answer.status() != 200) {
-            assert_eq!(refused(lost), is(401, "mfa_code_wrong"), "{kind}");
+            assert_eq!(refused(lost), is(401, "mfa_code_invalid"), "{kind}");
         }
     }
     let sessions = first.get("/auth/sessions").bearer(&alice.access_token).send().await;

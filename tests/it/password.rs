@@ -75,7 +75,7 @@ async fn a_changed_password_ends_every_session_but_the_one_that_asked() {
     assert_eq!(sidecar.try_login("alice@example.com", NEW).await.status(), 200);
     let late = reset(&sidecar, &link, "brisk-anvil-40-meadow").await;
     assert_eq!(refused(&late), is(400, "reset_token_invalid"), "a link from before");
-    assert_eq!(sidecar.count_letters("alice@example.com", "password_changed").await, 1);
+    assert_eq!(sidecar.count_messages("alice@example.com", "password_changed").await, 1);
     assert_eq!(events(&sidecar, "password_changed", "success").await, 1);
 }
 
@@ -130,8 +130,8 @@ async fn who_asks_for_a_link_does_not_learn_who_has_an_account() {
     let unknown = forgot(&sidecar, "nobody@example.com").await;
     assert_eq!((known.status(), known.text()), (202, unknown.text()));
     assert_eq!(unknown.status(), 202);
-    assert_eq!(sidecar.count_letters("alice@example.com", "password_reset").await, 1);
-    assert!(sidecar.letters("nobody@example.com").await.is_empty());
+    assert_eq!(sidecar.count_messages("alice@example.com", "password_reset").await, 1);
+    assert!(sidecar.messages("nobody@example.com").await.is_empty());
     assert_eq!(events(&sidecar, "password_reset_requested", "success").await, 1);
     assert_eq!(events(&sidecar, "password_reset_requested", "failure").await, 1);
     let no_address = forgot(&sidecar, "nobody").await;
@@ -170,7 +170,7 @@ async fn a_link_replaces_the_password_once_and_ends_every_session() {
         .await
         .json();
     assert_eq!(me["email_verified"], true, "the link proved the address");
-    assert_eq!(sidecar.count_letters("alice@example.com", "password_changed").await, 1);
+    assert_eq!(sidecar.count_messages("alice@example.com", "password_changed").await, 1);
     assert_eq!(events(&sidecar, "password_reset", "success").await, 1);
 }
 
@@ -196,7 +196,7 @@ async fn of_fifty_who_come_with_one_link_to_two_instances_one_sets_the_password(
     let login = first.try_login("alice@example.com", &password(winners[0])).await;
     assert_eq!(login.status(), 200, "and it is the winner's");
     assert_eq!(events(&first, "password_reset", "success").await, 1);
-    assert_eq!(first.count_letters("alice@example.com", "password_changed").await, 1);
+    assert_eq!(first.count_messages("alice@example.com", "password_changed").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -246,14 +246,14 @@ async fn links_are_limited_by_address_aloud_and_by_mailbox_in_silence() {
     for _ in 0..4 {
         assert_eq!(forgot(&sidecar, "alice@example.com").await.status(), 202);
     }
-    assert_eq!(sidecar.count_letters("alice@example.com", "password_reset").await, 2);
+    assert_eq!(sidecar.count_messages("alice@example.com", "password_reset").await, 2);
     assert_eq!(forgot(&sidecar, "bob@example.com").await.status(), 202);
     let sixth = forgot(&sidecar, "bob@example.com").await;
     assert_eq!(refused(&sixth), is(429, "rate_limited"));
 }
 
 #[tokio::test]
-async fn where_no_mail_is_sent_what_needs_a_letter_says_so_and_an_invitation_is_printed() {
+async fn where_no_mail_is_sent_what_needs_a_message_says_so_and_an_invitation_is_printed() {
     let sidecar = TestSidecar::new().config("auth: { mail: null }").start().await;
     let alice = sidecar.user("alice").await;
     for email in ["alice@example.com", "nobody@example.com"] {

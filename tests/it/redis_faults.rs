@@ -1,23 +1,27 @@
 //! What a request sees when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or PostgreSQL is away.
 //!
-//! | | while the view is fresh | once it is older than `max_lag` |
+//! | at a verifier | while the view is fresh | once it is older than `max_lag` |
 //! |---|---|---|
 //! | revoked before | 401 | 401 |
 //! | `on_stale: check`, `deny` | passes | 503 |
 //! | `on_stale: allow` | passes | passes |
 //!
-//! and no request waits longer than one call to Redis may take.
+//! An issuer goes on knowing everything, from PostgreSQL. No request waits longer than one call to Redis may take.
 
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{FaultProxy, PASSWORD, RedisCluster, RedisServer, Sidecar, TestSidecar, User, wait_until};
+use crate::support::{
+    AUDIENCE, FaultProxy, ISSUER, PASSWORD, RedisCluster, RedisServer, Sidecar, TestSidecar, User, commands, wait_until,
+};
 
 /// `store.redis.timeout`, and what a busy test machine adds.
 const BUDGET: Duration = Duration::from_millis(250 + 1_000);
 const PATIENCE: Duration = Duration::from_secs(20);
+/// `revocation.max_lag`.
+const MAX_LAG: Duration = Duration::from_secs(2);
 const ROUTES: [&str; 3] = ["check", "deny", "allow"];
 
 fn described() -> TestSidecar {
@@ -65,51 +69,92 @@ struct People {
     carol: User,
 }
 
+/// An issuer and a verifier of its tokens.
+struct Pair {
+    issuer: Sidecar,
+    verifier: Sidecar,
+}
+
+impl Pair {
+    async fn start(config: &str) -> Self {
+        let issuer = described().config(config).start().await;
+        let verifier = verifier_of(&issuer, config).await;
+        Self { issuer, verifier }
+    }
+}
+
+async fn verifier_of(issuer: &Sidecar, config: &str) -> Sidecar {
+    let verifier = ROUTES.iter().fold(TestSidecar::beside(issuer), with_route);
+    verifier.config(&trusting(issuer)).config(config).start().await
+}
+
+/// What turns a sidecar into a verifier of this issuer.
+fn trusting(issuer: &Sidecar) -> String {
+    let url = issuer.url();
+    format!(
+        "auth: null\nstore: {{ postgres: null }}\n\
+         issuers: [{{ issuer: \"{ISSUER}\", jwks_url: \"{url}/.well-known/jwks.json\", audience: [{AUDIENCE}] }}]\n"
+    )
+}
+
 impl People {
-    async fn sign_in(sidecar: &Sidecar) -> Self {
+    async fn sign_in(pair: &Pair) -> Self {
         let people = Self {
-            alice: sidecar.user("alice").await,
-            bob: sidecar.user("bob").await,
-            carol: sidecar.user("carol").await,
+            alice: pair.issuer.user("alice").await,
+            bob: pair.issuer.user("bob").await,
+            carol: pair.issuer.user("carol").await,
         };
         for user in [&people.alice, &people.bob, &people.carol] {
             wait_until("the feed is read", PATIENCE, async || {
-                on_all(sidecar, user).await == [200; 3]
+                on_all(&pair.issuer, user).await == [200; 3] && on_all(&pair.verifier, user).await == [200; 3]
             })
             .await;
         }
-        log_out(sidecar, &people.bob).await;
-        assert_eq!(on_all(sidecar, &people.bob).await, [401; 3]);
+        log_out(&pair.issuer, &people.bob).await;
+        assert_eq!(on_all(&pair.issuer, &people.bob).await, [401; 3]);
+        wait_until("the verifier has heard", PATIENCE, async || {
+            on_all(&pair.verifier, &people.bob).await == [401; 3]
+        })
+        .await;
         people
     }
 
     /// The fault has just begun.
-    async fn live_through(&self, sidecar: &Sidecar) {
-        wait_until("the view is too old", PATIENCE, async || {
-            assert_eq!(on_all(sidecar, &self.bob).await, [401; 3], "what is known stays known");
-            on_all(sidecar, &self.alice).await == [503, 503, 200]
+    async fn live_through(&self, Pair { issuer, verifier }: &Pair) {
+        wait_until("the verifier's view is too old", PATIENCE, async || {
+            assert_eq!(on_all(verifier, &self.bob).await, [401; 3], "what is known stays known");
+            on_all(verifier, &self.alice).await == [503, 503, 200]
         })
         .await;
-        log_out(sidecar, &self.carol).await;
+        log_out(issuer, &self.carol).await;
         for _ in 0..3 {
-            assert_eq!(on_all(sidecar, &self.alice).await, [503, 503, 200]);
-            assert_eq!(on_all(sidecar, &self.bob).await, [401; 3]);
-            assert_eq!(on_all(sidecar, &self.carol).await, [401; 3]);
+            assert_eq!(on_all(verifier, &self.alice).await, [503, 503, 200]);
+            assert_eq!(on_all(verifier, &self.bob).await, [401; 3]);
+            assert_eq!(on_all(verifier, &self.carol).await[..2], [503; 2]);
+            assert_eq!(
+                on_all(issuer, &self.alice).await,
+                [200; 3],
+                "an issuer knows from PostgreSQL"
+            );
+            assert_eq!(on_all(issuer, &self.bob).await, [401; 3]);
+            assert_eq!(on_all(issuer, &self.carol).await, [401; 3]);
         }
     }
 
-    /// The fault is over; `fresh` knows only what Redis tells it.
-    async fn look_back(&self, sidecar: &Sidecar, fresh: &Sidecar) {
-        wait_until("a fresh instance knows who signed out", PATIENCE, async || {
-            let bob = on_all(fresh, &self.bob).await;
-            assert!(!bob[..2].contains(&200), "a revoked token passed: {bob:?}");
-            let carol = on_all(fresh, &self.carol).await;
-            bob == [401; 3] && carol == [401; 3]
-        })
-        .await;
-        for instance in [sidecar, fresh] {
+    /// The fault is over; `fresh` is a verifier that knows only what Redis tells it.
+    async fn look_back(&self, pair: &Pair, fresh: &Sidecar) {
+        for instance in [fresh, &pair.verifier] {
+            wait_until("it knows who signed out", PATIENCE, async || {
+                let (bob, carol) = (on_all(instance, &self.bob).await, on_all(instance, &self.carol).await);
+                assert!(!bob[..2].contains(&200), "a revoked token passed: {bob:?}");
+                assert!(!carol[..2].contains(&200), "a revoked token passed: {carol:?}");
+                bob == [401; 3] && carol == [401; 3]
+            })
+            .await;
+        }
+        for instance in [&pair.issuer, &pair.verifier, fresh] {
             wait_until("all is well again", PATIENCE, async || {
-                assert_eq!(on_all(sidecar, &self.bob).await, [401; 3]);
+                assert_eq!(on_all(&pair.issuer, &self.bob).await, [401; 3]);
                 on_all(instance, &self.alice).await == [200; 3]
             })
             .await;
@@ -117,134 +162,130 @@ impl People {
     }
 }
 
-async fn fresh(sidecar: &Sidecar, server: &RedisServer) -> Sidecar {
-    beside(sidecar, &server.config()).await
-}
-
-async fn beside(sidecar: &Sidecar, config: &str) -> Sidecar {
-    let fresh = ROUTES.iter().fold(TestSidecar::beside(sidecar), with_route);
-    fresh.config(config).start().await
+async fn fresh(pair: &Pair, server: &RedisServer) -> Sidecar {
+    verifier_of(&pair.issuer, &server.config()).await
 }
 
 #[tokio::test]
 async fn redis_is_killed_and_comes_back_empty() {
     let mut server = RedisServer::start().await;
-    let sidecar = described().config(&server.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
+    let pair = Pair::start(&server.config()).await;
+    let people = People::sign_in(&pair).await;
     server.kill();
-    people.live_through(&sidecar).await;
+    people.live_through(&pair).await;
     server.start_again().await;
-    people.look_back(&sidecar, &fresh(&sidecar, &server).await).await;
+    people.look_back(&pair, &fresh(&pair, &server).await).await;
 }
 
 #[tokio::test]
 async fn redis_is_frozen() {
     let server = RedisServer::start().await;
-    let sidecar = described().config(&server.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
+    let pair = Pair::start(&server.config()).await;
+    let people = People::sign_in(&pair).await;
     server.signal(Signal::STOP);
-    people.live_through(&sidecar).await;
+    people.live_through(&pair).await;
     server.signal(Signal::CONT);
-    people.look_back(&sidecar, &fresh(&sidecar, &server).await).await;
+    people.look_back(&pair, &fresh(&pair, &server).await).await;
 }
 
 #[tokio::test]
 async fn redis_becomes_a_replica_of_a_master_that_is_gone() {
     let server = RedisServer::start().await;
-    let sidecar = described().config(&server.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
+    let pair = Pair::start(&server.config()).await;
+    let people = People::sign_in(&pair).await;
     server.command(&["REPLICAOF", "127.0.0.1", "1"]).await;
-    people.live_through(&sidecar).await;
+    people.live_through(&pair).await;
     server.command(&["REPLICAOF", "NO", "ONE"]).await;
-    people.look_back(&sidecar, &fresh(&sidecar, &server).await).await;
+    people.look_back(&pair, &fresh(&pair, &server).await).await;
 }
 
 #[tokio::test]
 async fn redis_is_loading() {
     let mut server = RedisServer::start().await;
-    let sidecar = described().config(&server.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
+    let pair = Pair::start(&server.config()).await;
+    let people = People::sign_in(&pair).await;
     server.kill();
     let loading = tokio::spawn(answer_loading(server.port()));
-    people.live_through(&sidecar).await;
+    people.live_through(&pair).await;
     loading.abort();
     assert!(loading.await.unwrap_err().is_cancelled());
     server.start_again().await;
-    people.look_back(&sidecar, &fresh(&sidecar, &server).await).await;
+    people.look_back(&pair, &fresh(&pair, &server).await).await;
 }
 
 #[tokio::test]
 async fn redis_answers_after_five_seconds() {
-    let sidecar = described().with_faults().start().await;
-    let people = People::sign_in(&sidecar).await;
-    sidecar.redis_network().delay(Duration::from_secs(5));
-    people.live_through(&sidecar).await;
-    sidecar.redis_network().heal();
-    let fresh = ROUTES
-        .iter()
-        .fold(TestSidecar::beside(&sidecar), with_route)
-        .start()
-        .await;
-    people.look_back(&sidecar, &fresh).await;
+    let issuer = described().with_faults().start().await;
+    let verifier = ROUTES.iter().fold(TestSidecar::beside(&issuer), with_route);
+    let verifier = verifier.config(&trusting(&issuer)).with_faults().start().await;
+    let pair = Pair { issuer, verifier };
+    let people = People::sign_in(&pair).await;
+    for instance in [&pair.issuer, &pair.verifier] {
+        instance.redis_network().delay(Duration::from_secs(5));
+    }
+    people.live_through(&pair).await;
+    for instance in [&pair.issuer, &pair.verifier] {
+        instance.redis_network().heal();
+    }
+    people.look_back(&pair, &verifier_of(&pair.issuer, "{}").await).await;
 }
 
 #[tokio::test]
 async fn redis_is_emptied_and_the_feed_is_filled_from_postgresql_even_if_a_logout_comes_first() {
     let server = RedisServer::start().await;
-    let sidecar = described().config(&server.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
+    let pair = Pair::start(&server.config()).await;
+    let people = People::sign_in(&pair).await;
     server.command(&["FLUSHALL"]).await;
     // Its entry makes a new feed, which must not be taken for the whole one.
-    log_out(&sidecar, &people.carol).await;
-    assert_eq!(on_all(&sidecar, &people.bob).await, [401; 3]);
-    people.look_back(&sidecar, &fresh(&sidecar, &server).await).await;
+    log_out(&pair.issuer, &people.carol).await;
+    assert_eq!(on_all(&pair.issuer, &people.bob).await, [401; 3]);
+    people.look_back(&pair, &fresh(&pair, &server).await).await;
 }
 
 #[tokio::test]
 async fn the_master_of_a_cluster_that_has_the_feed_is_killed_and_comes_back_empty() {
     let mut cluster = RedisCluster::start(false).await;
-    let sidecar = described().config(&cluster.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
-    let feed = cluster.master_of(&feed(&sidecar).await).await;
+    let pair = Pair::start(&cluster.config()).await;
+    let people = People::sign_in(&pair).await;
+    let feed = cluster.master_of(&feed(&pair.issuer).await).await;
     cluster.kill(feed);
-    people.live_through(&sidecar).await;
+    people.live_through(&pair).await;
     cluster.start_again(feed).await;
     people
-        .look_back(&sidecar, &beside(&sidecar, &cluster.config()).await)
+        .look_back(&pair, &verifier_of(&pair.issuer, &cluster.config()).await)
         .await;
 }
 
 #[tokio::test]
 async fn another_master_of_a_cluster_is_killed_and_a_logout_is_still_heard_of_everywhere() {
     let mut cluster = RedisCluster::start(false).await;
-    let sidecar = described().config(&cluster.config()).start().await;
-    let other = beside(&sidecar, &cluster.config()).await;
-    let people = People::sign_in(&sidecar).await;
-    let master = (cluster.master_of(&feed(&sidecar).await).await + 1) % 3;
+    let pair = Pair::start(&cluster.config()).await;
+    let people = People::sign_in(&pair).await;
+    let master = (cluster.master_of(&feed(&pair.issuer).await).await + 1) % 3;
     cluster.kill(master);
-    log_out(&sidecar, &people.carol).await;
-    wait_until("the other instance hears of it", PATIENCE, async || {
-        assert_eq!(on_all(&other, &people.bob).await, [401; 3]);
-        on_all(&other, &people.carol).await == [401; 3]
+    log_out(&pair.issuer, &people.carol).await;
+    wait_until("the verifier hears of it", PATIENCE, async || {
+        assert_eq!(on_all(&pair.verifier, &people.bob).await, [401; 3]);
+        on_all(&pair.verifier, &people.carol).await == [401; 3]
     })
     .await;
     cluster.start_again(master).await;
     people
-        .look_back(&sidecar, &beside(&sidecar, &cluster.config()).await)
+        .look_back(&pair, &verifier_of(&pair.issuer, &cluster.config()).await)
         .await;
 }
 
 #[tokio::test]
 async fn a_cluster_refuses_everything_while_one_of_its_masters_is_away() {
     let mut cluster = RedisCluster::start(true).await;
-    let sidecar = described().config(&cluster.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
-    let master = (cluster.master_of(&feed(&sidecar).await).await + 1) % 3;
+    let pair = Pair::start(&cluster.config()).await;
+    let people = People::sign_in(&pair).await;
+    let master = (cluster.master_of(&feed(&pair.issuer).await).await + 1) % 3;
     cluster.kill(master);
-    people.live_through(&sidecar).await;
+    people.live_through(&pair).await;
     cluster.start_again(master).await;
     people
-        .look_back(&sidecar, &beside(&sidecar, &cluster.config()).await)
+        .look_back(&pair, &verifier_of(&pair.issuer, &cluster.config()).await)
         .await;
 }
 
@@ -254,31 +295,50 @@ async fn feed(sidecar: &Sidecar) -> String {
 }
 
 #[tokio::test]
-async fn a_redis_that_hides_its_role_is_believed() {
+async fn a_redis_that_allows_no_dangerous_commands_is_enough() {
     let server = RedisServer::start().await;
-    server.command(&["ACL", "SETUSER", "default", "-role"]).await;
-    let sidecar = described().config(&server.config()).start().await;
-    let people = People::sign_in(&sidecar).await;
-    assert!(sidecar.logs().contains("does not allow ROLE"));
-    assert_eq!(on_all(&sidecar, &people.alice).await, [200; 3]);
+    server.command(&["ACL", "SETUSER", "default", "-@dangerous"]).await;
+    let pair = Pair::start(&server.config()).await;
+    let people = People::sign_in(&pair).await;
+    assert_eq!(on_all(&pair.verifier, &people.alice).await, [200; 3]);
 }
 
 #[tokio::test]
-async fn a_logout_that_an_instance_cannot_hear_of_passes_only_where_the_route_allows_it() {
-    let deaf = described().with_faults().start().await;
-    let other = TestSidecar::beside(&deaf).start().await;
-    let people = People::sign_in(&deaf).await;
+async fn a_logout_that_a_verifier_cannot_hear_of_passes_only_where_the_route_allows_it() {
+    let issuer = described().start().await;
+    let deaf = ROUTES.iter().fold(TestSidecar::beside(&issuer), with_route);
+    let deaf = deaf.config(&trusting(&issuer)).with_faults().start().await;
+    let alice = issuer.user("alice").await;
+    wait_until("the feed is read", PATIENCE, async || {
+        on_all(&deaf, &alice).await == [200; 3]
+    })
+    .await;
     deaf.redis_network().freeze();
-    log_out(&other, &people.alice).await;
+    log_out(&issuer, &alice).await;
     wait_until("its view is too old", PATIENCE, async || {
-        on_all(&deaf, &people.alice).await == [503, 503, 200]
+        on_all(&deaf, &alice).await == [503, 503, 200]
     })
     .await;
     deaf.redis_network().heal();
     wait_until("it has heard", PATIENCE, async || {
-        on_all(&deaf, &people.alice).await == [401; 3]
+        on_all(&deaf, &alice).await == [401; 3]
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_issuer_hears_of_a_logout_from_postgresql_while_redis_is_frozen() {
+    let deaf = described().with_faults().start().await;
+    let other = TestSidecar::beside(&deaf).start().await;
+    let (alice, bob) = (deaf.user("alice").await, deaf.user("bob").await);
+    assert_eq!(on_all(&deaf, &alice).await, [200; 3]);
+    deaf.redis_network().freeze();
+    log_out(&other, &alice).await;
+    wait_until("it has heard", Duration::from_secs(1), async || {
+        on_all(&deaf, &alice).await == [401; 3]
+    })
+    .await;
+    assert_eq!(on_all(&deaf, &bob).await, [200; 3], "and is sure of everybody else");
 }
 
 #[tokio::test]
@@ -319,20 +379,35 @@ async fn without_postgresql_proxied_requests_go_on_and_auth_answers_in_time() {
         .config("store: { postgres: { pool: { statement_timeout: 1s, connect_timeout: 1s, wait: 1s } } }")
         .start()
         .await;
-    let people = People::sign_in(&sidecar).await;
+    let pair = Pair {
+        verifier: verifier_of(&sidecar, "{}").await,
+        issuer: sidecar,
+    };
+    let people = People::sign_in(&pair).await;
+    let (sidecar, verifier) = (&pair.issuer, &pair.verifier);
     let network = sidecar.postgres_network();
     for fail in [FaultProxy::cut as fn(&FaultProxy), FaultProxy::freeze] {
         fail(network);
         for _ in 0..3 {
-            assert_eq!(on_all(&sidecar, &people.alice).await, [200; 3]);
-            assert_eq!(on_all(&sidecar, &people.bob).await, [401; 3]);
+            assert_eq!(on_all(sidecar, &people.alice).await, [200; 3]);
+            assert_eq!(on_all(sidecar, &people.bob).await, [401; 3]);
+            assert_eq!(on_all(verifier, &people.alice).await, [200; 3]);
         }
         let begun = Instant::now();
         let answer = sidecar.try_login(&people.alice.email, PASSWORD).await;
         assert_eq!(answer.status(), 503, "{}", answer.text());
         assert!(answer.header("retry-after").is_some());
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-        assert_eq!(on_all(&sidecar, &people.alice).await, [200; 3]);
+        for _ in 0..3 {
+            tokio::time::sleep(MAX_LAG).await;
+            assert_eq!(on_all(sidecar, &people.alice).await, [200; 3]);
+            assert_eq!(
+                on_all(verifier, &people.alice).await,
+                [200; 3],
+                "nobody can have signed out"
+            );
+            assert_eq!(on_all(verifier, &people.bob).await, [401; 3]);
+        }
         network.heal();
         wait_until("people can sign in again", PATIENCE, async || {
             sidecar.try_login(&people.alice.email, PASSWORD).await.status() == 200
@@ -350,11 +425,7 @@ async fn answer_loading(port: u16) {
         connections.spawn(async move {
             let mut buffer = [0; 4096];
             while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-                // A command is an array; nothing else in these commands begins a line with an asterisk and a digit.
-                let lines = buffer[..read].split(|byte| *byte == b'\n');
-                let commands = lines
-                    .filter(|line| line.len() > 1 && line[0] == b'*' && line[1].is_ascii_digit())
-                    .count();
+                let commands = commands(&buffer[..read]);
                 let answer = "-LOADING Redis is loading the dataset in memory\r\n".repeat(commands);
                 if stream.write_all(answer.as_bytes()).await.is_err() {
                     return;

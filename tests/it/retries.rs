@@ -71,7 +71,7 @@ async fn a_reset_whose_process_dies_after_the_commit_is_answered_when_it_is_aske
 
     assert_eq!(again.status(), 204, "{}", again.text());
     assert_eq!(count(&sidecar, "audit_logs WHERE event = 'password_reset'").await, 1);
-    assert_eq!(sidecar.count_letters(ALICE, "password_changed").await, 1);
+    assert_eq!(sidecar.count_messages(ALICE, "password_changed").await, 1);
     assert_eq!(
         refused(&reset(&sidecar, &token, PASSWORD).send().await),
         is(400, "reset_token_invalid"),
@@ -147,7 +147,7 @@ async fn a_verification_whose_process_dies_after_the_commit_is_answered_when_it_
 }
 
 #[tokio::test]
-async fn a_registration_whose_process_dies_after_the_commit_makes_one_account_and_one_letter() {
+async fn a_registration_whose_process_dies_after_the_commit_makes_one_account_and_one_message() {
     let mut sidecar = TestSidecar::new().with_faults().start().await;
     let body = json!({ "email": ALICE, "password": PASSWORD });
     let request = sidecar.post("/auth/register").json(&body);
@@ -157,16 +157,16 @@ async fn a_registration_whose_process_dies_after_the_commit_makes_one_account_an
 
     assert_eq!(again.status(), 202, "{}", again.text());
     assert_eq!(count(&sidecar, "users").await, 1);
-    assert_eq!(sidecar.letters(ALICE).await.len(), 1);
+    assert_eq!(sidecar.messages(ALICE).await.len(), 1);
     let code = sidecar.mailed(ALICE, "email_verification").await;
     let verified = sidecar
         .post("/auth/email/verify")
         .json(&json!({ "email": ALICE, "code": code }));
-    assert_eq!(verified.send().await.status(), 204, "the code in the letter works");
+    assert_eq!(verified.send().await.status(), 204, "the code in the message works");
     sidecar.login(ALICE).await;
     // The near miss: now somebody else tries.
     assert_eq!(sidecar.post("/auth/register").json(&body).send().await.status(), 202);
-    assert_eq!(sidecar.count_letters(ALICE, "registration_attempted").await, 1);
+    assert_eq!(sidecar.count_messages(ALICE, "registration_attempted").await, 1);
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn an_invitation_whose_answer_was_lost_is_answered_again_to_who_knows_the_
 
     assert_eq!(again.status(), 202, "{}", again.text());
     assert_eq!(count(&sidecar, "users").await, 1);
-    assert_eq!(sidecar.letters(ALICE).await.len(), 1, "the invitation");
+    assert_eq!(sidecar.messages(ALICE).await.len(), 1, "the invitation");
     let other = sidecar.post("/auth/register").json(&body(NEW)).send().await;
     assert_eq!(refused(&other), is(403, "invitation_invalid"));
 }
@@ -215,7 +215,7 @@ async fn a_second_step_whose_process_dies_after_the_commit_succeeds_with_the_nex
     let same = sidecar.post("/auth/login/mfa").json(&step(&shown)).send().await;
     assert_eq!(
         refused(&same),
-        is(401, "mfa_code_wrong"),
+        is(401, "mfa_code_invalid"),
         "a code works once, whoever comes"
     );
     let next = sidecar.post("/auth/login/mfa").json(&step(&phone.code(1))).send().await;

@@ -82,10 +82,10 @@ impl<'a> Stranger<'a> {
         (answer.status(), code)
     }
 
-    /// Waits for a letter of a kind and reads it.
-    async fn letter(&self, kind: &str) -> String {
+    /// Waits for a message of a kind and reads it.
+    async fn message(&self, kind: &str) -> String {
         let folder = self.playground.announced("mail");
-        let folder = Path::new(folder.strip_suffix(", a file for each letter").unwrap());
+        let folder = Path::new(folder.strip_suffix(", a file for each message").unwrap());
         let find = || {
             let mut files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
             files.sort_by_key(std::fs::DirEntry::file_name);
@@ -94,9 +94,9 @@ impl<'a> Stranger<'a> {
                 .rev()
                 .find(|file| file.file_name().to_string_lossy().ends_with(&format!("-{kind}.eml")))
                 .map(|file| Eml::read(&std::fs::read_to_string(file.path()).unwrap()))
-                .filter(|letter| letter.header("To") == EMAIL)
+                .filter(|message| message.header("To") == EMAIL)
         };
-        wait_until("the letter is there", Duration::from_secs(30), async || {
+        wait_until("the message is there", Duration::from_secs(30), async || {
             find().is_some()
         })
         .await;
@@ -131,9 +131,12 @@ async fn a_stranger_does_everything_with_the_description_the_mail_and_an_authent
 
     let body = json!({ "email": EMAIL, "password": PASSWORD });
     robin.done("POST /auth/register", None, body.clone()).await;
-    let letter = robin.letter("email_verification").await;
+    let message = robin.message("email_verification").await;
     let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|byte| byte.is_ascii_digit());
-    let code = letter.split_whitespace().find(is_code).expect("the letter has a code");
+    let code = message
+        .split_whitespace()
+        .find(is_code)
+        .expect("the message has a code");
     let typed = json!({ "email": EMAIL, "code": code });
     robin.done("POST /auth/email/verify", None, typed).await;
 
@@ -175,8 +178,8 @@ async fn a_stranger_does_everything_with_the_description_the_mail_and_an_authent
     robin
         .done("POST /auth/password/forgot", None, json!({ "email": EMAIL }))
         .await;
-    let letter = robin.letter("password_reset").await;
-    let token = &letter[letter.find("sgp_").expect("the letter has a link")..][..47];
+    let message = robin.message("password_reset").await;
+    let token = &message[message.find("sgp_").expect("the message has a link")..][..47];
     let chosen = json!({ "token": token, "password": NEW });
     robin.done("POST /auth/password/reset", None, chosen).await;
     assert_eq!(robin.application(&laptop).await.0, 401);

@@ -9,8 +9,8 @@
 //! does to single tries is no news about accounts. A machine whose load changes in the midst may be measured again, with fresh
 //! accounts; a real difference is one every time.
 
-mod letters;
 mod login;
+mod messages;
 
 use std::time::{Duration, Instant};
 

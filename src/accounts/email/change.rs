@@ -22,12 +22,13 @@ use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::codes::Checked;
 use crate::store::postgres::Postgres;
+use crate::store::revocations::Recorded;
 use crate::store::users::{self, User};
 use crate::store::{StoreError, reset_tokens};
 
@@ -177,17 +178,17 @@ impl EmailChange {
         };
         let data = serde_json::to_string(&change).expect("strings are always JSON");
         let (for_old, for_new) = self.codes.create_pair(Purpose::EmailChange, user.id, &data).await?;
-        let (to, letter) = match &owner {
-            Some(owner) => (Recipient::of(owner), Letter::RegistrationAttempted),
+        let (to, message) = match &owner {
+            Some(owner) => (Recipient::of(owner), Message::RegistrationAttempted),
             None => (
                 Recipient::stranger(&change.to),
-                Letter::EmailChangeNew {
+                Message::EmailChangeNew {
                     code: for_new.expose().to_owned(),
                 },
             ),
         };
         let tx = self.postgres.transaction("email_change_request").await?;
-        let asked = Letter::EmailChangeOld {
+        let asked = Message::EmailChangeOld {
             code: for_old.expose().to_owned(),
             new_email: change.to,
         };
@@ -195,7 +196,7 @@ impl EmailChange {
             .insert(&tx, Recipient::of(&user), asked, Some(codes::LIFE), now)
             .await?;
         self.mail
-            .insert_or_pretend(&tx, room, to, letter, Some(codes::LIFE), now)
+            .insert_or_pretend(&tx, room, to, message, Some(codes::LIFE), now)
             .await?;
         let asked = AuditRecord::by(user.id, Event::EmailChangeRequested, origin).session(by.session_id);
         request::unless(owner.is_none(), "email_taken", asked)
@@ -234,15 +235,14 @@ impl EmailChange {
                 return Err(EmailConfirmError::Wrong);
             }
         };
-        let (user, version) = self.move_to(by, &change, origin, now).await?;
+        let (user, outdated) = self.move_to(by, &change, origin, now).await?;
         // A code that is on its way to the old mailbox must not open the account from there.
         for purpose in [Purpose::EmailVerification, Purpose::Mfa] {
             if let Err(error) = self.codes.forget(purpose, user.id).await {
                 tracing::warn!(%error, user_id = %user.id, "a code mailed to an earlier address works until it expires");
             }
         }
-        let outdated = self.sessions.user_outdated(user.id, version, now);
-        self.revoker.revoke(&[outdated]).await;
+        self.revoker.publish(&outdated).await;
         Ok(())
     }
 
@@ -252,7 +252,7 @@ impl EmailChange {
         change: &Change,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<(User, i32), EmailConfirmError> {
+    ) -> Result<(User, Vec<Recorded>), EmailConfirmError> {
         let tx = self.postgres.transaction("email_change").await?;
         let user = users::find_for_update(&tx, by.user_id)
             .await?
@@ -274,11 +274,12 @@ impl EmailChange {
             .with("to", change.to.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
-        let news = Letter::EmailChanged {
+        let news = Message::EmailChanged {
             new_email: change.to.clone(),
         };
         self.mail.insert(&tx, Recipient::of(&user), news, None, now).await?;
+        let outdated = self.sessions.record_outdated(&tx, user.id, version, now).await?;
         tx.commit().await?;
-        Ok((moved, version))
+        Ok((moved, outdated))
     }
 }

@@ -34,7 +34,7 @@ impl Kind {
     /// The hash under which a presented token is stored; none if the text can be no such token. It is not salted: 256
     /// random bits cannot be guessed from their hash.
     pub(crate) fn hash(self, presented: &str) -> Option<[u8; 32]> {
-        // Out of a letter it may come with the white space around it.
+        // Out of a message it may come with the white space around it.
         let presented = presented.trim();
         let random = URL_SAFE_NO_PAD.decode(presented.strip_prefix(self.prefix())?).ok()?;
         (random.len() == 32).then(|| sha256(presented))

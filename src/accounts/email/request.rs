@@ -1,8 +1,8 @@
-//! Letters that people ask for. Anybody may type any address, so that asking tells nothing of who has an account, and nobody's
+//! Messages that people ask for. Anybody may type any address, so that asking tells nothing of who has an account, and nobody's
 //! mailbox is filled by strangers.
 //!
 //! Whether there is an account or not, the same statements run and something is committed, so that both take the same time: the
-//! letter to nobody is written and taken back. What remains is one row more or less in a table, far below what a network adds.
+//! message to nobody is written and taken back. What remains is one row more or less in a table, far below what a network adds.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::accounts::login::limits::windows::RateLimited;
 use crate::audit::AuditRecord;
 use crate::store::StoreError;
 
-/// Why a letter cannot be asked for. That there is no such account is not among the reasons.
+/// Why a message cannot be asked for. That there is no such account is not among the reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum EmailRequestError {
     /// This installation sends no mail.
@@ -21,7 +21,7 @@ pub enum EmailRequestError {
     /// The address is none.
     #[error(transparent)]
     Email(#[from] NameError),
-    /// Too many letters were asked for from this address.
+    /// Too many messages were asked for from this address.
     #[error("too many attempts")]
     RateLimited {
         /// When there is room again.

@@ -16,7 +16,7 @@ use crate::accounts::email::request::{self, EmailRequestError};
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
 use crate::store::audit::Event;
@@ -198,13 +198,13 @@ impl EmailVerification {
         // For nobody a code is made, too, under an id that nobody has.
         let user_id = addressee.map_or_else(Uuid::new_v4, |user| user.id);
         let code = self.codes.create(Purpose::EmailVerification, user_id, &email).await?;
-        let letter = Letter::EmailVerification {
+        let message = Message::EmailVerification {
             code: code.expose().to_owned(),
         };
         let to = addressee.map_or_else(|| Recipient::stranger(&email), Recipient::of);
         let tx = self.postgres.transaction("email_verification_resend").await?;
         self.mail
-            .insert_or_pretend(&tx, addressee.is_some(), to, letter, Some(codes::LIFE), now)
+            .insert_or_pretend(&tx, addressee.is_some(), to, message, Some(codes::LIFE), now)
             .await?;
         let asked = AuditRecord::to(
             user.as_ref().map(|user| user.id),

@@ -11,7 +11,7 @@ use crate::accounts::mfa::error::MfaError;
 use crate::accounts::mfa::factors::Factors;
 use crate::accounts::sessions::access::SessionOf;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -19,7 +19,7 @@ use crate::store::factors;
 use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
-/// What letters call it.
+/// What messages call it.
 const EMAIL: &str = "email";
 
 /// Codes by email as a second factor.
@@ -63,19 +63,19 @@ impl EmailFactor {
         }
         users::set_mfa_email(&tx, user.id, on.then_some(now)).await?;
         let method = EMAIL.to_owned();
-        let (event, letter) = if on {
-            (Event::MfaEmailEnabled, Letter::MfaAdded { method })
+        let (event, message) = if on {
+            (Event::MfaEmailEnabled, Message::MfaAdded { method })
         } else {
             if self.factors.status(&tx, &user).await?.totp_confirmed_at.is_none() {
                 factors::delete_recovery_codes(&tx, user.id).await?;
             }
-            (Event::MfaEmailDisabled, Letter::MfaRemoved { method })
+            (Event::MfaEmailDisabled, Message::MfaRemoved { method })
         };
         AuditRecord::by(user.id, event, origin)
             .session(by.session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
-        self.mail.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, message, now).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -89,12 +89,12 @@ impl EmailFactor {
         self.send_code_to(&user, origin, now).await
     }
 
-    /// Makes a code and queues its letter.
+    /// Makes a code and queues its message.
     pub(crate) async fn send_code_to(&self, user: &User, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
         if !self.factors.mails_codes(user) {
             return Err(MfaError::NotEnabled);
         }
-        // A mailbox is not to be flooded by whoever has the password; apart from the tries, which each letter may need.
+        // A mailbox is not to be flooded by whoever has the password; apart from the tries, which each message may need.
         let key = format!("mail:{}", user.id);
         self.limits.take(Window::Mfa, origin.address, Some(&key), now).await?;
         let code = self.codes.create(Purpose::Mfa, user.id, "").await?;
@@ -103,11 +103,11 @@ impl EmailFactor {
             email: user.email.clone(),
             name: user.username.clone(),
         };
-        let letter = Letter::MfaCode {
+        let message = Message::MfaCode {
             code: code.expose().to_owned(),
         };
         self.mail
-            .insert(&self.postgres, to, letter, Some(codes::LIFE), now)
+            .insert(&self.postgres, to, message, Some(codes::LIFE), now)
             .await?;
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::accounts::mfa::verdict::Verdict;
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue};
+use crate::mail::{Message, Queue};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -117,10 +117,10 @@ impl Authenticators {
             .insert(&tx, &self.metrics, now)
             .await?;
         let codes = self.make_recovery_codes(&tx, by, origin, now).await?;
-        let letter = Letter::MfaAdded {
+        let message = Message::MfaAdded {
             method: Method::Totp.word().to_owned(),
         };
-        self.mail.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, message, now).await?;
         tx.commit().await?;
         Ok(codes)
     }
@@ -162,10 +162,10 @@ impl Authenticators {
             .with("method", Method::Totp.word())
             .insert(&tx, &self.metrics, now)
             .await?;
-        let letter = Letter::MfaRemoved {
+        let message = Message::MfaRemoved {
             method: Method::Totp.word().to_owned(),
         };
-        self.mail.tell(&tx, &user, letter, now).await?;
+        self.mail.tell(&tx, &user, message, now).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -35,8 +35,8 @@ pub enum MfaError {
     /// Codes are mailed to proven addresses only.
     #[error("the address is not verified")]
     EmailUnverified,
-    /// No letters are sent here.
-    #[error("no letters are sent here")]
+    /// No messages are sent here.
+    #[error("no messages are sent here")]
     NoMail,
     /// Too many attempts.
     #[error("too many attempts")]

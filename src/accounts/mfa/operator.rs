@@ -12,7 +12,7 @@ use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::held;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::revoker::Revoker;
-use crate::mail::{Letter, Queue};
+use crate::mail::{Message, Queue};
 use crate::metrics::Metrics;
 use crate::store::audit::Event;
 use crate::store::postgres::Postgres;
@@ -60,10 +60,10 @@ impl FactorReset {
                 .with("by", "operator")
                 .insert(&tx, &self.metrics, now)
                 .await?;
-            let letter = Letter::MfaRemoved {
+            let message = Message::MfaRemoved {
                 method: method.to_owned(),
             };
-            self.mail.tell(&tx, &user, letter, now).await?;
+            self.mail.tell(&tx, &user, message, now).await?;
         }
         let removed = had_totp || had_email;
         let version = if removed {
@@ -71,11 +71,12 @@ impl FactorReset {
         } else {
             None
         };
-        tx.commit().await?;
+        let mut outdated = Vec::new();
         if let Some(version) = version {
-            let outdated = self.sessions.user_outdated(user.id, version, now);
-            self.revoker.revoke(&[outdated]).await;
+            outdated = self.sessions.record_outdated(&tx, user.id, version, now).await?;
         }
+        tx.commit().await?;
+        self.revoker.publish(&outdated).await;
         Ok(removed)
     }
 }

@@ -13,14 +13,14 @@ pub struct MfaStatus {
     pub totp_last_used_at: Option<OffsetDateTime>,
     /// Since when the person wants codes by mail.
     pub email_enabled_at: Option<OffsetDateTime>,
-    /// Whether they can be mailed: to an address that is known to be theirs, where letters are sent at all.
+    /// Whether they can be mailed: to an address that is known to be theirs, where messages are sent at all.
     pub email_is_usable: bool,
     /// How many recovery codes are left.
     pub recovery_codes_left: i64,
 }
 
 impl MfaStatus {
-    /// Whether a sign-in is asked for more than the password. Also when nothing can answer just now, because letters are no
+    /// Whether a sign-in is asked for more than the password. Also when nothing can answer just now, because messages are no
     /// longer sent: an account that asked for two factors is not opened by one.
     pub const fn is_enabled(&self) -> bool {
         self.totp_confirmed_at.is_some() || self.email_enabled_at.is_some()

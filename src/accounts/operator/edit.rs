@@ -75,11 +75,15 @@ impl AccountEdits {
         if changed && user.token_version == before.token_version {
             user.token_version = users::outdate(&tx, user_id).await?.ok_or_else(|| gone(user_id))?;
         }
-        tx.commit().await?;
+        let mut outdated = Vec::new();
         if changed {
-            let outdated = self.sessions.user_outdated(user_id, user.token_version, now);
-            self.revoker.revoke(&[outdated]).await;
+            outdated = self
+                .sessions
+                .record_outdated(&tx, user_id, user.token_version, now)
+                .await?;
         }
+        tx.commit().await?;
+        self.revoker.publish(&outdated).await;
         Ok(user)
     }
 

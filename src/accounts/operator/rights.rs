@@ -57,11 +57,15 @@ impl AccountRights {
         let permissions = changed(&user.permissions, &grant.permissions, &grant.without_permissions);
         let before = user.token_version;
         let user = self.set(&tx, user, &roles, &permissions, by, now).await?;
-        tx.commit().await?;
+        let mut outdated = Vec::new();
         if user.token_version != before {
-            let outdated = self.sessions.user_outdated(user.id, user.token_version, now);
-            self.revoker.revoke(&[outdated]).await;
+            outdated = self
+                .sessions
+                .record_outdated(&tx, user.id, user.token_version, now)
+                .await?;
         }
+        tx.commit().await?;
+        self.revoker.publish(&outdated).await;
         Ok(user)
     }
 

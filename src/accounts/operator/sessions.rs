@@ -68,10 +68,9 @@ impl AccountSessions {
             .session(session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
+        let revocations = self.sessions.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
-        self.sessions
-            .publish(&[self.sessions.session_ended(session_id, now)], ended.len(), "admin")
-            .await;
+        self.sessions.publish(&revocations, ended.len(), "admin").await;
         Ok(true)
     }
 }

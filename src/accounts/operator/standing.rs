@@ -11,7 +11,7 @@ use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::{gone, held};
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::settings::Settings;
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
@@ -69,7 +69,7 @@ impl AccountStanding {
         Ok(())
     }
 
-    /// Wants a new password before the next sign-in, and ends all sessions. Where letters are sent, the person is mailed the
+    /// Wants a new password before the next sign-in, and ends all sessions. Where messages are sent, the person is mailed the
     /// link that sets one.
     ///
     /// # Errors
@@ -113,12 +113,12 @@ impl AccountStanding {
             created_at: now,
             expires_at: now + ttl,
         };
-        let letter = Letter::PasswordReset {
+        let message = Message::PasswordReset {
             token: token.expose().to_owned(),
         };
         reset_tokens::insert(tx, &row, &token_hash).await?;
         self.mail
-            .insert(tx, Recipient::of(user), letter, Some(ttl), now)
+            .insert(tx, Recipient::of(user), message, Some(ttl), now)
             .await
             .map(drop)
     }

@@ -14,7 +14,7 @@ use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -121,15 +121,13 @@ impl PasswordChange {
             .insert(&tx, &self.metrics, now)
             .await?;
         self.mail
-            .insert(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
+            .insert(&tx, Recipient::of(&user), Message::PasswordChanged, None, now)
             .await?;
+        let revocations = self.sessions.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
-
-        let entries = ended
-            .iter()
-            .map(|id| self.sessions.session_ended(*id, now))
-            .collect::<Vec<_>>();
-        self.sessions.publish(&entries, ended.len(), "password_change").await;
+        self.sessions
+            .publish(&revocations, ended.len(), "password_change")
+            .await;
         Ok(())
     }
 }

@@ -19,10 +19,9 @@ use crate::accounts::password::hasher::Hasher;
 use crate::accounts::password::retry::{self, RepeatedRequests};
 use crate::accounts::password::rules::{self, Weakness, known_of};
 use crate::accounts::sessions::end::Sessions;
-use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -76,7 +75,6 @@ pub struct PasswordReset {
     pub(crate) hasher: Arc<Hasher>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) repeated_requests: Arc<RepeatedRequests>,
-    pub(crate) revoker: Arc<Revoker>,
 }
 
 impl PasswordReset {
@@ -130,7 +128,7 @@ impl PasswordReset {
     }
 
     /// Makes a link and mails it, or does as much work and takes it back: a link needs an account, so that where there is none a
-    /// second letter stands for its row.
+    /// second message stands for its row.
     async fn email_link(
         &self,
         tx: &Transaction,
@@ -141,7 +139,7 @@ impl PasswordReset {
     ) -> Result<(), StoreError> {
         let (token, token_hash) = Kind::PasswordReset.make();
         let ttl = self.settings.password_reset.ttl;
-        let letter = Letter::PasswordReset {
+        let message = Message::PasswordReset {
             token: token.expose().to_owned(),
         };
         tx.mark().await?;
@@ -155,13 +153,13 @@ impl PasswordReset {
             };
             reset_tokens::insert(tx, &row, &token_hash).await?;
             self.mail
-                .insert(tx, Recipient::of(user), letter, Some(ttl), now)
+                .insert(tx, Recipient::of(user), message, Some(ttl), now)
                 .await?;
             tx.keep().await
         } else {
             for _ in 0..2 {
                 self.mail
-                    .insert(tx, Recipient::stranger(email), letter.clone(), Some(ttl), now)
+                    .insert(tx, Recipient::stranger(email), message.clone(), Some(ttl), now)
                     .await?;
             }
             tx.undo().await
@@ -233,7 +231,7 @@ impl PasswordReset {
             .insert(&tx, &self.metrics, now)
             .await?;
         self.mail
-            .insert(&tx, Recipient::of(&user), Letter::PasswordChanged, None, now)
+            .insert(&tx, Recipient::of(&user), Message::PasswordChanged, None, now)
             .await?;
         tx.commit().await?;
         self.sessions.publish(&entries, ended, "password_reset").await;
@@ -253,9 +251,6 @@ impl PasswordReset {
         if !self.repeated_requests.is_set_already(&user, password, now).await? {
             return Err(ResetError::Invalid);
         }
-        // The process that did it may have died before it told the others.
-        let outdated = self.sessions.user_outdated(user.id, user.token_version, now);
-        self.revoker.revoke(&[outdated]).await;
         Ok("repeated")
     }
 }

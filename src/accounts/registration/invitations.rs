@@ -1,4 +1,4 @@
-//! Invitations: somebody who may invites one address, and whoever follows the link in the letter makes the account.
+//! Invitations: somebody who may invites one address, and whoever follows the link in the message makes the account.
 //!
 //! The link was mailed to the address, so that an account made with it has a proven one. It is good for that address alone: a
 //! link that is passed on, or found in a log of a mail gateway, makes nobody else an account with the roles it grants.
@@ -16,7 +16,7 @@ use crate::accounts::operator::rights;
 use crate::accounts::password::retry;
 use crate::accounts::settings::{RegistrationMode, Settings};
 use crate::audit::AuditRecord;
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -111,11 +111,11 @@ impl Invitations {
             .with("roles", invitation.roles.clone())
             .insert(&tx, &self.metrics, now)
             .await?;
-        let letter = Letter::Invitation {
+        let message = Message::Invitation {
             token: token.expose().to_owned(),
         };
         self.mail
-            .insert(&tx, Recipient::stranger(&invitation.email), letter, Some(ttl), now)
+            .insert(&tx, Recipient::stranger(&invitation.email), message, Some(ttl), now)
             .await?;
         tx.commit().await?;
         Ok(Invited { invitation, token })

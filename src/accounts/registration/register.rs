@@ -25,7 +25,7 @@ use crate::accounts::registration::domains::may_register;
 use crate::accounts::registration::invitations::Invitations;
 use crate::accounts::settings::{RegistrationMode, Settings};
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -203,7 +203,7 @@ impl Registrations {
     }
 
     /// `false`: the address is taken, which only its owner and the audit log learn. Either way one account is looked for, one
-    /// code made, one event and one letter written.
+    /// code made, one event and one message written.
     async fn insert_or_pretend(
         &self,
         user: &NewUser<'_>,
@@ -237,14 +237,14 @@ impl Registrations {
         request::unless(created.is_some(), "email_taken", registered)
             .insert(&tx, &self.metrics, now)
             .await?;
-        let (letter, life) = match (&created, welcome) {
+        let (message, life) = match (&created, welcome) {
             (Some(_), welcome) => (welcome, Some(codes::LIFE)),
-            (None, _) => (Some(Letter::RegistrationAttempted), None),
+            (None, _) => (Some(Message::RegistrationAttempted), None),
         };
-        if let (Some(owner), Some(letter)) = (&owner, letter) {
+        if let (Some(owner), Some(message)) = (&owner, message) {
             let real = created.is_some() || !is_new(owner, now);
             self.mail
-                .insert_or_pretend(&tx, real, Recipient::of(owner), letter, life, now)
+                .insert_or_pretend(&tx, real, Recipient::of(owner), message, life, now)
                 .await?;
         }
         if let (Some(_), Some(invitation)) = (&created, invitation) {
@@ -276,20 +276,20 @@ impl Registrations {
         }
     }
 
-    /// The letter with a code; none when Redis cannot keep the code: then the person asks again.
-    async fn verification_message(&self, user: &NewUser<'_>) -> Option<Letter> {
+    /// The message with a code; none when Redis cannot keep the code: then the person asks again.
+    async fn verification_message(&self, user: &NewUser<'_>) -> Option<Message> {
         let code = self.codes.create(Purpose::EmailVerification, user.id, user.email).await;
         let code = code
             .inspect_err(|error| tracing::warn!(%error, "somebody registers and is mailed no code"))
             .ok()?;
-        Some(Letter::EmailVerification {
+        Some(Message::EmailVerification {
             code: code.expose().to_owned(),
         })
     }
 }
 
 /// Whether somebody is registering this very minute and has not read their mail yet. Then it is their own client that comes again,
-/// its answer lost, and a letter about somebody who tries to take their address would frighten them.
+/// its answer lost, and a message about somebody who tries to take their address would frighten them.
 fn is_new(owner: &User, now: OffsetDateTime) -> bool {
     owner.email_verified_at.is_none() && now - owner.created_at < retry::WITHIN
 }

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
 use crate::store::redis::Redis;
-use crate::store::revocations::{Revocation, Subject};
+use crate::store::revocations::{self, Recorded, Revocation, Subject};
 use crate::store::sessions::{self, Session};
 use crate::store::{StoreError, refresh_tokens, sessions_seen, users};
 
@@ -91,8 +91,9 @@ impl Sessions {
             .session(session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
+        let revocations = self.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
-        self.publish_ended(&ended, "logout", now).await;
+        self.publish(&revocations, ended.len(), "logout").await;
         Ok(true)
     }
 
@@ -122,16 +123,16 @@ impl Sessions {
             Scope::All => users::outdate(&tx, by.user_id).await?,
             Scope::This | Scope::Others => None,
         };
-        tx.commit().await?;
-
-        let reason = if scope == Scope::This { "logout" } else { "logout_all" };
-        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        let mut revocations = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
         if scope == Scope::This && ended.is_empty() {
             // Its refresh token had expired, but an access token may live on.
-            entries.push(self.session_ended(by.session_id, now));
+            revocations.push(self.session_ended(by.session_id, now));
         }
-        entries.extend(version.map(|version| self.user_outdated(by.user_id, version, now)));
-        self.publish(&entries, ended.len(), reason).await;
+        revocations.extend(version.map(|version| self.user_outdated(by.user_id, version, now)));
+        let recorded = revocations::insert(&tx, revocations, now).await?;
+        tx.commit().await?;
+        let reason = if scope == Scope::This { "logout" } else { "logout_all" };
+        self.publish(&recorded, ended.len(), reason).await;
         Ok(())
     }
 
@@ -175,8 +176,8 @@ impl Sessions {
         }))
     }
 
-    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which made `version`; the caller
-    /// publishes the entries once it is committed. The last of them is the user's.
+    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which made `version`, and records that;
+    /// the caller publishes it once it is committed. The last of the revocations is the user's.
     pub(crate) async fn end_all(
         &self,
         tx: &Transaction,
@@ -184,47 +185,66 @@ impl Sessions {
         version: i32,
         reason: &str,
         now: OffsetDateTime,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Vec<Recorded>, StoreError> {
         let ended = sessions::end(tx, user_id, sessions::Scope::All, reason, now).await?;
-        let mut entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
-        entries.push(self.user_outdated(user_id, version, now));
-        Ok(entries)
+        let mut revocations = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
+        revocations.push(self.user_outdated(user_id, version, now));
+        revocations::insert(tx, revocations, now).await
     }
 
-    pub(crate) async fn publish(&self, entries: &[Revocation], sessions: usize, reason: &str) {
+    /// Records the end of sessions, in the transaction that ends them.
+    pub(crate) async fn record_ended(
+        &self,
+        tx: &Transaction,
+        ended: &[Uuid],
+        now: OffsetDateTime,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let revocations = ended.iter().map(|id| self.session_ended(*id, now)).collect();
+        revocations::insert(tx, revocations, now).await
+    }
+
+    /// Records that a user's access tokens are outdated, in the transaction that made `version`.
+    pub(crate) async fn record_outdated(
+        &self,
+        tx: &Transaction,
+        user_id: Uuid,
+        version: i32,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        revocations::insert(tx, vec![self.user_outdated(user_id, version, now)], now).await
+    }
+
+    /// Publishes what was recorded and is committed, and counts the `sessions` that ended.
+    pub(crate) async fn publish(&self, recorded: &[Recorded], sessions: usize, reason: &str) {
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
         self.metrics
             .sessions_revoked
             .with_label_values(&[reason])
             .inc_by(sessions);
-        self.revoker.revoke(entries).await;
-        let session = |entry: &Revocation| match &entry.subject {
-            Subject::Sid(id) => id.parse().ok(),
+        self.revoker.publish(recorded).await;
+        let session = |row: &Recorded| match &row.revocation.subject {
+            Subject::Session(id) => id.parse().ok(),
             _ => None,
         };
-        let over = entries.iter().filter_map(session).collect::<Vec<_>>();
+        let over = recorded.iter().filter_map(session).collect::<Vec<_>>();
         // What is not forgotten now goes by its TTL, and is shown to nobody: the list of sessions is PostgreSQL's.
         if let Err(error) = sessions_seen::forget_all(&self.redis, &over).await {
             tracing::debug!(%error, "sessions that ended are forgotten later");
         }
     }
 
-    async fn publish_ended(&self, ended: &[Uuid], reason: &str, now: OffsetDateTime) {
-        let entries = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
-        self.publish(&entries, ended.len(), reason).await;
-    }
-
     /// The end of a session's access tokens.
     pub(crate) fn session_ended(&self, session_id: Uuid, now: OffsetDateTime) -> Revocation {
-        self.revocation(Subject::Sid(session_id.to_string()), now)
+        self.revocation(Subject::Session(session_id.to_string()), now)
     }
 
     /// The end of a user's access tokens with an older `token_version`.
-    pub(crate) fn user_outdated(&self, user_id: Uuid, _version: i32, now: OffsetDateTime) -> Revocation {
+    fn user_outdated(&self, user_id: Uuid, version: i32, now: OffsetDateTime) -> Revocation {
         self.revocation(
             Subject::User {
+                issuer: self.settings.issuer.clone(),
                 id: user_id.to_string(),
-                valid_after: now,
+                version: version.try_into().unwrap_or(0),
             },
             now,
         )

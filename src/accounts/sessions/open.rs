@@ -15,7 +15,7 @@ use crate::accounts::sessions::refresh_token;
 use crate::accounts::sessions::tokens::Proof;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue};
+use crate::mail::{Message, Queue};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::StoreError;
@@ -128,10 +128,10 @@ impl SessionOpener {
             .await?;
         let unknown = || "unknown".to_owned();
         let called = session.device_name.or(session.user_agent);
-        let letter = Letter::NewDevice {
+        let message = Message::NewDevice {
             device: called.map_or_else(unknown, str::to_owned),
             address: session.address.map_or_else(unknown, |address| address.to_string()),
         };
-        self.mail.tell(tx, user, letter, now).await
+        self.mail.tell(tx, user, message, now).await
     }
 }

@@ -26,7 +26,7 @@ use crate::accounts::sessions::revoker::Revoker;
 use crate::accounts::sessions::tokens::Proof;
 use crate::accounts::settings::{AuditRefreshes, Settings};
 use crate::audit::{AuditRecord, Origin};
-use crate::mail::{Letter, Queue, Recipient};
+use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
@@ -266,17 +266,16 @@ impl Refresher {
             .session(session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
-        let letter = Letter::RefreshReused {
+        let message = Message::RefreshReused {
             device: device_of(chain),
         };
-        self.mail.insert(&tx, Recipient::of(user), letter, None, now).await?;
+        self.mail.insert(&tx, Recipient::of(user), message, None, now).await?;
+        let revocations = self.sessions.record_ended(&tx, &ended, now).await?;
         tx.commit().await?;
         self.metrics.refresh_reuse_detected.inc();
         self.metrics.sessions_revoked.with_label_values(&["reuse"]).inc();
         tracing::warn!(user_id = %user.id, %session_id, "a used refresh token came back; session ended");
-        self.revoker
-            .revoke(&[self.sessions.session_ended(session_id, now)])
-            .await;
+        self.revoker.publish(&revocations).await;
         Ok(true)
     }
 }

@@ -43,7 +43,7 @@ pub struct Args {
     claims_file: Option<PathBuf>,
     /// The client IP.
     #[arg(long, default_value = "127.0.0.1")]
-    address: IpAddr,
+    client_ip: IpAddr,
     /// Read this configuration file.
     #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
     config: PathBuf,
@@ -128,7 +128,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 host: &host,
                 target,
                 headers: &headers,
-                address: args.address,
+                address: args.client_ip,
             };
             explain(&request, claims.as_ref(), &loaded.snapshot.rules, now)
         }

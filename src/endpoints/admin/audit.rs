@@ -22,7 +22,7 @@ use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 #[schema(as = AuditPage, example = json!({"events": [{
     "id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3b", "at": "2026-11-24T20:10:00Z", "event": "roles_changed",
     "outcome": "success", "actor_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3c",
-    "user_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "session_id": null, "address": "192.0.2.7",
+    "user_id": "01980f0e-7a5c-7000-8000-5f2b7c1d9e3a", "session_id": null, "client_ip": "192.0.2.7",
     "user_agent": "curl/8.5.0", "request_id": "5c0d2c6a5d8f4f5e9b1f7a3c2d1e0f9a", "data": {"roles": ["staff"]}
 }], "next_cursor": null}))]
 pub(super) struct Page {
@@ -50,7 +50,7 @@ struct Shown {
     user_id: Option<Uuid>,
     session_id: Option<Uuid>,
     #[schema(value_type = Option<String>)]
-    address: Option<IpAddr>,
+    client_ip: Option<IpAddr>,
     user_agent: Option<String>,
     request_id: Option<String>,
     /// Details, depending on the event.
@@ -68,7 +68,7 @@ impl From<AuditEntry> for Shown {
             actor_id: entry.actor_id,
             user_id: entry.user_id,
             session_id: entry.session_id,
-            address: entry.address,
+            client_ip: entry.address,
             user_agent: entry.user_agent,
             request_id: entry.request_id,
             data: entry.data,
@@ -120,7 +120,7 @@ pub(super) struct Wanted {
     outcome: Option<String>,
     /// The client IP.
     #[param(value_type = String, example = "192.0.2.7", required = false)]
-    address: Option<String>,
+    client_ip: Option<String>,
     /// Only entries from this time on (RFC 3339).
     #[param(value_type = OffsetDateTime, required = false)]
     since: Option<String>,
@@ -161,7 +161,7 @@ pub(super) async fn list(
         user_id: filter::value("user", wanted.user.as_deref(), id)?,
         actor_id: filter::value("actor", wanted.actor.as_deref(), id)?,
         session_id: filter::value("session", wanted.session.as_deref(), id)?,
-        address: filter::value("address", wanted.address.as_deref(), |text| text.parse().ok())?,
+        address: filter::value("client_ip", wanted.client_ip.as_deref(), |text| text.parse().ok())?,
         event: filter::value("event", wanted.event.as_deref(), Event::parse)?,
         outcome: filter::value("outcome", wanted.outcome.as_deref(), Outcome::parse)?,
         since: filter::instant("since", wanted.since.as_deref())?,

@@ -20,7 +20,7 @@ use crate::accounts::{Session, User};
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AdminSessions, example = json!({"sessions": [{
     "id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11", "device_name": "phone", "user_agent": "curl/8.5.0",
-    "address": "192.0.2.7", "amr": ["pwd"], "created_at": "2026-11-24T20:00:00Z",
+    "client_ip": "192.0.2.7", "amr": ["pwd"], "created_at": "2026-11-24T20:00:00Z",
     "last_seen_at": "2026-11-24T20:10:00Z", "expires_at": "2026-12-24T20:10:00Z"
 }]}))]
 pub(super) struct Sessions {
@@ -35,7 +35,7 @@ struct Shown {
     device_name: Option<String>,
     user_agent: Option<String>,
     #[schema(value_type = Option<String>)]
-    address: Option<IpAddr>,
+    client_ip: Option<IpAddr>,
     /// The authentication methods used (RFC 8176).
     amr: Vec<String>,
     #[serde(with = "time::serde::rfc3339")]
@@ -52,7 +52,7 @@ impl From<Session> for Shown {
             id: session.session_id,
             device_name: session.device_name,
             user_agent: session.user_agent,
-            address: session.address,
+            client_ip: session.address,
             amr: session.amr,
             created_at: session.started_at,
             last_seen_at: session.last_seen_at,

@@ -53,7 +53,7 @@ pub(in super::super) struct MfaTokenOnly {
     responses(
         (status = 200, description = "Signed in.", body = LoginAnswer,
             headers(("set-cookie" = String, description = "`sidegate_device`: the device token"))),
-        (status = 401, description = "`mfa_code_wrong`; `mfa_token_invalid`: sign in again"),
+        (status = 401, description = "`mfa_code_invalid`; `mfa_token_invalid`: sign in again"),
         (status = 429, description = "`rate_limited`"),
     )
 )]
@@ -108,7 +108,7 @@ pub(in super::super) async fn mail_login_code(
 /// At sign-in a wrong code is 401, like a wrong password; for a caller who is signed in it is 403, because the token is valid.
 fn at_login(error: MfaError) -> Problem {
     match error {
-        MfaError::WrongCode => Problem::new(Code::MfaCodeWrong),
+        MfaError::WrongCode => Problem::new(Code::MfaCodeInvalid),
         other => other.into(),
     }
 }

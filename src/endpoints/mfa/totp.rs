@@ -107,7 +107,7 @@ pub(in super::super) async fn enrol(
     request_body(content = TotpCode, example = json!({"code": "492039"})),
     responses(
         (status = 200, description = "Sign-ins require it from now on.", body = RecoveryCodes),
-        (status = 403, description = "`mfa_code_wrong`"),
+        (status = 403, description = "`mfa_code_invalid`"),
         (status = 409, description = "`mfa_not_enabled`: start first; `mfa_already_enabled`"),
         (status = 429, description = "`rate_limited`"),
     )
@@ -139,7 +139,7 @@ pub(in super::super) async fn confirm(
     request_body(content = PasswordAndFactor, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
     responses(
         (status = 204, description = "Removed."),
-        (status = 403, description = "`bad_credentials`, `mfa_code_wrong`"),
+        (status = 403, description = "`bad_credentials`, `mfa_code_invalid`"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -173,7 +173,7 @@ pub(in super::super) async fn remove(
     request_body(content = SecondFactor, example = json!({"totp": "492039"})),
     responses(
         (status = 200, description = "The new recovery codes.", body = RecoveryCodes),
-        (status = 403, description = "`mfa_code_wrong`"),
+        (status = 403, description = "`mfa_code_invalid`"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
     )

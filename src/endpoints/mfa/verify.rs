@@ -36,7 +36,7 @@ pub(in super::super) struct RaisedAnswer {
     request_body(content = SecondFactor, example = json!({"totp": "492039"})),
     responses(
         (status = 200, description = "An access token that contains the second factor.", body = RaisedAnswer),
-        (status = 403, description = "`mfa_code_wrong`"),
+        (status = 403, description = "`mfa_code_invalid`"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
     )

@@ -70,6 +70,7 @@ fn common(operation: &Value) -> Vec<(u16, String)> {
             Denial::CredentialsAmbiguous,
             Denial::Revoked,
             Denial::TokenOutdated,
+            Denial::KeyRevoked,
             Denial::RevocationUnknown,
         ]);
         if !security.contains(&json!({})) {

@@ -84,8 +84,8 @@ codes! {
     RefreshReused = UNAUTHORIZED "refresh_reused" "The refresh token was used before, and the session was ended; sign in again.",
     // Second factors
     MfaTokenInvalid = UNAUTHORIZED "mfa_token_invalid" "The MFA token has expired or was tried too often; sign in again.",
-    MfaCodeWrong = UNAUTHORIZED "mfa_code_wrong" "The code is wrong or was used before.",
-    MfaCodeRefused = FORBIDDEN "mfa_code_wrong" "The code is wrong or was used before.",
+    MfaCodeInvalid = UNAUTHORIZED "mfa_code_invalid" "The code is wrong or was used before.",
+    MfaCodeRefused = FORBIDDEN "mfa_code_invalid" "The code is wrong or was used before.",
     MfaNotEnabled = CONFLICT "mfa_not_enabled" "This second factor is not enabled for the account.",
     MfaAlreadyEnabled = CONFLICT "mfa_already_enabled" "The account has an authenticator app already; remove it first.",
 }

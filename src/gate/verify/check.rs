@@ -71,7 +71,7 @@ pub(in crate::gate) fn without_signature(
 
 /// Signature, issuer and kind.
 fn genuine<'s>(token: &str, keys: &KeySet, rules: &'s Rules) -> Result<(Parsed, &'s Arc<IssuerRules>), TokenFault> {
-    let parsed = parse::token(token)?;
+    let mut parsed = parse::token(token)?;
     let name = parsed.claims.text("iss")?.ok_or(TokenFault::BadClaims)?;
     let issuer = rules.issuers.get(name).ok_or(TokenFault::WrongIssuer)?;
     parsed.check_kind(issuer)?;
@@ -91,6 +91,8 @@ fn genuine<'s>(token: &str, keys: &KeySet, rules: &'s Rules) -> Result<(Parsed, 
     if !key.verify(input.as_bytes(), signature) {
         return Err(TokenFault::BadSignature);
     }
+    // Named or not: without this a token that a leaked key signed would pass by leaving out its name.
+    parsed.kid = Some(key.kid().to_owned());
     Ok((parsed, issuer))
 }
 

@@ -8,6 +8,7 @@ use super::parse::Parsed;
 use crate::gate::{
     denial::TokenFault,
     identity::{Identity, Texts},
+    revocation,
     rules::issuer::{IssuerRules, KeySource},
 };
 
@@ -54,6 +55,9 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
         optional(&names.preferred_username)?,
     ]);
     Ok(Identity {
+        key: revocation::key_fingerprint(parsed.kid.as_deref()),
+        // Another issuer may mean something else by it, and then it is no such number.
+        version: claims.value("ver").and_then(whole).unwrap_or(0),
         issuer: Arc::clone(&issuer.issuer),
         texts: texts.ok_or(TokenFault::BadClaims)?,
         issued_at: issued_at.unwrap_or(0),
@@ -70,6 +74,10 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
         not_before: claims.date("nbf")?.unwrap_or(0).max(issued_at.unwrap_or(0)),
         leeway,
     })
+}
+
+fn whole(version: &Value) -> Option<u32> {
+    version.as_u64()?.try_into().ok()
 }
 
 /// Not empty, and nothing that would end a line in a header or a log.

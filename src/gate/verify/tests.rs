@@ -190,6 +190,41 @@ fn a_key_verifies_with_its_own_algorithm_whatever_the_header_says() {
     }
 }
 
+#[test]
+fn a_token_that_does_not_name_its_key_is_known_by_it_all_the_same() {
+    let bench = bench();
+    let caller = |header: &Value| {
+        let token = bench.key.sign_raw(&header.to_string(), &claims().to_string());
+        Caller::new(bench.judge(&token).unwrap(), Standard::new(&bench.rules, 0))
+    };
+    let (named, mut without) = (bench.header(), bench.header());
+    without.as_object_mut().unwrap().remove("kid");
+    // Otherwise who has a leaked key would leave out its name, and its revocation would not be found.
+    assert_eq!(caller(&named).fingerprints, caller(&without).fingerprints);
+}
+
+#[test]
+fn a_version_is_a_number_and_anything_else_is_another_issuers_business() {
+    let bench = bench();
+    for (version, expected) in [
+        (json!(7), 7),
+        (json!(0), 0),
+        (json!("2.0"), 0),
+        (json!("7"), 0),
+        (json!(-1), 0),
+        (json!(1.5), 0),
+        (json!(4_294_967_296_u64), 0),
+        (json!(null), 0),
+    ] {
+        assert_eq!(
+            bench.with_claim("ver", version.clone()).unwrap().version,
+            expected,
+            "{version}"
+        );
+    }
+    assert_eq!(bench.without_claim("ver").unwrap().version, 0);
+}
+
 /// Half of all ES256 signatures have a high s, so it cannot be refused: a token has two spellings, and what is revoked or
 /// counted is never a spelling.
 #[test]

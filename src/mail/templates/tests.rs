@@ -18,7 +18,7 @@ fn to(name: &str) -> Recipient {
     }
 }
 
-fn render(to: &Recipient, letter: &Letter) -> Rendered {
+fn render(to: &Recipient, message: &Message) -> Rendered {
     let written = datetime!(2026-11-24 20:31 UTC);
     let dates = Dates {
         written,
@@ -29,14 +29,14 @@ fn render(to: &Recipient, letter: &Letter) -> Rendered {
         home: Some("https://gw.test"),
         links: &links(),
     };
-    Templates::shipped().render(branding, to, letter, dates).unwrap()
+    Templates::shipped().render(branding, to, message, dates).unwrap()
 }
 
 #[test]
-fn every_letter_has_a_subject_and_both_bodies_and_no_place_left_open() {
-    for letter in Letter::samples() {
-        let rendered = render(&to("Alice"), &letter);
-        let word = letter.word();
+fn every_message_has_a_subject_and_both_bodies_and_no_place_left_open() {
+    for message in Message::samples() {
+        let rendered = render(&to("Alice"), &message);
+        let word = message.word();
         assert!(rendered.subject.contains("Wiki & Co"), "{word}: {}", rendered.subject);
         assert!(
             rendered.text.starts_with("Hello Alice,\n\n"),
@@ -62,39 +62,39 @@ fn every_letter_has_a_subject_and_both_bodies_and_no_place_left_open() {
 }
 
 #[test]
-fn both_bodies_say_what_the_letter_is_about() {
-    for letter in Letter::samples() {
-        let rendered = render(&to("Alice"), &letter);
-        let said: &[&str] = match &letter {
-            Letter::EmailVerification { .. } | Letter::EmailChangeNew { .. } | Letter::MfaCode { .. } => {
+fn both_bodies_say_what_the_message_is_about() {
+    for message in Message::samples() {
+        let rendered = render(&to("Alice"), &message);
+        let said: &[&str] = match &message {
+            Message::EmailVerification { .. } | Message::EmailChangeNew { .. } | Message::MfaCode { .. } => {
                 &["123456", "10 minutes"]
             }
-            Letter::EmailChangeOld { .. } => &["123456", "10 minutes", "new@example.com"],
-            Letter::EmailChanged { .. } => &["new@example.com", "2026-11-24 20:31 UTC"],
-            Letter::RegistrationAttempted => &["alice@example.com", "2026-11-24 20:31 UTC"],
-            Letter::PasswordReset { .. } => &["https://gw.test/reset-password?token=c2FtcGxl", "10 minutes"],
-            Letter::PasswordChanged => &["2026-11-24 20:31 UTC"],
-            Letter::NewDevice { .. } => &["Firefox on Linux", "192.0.2.1", "2026-11-24 20:31 UTC"],
-            Letter::MfaAdded { method } | Letter::MfaRemoved { method } if method == "totp" => {
+            Message::EmailChangeOld { .. } => &["123456", "10 minutes", "new@example.com"],
+            Message::EmailChanged { .. } => &["new@example.com", "2026-11-24 20:31 UTC"],
+            Message::RegistrationAttempted => &["alice@example.com", "2026-11-24 20:31 UTC"],
+            Message::PasswordReset { .. } => &["https://gw.test/reset-password?token=c2FtcGxl", "10 minutes"],
+            Message::PasswordChanged => &["2026-11-24 20:31 UTC"],
+            Message::NewDevice { .. } => &["Firefox on Linux", "192.0.2.1", "2026-11-24 20:31 UTC"],
+            Message::MfaAdded { method } | Message::MfaRemoved { method } if method == "totp" => {
                 &["an authenticator app"]
             }
-            Letter::MfaAdded { .. } | Letter::MfaRemoved { .. } => &["codes by email"],
-            Letter::RefreshReused { .. } => &["Firefox on Linux"],
-            Letter::Invitation { .. } => &["https://gw.test/invitation?token=c2FtcGxl", "alice@example.com"],
+            Message::MfaAdded { .. } | Message::MfaRemoved { .. } => &["codes by email"],
+            Message::RefreshReused { .. } => &["Firefox on Linux"],
+            Message::Invitation { .. } => &["https://gw.test/invitation?token=c2FtcGxl", "alice@example.com"],
         };
         let as_html = |word: &str| word.replace('/', "&#x2f;");
         for word in said {
-            assert!(rendered.text.contains(word), "{letter:?}: {word}\n{}", rendered.text);
+            assert!(rendered.text.contains(word), "{message:?}: {word}\n{}", rendered.text);
             let html = rendered.html.contains(word) || rendered.html.contains(&as_html(word));
-            assert!(html, "{letter:?}: {word}\n{}", rendered.html);
+            assert!(html, "{message:?}: {word}\n{}", rendered.html);
         }
     }
 }
 
 #[test]
 fn a_subject_never_holds_a_code_since_servers_log_it() {
-    for letter in Letter::samples() {
-        let subject = render(&to("Alice"), &letter).subject;
+    for message in Message::samples() {
+        let subject = render(&to("Alice"), &message).subject;
         assert!(
             !subject.contains("123456") && !subject.contains("c2FtcGxl"),
             "{subject}"
@@ -105,19 +105,19 @@ fn a_subject_never_holds_a_code_since_servers_log_it() {
 #[test]
 fn markup_in_what_strangers_say_is_text_in_the_html_body() {
     let hostile = r#"<img src=x onerror=alert(1)>"'&"#;
-    let letters = [
-        Letter::NewDevice {
+    let messages = [
+        Message::NewDevice {
             device: hostile.into(),
             address: hostile.into(),
         },
-        Letter::RefreshReused { device: hostile.into() },
-        Letter::EmailChanged {
+        Message::RefreshReused { device: hostile.into() },
+        Message::EmailChanged {
             new_email: hostile.into(),
         },
-        Letter::MfaAdded { method: hostile.into() },
+        Message::MfaAdded { method: hostile.into() },
     ];
-    for letter in letters {
-        let rendered = render(&to("<b>Alice</b>"), &letter);
+    for message in messages {
+        let rendered = render(&to("<b>Alice</b>"), &message);
         assert!(
             !rendered.html.contains("<img") && !rendered.html.contains("<b>"),
             "{}",
@@ -136,7 +136,7 @@ fn markup_in_what_strangers_say_is_text_in_the_html_body() {
     }
     // The near miss: a name without markup comes out as it is, also with an apostrophe in the text.
     assert!(
-        render(&to("O'Brien"), &Letter::PasswordChanged)
+        render(&to("O'Brien"), &Message::PasswordChanged)
             .text
             .contains("Hello O'Brien,")
     );
@@ -145,7 +145,7 @@ fn markup_in_what_strangers_say_is_text_in_the_html_body() {
 #[test]
 fn a_line_break_in_a_value_begins_no_line_of_its_own() {
     let device = "Firefox\r\nBcc: eve@example.com\r\n\r\nDear customer, send money".to_owned();
-    let rendered = render(&to("Alice\r\nBcc: eve"), &Letter::RefreshReused { device });
+    let rendered = render(&to("Alice\r\nBcc: eve"), &Message::RefreshReused { device });
     for body in [&rendered.text, &rendered.html] {
         assert!(!body.contains("\nBcc") && !body.contains("\nDear"), "{body}");
     }
@@ -159,7 +159,7 @@ fn a_line_break_in_a_value_begins_no_line_of_its_own() {
 #[test]
 fn template_language_in_a_value_is_only_text() {
     let device = "{{ code }}{% include \"layout.txt\" %}".to_owned();
-    let rendered = render(&to("Alice"), &Letter::RefreshReused { device: device.clone() });
+    let rendered = render(&to("Alice"), &Message::RefreshReused { device: device.clone() });
     assert!(rendered.text.contains(&device), "{}", rendered.text);
 }
 
@@ -186,14 +186,14 @@ fn a_file_of_the_operator_takes_the_place_of_ours() {
         written: OffsetDateTime::UNIX_EPOCH,
         good_until: OffsetDateTime::UNIX_EPOCH,
     };
-    let render = |letter| templates.render(branding, &to("Alice"), &letter, dates).unwrap();
-    let rendered = render(Letter::PasswordChanged);
+    let render = |message| templates.render(branding, &to("Alice"), &message, dates).unwrap();
+    let rendered = render(Message::PasswordChanged);
     assert_eq!(
         (rendered.subject.as_str(), rendered.text.as_str()),
         ("Changed", "Bye alice@example.com\n")
     );
     assert!(rendered.html.contains("was changed on"), "the other stays ours");
-    assert!(render(Letter::RegistrationAttempted).text.contains("somebody tried"));
+    assert!(render(Message::RegistrationAttempted).text.contains("somebody tried"));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_mistake_in_a_file_is_told_with_its_name_and_line() {
     );
     assert_eq!(
         told("mfa_cod.txt", ""),
-        "mfa_cod.txt: is the name of no letter's template"
+        "mfa_cod.txt: is the name of no message's template"
     );
 }
 

@@ -14,8 +14,10 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{AsyncMessage, Config, Connection, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error;
@@ -120,6 +122,35 @@ impl Address {
         }
     }
 
+    /// A connection for a [`super::Listener`]: the client, and what drives it, which tells `notified` of each notification and
+    /// of its end.
+    pub(super) async fn listening(
+        &self,
+        operation: &'static str,
+        statement_timeout: Duration,
+        notified: Arc<Notify>,
+    ) -> Result<Dedicated, StoreError> {
+        let config = self.with_options(&format!(
+            "-c statement_timeout={}",
+            statement_timeout.as_millis().max(1)
+        ));
+        let connecting = async {
+            if let Some(tls) = &self.tls {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                return Ok(Dedicated {
+                    client,
+                    task: tokio::spawn(listen(connection, notified)),
+                });
+            }
+            let (client, connection) = config.connect(NoTls).await?;
+            Ok(Dedicated {
+                client,
+                task: tokio::spawn(listen(connection, notified)),
+            })
+        };
+        connecting.await.map_err(|error| error::from_connect(operation, &error))
+    }
+
     /// Settings that the server applies as the session begins: no round trip, and nothing that a pooler could leave
     /// behind for another client. The operator's own options come last and win.
     fn with_options(&self, ours: &str) -> Config {
@@ -131,6 +162,21 @@ impl Address {
         config.options(options);
         config
     }
+}
+
+/// Drives a connection to its end.
+async fn listen<S, T>(mut connection: Connection<S, T>, notified: Arc<Notify>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+        if let AsyncMessage::Notification(_) = message {
+            notified.notify_one();
+        }
+    }
+    // Otherwise whoever waits for a notification would wait for ever.
+    notified.notify_one();
 }
 
 /// The parameters of libpq that tokio-postgres does not know, or knows in another way.

@@ -83,6 +83,11 @@ impl Slot {
 }
 
 impl Watch<'_> {
+    /// The number of the link: each new one of a slot has a greater one.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The call ended. Some answers spoil the link all the same: a broken socket, and a server that was demoted and will
     /// never take a write again.
     pub(super) fn ended<T>(mut self, answer: &RedisResult<T>) {

@@ -152,12 +152,12 @@ async fn a_sign_in_from_where_the_account_never_was_is_told_to_its_owner_once() 
     let services = Services::start().await;
     services.user("alice").await;
     let told = async || {
-        let letters = mailbox::letters(&services.database.raw, [7; 32], "new_device").await;
+        let messages = mailbox::messages(&services.database.raw, [7; 32], "new_device").await;
         assert_eq!(
             services.events("new_device_seen").await,
-            i64::try_from(letters.len()).unwrap()
+            i64::try_from(messages.len()).unwrap()
         );
-        letters.len()
+        messages.len()
     };
     let home = from("2001:db8:1:2::3", "Firefox");
     let known = try_on(&services, None, PASSWORD, &home, NOW)
@@ -180,11 +180,11 @@ async fn a_sign_in_from_where_the_account_never_was_is_told_to_its_owner_once() 
     assert_eq!(told().await, 2, "another address");
     try_on(&services, None, PASSWORD, &neighbour, NOW).await.unwrap();
     assert_eq!(told().await, 2, "once");
-    let letters = mailbox::letters(&services.database.raw, [7; 32], "new_device").await;
+    let messages = mailbox::messages(&services.database.raw, [7; 32], "new_device").await;
     let tells_of = |device: &str, address: &str| {
-        letters
+        messages
             .iter()
-            .any(|letter| (&letter["device"], &letter["address"]) == (&device.into(), &address.into()))
+            .any(|message| (&message["device"], &message["address"]) == (&device.into(), &address.into()))
     };
     assert!(tells_of("curl", "192.0.2.7") && tells_of("Firefox", "192.0.2.8"));
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
+use prometheus::core::Collector;
 use sidegate::accounts::settings::{
     AccessToken, AuditRefreshes, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken,
     Registration, Signing,
@@ -22,7 +23,7 @@ use sidegate::metrics::Metrics;
 use sidegate::secret::{Key32, Secret};
 use sidegate::store::postgres::Postgres;
 use sidegate::store::redis::Redis;
-use sidegate::store::revocations::Revocation;
+use sidegate::store::revocations::{Recorded, Revocation};
 use time::OffsetDateTime;
 
 use crate::store::fixture::{Database, NOW};
@@ -84,8 +85,8 @@ impl Services {
         issuer(&settings, &postgres, &keys).load(NOW).await.unwrap();
         let published = Arc::new(Mutex::new(Vec::new()));
         let feed = Arc::clone(&published);
-        let publish = move |entries: Vec<Revocation>| {
-            feed.lock().unwrap().extend(entries);
+        let publish = move |rows: Vec<Recorded>| {
+            feed.lock().unwrap().extend(rows.into_iter().map(|row| row.revocation));
             async { Ok(()) }.boxed()
         };
         let redis = redis(&metrics).await;
@@ -97,7 +98,7 @@ impl Services {
                 postgres: postgres.clone(),
                 redis: redis.clone(),
                 keys: Arc::clone(&keys),
-                revoker: Arc::new(Revoker::new(Arc::new(|_: &Revocation| {}), Arc::new(publish.clone()))),
+                revoker: Arc::new(Revoker::new(Arc::new(|_: &[Recorded]| {}), Arc::new(publish.clone()))),
                 limiter: Arc::new(limiter(&redis)),
                 metrics: Arc::clone(&metrics),
             })
@@ -171,6 +172,16 @@ impl Services {
         self.count(sql, &pair.session_id.to_string()).await
     }
 
+    /// How many statements were sent to PostgreSQL so far, BEGIN and COMMIT among them.
+    pub(crate) fn statements(&self) -> u64 {
+        let families = self.metrics.store_operation_duration.collect();
+        let metrics = families.iter().flat_map(|family| family.get_metric());
+        let of_postgres = metrics.filter(|metric| metric.get_label().iter().any(|label| label.value() == "postgres"));
+        of_postgres
+            .map(|metric| metric.get_histogram().get_sample_count())
+            .sum()
+    }
+
     pub(crate) async fn events(&self, event: &str) -> i64 {
         self.count("SELECT count(*) FROM audit_logs WHERE event = $1", event)
             .await
@@ -227,7 +238,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// Letters are queued and nobody sends them.
+/// Messages are queued and nobody sends them.
 pub(crate) fn mail() -> Mail {
     let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
     Mail {

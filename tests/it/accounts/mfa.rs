@@ -327,9 +327,9 @@ async fn an_authenticator_is_removed_with_the_password_and_a_code_and_not_with_e
     services.login("alice").await;
     let status = accounts.factors.status_of(alice.user.id).await.unwrap();
     assert!(!status.is_enabled() && status.recovery_codes_left == 0);
-    for letter in ["mfa_added", "mfa_removed"] {
-        let letters = mailbox::letters(&services.database.raw, [7; 32], letter).await;
-        assert_eq!((letters.len(), &letters[0]["method"]), (1, &"totp".into()));
+    for message in ["mfa_added", "mfa_removed"] {
+        let messages = mailbox::messages(&services.database.raw, [7; 32], message).await;
+        assert_eq!((messages.len(), &messages[0]["method"]), (1, &"totp".into()));
     }
 }
 
@@ -389,9 +389,9 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
         .email_code(&asked.mfa_token, &origin, NOW)
         .await
         .unwrap();
-    let letters = mailbox::letters(&services.database.raw, [7; 32], "mfa_code").await;
-    let code = Secret::new(letters[0]["code"].as_str().unwrap());
-    assert_eq!(letters[0]["to"]["email"], "alice@example.com");
+    let messages = mailbox::messages(&services.database.raw, [7; 32], "mfa_code").await;
+    let code = Secret::new(messages[0]["code"].as_str().unwrap());
+    assert_eq!(messages[0]["to"]["email"], "alice@example.com");
     assert!(answer(&services, &asked, Factor::EmailCode(&code), NOW).await.is_ok());
     let again = answer(&services, &asked, Factor::EmailCode(&code), NOW).await;
     assert!(matches!(again, Err(MfaError::WrongCode)));
@@ -547,7 +547,7 @@ async fn an_operator_removes_every_factor_and_the_owner_is_written() -> Result<(
     );
     services.login("alice").await;
     assert_eq!(services.events("mfa_removed").await, 1);
-    let letters = mailbox::letters(&services.database.raw, [7; 32], "mfa_removed").await;
-    assert_eq!(letters.len(), 1);
+    let messages = mailbox::messages(&services.database.raw, [7; 32], "mfa_removed").await;
+    assert_eq!(messages.len(), 1);
     Ok(())
 }

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use super::fixture::{PASSWORD, Services};
 use crate::store::fixture::NOW;
-use crate::support::letters_in;
+use crate::support::messages_in;
 
 const NEW: &str = "tepid-gravel-19-walnut";
 const HALF_HOUR: Duration = Duration::from_secs(1800);
@@ -23,8 +23,11 @@ async fn link(services: &Services, email: &str, now: OffsetDateTime) -> Secret {
         .forgot(email, &Origin::default(), now)
         .await
         .unwrap();
-    let letters = letters_in(&services.database.raw, &services.accounts.settings.secrets, email).await;
-    let last = letters.iter().rev().find(|letter| letter["letter"] == "password_reset");
+    let messages = messages_in(&services.database.raw, &services.accounts.settings.secrets, email).await;
+    let last = messages
+        .iter()
+        .rev()
+        .find(|message| message["message"] == "password_reset");
     Secret::new(last.unwrap()["token"].as_str().unwrap())
 }
 

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use sidegate::accounts::RefreshError;
-use sidegate::accounts::settings::LostAnswer;
+use sidegate::accounts::sessions::refresh_token;
+use sidegate::accounts::settings::{AuditRefreshes, LostAnswer};
+use sidegate::accounts::{Origin, RefreshError};
+use sidegate::keys::Secrets;
+use sidegate::secret::{Key32, Secret};
 use sidegate::store::revocations::Subject;
 
 use super::fixture::Services;
@@ -50,7 +53,7 @@ async fn a_used_token_whose_successor_was_used_ends_the_session_for_both() {
         (0, 1)
     );
     let published = services.published.lock().unwrap();
-    assert_eq!(published[0].subject, Subject::Sid(first.session_id.to_string()));
+    assert_eq!(published[0].subject, Subject::Session(first.session_id.to_string()));
 }
 
 #[tokio::test]
@@ -160,6 +163,102 @@ async fn what_is_no_refresh_token_is_unknown() {
             matches!(services.refresh(wrong, NOW).await, Err(RefreshError::Unknown)),
             "{wrong}"
         );
+    }
+}
+
+#[tokio::test]
+async fn invented_tokens_cause_no_statement() {
+    let services = Services::start().await;
+    let user = services.user("alice").await;
+    let pair = services.login("alice").await;
+    let before = services.statements();
+    // Of the right form, and of a session that exists; a million more of them are refused in a unit test.
+    let foreign = Secrets::new(&Key32::new([8; 32]), []).unwrap();
+    for generation in 1..=1_000 {
+        let invented = refresh_token::make(&foreign, pair.session_id, generation);
+        let refused = services.refresh(invented.text.expose(), NOW).await;
+        assert!(matches!(refused, Err(RefreshError::Unknown)), "{refused:?}");
+        let found = services.accounts.sessions.session_of_refresh(&invented.text).await;
+        assert_eq!(found.unwrap(), None);
+    }
+    assert_eq!(services.statements(), before);
+    let own = services
+        .accounts
+        .sessions
+        .session_of_refresh(&Secret::new(&pair.refresh_token))
+        .await;
+    assert_eq!(own.unwrap().map(|session| session.user_id), Some(user.id));
+    assert_eq!(services.statements(), before + 1, "the near miss: ours is looked up");
+}
+
+#[tokio::test]
+async fn a_token_with_our_tag_that_was_never_given_out_is_unknown() {
+    let services = Services::start().await;
+    services.user("alice").await;
+    let first = services.login("alice").await;
+    let second = services.refresh(&first.refresh_token, NOW).await.unwrap();
+    // Whoever has the key, and not the database, makes these.
+    let secrets = Secrets::new(&Key32::new([7; 32]), []).unwrap();
+    for generation in [1, 2, 3] {
+        let forged = refresh_token::make(&secrets, first.session_id, generation);
+        let refused = services.refresh(forged.text.expose(), NOW).await;
+        assert!(
+            matches!(refused, Err(RefreshError::Unknown)),
+            "{generation}: {refused:?}"
+        );
+    }
+    assert!(services.refresh(&second.refresh_token, NOW).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_login_takes_seven_statements_and_a_refresh_five_at_most() {
+    for (audit, refresh) in [
+        (AuditRefreshes::All, 5),
+        (AuditRefreshes::Changes, 2),
+        (AuditRefreshes::None, 2),
+    ] {
+        let services = Services::with(|settings| settings.audit_refreshes = audit).await;
+        services.user("alice").await;
+        let before = services.statements();
+        let pair = services.login("alice").await;
+        assert!(
+            services.statements() - before <= 7,
+            "{}",
+            services.statements() - before
+        );
+        let before = services.statements();
+        services.refresh(&pair.refresh_token, NOW).await.unwrap();
+        assert_eq!(services.statements() - before, refresh, "{audit:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_is_audited_as_configured_and_always_counted() {
+    let from = |address: &str| Origin {
+        address: Some(address.parse().unwrap()),
+        ..Origin::default()
+    };
+    for (audit, entries) in [
+        (AuditRefreshes::All, 3),
+        (AuditRefreshes::Changes, 1),
+        (AuditRefreshes::None, 0),
+    ] {
+        let services = Services::with(|settings| settings.audit_refreshes = audit).await;
+        services.user("alice").await;
+        let mut pair = services.login("alice").await;
+        // From nowhere to a network, and to a neighbour in it.
+        for address in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
+            let presented = Secret::new(&pair.refresh_token);
+            let refreshed = services
+                .accounts
+                .refresher
+                .refresh(&presented, &from(address), NOW)
+                .await;
+            pair = refreshed.unwrap();
+        }
+        assert_eq!(services.events("token_refreshed").await, entries, "{audit:?}");
+        let counted = "SELECT generation::int8 FROM sessions WHERE id::text = $1";
+        assert_eq!(services.count(counted, &pair.session_id.to_string()).await, 4);
     }
 }
 

@@ -68,7 +68,7 @@ async fn an_administrator_is_the_actor_of_what_they_did_to_others() {
     assert_eq!(found, expected);
     for event in page["events"].as_array().unwrap() {
         assert_eq!((&event["actor_id"], &event["user_id"]), (&json!(actor), &json!(target)));
-        assert_eq!(event["address"], "127.0.0.1");
+        assert_eq!(event["client_ip"], "127.0.0.1");
         assert!(event["request_id"].is_string(), "{event}");
     }
 }
@@ -117,8 +117,8 @@ async fn the_audit_log_is_filtered_and_paged_through_without_a_gap() {
     assert_eq!(count("event=login_failed").await, 1);
     assert_eq!(count("outcome=failure").await, 1);
     assert_eq!(count(&format!("session={sid}")).await, 1);
-    assert_eq!(count("address=127.0.0.1").await, 8);
-    assert_eq!(count("address=127.0.0.2").await, 0);
+    assert_eq!(count("client_ip=127.0.0.1").await, 8);
+    assert_eq!(count("client_ip=127.0.0.2").await, 0);
     assert_eq!(count(&format!("since={middle}")).await, 4);
     assert_eq!(count(&format!("until={middle}")).await, 4);
 }
@@ -149,7 +149,7 @@ async fn the_command_prints_what_happened_and_filters_it() {
     );
     assert_eq!(events(&["--user", "alice", "--limit", "1"]), ["login_failed"]);
     assert_eq!(
-        events(&["--outcome", "failure", "--address", "127.0.0.1"]),
+        events(&["--outcome", "failure", "--client-ip", "127.0.0.1"]),
         ["login_failed"]
     );
     assert_eq!(

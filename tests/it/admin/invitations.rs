@@ -8,7 +8,7 @@ use crate::support::{PASSWORD, TestSidecar};
 const CAROL: &str = "carol@example.com";
 
 #[tokio::test]
-async fn an_administrator_invites_and_the_letter_makes_the_account() {
+async fn an_administrator_invites_and_the_message_makes_the_account() {
     let sidecar = TestSidecar::new()
         .config("auth: { registration: { mode: invitation } }")
         .start()
@@ -30,7 +30,7 @@ async fn an_administrator_invites_and_the_letter_makes_the_account() {
     assert_eq!(
         (&made["email"], &made["roles"], &made["invited_by"], made.get("token")),
         (&json!(CAROL), &json!(["staff"]), &json!(id(&admin)), None),
-        "the token is in the letter alone"
+        "the token is in the message alone"
     );
     let listed = get(&sidecar, &admin, "/invitations").await;
     // PostgreSQL keeps microseconds, so that the times are not compared.
@@ -56,7 +56,7 @@ async fn an_administrator_invites_and_the_letter_makes_the_account() {
         event["data"],
         json!({ "invitation_id": made["id"], "roles": ["staff"] })
     );
-    assert_eq!(event["address"], "127.0.0.1");
+    assert_eq!(event["client_ip"], "127.0.0.1");
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn nobody_is_invited_twice_over_or_with_what_is_no_role_or_where_registrat
         assert_eq!(said(&refused), refusal(422, "validation_failed"));
         assert_eq!(refused.json()["errors"][0]["field"], field);
     }
-    assert!(sidecar.letters(CAROL).await.is_empty());
+    assert!(sidecar.messages(CAROL).await.is_empty());
     sidecar.reconfigure("auth: { registration: { mode: closed } }");
     sidecar.restart().await;
     let closed = json!({ "email": CAROL });
@@ -139,7 +139,7 @@ async fn an_administrator_removes_the_factors_of_others_and_not_their_own() {
     assert_eq!(done.status(), 204, "{}", done.text());
 
     assert!(sidecar.try_login("alice", PASSWORD).await.json()["access_token"].is_string());
-    assert_eq!(sidecar.count_letters(&alice.email, "mfa_removed").await, 1);
+    assert_eq!(sidecar.count_messages(&alice.email, "mfa_removed").await, 1);
     let removed = get(&sidecar, &admin, "/audit?event=mfa_removed").await;
     assert_eq!(removed["events"][0]["actor_id"], id(&writer));
     assert_eq!(removed["events"][0]["user_id"], id(&alice));

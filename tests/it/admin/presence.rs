@@ -68,7 +68,7 @@ async fn a_session_is_shown_with_what_was_seen_of_it_last() {
         .send()
         .await;
     wait_until("the session was seen from elsewhere", PATIENCE, async || {
-        seen().await["address"] == "192.0.2.77"
+        seen().await["client_ip"] == "192.0.2.77"
     })
     .await;
     let after = seen().await;

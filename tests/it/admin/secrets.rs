@@ -71,7 +71,7 @@ async fn sessions_and_administration(sidecar: &Sidecar, secrets: &mut Secrets, a
 }
 
 /// Proves an address, moves to another, and forgets a password.
-async fn letters(sidecar: &Sidecar, secrets: &mut Secrets) {
+async fn messages(sidecar: &Sidecar, secrets: &mut Secrets) {
     let bob = sidecar.user("bob").await;
     let code = secrets.hold(&sidecar.mailed(&bob.email, "email_verification").await);
     for typed in ["000000", &code] {
@@ -204,7 +204,7 @@ async fn nothing_secret_is_in_the_audit_log_after_every_flow_there_is() {
     secrets.hold(&admin.access_token);
     secrets.hold(&admin.refresh_token);
     sessions_and_administration(&sidecar, &mut secrets, &admin).await;
-    letters(&sidecar, &mut secrets).await;
+    messages(&sidecar, &mut secrets).await;
     second_factors(&sidecar, &mut secrets).await;
     clients_and_invitations(&sidecar, &mut secrets, &admin).await;
 

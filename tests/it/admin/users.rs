@@ -72,7 +72,7 @@ async fn a_filter_that_is_none_is_refused_by_its_name() {
         ("/users?role=a%00b", "role"),
         ("/audit?event=nothing", "event"),
         ("/audit?since=yesterday", "since"),
-        ("/audit?address=localhost", "address"),
+        ("/audit?client_ip=localhost", "client_ip"),
         ("/audit?user=alice", "user"),
         ("/audit?cursor=AAAA", "cursor"),
         ("/presence?limit=x", "limit"),

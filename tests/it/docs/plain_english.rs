@@ -18,8 +18,8 @@ const INSTEAD: &[(&str, &str)] = &[
     ("harmless", "sanitized"),
     ("imagined", "not verified"),
     ("in the place of", "instead of"),
-    ("letter", "email, message"),
-    ("letters", "email, messages"),
+    ("message", "email, message"),
+    ("messages", "email, messages"),
     ("luck", "jitter"),
     ("mail address", "email address"),
     ("mailed", "sent by email"),
@@ -115,8 +115,8 @@ fn documentation_configuration_and_help_use_the_terms_of_the_field() {
 #[test]
 fn a_phrase_is_found_as_whole_words_in_any_case() {
     let phrases = |text| find(text).into_iter().map(|(_, phrase, _)| phrase).collect::<Vec<_>>();
-    assert_eq!(phrases("A Letter is sent, by mail."), ["by mail", "letter"]);
-    assert_eq!(phrases("`letters_wait`, newsletter, lettered, by mailbox"), [""; 0]);
+    assert_eq!(phrases("A Message is sent, by mail."), ["by mail", "message"]);
+    assert_eq!(phrases("`messages_wait`, newsmessage, lettered, by mailbox"), [""; 0]);
     assert_eq!(phrases("PostgreSQL is the source of truth"), [""; 0]);
     assert_eq!(phrases("PostgreSQL is the truth"), ["the truth"]);
 }

@@ -279,7 +279,7 @@ async fn a_verifier_signs_with_a_key_of_its_own_that_it_serves_and_nobody_else_d
     let verifier = || {
         TestSidecar::new()
             .config(&issuer.config())
-            .config("{ auth: null, store: { postgres: null }, server: { public_url: 'https://gw.test' } }")
+            .config("{ auth: null, store: { postgres: null }, revocation: { feed: none }, server: { public_url: 'https://gw.test' } }")
             .config("identity_headers: { assertion: {} }")
     };
     let (first, second) = (verifier().start().await, verifier().start().await);

@@ -1,4 +1,4 @@
-//! What makes somebody a letter.
+//! What makes somebody a message.
 
 use serde_json::json;
 
@@ -9,14 +9,14 @@ async fn register(sidecar: &crate::support::Sidecar, email: &str) -> u16 {
     sidecar.post("/auth/register").json(&body).send().await.status()
 }
 
-/// What these tests are about; people are written other letters as well.
+/// What these tests are about; people are written other messages as well.
 const ABOUT: [&str; 2] = ["registration_attempted", "refresh_reused"];
 
-/// Those of the letters in [`ABOUT`] that wait for somebody.
+/// Those of the messages in [`ABOUT`] that wait for somebody.
 async fn words(sidecar: &crate::support::Sidecar, email: &str) -> Vec<String> {
-    let letters = sidecar.queued_letters().await;
-    let to_them = letters.iter().filter(|letter| letter["to"]["email"] == email);
-    let words = to_them.map(|letter| letter["letter"].as_str().unwrap().to_owned());
+    let messages = sidecar.queued_messages().await;
+    let to_them = messages.iter().filter(|message| message["to"]["email"] == email);
+    let words = to_them.map(|message| message["message"].as_str().unwrap().to_owned());
     words.filter(|word| ABOUT.contains(&word.as_str())).collect()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{PATIENCE, empty, letter};
+use super::{PATIENCE, empty, message};
 use crate::support::{Eml, TestSidecar, wait_until};
 
 fn to_folder(directory: &Path) -> String {
@@ -21,7 +21,7 @@ fn files(directory: &Path) -> Vec<std::path::PathBuf> {
 }
 
 #[tokio::test]
-async fn a_letter_becomes_a_file_for_its_owners_eyes() {
+async fn a_message_becomes_a_file_for_its_owners_eyes() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("not/yet/there");
     let sidecar = TestSidecar::new().config(&to_folder(&folder)).start().await;
@@ -31,7 +31,7 @@ async fn a_letter_becomes_a_file_for_its_owners_eyes() {
     let second = sidecar.refresh(&alice.refresh_token).await.json();
     sidecar.refresh(second["refresh_token"].as_str().unwrap()).await;
     sidecar.refresh(&alice.refresh_token).await;
-    wait_until("the letter is there", PATIENCE, async || files(&folder).len() > before).await;
+    wait_until("the message is there", PATIENCE, async || files(&folder).len() > before).await;
     empty(&sidecar).await;
 
     let path = files(&folder).pop().unwrap();
@@ -53,7 +53,7 @@ async fn a_letter_becomes_a_file_for_its_owners_eyes() {
 }
 
 #[tokio::test]
-async fn the_link_of_a_letter_begins_with_our_own_address_whatever_a_request_said() {
+async fn the_link_of_a_message_begins_with_our_own_address_whatever_a_request_said() {
     let dir = tempfile::tempdir().unwrap();
     let sidecar = TestSidecar::new().config(&to_folder(dir.path())).start().await;
     let body = json!({ "email": "eve@example.com", "password": "quarrel-lantern-71-osprey" });
@@ -63,8 +63,8 @@ async fn the_link_of_a_letter_begins_with_our_own_address_whatever_a_request_sai
         .header("X-Forwarded-Host", "evil.test");
     hostile.json(&body).send().await;
     let to = json!({ "user_id": null, "email": "alice@example.com", "name": "Alice" });
-    let reset = json!({ "letter": "password_reset", "token": "t0ken", "to": to });
-    sidecar.queue_letter(&reset, 1800.0).await;
+    let reset = json!({ "message": "password_reset", "token": "t0ken", "to": to });
+    sidecar.queue_message(&reset, 1800.0).await;
     empty(&sidecar).await;
     let path = files(dir.path())
         .into_iter()
@@ -83,8 +83,8 @@ async fn hostile_names_and_devices_add_no_header_and_no_markup() {
     let to = json!({ "user_id": null, "email": "alice@example.com", "name": "A\r\nBcc: eve@example.com\r\n\r\n<b>hi" });
     let device = "<script>alert(1)</script>\r\nBcc: eve@example.com\r\n\r\n";
     sidecar
-        .queue_letter(
-            &json!({ "letter": "new_device", "device": device, "address": "192.0.2.1", "to": to }),
+        .queue_message(
+            &json!({ "message": "new_device", "device": device, "address": "192.0.2.1", "to": to }),
             60.0,
         )
         .await;
@@ -114,7 +114,7 @@ async fn hostile_names_and_devices_add_no_header_and_no_markup() {
 async fn the_log_transport_shows_the_text_and_no_address() {
     let log = "{ auth: { mail: { transport: log, smtp: null } }, observability: { log: { level: info } } }";
     let sidecar = TestSidecar::new().config(log).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     empty(&sidecar).await;
     wait_until("it is logged", PATIENCE, async || {
         sidecar.logs().contains("The password of your account was changed")

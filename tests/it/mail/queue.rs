@@ -5,25 +5,25 @@ use std::time::Duration;
 use serde_json::json;
 use sidegate::store::cleanup::{self, Before};
 use sidegate::store::id;
-use sidegate::store::mail::{self, NewLetter, Queued};
+use sidegate::store::mail::{self, NewMessage, Queued};
 use time::OffsetDateTime;
 
-use super::{PATIENCE, empty, failures, letter};
+use super::{PATIENCE, empty, failures, message};
 use crate::store::fixture::{Database, NOW};
 use crate::support::{TestSidecar, wait_until};
 
 const LEASE: Duration = Duration::from_secs(60);
 
 async fn queue(database: &Database) {
-    let letter = NewLetter {
+    let message = NewMessage {
         id: id::new(NOW),
-        letter: "password_changed",
+        message: "password_changed",
         user_id: None,
         payload_sealed: b"sealed",
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(3600),
     };
-    mail::insert(&database.postgres, &letter).await.unwrap();
+    mail::insert(&database.postgres, &message).await.unwrap();
 }
 
 async fn take(database: &Database, now: OffsetDateTime) -> Vec<Queued> {
@@ -31,7 +31,7 @@ async fn take(database: &Database, now: OffsetDateTime) -> Vec<Queued> {
 }
 
 #[tokio::test]
-async fn a_letter_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
+async fn a_message_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
     let database = Database::migrated().await;
     queue(&database).await;
     assert_eq!(
@@ -58,7 +58,7 @@ async fn a_letter_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn twenty_who_take_at_once_get_different_letters() {
+async fn twenty_who_take_at_once_get_different_messages() {
     let database = Database::migrated().await;
     for _ in 0..40 {
         queue(&database).await;
@@ -93,7 +93,7 @@ async fn cleanup_removes_old_failures_and_leaves_what_waits() {
             .await
             .unwrap()
             .unwrap()
-            .letters
+            .messages
     };
     assert_eq!(run(NOW).await, 0, "it failed at this instant, not before");
     assert_eq!(run(NOW + Duration::from_secs(1)).await, 1);
@@ -101,45 +101,45 @@ async fn cleanup_removes_old_failures_and_leaves_what_waits() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_too_late_is_not_sent_but_audited() {
+async fn a_message_that_is_too_late_is_not_sent_but_audited() {
     let dir = tempfile::tempdir().unwrap();
     let config = format!(
         "auth: {{ mail: {{ transport: file, directory: {}, smtp: null }} }}",
         dir.path().display()
     );
     let sidecar = TestSidecar::new().config(&config).start().await;
-    sidecar.queue_letter(&letter("late@example.com"), -1.0).await;
-    sidecar.queue_letter(&letter("intime@example.com"), 60.0).await;
+    sidecar.queue_message(&message("late@example.com"), -1.0).await;
+    sidecar.queue_message(&message("intime@example.com"), 60.0).await;
     empty(&sidecar).await;
     let files = std::fs::read_dir(dir.path())
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let letters: Vec<_> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-    assert_eq!(letters.len(), 1);
-    assert!(letters[0].contains("intime@example.com"));
+    let messages: Vec<_> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    assert_eq!(messages.len(), 1);
+    assert!(messages[0].contains("intime@example.com"));
     let audited = failures(&sidecar).await;
     assert_eq!(audited.len(), 1);
     assert_eq!(audited[0]["result"], "expired");
 }
 
 #[tokio::test]
-async fn a_letter_is_given_up_after_its_last_try() {
+async fn a_message_is_given_up_after_its_last_try() {
     let config = "auth: { mail: { retry: { attempts: 2, first: 100ms, max: 100ms } } }";
     let sidecar = TestSidecar::new().config(config).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 600.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 600.0).await;
     empty(&sidecar).await;
     let audited = failures(&sidecar).await;
     assert_eq!(audited.len(), 1);
     assert_eq!(audited[0]["attempts"], 2);
     assert!(
-        sidecar.logs().contains("a letter will never arrive"),
+        sidecar.logs().contains("a message will never arrive"),
         "{}",
         sidecar.logs()
     );
 }
 
 #[tokio::test]
-async fn a_letter_that_cannot_be_opened_or_is_unknown_fails_and_holds_up_no_other() {
+async fn a_message_that_cannot_be_opened_or_is_unknown_fails_and_holds_up_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let config = format!(
         "auth: {{ mail: {{ transport: file, directory: {}, smtp: null }} }}",
@@ -148,11 +148,11 @@ async fn a_letter_that_cannot_be_opened_or_is_unknown_fails_and_holds_up_no_othe
     let sidecar = TestSidecar::new().config(&config).start().await;
     let to = json!({ "user_id": null, "email": "alice@example.com", "name": null });
     sidecar
-        .queue_letter(&json!({ "letter": "of_tomorrow", "to": to }), 60.0)
+        .queue_message(&json!({ "message": "of_tomorrow", "to": to }), 60.0)
         .await;
-    sidecar.queue_letter(&letter("no address"), 60.0).await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
-    let foreign = "INSERT INTO mail_queue (letter, payload_sealed, expires_at)
+    sidecar.queue_message(&message("no address"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
+    let foreign = "INSERT INTO mail_queue (message, payload_sealed, expires_at)
                    VALUES ('mfa_code', 'not sealed by us', now() + interval '1 minute')";
     sidecar.database().await.batch_execute(foreign).await.unwrap();
     empty(&sidecar).await;
@@ -168,7 +168,7 @@ async fn metrics_of_mail_are_there_from_the_start_and_tell_what_waits() {
         text.contains(r#"sidegate_mail_sent_total{result="failed",template="password_reset"} 0"#)
     })
     .await;
-    sidecar.queue_letter(&letter("alice@example.com"), 600.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 600.0).await;
     wait_until("the gauge shows it", PATIENCE, async || {
         sidecar.metric("sidegate_mail_queue_length", &[]).await > 0.5
     })

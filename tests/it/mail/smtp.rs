@@ -1,18 +1,18 @@
 //! By a real mail server.
 
-use super::{PATIENCE, empty, failures, letter, tried};
-use crate::support::{Eml, LOGIN, MailServer, TestSidecar, queue_letter, wait_until};
+use super::{PATIENCE, empty, failures, message, tried};
+use crate::support::{Eml, LOGIN, MailServer, TestSidecar, queue_message, wait_until};
 
 #[tokio::test]
-async fn a_server_with_starttls_and_authentication_receives_the_letter() {
+async fn a_server_with_starttls_and_authentication_receives_the_message() {
     let server = MailServer::start(&["--starttls", "--login"]).await;
     let config = server.config("smtp", Some(LOGIN[1]));
     let sidecar = TestSidecar::new().config(&config).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     empty(&sidecar).await;
-    let letters = server.letters();
-    assert_eq!(letters.len(), 1);
-    let eml = Eml::read(&letters[0]);
+    let messages = server.messages();
+    assert_eq!(messages.len(), 1);
+    let eml = Eml::read(&messages[0]);
     assert_eq!(eml.header("To"), "alice@example.com");
     assert!(
         eml.text.contains("The password of your account was changed"),
@@ -37,9 +37,9 @@ async fn a_server_that_speaks_tls_from_the_start_does_too() {
     let server = MailServer::start(&["--tls", "--login"]).await;
     let config = server.config("smtps", Some(LOGIN[1]));
     let sidecar = TestSidecar::new().config(&config).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     empty(&sidecar).await;
-    assert_eq!(server.letters().len(), 1);
+    assert_eq!(server.messages().len(), 1);
     assert!(
         server.commands().iter().all(|command| command.contains(" tls")),
         "{:?}",
@@ -48,17 +48,17 @@ async fn a_server_that_speaks_tls_from_the_start_does_too() {
 }
 
 #[tokio::test]
-async fn with_a_wrong_password_a_letter_is_tried_again_and_not_delivered() {
+async fn with_a_wrong_password_a_message_is_tried_again_and_not_delivered() {
     let server = MailServer::start(&["--starttls", "--login"]).await;
     let config = server.config("smtp", Some("wrong-hunter2"));
     let sidecar = TestSidecar::new().config(&config).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     let reason = tried(&sidecar, 2).await;
     assert!(reason.starts_with("signing in: permanent error (535)"), "{reason}");
-    assert_eq!(server.letters().len(), 0);
+    assert_eq!(server.messages().len(), 0);
     assert_eq!(failures(&sidecar).await.len(), 0);
     let logs = sidecar.logs();
-    assert!(logs.contains("a letter could not be sent"), "{logs}");
+    assert!(logs.contains("a message could not be sent"), "{logs}");
     assert!(
         !logs.contains("wrong-hunter2") && !logs.contains("alice@example.com"),
         "{logs}"
@@ -70,7 +70,7 @@ async fn a_server_that_does_not_offer_starttls_is_told_nothing() {
     let server = MailServer::start(&[]).await;
     let config = server.config("smtp", Some(LOGIN[1]));
     let sidecar = TestSidecar::new().config(&config).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     let reason = tried(&sidecar, 2).await;
     assert!(reason.contains("STARTTLS is not supported"), "{reason}");
     let commands = server.commands();
@@ -86,7 +86,7 @@ async fn a_server_with_a_certificate_of_somebody_else_is_told_nothing() {
     let other = MailServer::reserve(&[]);
     let config = server.config_trusting("smtp", Some(LOGIN[1]), &other.path("ca.pem"));
     let sidecar = TestSidecar::new().config(&config).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     let reason = tried(&sidecar, 2).await;
     assert!(reason.to_lowercase().contains("certificate"), "{reason}");
     assert!(
@@ -97,11 +97,11 @@ async fn a_server_with_a_certificate_of_somebody_else_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn a_letter_refused_for_good_fails_once_and_is_audited() {
+async fn a_message_refused_for_good_fails_once_and_is_audited() {
     let server = MailServer::start(&["--starttls", "--login", "--refuse", "550"]).await;
     let config = server.config("smtp", Some(LOGIN[1]));
     let sidecar = TestSidecar::new().config(&config).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     empty(&sidecar).await;
     let find = "SELECT attempts, last_error, octet_length(payload_sealed) FROM mail_queue WHERE failed_at IS NOT NULL";
     let row = sidecar.database().await.query_one(find, &[]).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_letter_refused_for_good_fails_once_and_is_audited() {
     assert!(reason.contains("550") && !reason.contains("alice"), "{reason}");
     let audited = failures(&sidecar).await;
     assert_eq!(audited.len(), 1);
-    assert_eq!(audited[0]["letter"], "password_changed");
+    assert_eq!(audited[0]["message"], "password_changed");
     assert!(!audited[0].to_string().contains("alice@example.com"), "{}", audited[0]);
     let failed = [("template", "password_changed"), ("result", "failed")];
     assert!((sidecar.metric("sidegate_mail_sent_total", &failed).await - 1.0).abs() < f64::EPSILON);
@@ -123,23 +123,23 @@ async fn a_letter_refused_for_good_fails_once_and_is_audited() {
 }
 
 #[tokio::test]
-async fn a_letter_refused_for_now_is_tried_again() {
+async fn a_message_refused_for_now_is_tried_again() {
     let server = MailServer::start(&["--starttls", "--refuse", "450"]).await;
     let sidecar = TestSidecar::new().config(&server.config("smtp", None)).start().await;
-    sidecar.queue_letter(&letter("alice@example.com"), 60.0).await;
+    sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     let reason = tried(&sidecar, 2).await;
     assert!(reason.contains("450"), "{reason}");
     assert_eq!(failures(&sidecar).await.len(), 0);
 }
 
 #[tokio::test]
-async fn letters_survive_a_mail_server_that_is_down_and_our_own_end() {
+async fn messages_survive_a_mail_server_that_is_down_and_our_own_end() {
     let mut server = MailServer::reserve(&["--starttls", "--login"]);
     let config = server.config("smtp", Some(LOGIN[1]));
     let mut sidecar = TestSidecar::new().config(&config).start().await;
     for name in ["alice", "bob"] {
         sidecar
-            .queue_letter(&letter(&format!("{name}@example.com")), 600.0)
+            .queue_message(&message(&format!("{name}@example.com")), 600.0)
             .await;
     }
     wait_until("both were tried", PATIENCE, async || {
@@ -150,44 +150,44 @@ async fn letters_survive_a_mail_server_that_is_down_and_our_own_end() {
     .await;
     sidecar.stop().await;
     server.start_again().await;
-    assert_eq!(server.letters().len(), 0);
+    assert_eq!(server.messages().len(), 0);
     sidecar.restart().await;
     empty(&sidecar).await;
-    let letters = server.letters();
-    let mut to: Vec<_> = letters
+    let messages = server.messages();
+    let mut to: Vec<_> = messages
         .iter()
-        .map(|letter| Eml::read(letter).header("To").to_owned())
+        .map(|message| Eml::read(message).header("To").to_owned())
         .collect();
     to.sort();
     assert_eq!(to, ["alice@example.com", "bob@example.com"]);
 }
 
 #[tokio::test]
-async fn two_instances_send_each_of_a_hundred_letters_once() {
+async fn two_instances_send_each_of_a_hundred_messages_once() {
     let server = MailServer::start(&["--starttls", "--login"]).await;
     let config = server.config("smtp", Some(LOGIN[1]));
     let one = TestSidecar::new().config(&config).start().await;
     let two = TestSidecar::beside(&one).config(&config).start().await;
     let database = one.database().await;
-    // Both are held up at the door until all letters are there, so that they meet.
+    // Both are held up at the door until all messages are there, so that they meet.
     let lock = "BEGIN; LOCK TABLE mail_queue IN ACCESS EXCLUSIVE MODE";
     database.batch_execute(lock).await.unwrap();
     for number in 0..100 {
-        queue_letter(&database, &letter(&format!("n{number}@example.com")), 600.0).await;
+        queue_message(&database, &message(&format!("n{number}@example.com")), 600.0).await;
     }
     let other = one.database().await;
     let waiting = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '-- mail_take%'";
-    wait_until("both want letters", PATIENCE, async || {
+    wait_until("both want messages", PATIENCE, async || {
         other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 2
     })
     .await;
     database.batch_execute("COMMIT").await.unwrap();
     empty(&one).await;
-    let letters = server.letters();
-    let mut to: Vec<_> = letters
+    let messages = server.messages();
+    let mut to: Vec<_> = messages
         .iter()
-        .map(|letter| Eml::read(letter).header("To").to_owned())
+        .map(|message| Eml::read(message).header("To").to_owned())
         .collect();
     to.sort();
     let mut expected: Vec<_> = (0..100).map(|number| format!("n{number}@example.com")).collect();

@@ -1,4 +1,4 @@
-//! Redis: rate limits, revocations, and what happens when it does not answer.
+//! Redis: rate limits, and what happens when it does not answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,13 +8,11 @@ use sidegate::secret::Secret;
 use sidegate::store::StoreError;
 use sidegate::store::rate_limits::{self, Window};
 use sidegate::store::redis::{Redis, Settings};
-use sidegate::store::revocations::{self, Content, Entry, Revocation, Standing, Subject};
 use sidegate::store::sessions_seen::{self, Seen};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use uuid::Uuid;
 
-const KEEP: Duration = Duration::from_secs(660);
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn url() -> String {
@@ -123,156 +121,6 @@ async fn a_cost_above_the_limit_is_refused_and_costs_nothing() {
     let redis = connect();
     assert!(!take(&redis, 3, MINUTE, 4).await.allowed);
     assert!(take(&redis, 3, MINUTE, 3).await.allowed);
-}
-
-fn revocation(subject: Subject, seconds: u64) -> Revocation {
-    Revocation {
-        subject,
-        expires_at: now() + Duration::from_secs(seconds),
-    }
-}
-
-fn revoked(entries: &[Entry]) -> Vec<&Subject> {
-    let subject = |entry| match entry {
-        &Entry {
-            content: Content::Revoked(Revocation { ref subject, .. }),
-            ..
-        } => Some(subject),
-        _ => None,
-    };
-    entries.iter().filter_map(subject).collect()
-}
-
-#[tokio::test]
-async fn a_revocation_reaches_those_who_read_the_feed_and_those_who_ask() {
-    let redis = connect();
-    let valid_after = now();
-    let all = [
-        revocation(Subject::Jti("j1".to_owned()), 600),
-        revocation(Subject::Sid("s1".to_owned()), 600),
-        revocation(
-            Subject::User {
-                id: "u1".to_owned(),
-                valid_after,
-            },
-            600,
-        ),
-    ];
-    revocations::publish(&redis, &all, KEEP, now()).await.unwrap();
-    let entries = revocations::read_all(&redis).await.unwrap();
-    let contents: Vec<Content> = entries.into_iter().map(|entry| entry.content).collect();
-    assert_eq!(contents, all.clone().map(Content::Revoked));
-
-    assert!(
-        revocations::check(&redis, "j2", "s2", "u2").await.is_err(),
-        "what is not all there proves nothing"
-    );
-    revocations::open(&redis, KEEP, now()).await.unwrap();
-    let check = async |jti, sid, user| revocations::check(&redis, jti, sid, user).await.unwrap();
-    assert_eq!(check("j2", "s2", "u2").await, Standing::default());
-    assert!(check("j1", "s2", "u2").await.revoked);
-    assert!(check("j2", "s1", "u2").await.revoked);
-    let outdated = Standing {
-        revoked: false,
-        user_valid_after: Some(valid_after),
-    };
-    assert_eq!(check("j2", "s2", "u1").await, outdated);
-}
-
-#[tokio::test]
-async fn a_users_instant_never_moves_back() {
-    let redis = connect();
-    let later = now();
-    for valid_after in [later, later - MINUTE] {
-        let subject = Subject::User {
-            id: "u1".to_owned(),
-            valid_after,
-        };
-        revocations::publish(&redis, &[revocation(subject, 600)], KEEP, now())
-            .await
-            .unwrap();
-    }
-    revocations::open(&redis, KEEP, now()).await.unwrap();
-    let standing = revocations::check(&redis, "j", "s", "u1").await.unwrap();
-    assert_eq!(standing.user_valid_after, Some(later));
-}
-
-#[tokio::test]
-async fn a_reader_of_the_feed_hears_of_a_revocation_at_once() {
-    let redis = connect();
-    revocations::open(&redis, KEEP, now()).await.unwrap();
-    let last = revocations::read_all(&redis).await.unwrap().pop().unwrap();
-    assert_eq!(last.content, Content::Heartbeat);
-    let reader = redis.clone();
-    let tail = tokio::spawn(async move {
-        let entries = revocations::tail(&reader, &last.id, Duration::from_secs(5))
-            .await
-            .unwrap();
-        (entries, Instant::now())
-    });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let sid = Subject::Sid("s1".to_owned());
-    // The tail that waits holds up nobody else.
-    let published = Instant::now();
-    revocations::publish(&redis, &[revocation(sid.clone(), 600)], KEEP, now())
-        .await
-        .unwrap();
-    let (entries, heard) = tail.await.unwrap();
-    assert_eq!(revoked(&entries), [&sid]);
-    assert!(heard.duration_since(published) < Duration::from_millis(100));
-}
-
-#[tokio::test]
-async fn a_quiet_feed_is_no_error_and_an_expired_revocation_is_not_written() {
-    let redis = connect();
-    assert_eq!(
-        revocations::tail(&redis, "0", Duration::from_millis(700))
-            .await
-            .unwrap(),
-        []
-    );
-    let expired = Revocation {
-        subject: Subject::Jti("j".to_owned()),
-        expires_at: now(),
-    };
-    revocations::publish(&redis, &[expired], KEEP, now()).await.unwrap();
-    assert_eq!(revocations::read_all(&redis).await.unwrap(), []);
-}
-
-#[tokio::test]
-async fn the_heartbeat_notices_that_the_feed_is_gone() {
-    let redis = connect();
-    assert!(!revocations::heartbeat(&redis, KEEP, now()).await.unwrap());
-    assert!(
-        !revocations::heartbeat(&redis, KEEP, now()).await.unwrap(),
-        "and does not make a hollow one"
-    );
-    let logout = revocation(Subject::Sid("s1".to_owned()), 600);
-    revocations::publish(&redis, &[logout], KEEP, now()).await.unwrap();
-    assert!(
-        !revocations::heartbeat(&redis, KEEP, now()).await.unwrap(),
-        "nor takes one entry for a whole feed"
-    );
-    revocations::open(&redis, KEEP, now()).await.unwrap();
-    assert!(revocations::heartbeat(&redis, KEEP, now()).await.unwrap());
-}
-
-#[tokio::test]
-async fn a_feed_of_several_pages_is_read_whole_and_an_old_one_is_trimmed() {
-    let redis = connect();
-    let many: Vec<Revocation> = (0..2_500)
-        .map(|number| revocation(Subject::Jti(format!("j{number}")), 600))
-        .collect();
-    for some in many.chunks(500) {
-        revocations::publish(&redis, some, KEEP, now()).await.unwrap();
-    }
-    assert_eq!(revocations::read_all(&redis).await.unwrap().len(), 2_500);
-    let later = now() + Duration::from_secs(3_600);
-    revocations::open(&redis, KEEP, later).await.unwrap();
-    assert!(
-        revocations::read_all(&redis).await.unwrap().len() < 200,
-        "whole nodes of the stream go"
-    );
 }
 
 #[tokio::test]

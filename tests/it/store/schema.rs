@@ -70,3 +70,20 @@ async fn every_migration_goes_up_and_down_and_up_again() {
         .unwrap();
     assert_eq!(catalog(&database).await, there);
 }
+
+#[tokio::test]
+async fn the_name_of_a_constraint_is_unique_in_the_whole_schema() {
+    let database = Database::migrated().await;
+    let twice = "SELECT conname::text
+                 FROM pg_constraint
+                 WHERE connamespace = 'public'::regnamespace
+                 GROUP BY conname
+                 HAVING count(*) > 1";
+    let twice = database.raw.query(twice, &[]).await.unwrap();
+    let twice = twice.iter().map(|row| row.get(0)).collect::<Vec<String>>();
+    assert_eq!(
+        twice,
+        Vec::<String>::new(),
+        "an error shows the name of a constraint and nothing else"
+    );
+}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sidegate::store::audit::{self, Entry, Event, Filter, Outcome};
 use sidegate::store::user_list::{self, Deleted, Page};
-use sidegate::store::users::{self, LockedBy, Lockout};
-use sidegate::store::{cleanup, id};
+use sidegate::store::users::{self, LockedBy, Lockout, User};
+use sidegate::store::{cleanup, id, sessions as store_sessions};
 use uuid::Uuid;
 
 use super::fixture::{Database, NOW, new_user};
@@ -210,30 +210,169 @@ async fn a_rehash_does_not_undo_a_change_of_password() {
 }
 
 #[tokio::test]
-async fn pages_of_accounts_join_without_gap_or_repetition() {
+async fn pages_of_accounts_join_without_gap_or_repetition_whatever_is_asked_for() {
     let database = Database::migrated().await;
-    let mut made = Vec::new();
-    for number in 0..7 {
-        made.push(database.user(&format!("user{number}@example.com")).await.id);
+    let staff = ["staff".to_owned()];
+    for number in 0..14 {
+        let (email, username) = (format!("user{number}@example.com"), format!("name{number}"));
+        let mut user = new_user(&email);
+        user.username = Some(&username);
+        user.roles = if number % 2 == 0 { &staff } else { &[] };
+        let made = users::create(&database.postgres, &user, NOW).await.unwrap();
+        if number % 3 == 0 {
+            users::lock(&database.postgres, made.id, None).await.unwrap();
+        }
+        if number >= 10 {
+            users::soft_delete(&database.postgres, made.id, NOW).await.unwrap();
+        }
     }
-    database.user("other@example.com").await;
-    made.sort_unstable();
-    let mut seen = Vec::new();
-    let mut page = Page {
+    // Found by both of its names, and once.
+    let mut both = new_user("name5@example.com");
+    both.username = Some("name5x");
+    users::create(&database.postgres, &both, NOW).await.unwrap();
+
+    let everything = Page {
         after: None,
-        starts_with: Some("USER"),
-        deleted: Deleted::Exclude,
+        starts_with: None,
+        deleted: Deleted::Include,
         locked: None,
         role: None,
-        limit: 3,
+        limit: 500,
     };
+    let all = user_list::list(&database.postgres, everything, NOW).await.unwrap();
+    assert_eq!(all.len(), 15);
+    for starts_with in [
+        None,
+        Some("USER"),
+        Some("name"),
+        Some("user1"),
+        Some("name5"),
+        Some("nobody"),
+    ] {
+        for deleted in [Deleted::Exclude, Deleted::Include, Deleted::Only] {
+            for locked in [None, Some(true), Some(false)] {
+                for role in [None, Some("staff"), Some("nothing")] {
+                    let page = Page {
+                        starts_with,
+                        deleted,
+                        locked,
+                        role,
+                        ..everything
+                    };
+                    let mut expected = all.iter().filter(|user| passes(user, page)).collect::<Vec<_>>();
+                    if let Some(text) = starts_with {
+                        let text = text.to_lowercase();
+                        let name = |user: &User| {
+                            [Some(&user.email), user.username.as_ref()]
+                                .into_iter()
+                                .flatten()
+                                .find(|name| name.starts_with(&text))
+                                .cloned()
+                        };
+                        expected.sort_by_key(|user| (name(user), user.id));
+                    }
+                    let expected = expected.iter().map(|user| &user.email).collect::<Vec<_>>();
+                    let seen = pages(&database, Page { limit: 3, ..page }).await;
+                    assert_eq!(seen.iter().collect::<Vec<_>>(), expected, "{page:?}");
+                }
+            }
+        }
+    }
+}
+
+/// What a page is to hold, said in another way.
+fn passes(user: &User, page: Page<'_>) -> bool {
+    let names = [Some(&user.email), user.username.as_ref()];
+    let begins = |text: &str| {
+        names
+            .into_iter()
+            .flatten()
+            .any(|name| name.starts_with(&text.to_lowercase()))
+    };
+    page.starts_with.is_none_or(begins)
+        && page.locked.is_none_or(|locked| user.is_locked(NOW) == locked)
+        && page.role.is_none_or(|role| user.roles.iter().any(|held| held == role))
+        && match page.deleted {
+            Deleted::Exclude => user.deleted_at.is_none(),
+            Deleted::Include => true,
+            Deleted::Only => user.deleted_at.is_some(),
+        }
+}
+
+/// The addresses on all pages.
+async fn pages(database: &Database, mut page: Page<'_>) -> Vec<String> {
+    let mut seen = Vec::new();
     loop {
         let rows = user_list::list(&database.postgres, page, NOW).await.unwrap();
-        let Some(last) = rows.last() else { break };
+        let Some(last) = rows.last() else { return seen };
         page.after = Some(last.id);
-        seen.extend(rows.iter().map(|user| user.id));
+        seen.extend(rows.into_iter().map(|user| user.email));
+        assert!(seen.len() < 100, "pages repeat");
     }
-    assert_eq!(seen, made);
+}
+
+#[tokio::test]
+async fn roles_are_found_as_they_are_however_they_are_set() {
+    let database = Database::migrated().await;
+    let with_role = async |role| {
+        let page = Page {
+            after: None,
+            starts_with: None,
+            deleted: Deleted::Include,
+            locked: None,
+            role: Some(role),
+            limit: 10,
+        };
+        let found = user_list::list(&database.postgres, page, NOW).await.unwrap();
+        found.into_iter().map(|user| user.id).collect::<Vec<_>>()
+    };
+    let ada = database.user("ada@example.com").await;
+    let roles = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    users::set_roles(&database.postgres, ada.id, &roles(&["staff", "admin", "staff"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (with_role("staff").await, with_role("admin").await),
+        (vec![ada.id], vec![ada.id])
+    );
+    let by_hand = r#"UPDATE users SET roles = '["admin", "other"]'"#;
+    database.raw.execute(by_hand, &[]).await.unwrap();
+    assert!(with_role("staff").await.is_empty());
+    assert_eq!(
+        (with_role("other").await, with_role("admin").await),
+        (vec![ada.id], vec![ada.id])
+    );
+    database.raw.execute("DELETE FROM users", &[]).await.unwrap();
+    let left = database
+        .raw
+        .query_one("SELECT count(*) FROM user_roles", &[])
+        .await
+        .unwrap();
+    assert_eq!(left.get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn counts_are_exact_while_they_are_small_and_estimates_above() {
+    let database = Database::migrated().await;
+    let ada = database.user("ada@example.com").await;
+    users::soft_delete(&database.postgres, ada.id, NOW).await.unwrap();
+    let bob = database.user("bob@example.com").await;
+    users::lock(&database.postgres, bob.id, None).await.unwrap();
+    let count = user_list::count(&database.postgres, NOW).await.unwrap();
+    assert_eq!((count.existing, count.locked, count.deleted), (1, 1, 1));
+    let many = "
+        INSERT INTO users (email) SELECT 'user' || n || '@example.com' FROM generate_series(1, 20000) AS n;
+        INSERT INTO sessions (user_id, device_id, expires_at, auth_time, ended_at, end_reason)
+        SELECT id, id, now() + interval '1 day', now(), ended_at, CASE WHEN ended_at IS NOT NULL THEN 'logout' END
+        FROM users, (VALUES (NULL::timestamptz), (now())) AS end_of (ended_at);
+        ANALYZE users;
+        ANALYZE sessions;";
+    database.raw.batch_execute(many).await.unwrap();
+    let count = user_list::count(&database.postgres, NOW).await.unwrap();
+    assert!((19_000..=21_000).contains(&count.existing), "{count:?}");
+    assert_eq!((count.locked, count.deleted), (1, 1));
+    let open = store_sessions::count(&database.postgres).await.unwrap();
+    assert!((19_000..=21_000).contains(&open), "{open}");
 }
 
 fn entry(user_id: Uuid, event: Event, seconds: i64) -> Entry {

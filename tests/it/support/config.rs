@@ -26,7 +26,7 @@ pub struct Places<'a> {
 
 /// The configuration that a test changes: an issuer with open registration, cheap passwords, limits that no test meets by
 /// accident, one upstream called `app`, no route, and a mail server that is
-/// not there: letters stay in the queue, where `Sidecar::queued_letters` reads them.
+/// not there: messages stay in the queue, where `Sidecar::queued_messages` reads them.
 pub fn base(places: &Places<'_>) -> Value {
     let Places {
         listen,

@@ -18,6 +18,8 @@ enum Fault {
     Cut,
     Frozen,
     Delayed(Duration),
+    /// Every command is answered with these bytes, and none arrives.
+    Lying(&'static str),
 }
 
 /// A TCP port that leads to a store. It ends with the value.
@@ -37,6 +39,11 @@ impl FaultProxy {
     /// A way to Redis.
     pub fn to_redis() -> Self {
         Self::to(redis::server())
+    }
+
+    /// A way to a server on this machine.
+    pub fn to_port(port: u16) -> Self {
+        Self::to(format!("127.0.0.1:{port}"))
     }
 
     fn to(server: String) -> Self {
@@ -65,6 +72,11 @@ impl FaultProxy {
         self.fault.send_replace(Fault::Delayed(by));
     }
 
+    /// Connections end; on new ones every command is answered with `reply`, which Redis would not give, and none arrives.
+    pub fn lie(&self, reply: &'static str) {
+        self.fault.send_replace(Fault::Lying(reply));
+    }
+
     /// All is well again; what was frozen moves on.
     pub fn heal(&self) {
         self.fault.send_replace(Fault::None);
@@ -88,12 +100,24 @@ async fn accept(port: u16, mut listener: std::net::TcpListener, server: String, 
     loop {
         let accepting = TcpListener::from_std(listener).unwrap();
         let mut connections = JoinSet::new();
+        let mut lying = None;
         loop {
+            let now = |fault: &Fault| match fault {
+                Fault::Lying(reply) => Some(*reply),
+                _ => None,
+            };
             tokio::select! {
-                _ = faults.wait_for(|fault| *fault == Fault::Cut) => break,
-                Ok((client, _)) = accepting.accept() => {
-                    connections.spawn(forward(client, server.clone(), followed.clone()));
+                Ok(fault) = faults.wait_for(|fault| *fault == Fault::Cut || now(fault) != lying) => {
+                    if *fault == Fault::Cut {
+                        break;
+                    }
+                    lying = now(&fault);
+                    connections = JoinSet::new();
                 }
+                Ok((client, _)) = accepting.accept() => match lying {
+                    Some(reply) => drop(connections.spawn(lie(client, reply))),
+                    None => drop(connections.spawn(forward(client, server.clone(), followed.clone()))),
+                },
             }
         }
         // Without a listener the operating system refuses connections, as it would for a server that is gone.
@@ -103,6 +127,29 @@ async fn accept(port: u16, mut listener: std::net::TcpListener, server: String, 
         }
         listener = listen(port);
     }
+}
+
+/// Answers every command with `reply`.
+async fn lie(mut client: TcpStream, reply: &'static str) -> io::Result<()> {
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let read = client.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        client
+            .write_all(reply.repeat(commands(&buffer[..read])).as_bytes())
+            .await?;
+    }
+}
+
+/// How many commands these bytes hold. A command is an array; nothing else in those that are sent here begins a line with an
+/// asterisk and a digit.
+pub fn commands(bytes: &[u8]) -> usize {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    lines
+        .filter(|line| line.len() > 1 && line[0] == b'*' && line[1].is_ascii_digit())
+        .count()
 }
 
 async fn forward(client: TcpStream, server: String, faults: watch::Receiver<Fault>) -> io::Result<()> {

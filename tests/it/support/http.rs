@@ -23,14 +23,17 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
-            .await
-            .expect("the sidecar accepts a connection");
+        Self::try_open(port).await.expect("the sidecar accepts a connection")
+    }
+
+    /// `None`: nobody accepts it.
+    pub async fn try_open(port: u16) -> Option<Self> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
         stream.set_nodelay(true).unwrap();
-        Self {
+        Some(Self {
             stream,
             unread: Vec::new(),
-        }
+        })
     }
 
     /// Sends bytes as they are.

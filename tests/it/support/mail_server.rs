@@ -96,8 +96,8 @@ auth:
         )
     }
 
-    /// The letters it accepted.
-    pub fn letters(&self) -> Vec<String> {
+    /// The messages it accepted.
+    pub fn messages(&self) -> Vec<String> {
         let mut paths: Vec<PathBuf> = std::fs::read_dir(self.dir.path())
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -116,7 +116,7 @@ auth:
         text.lines().map(|line| line.trim().to_owned()).collect()
     }
 
-    /// A file beside the letters, such as `ca.pem`.
+    /// A file beside the messages, such as `ca.pem`.
     pub fn path(&self, name: &str) -> String {
         self.dir.path().join(name).display().to_string()
     }

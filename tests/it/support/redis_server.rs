@@ -35,6 +35,12 @@ impl RedisServer {
 
     /// Starts it, empty, after it was killed.
     pub async fn start_again(&mut self) {
+        let _ = std::fs::remove_file(self.dir.path().join("dump.rdb"));
+        self.start_from_file().await;
+    }
+
+    /// Starts it, after it was killed, with what `SAVE` last wrote.
+    pub async fn start_from_file(&mut self) {
         self.process = Some(spawn(self.port.number(), self.dir.path()));
         wait_until("Redis answers", READY_WITHIN, async || self.try_connect().await.is_ok()).await;
     }
@@ -49,6 +55,10 @@ impl RedisServer {
 
     pub fn port(&self) -> u16 {
         self.port.number()
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     pub fn kill(&mut self) {
@@ -66,12 +76,18 @@ impl RedisServer {
 
     /// Runs a command.
     pub async fn command(&self, words: &[&str]) {
-        let mut connection = self.try_connect().await.unwrap();
+        self.ask(words).await.unwrap();
+    }
+
+    /// Runs a command, and what it answers, as text.
+    pub async fn ask(&self, words: &[&str]) -> redis::RedisResult<String> {
+        let mut connection = self.try_connect().await?;
         let mut command = redis::cmd(words[0]);
         for word in &words[1..] {
             command.arg(*word);
         }
-        let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+        let answer: redis::Value = command.query_async(&mut connection).await?;
+        Ok(redis::from_redis_value(answer).unwrap_or_default())
     }
 
     async fn try_connect(&self) -> redis::RedisResult<MultiplexedConnection> {
@@ -96,7 +112,7 @@ fn spawn(port: u16, dir: &Path) -> Child {
         .spawn()
         .expect("redis-server is installed");
     let config = format!(
-        "bind 127.0.0.1\nport {port}\ndir {}\nsave \"\"\nappendonly no\n",
+        "bind 127.0.0.1\nport {port}\ndir {}\nsave \"\"\nappendonly no\nrepl-diskless-sync-delay 0\n",
         dir.display()
     );
     child.stdin.take().unwrap().write_all(config.as_bytes()).unwrap();

@@ -72,6 +72,13 @@ impl Request {
         [head.into_bytes(), self.body.clone()].concat()
     }
 
+    /// The same for a sidecar that may be gone: `None` when it does not answer.
+    pub async fn try_send(self) -> Option<Answer> {
+        let mut connection = Connection::try_open(self.port).await?;
+        connection.send(&self.to_bytes()).await;
+        connection.answer(self.method == "HEAD").await
+    }
+
     /// Sends it on a connection of its own and waits for the answer.
     pub async fn send(self) -> Answer {
         let mut connection = Connection::open(self.port).await;

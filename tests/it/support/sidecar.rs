@@ -306,11 +306,21 @@ impl Sidecar {
         }
     }
 
+    /// Kills it without warning.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Kills it without warning and starts it anew, on the same ports.
     pub async fn restart(&mut self) {
+        self.start_anew();
+        self.wait_until_ready().await;
+    }
+
+    /// The same, but does not wait until it is ready.
+    pub fn start_anew(&mut self) {
         self.process.kill();
         self.process = Process::spawn(&["serve", "--config", self.file.to_str().unwrap()], &self.env);
-        self.wait_until_ready().await;
     }
 
     /// The whole configuration file.
@@ -328,7 +338,8 @@ impl Sidecar {
         .await;
     }
 
-    async fn wait_until_ready(&mut self) {
+    /// Waits until it says that it is ready.
+    pub async fn wait_until_ready(&mut self) {
         let (process, admin) = (&mut self.process, self.admin.number());
         wait_until("the sidecar is ready", READY_WITHIN, async || {
             if let Some(status) = process.child.try_wait().unwrap() {

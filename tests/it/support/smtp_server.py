@@ -1,9 +1,9 @@
-"""A mail server for one test: aiosmtpd, whose every command is written down beside the letters it accepts.
+"""A mail server for one test: aiosmtpd, whose every command is written down beside the messages it accepts.
 
     smtp_server.py DIRECTORY PORT [--starttls CERT KEY | --tls CERT KEY] [--login USER PASSWORD] [--refuse CODE]
 
 DIRECTORY/commands  one line per command: its word, whether TLS was there, its argument
-DIRECTORY/N.eml     the Nth letter
+DIRECTORY/N.eml     the Nth message
 """
 
 import argparse

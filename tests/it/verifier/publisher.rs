@@ -75,10 +75,10 @@ pub fn verifier(entries: &[String]) -> TestSidecar {
     TestSidecar::new().config(&trusting(entries))
 }
 
-/// What turns a sidecar into a verifier that trusts `entries`.
+/// What turns a sidecar into a verifier that trusts `entries`, issuers of other products.
 pub fn trusting(entries: &[String]) -> String {
     format!(
-        "auth: null\nstore: {{ postgres: null }}\nissuers: [{}]\n",
+        "auth: null\nstore: {{ postgres: null }}\nrevocation: {{ feed: none }}\nissuers: [{}]\n",
         entries.join(", ")
     )
 }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::publisher::{passed, presented, refused, trusting};
-use crate::support::{AUDIENCE, ISSUER, Sidecar, TestSidecar, wait_until};
+use crate::support::{AUDIENCE, ISSUER, Sidecar, TestSidecar, claims, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -17,7 +17,11 @@ async fn verifier_of(issuer: &Sidecar) -> Sidecar {
         "{{ issuer: \"{ISSUER}\", jwks_url: \"{}/.well-known/jwks.json\", audience: [{AUDIENCE}] }}",
         issuer.url()
     );
-    TestSidecar::beside(issuer).config(&trusting(&[entry])).start().await
+    TestSidecar::beside(issuer)
+        .config(&trusting(&[entry]))
+        .config("revocation: { feed: redis }")
+        .start()
+        .await
 }
 
 #[tokio::test]
@@ -44,6 +48,83 @@ async fn a_token_of_the_issuer_passes_at_the_verifier_until_its_session_ends() {
         passed(),
         "another session goes on"
     );
+}
+
+#[tokio::test]
+async fn changed_rights_outdate_the_tokens_before_and_none_after_by_their_version() {
+    let issuer = TestSidecar::new().start().await;
+    let verifier = verifier_of(&issuer).await;
+    let (alice, bob) = (issuer.user("alice").await, issuer.user("bob").await);
+    assert_eq!(presented(&verifier, &alice.access_token).await, passed());
+
+    let granted = issuer.command(&["user", "grant", "alice@example.com", "--role", "staff"]);
+    assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
+    // In the same second: nothing here compares clocks.
+    let next = issuer.login(&alice.email).await;
+    wait_until("the verifier hears of it", PATIENCE, async || {
+        presented(&verifier, &alice.access_token).await == refused(401, "token_outdated")
+    })
+    .await;
+    assert_eq!(presented(&verifier, &next.access_token).await, passed());
+    assert_eq!(
+        presented(&verifier, &bob.access_token).await,
+        passed(),
+        "somebody else's"
+    );
+    let version = |token: &str| claims(token)["ver"].as_u64().unwrap();
+    assert_eq!(version(&next.access_token), version(&alice.access_token) + 1);
+}
+
+#[tokio::test]
+async fn tokens_of_a_leaked_key_that_was_rotated_out_are_refused_long_before_the_copy_of_the_key_set_expires() {
+    let issuer = TestSidecar::new().start().await;
+    let verifier = verifier_of(&issuer).await;
+    let alice = issuer.user("alice").await;
+    assert_eq!(presented(&verifier, &alice.access_token).await, passed());
+    let leaked = kid_of(&alice.access_token);
+    run(&issuer, &["keys", "rotate", "--now"]);
+    assert_eq!(
+        presented(&verifier, &alice.access_token).await,
+        passed(),
+        "it still verifies"
+    );
+    wait_until("the issuer signs with the next key", PATIENCE, async || {
+        kid_of(&issuer.login(&alice.email).await.access_token) != leaked
+    })
+    .await;
+    let next = issuer.login(&alice.email).await;
+
+    run(&issuer, &["keys", "retire", &leaked]);
+    wait_until("the verifier hears of it", Duration::from_secs(2), async || {
+        presented(&verifier, &alice.access_token).await == refused(401, "key_revoked")
+    })
+    .await;
+    assert_eq!(issuer.get("/").bearer(&alice.access_token).send().await.status(), 401);
+    wait_until("the verifier knows the next key", PATIENCE, async || {
+        presented(&verifier, &next.access_token).await == passed()
+    })
+    .await;
+    wait_until("the key is no longer published", PATIENCE, async || {
+        !issuer
+            .get("/.well-known/jwks.json")
+            .send()
+            .await
+            .text()
+            .contains(&leaked)
+    })
+    .await;
+}
+
+/// Runs a command of the binary.
+fn run(issuer: &Sidecar, arguments: &[&str]) {
+    let output = issuer.command(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn kid_of(token: &str) -> String {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Whether a mailbox may get one more letter. A refusal is not told: it would say that somebody asked before.
+    /// Whether a mailbox may get one more message. A refusal is not told: it would say that somebody asked before.
     pub(crate) async fn mailbox_has_room(&self, window: Window, email: &str, now: OffsetDateTime) -> bool {
         self.take(window, None, Some(email), now).await.is_ok()
     }

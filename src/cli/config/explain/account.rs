@@ -17,7 +17,7 @@ use crate::app::Tools;
 use crate::config;
 use crate::keys::{Algorithm, SigningKey};
 
-/// Looks the account up by id, address or username.
+/// Looks the account up by id, email address or username.
 ///
 /// # Errors
 /// When there is none, PostgreSQL is away, or this is a verifier's configuration, which knows no accounts.

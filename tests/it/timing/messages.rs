@@ -1,4 +1,4 @@
-//! What is answered by a letter: the answer is the same, and comes as fast, whether there is anybody to write to.
+//! What is answered by a message: the answer is the same, and comes as fast, whether there is anybody to write to.
 
 use serde_json::json;
 

@@ -1,6 +1,6 @@
-//! Letters: those that wait in the queue, and those that were sent.
+//! Messages: those that wait in the queue, and those that were sent.
 //!
-//! A sidecar under test writes to a mail server that is not there, so letters stay in the queue, where a test reads them. A test
+//! A sidecar under test writes to a mail server that is not there, so messages stay in the queue, where a test reads them. A test
 //! about sending names a transport of its own.
 
 use base64::Engine;
@@ -13,8 +13,8 @@ use tokio_postgres::Client;
 use super::config::SECRET;
 use super::sidecar::Sidecar;
 
-/// The queued letters to an address, the oldest first: `letter` (which one), `to`, and what it says.
-pub async fn letters_in(database: &Client, secrets: &Secrets, email: &str) -> Vec<Value> {
+/// The queued messages to an address, the oldest first: `message` (which one), `to`, and what it says.
+pub async fn messages_in(database: &Client, secrets: &Secrets, email: &str) -> Vec<Value> {
     let rows = database
         .query("SELECT payload_sealed FROM mail_queue ORDER BY created_at, id", &[])
         .await
@@ -25,32 +25,32 @@ pub async fn letters_in(database: &Client, secrets: &Secrets, email: &str) -> Ve
             .expect("sealed with the test's secret");
         serde_json::from_slice::<Value>(&plain).unwrap()
     });
-    opened.filter(|letter| letter["to"]["email"] == email).collect()
+    opened.filter(|message| message["to"]["email"] == email).collect()
 }
 
 impl Sidecar {
-    /// The letters to an address, the oldest first.
-    pub async fn letters(&self, email: &str) -> Vec<Value> {
-        letters_in(&self.database().await, &secrets(), email).await
+    /// The messages to an address, the oldest first.
+    pub async fn messages(&self, email: &str) -> Vec<Value> {
+        messages_in(&self.database().await, &secrets(), email).await
     }
 
-    /// How many letters of a kind went to an address.
-    pub async fn count_letters(&self, email: &str, letter: &str) -> usize {
-        let all = self.letters(email).await;
-        all.iter().filter(|found| found["letter"] == letter).count()
+    /// How many messages of a kind went to an address.
+    pub async fn count_messages(&self, email: &str, message: &str) -> usize {
+        let all = self.messages(email).await;
+        all.iter().filter(|found| found["message"] == message).count()
     }
 
-    /// What the last letter of a kind says: its `code` or `token`.
-    pub async fn mailed(&self, email: &str, letter: &str) -> String {
-        let all = self.letters(email).await;
-        let last = all.iter().rev().find(|found| found["letter"] == letter);
-        let last = last.unwrap_or_else(|| panic!("no {letter} went to {email}: {all:?}"));
+    /// What the last message of a kind says: its `code` or `token`.
+    pub async fn mailed(&self, email: &str, message: &str) -> String {
+        let all = self.messages(email).await;
+        let last = all.iter().rev().find(|found| found["message"] == message);
+        let last = last.unwrap_or_else(|| panic!("no {message} went to {email}: {all:?}"));
         let said = last.get("code").or_else(|| last.get("token"));
         said.expect("it carries a code or a token").as_str().unwrap().to_owned()
     }
 
-    /// The letters in the queue, the oldest first: `{ "letter": "password_reset", "to": { "email": … }, "token": … }`.
-    pub async fn queued_letters(&self) -> Vec<Value> {
+    /// The messages in the queue, the oldest first: `{ "message": "password_reset", "to": { "email": … }, "token": … }`.
+    pub async fn queued_messages(&self) -> Vec<Value> {
         let rows = self
             .database()
             .await
@@ -67,17 +67,17 @@ impl Sidecar {
         rows.iter().map(open).collect()
     }
 
-    /// Queues a letter that nothing caused. `life`: how many seconds it is worth sending.
-    pub async fn queue_letter(&self, letter: &Value, life: f64) {
-        queue_letter(&self.database().await, letter, life).await;
+    /// Queues a message that nothing caused. `life`: how many seconds it is worth sending.
+    pub async fn queue_message(&self, message: &Value, life: f64) {
+        queue_message(&self.database().await, message, life).await;
     }
 }
 
 /// The same on a connection of the test's own.
-pub async fn queue_letter(database: &Client, letter: &Value, life: f64) {
-    let sealed = secrets().seal(KeyUse::Mail, "", letter.to_string().as_bytes());
-    let word = letter["letter"].as_str().unwrap();
-    let insert = "INSERT INTO mail_queue (letter, payload_sealed, created_at, next_attempt_at, expires_at)
+pub async fn queue_message(database: &Client, message: &Value, life: f64) {
+    let sealed = secrets().seal(KeyUse::Mail, "", message.to_string().as_bytes());
+    let word = message["message"].as_str().unwrap();
+    let insert = "INSERT INTO mail_queue (message, payload_sealed, created_at, next_attempt_at, expires_at)
                   VALUES ($1, $2, now() - interval '1 hour', now(), now() + make_interval(secs => $3))";
     database.execute(insert, &[&word, &sealed, &life]).await.unwrap();
 }
@@ -87,7 +87,7 @@ fn secrets() -> Secrets {
     Secrets::new(&secret, []).unwrap()
 }
 
-/// A letter as it is sent.
+/// A message as it is sent.
 #[derive(Debug)]
 pub struct Eml {
     head: Vec<(String, String)>,
@@ -103,7 +103,7 @@ impl Eml {
         let (head, body) = parts(&source);
         let boundary = header(&head, "Content-Type")
             .split_once("boundary=\"")
-            .expect("a letter has two bodies")
+            .expect("a message has two bodies")
             .1;
         let boundary = format!("--{}", boundary.split('"').next().unwrap());
         let bodies: Vec<_> = body.split(&boundary).skip(1).take(2).map(str::trim_start).collect();

@@ -1,0 +1,184 @@
+//! What an issuer knows of its outbox and of the feed, and so what the feed lacks.
+//!
+//! A *reading* is the feed from its beginning to where it is followed now. When the feed turns out to be another one (emptied,
+//! or without its last writes) a new reading begins, and with it the outbox is compared as a whole.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use time::OffsetDateTime;
+
+use crate::store::revocations::{CLOCKS_APART, Content, Entry, Recorded};
+
+/// As many ids of published rows are kept before any are forgotten.
+const KEPT: usize = 4_096;
+
+/// The account book.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number of the reading.
+    reading: u64,
+    /// The feed was read to its end.
+    is_read: bool,
+    /// The whole outbox was compared with it.
+    is_compared: bool,
+    /// Somebody found that the feed must be read anew.
+    is_doubted: bool,
+    /// The newest entry of the feed that is known, read or written.
+    newest: Option<String>,
+    /// Rows that are in the feed, as far as the outbox may show them again.
+    in_feed: HashSet<i64>,
+    /// Rows that are not.
+    lacking: BTreeMap<i64, Recorded>,
+    /// The greatest id of a row that was read from the outbox.
+    greatest: i64,
+}
+
+/// That the feed holds what the outbox held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Complete {
+    /// The newest entry of the feed that is known.
+    pub(super) newest: Option<String>,
+}
+
+impl Ledger {
+    /// A reading of the feed begins.
+    pub(super) fn begin_reading(&self) {
+        let mut state = self.state();
+        state.reading += 1;
+        state.is_read = false;
+        state.is_compared = false;
+        state.is_doubted = false;
+        state.newest = None;
+        state.in_feed.clear();
+    }
+
+    /// An entry of the feed was read.
+    pub(super) fn saw(&self, entry: &Entry) {
+        let mut state = self.state();
+        state.know(&entry.id);
+        if let Content::Revoked(recorded) = &entry.content {
+            state.is_in_feed(recorded.id);
+        }
+    }
+
+    /// The feed was read to its end.
+    pub(super) fn finish_reading(&self) {
+        self.state().is_read = true;
+    }
+
+    /// The feed may be another one: it must be read anew.
+    pub(super) fn doubt(&self) {
+        self.state().is_doubted = true;
+    }
+
+    /// Whether the feed must be read anew.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.state().is_doubted
+    }
+
+    /// The number of the reading, and whether the outbox must be compared as a whole.
+    pub(super) fn wants(&self) -> (u64, bool) {
+        let state = self.state();
+        (state.reading, !state.is_compared)
+    }
+
+    /// Rows of the outbox were read, after [`Self::wants`] said which `reading` it was.
+    pub(super) fn read_outbox(&self, rows: Vec<Recorded>, whole: bool, reading: u64, now: OffsetDateTime) {
+        let mut state = self.state();
+        if state.in_feed.len() > KEPT && state.is_read && state.is_compared {
+            let shown_again: HashSet<i64> = rows.iter().map(|row| row.id).collect();
+            let greatest = state.greatest;
+            state.in_feed.retain(|id| *id > greatest || shown_again.contains(id));
+        }
+        for row in rows {
+            state.greatest = state.greatest.max(row.id);
+            state.lacks(row);
+        }
+        let alive_at = now - CLOCKS_APART;
+        state.lacking.retain(|_, row| row.revocation.expires_at > alive_at);
+        state.is_compared |= whole && state.reading == reading;
+    }
+
+    /// This instance committed rows, which it is about to publish. Noted before the change is answered: nobody may state
+    /// afterwards that the feed is complete, and not have waited for them.
+    pub(crate) fn committed(&self, rows: &[Recorded]) {
+        let mut state = self.state();
+        for row in rows {
+            state.lacks(row.clone());
+        }
+    }
+
+    /// Rows were published, as entries of these ids.
+    pub(crate) fn published(&self, rows: &[Recorded], entries: &[String]) {
+        let mut state = self.state();
+        for row in rows {
+            state.is_in_feed(row.id);
+        }
+        if let Some(entry) = entries.last() {
+            state.know(entry);
+        }
+    }
+
+    /// The rows that the feed lacks.
+    pub(super) fn lacking(&self) -> Vec<Recorded> {
+        self.state().lacking.values().cloned().collect()
+    }
+
+    /// How many these are.
+    pub(crate) fn pending(&self) -> usize {
+        self.state().lacking.len()
+    }
+
+    /// The newest entry of the feed that is known.
+    pub(super) fn newest(&self) -> Option<String> {
+        self.state().newest.clone()
+    }
+
+    /// The feed holds all that the outbox held when `due` was what it lacked; `None`: it does not, or that is not known.
+    pub(super) fn complete(&self, due: &[Recorded], reading: u64) -> Option<Complete> {
+        let state = self.state();
+        let is_known = state.is_read && state.is_compared && !state.is_doubted && state.reading == reading;
+        let is_complete = is_known && !due.iter().any(|row| state.lacking.contains_key(&row.id));
+        is_complete.then(|| Complete {
+            newest: state.newest.clone(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn know(&mut self, entry: &str) {
+        if self.newest.as_deref().is_none_or(|newest| order(newest) < order(entry)) {
+            self.newest = Some(entry.to_owned());
+        }
+    }
+
+    fn is_in_feed(&mut self, row: i64) {
+        self.lacking.remove(&row);
+        self.in_feed.insert(row);
+    }
+
+    fn lacks(&mut self, row: Recorded) {
+        if !self.in_feed.contains(&row.id) {
+            self.lacking.insert(row.id, row);
+        }
+    }
+}
+
+/// Ids of entries are ordered as numbers, not as text.
+fn order(id: &str) -> (u64, u64) {
+    let (time, number) = id.split_once('-').unwrap_or((id, "0"));
+    (time.parse().unwrap_or(0), number.parse().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests;

@@ -71,7 +71,7 @@ pub enum Command {
     Session(session::Args),
     /// List, rotate, retire and import the keys that sign access tokens.
     Keys(keys::Args),
-    /// Replace `auth.secret`.
+    /// Re-encrypt the database after `auth.secret` was replaced.
     Secrets {
         /// The installation.
         #[command(flatten)]

@@ -195,7 +195,7 @@ CREATE TABLE revocations (
     CONSTRAINT revocation_expires_after_created CHECK (expires_at > created_at)
 );
 
-CREATE INDEX revocations_xact ON revocations (xact);
+CREATE INDEX revocations_xact ON revocations (xact, id);
 CREATE INDEX revocations_expires_at ON revocations (expires_at);
 
 CREATE TABLE password_reset_tokens (

@@ -4,7 +4,7 @@
 --   $2  since    timestamptz
 --   $3  at_most  int8
 --   ->  entries  int8
--- budget: 12000 buffers
+-- budget: 2000 buffers
 
 SELECT count(*) AS entries
 FROM (

@@ -2,6 +2,7 @@
 -- When everything was moved to a secret for the first time.
 --   $1  key_id  text
 --   ->  at      timestamptz?
+-- budget: 10 buffers
 
 SELECT min(at) AS at
 FROM audit_logs

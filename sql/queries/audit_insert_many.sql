@@ -4,6 +4,7 @@
 --   $2  user_ids  _uuid        whom it concerns
 --   $3  at        timestamptz
 --   $4  event     text         one of audit::Event
+-- budget: 60 buffers
 
 INSERT INTO audit_logs (id, at, event, outcome, user_id, data)
 SELECT entry.id, $3, $4, 'success', entry.user_id, '{}'

@@ -1,18 +1,17 @@
 -- cleanup_audit_logs :exec
 -- Audit entries past their retention.
--- Removes one batch; a row that another transaction holds waits for the next run.
+-- Removes one batch; a row that another transaction holds waits for the next run. By their places, and not by a join: for any
+-- limit PostgreSQL expects a tenth of the table, and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8
--- budget: 30000 buffers
+-- budget: 6000 buffers, 50 ms
 
-WITH old AS MATERIALIZED (
-    SELECT at, id
+DELETE FROM audit_logs
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
     FROM audit_logs
     WHERE at < $1
     ORDER BY at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
-)
-DELETE FROM audit_logs
-USING old
-WHERE audit_logs.at = old.at AND audit_logs.id = old.id
+))

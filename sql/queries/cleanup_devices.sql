@@ -1,18 +1,17 @@
 -- cleanup_devices :exec
 -- Devices that were not seen for a long time.
--- Removes one batch; a row that another transaction holds waits for the next run.
+-- Removes one batch; a row that another transaction holds waits for the next run. By their places, and not by a join: for any
+-- limit PostgreSQL expects a tenth of the table, and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8
--- budget: 30000 buffers
+-- budget: 6000 buffers, 50 ms
 
-WITH old AS MATERIALIZED (
-    SELECT user_id, fingerprint
+DELETE FROM devices
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
     FROM devices
     WHERE last_seen_at < $1
     ORDER BY last_seen_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
-)
-DELETE FROM devices
-USING old
-WHERE devices.user_id = old.user_id AND devices.fingerprint = old.fingerprint
+))

@@ -1,18 +1,17 @@
 -- cleanup_invitations :exec
 -- Old invitations, used or not.
--- Removes one batch; a row that another transaction holds waits for the next run.
+-- Removes one batch; a row that another transaction holds waits for the next run. By their places, and not by a join: for any
+-- limit PostgreSQL expects a tenth of the table, and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8
--- budget: 30000 buffers
+-- budget: 6000 buffers, 50 ms
 
-WITH old AS MATERIALIZED (
-    SELECT id
+DELETE FROM invitations
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
     FROM invitations
     WHERE expires_at < $1
     ORDER BY expires_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
-)
-DELETE FROM invitations
-USING old
-WHERE invitations.id = old.id
+))

@@ -1,12 +1,13 @@
 -- cleanup_refresh_tokens :exec
 -- Refresh tokens that expired, and the end of the sessions whose live token they were.
--- Removes one batch; a row that another transaction holds waits for the next run.
+-- Removes one batch; a row that another transaction holds waits for the next run. Rows are found by their places and ids, and
+-- not by a join: for any limit PostgreSQL expects a tenth of the table, and would read all sessions.
 --   $1  before  timestamptz
 --   $2  limit   int8
--- budget: 60000 buffers
+-- budget: 20000 buffers, 100 ms
 
 WITH old AS MATERIALIZED (
-    SELECT session_id, generation, expires_at
+    SELECT ctid AS place, session_id
     FROM refresh_tokens
     WHERE expires_at < $1
     ORDER BY expires_at
@@ -14,14 +15,11 @@ WITH old AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), expired AS (
     UPDATE sessions
-    SET ended_at   = old.expires_at,
+    SET ended_at   = (SELECT expires_at FROM refresh_tokens AS live WHERE live.session_id = id AND live.generation = sessions.generation),
         end_reason = 'expired'
-    FROM old
-    WHERE sessions.id = old.session_id
-      AND sessions.generation = old.generation
-      AND sessions.ended_at IS NULL
+    WHERE id = ANY (ARRAY(SELECT session_id FROM old))
+      AND (SELECT expires_at FROM refresh_tokens AS live WHERE live.session_id = id AND live.generation = sessions.generation) < $1
+      AND ended_at IS NULL
 )
 DELETE FROM refresh_tokens
-USING old
-WHERE refresh_tokens.session_id = old.session_id
-  AND refresh_tokens.generation = old.generation
+WHERE ctid = ANY (ARRAY(SELECT place FROM old))

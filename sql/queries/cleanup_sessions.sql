@@ -1,18 +1,17 @@
 -- cleanup_sessions :exec
 -- Sessions that ended a while ago. Until then a late refresh token is answered with why the session is over.
--- Removes one batch; a row that another transaction holds waits for the next run.
+-- Removes one batch; a row that another transaction holds waits for the next run. By their places, and not by a join: for any
+-- limit PostgreSQL expects a tenth of the table, and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8
--- budget: 30000 buffers
+-- budget: 8000 buffers, 50 ms
 
-WITH old AS MATERIALIZED (
-    SELECT id
+DELETE FROM sessions
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
     FROM sessions
     WHERE ended_at < $1
     ORDER BY ended_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
-)
-DELETE FROM sessions
-USING old
-WHERE sessions.id = old.id
+))

@@ -6,12 +6,18 @@
 --   $3  sealed  _bytea  one for each id
 
 WITH held AS MATERIALIZED (
-    SELECT stored.id, fresh.sealed
+    SELECT stored.place, fresh.sealed
     FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS fresh (id, before, sealed)
-    JOIN mail_queue AS stored ON stored.id = fresh.id::uuid AND stored.payload_sealed = fresh.before
-    FOR UPDATE OF stored SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place
+        FROM mail_queue
+        WHERE mail_queue.id = fresh.id::uuid
+          AND payload_sealed = fresh.before
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) AS stored
 )
+-- By their places, and not by a join, for which PostgreSQL might read the whole table.
 UPDATE mail_queue
-SET payload_sealed = held.sealed
-FROM held
-WHERE mail_queue.id = held.id
+SET payload_sealed = (SELECT held.sealed FROM held WHERE held.place = mail_queue.ctid)
+WHERE ctid = ANY (ARRAY(SELECT place FROM held))

@@ -9,6 +9,7 @@
 --   ->  created_at  timestamptz
 --   ->  expires_at  timestamptz
 --   ->  used_at     timestamptz?
+-- budget: 12 buffers
 
 SELECT t.id, t.token_hash, t.user_id, t.address, t.created_at, t.expires_at, t.used_at
 FROM password_reset_tokens AS t

@@ -2,6 +2,7 @@
 -- Counts the codes of an account that may still be used.
 --   $1  user_id  uuid
 --   ->  unused   int8
+-- budget: 20 buffers
 
 SELECT count(*) AS unused
 FROM recovery_codes

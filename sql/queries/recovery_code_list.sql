@@ -3,6 +3,7 @@
 --   $1  user_id        uuid
 --   ->  id             uuid
 --   ->  digest_sealed  bytea
+-- budget: 20 buffers
 
 SELECT id, digest_sealed
 FROM recovery_codes

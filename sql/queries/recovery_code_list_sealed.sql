@@ -5,6 +5,7 @@
 --   ->  id       text
 --   ->  context  text   what the value is bound to
 --   ->  sealed   bytea
+-- budget: 1400 buffers
 
 SELECT id::text AS id, user_id::text AS context, digest_sealed AS sealed
 FROM recovery_codes

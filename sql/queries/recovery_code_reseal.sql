@@ -4,14 +4,21 @@
 --   $1  ids     _text
 --   $2  before  _bytea  as it was read, one for each id
 --   $3  sealed  _bytea  one for each id
+-- budget: 4000 buffers, 50 ms
 
 WITH held AS MATERIALIZED (
-    SELECT stored.id, fresh.sealed
+    SELECT stored.place, fresh.sealed
     FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS fresh (id, before, sealed)
-    JOIN recovery_codes AS stored ON stored.id = fresh.id::uuid AND stored.digest_sealed = fresh.before
-    FOR UPDATE OF stored SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place
+        FROM recovery_codes
+        WHERE recovery_codes.id = fresh.id::uuid
+          AND digest_sealed = fresh.before
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) AS stored
 )
+-- By their places, and not by a join, for which PostgreSQL might read the whole table.
 UPDATE recovery_codes
-SET digest_sealed = held.sealed
-FROM held
-WHERE recovery_codes.id = held.id
+SET digest_sealed = (SELECT held.sealed FROM held WHERE held.place = recovery_codes.ctid)
+WHERE ctid = ANY (ARRAY(SELECT place FROM held))

@@ -2,6 +2,7 @@
 -- Spends a code: of two that present it at once, one touches the row.
 --   $1  id   uuid
 --   $2  now  timestamptz  the caller's clock, never now()
+-- budget: 20 buffers
 
 UPDATE recovery_codes
 SET used_at = $2

@@ -6,12 +6,18 @@
 --   $3  sealed  _bytea  one for each id
 
 WITH held AS MATERIALIZED (
-    SELECT stored.kid, fresh.sealed
+    SELECT stored.place, fresh.sealed
     FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS fresh (id, before, sealed)
-    JOIN signing_keys AS stored ON stored.kid = fresh.id AND stored.private_sealed = fresh.before
-    FOR UPDATE OF stored SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place
+        FROM signing_keys
+        WHERE signing_keys.kid = fresh.id
+          AND private_sealed = fresh.before
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) AS stored
 )
+-- By their places, and not by a join, for which PostgreSQL might read the whole table.
 UPDATE signing_keys
-SET private_sealed = held.sealed
-FROM held
-WHERE signing_keys.kid = held.kid
+SET private_sealed = (SELECT held.sealed FROM held WHERE held.place = signing_keys.ctid)
+WHERE ctid = ANY (ARRAY(SELECT place FROM held))

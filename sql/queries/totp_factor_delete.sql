@@ -1,6 +1,7 @@
 -- totp_factor_delete :exec
 -- Removes the authenticator of an account, confirmed or not.
 --   $1  user_id  uuid
+-- budget: 10 buffers
 
 DELETE FROM totp_factors
 WHERE user_id = $1

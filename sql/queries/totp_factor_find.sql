@@ -7,6 +7,7 @@
 --   ->  confirmed_at   timestamptz?
 --   ->  last_step      int8?
 --   ->  last_used_at   timestamptz?
+-- budget: 8 buffers
 
 SELECT user_id, secret_sealed, created_at, confirmed_at, last_step, last_used_at
 FROM totp_factors

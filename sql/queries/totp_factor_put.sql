@@ -3,6 +3,7 @@
 --   $1  user_id        uuid
 --   $2  secret_sealed  bytea
 --   $3  now            timestamptz  the caller's clock, never now()
+-- budget: 16 buffers
 
 INSERT INTO totp_factors AS held (user_id, secret_sealed, created_at)
 VALUES ($1, $2, $3)

@@ -4,14 +4,21 @@
 --   $1  ids     _text
 --   $2  before  _bytea  as it was read, one for each id
 --   $3  sealed  _bytea  one for each id
+-- budget: 4000 buffers, 50 ms
 
 WITH held AS MATERIALIZED (
-    SELECT stored.user_id, fresh.sealed
+    SELECT stored.place, fresh.sealed
     FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS fresh (id, before, sealed)
-    JOIN totp_factors AS stored ON stored.user_id = fresh.id::uuid AND stored.secret_sealed = fresh.before
-    FOR UPDATE OF stored SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place
+        FROM totp_factors
+        WHERE totp_factors.user_id = fresh.id::uuid
+          AND secret_sealed = fresh.before
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) AS stored
 )
+-- By their places, and not by a join, for which PostgreSQL might read the whole table.
 UPDATE totp_factors
-SET secret_sealed = held.sealed
-FROM held
-WHERE totp_factors.user_id = held.user_id
+SET secret_sealed = (SELECT held.sealed FROM held WHERE held.place = totp_factors.ctid)
+WHERE ctid = ANY (ARRAY(SELECT place FROM held))

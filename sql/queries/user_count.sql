@@ -6,7 +6,7 @@
 --   ->  existing  int8
 --   ->  locked    int8
 --   ->  deleted   int8
--- budget: 9000 buffers
+-- budget: 9000 buffers, 10 ms
 
 SELECT CASE WHEN existing.rows <= $2 THEN existing.rows
             ELSE greatest(existing.rows, (SELECT reltuples::bigint FROM pg_class WHERE oid = 'users_email_is_taken'::regclass))

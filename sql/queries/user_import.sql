@@ -4,6 +4,7 @@
 --   $1  accounts  jsonb        array of objects with the columns named below
 --   $2  now       timestamptz  the caller's clock, never now()
 --   ->  id        uuid
+-- budget: 20000 buffers, 500 ms
 
 INSERT INTO users (id, email, username, password_hash, roles, permissions, profile, email_verified_at, password_changed_at,
                    created_at, updated_at)

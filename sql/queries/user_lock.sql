@@ -4,7 +4,7 @@
 --   $1  id             uuid
 --   $2  locked_until   timestamptz?  null: until an operator unlocks it
 --   ->  token_version  int4
--- budget: 20 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET locked_until  = coalesce($2::timestamptz, timestamptz '9999-12-31 00:00:00+00'),

@@ -28,7 +28,7 @@
 --   ->  created_at                  timestamptz
 --   ->  updated_at                  timestamptz
 --   ->  deleted_at                  timestamptz?
--- budget: 900 buffers
+-- budget: 4000 buffers, 20 ms
 
 WITH last AS (
     SELECT coalesce((

@@ -1,7 +1,7 @@
 -- user_unlock :exec
 -- Lifts a lock, also an operator's, and forgets the failures that led to it.
 --   $1  id             uuid
--- budget: 20 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET locked_until         = NULL,

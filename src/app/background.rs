@@ -34,7 +34,7 @@ pub type OnReady = Box<dyn FnOnce(Option<Arc<Accounts>>) -> BoxFuture<'static, (
 const SAMPLE: Duration = Duration::from_secs(5);
 /// How long readiness waits for the revocation feed to be read for the first time.
 const FIRST_SYNC: Duration = Duration::from_secs(2);
-/// The interval between two counts of the open sessions.
+/// The interval between two counts of the active sessions.
 const COUNT: Duration = Duration::from_secs(60);
 /// The interval at which expired tokens are removed from the cache.
 const FORGET: Duration = Duration::from_secs(60);

@@ -117,7 +117,7 @@ fn row(line: migrate::Line) -> Row {
         State::Applied(at) => ("applied", Some(at)),
         State::Pending => ("pending", None),
         State::Changed(at) => ("changed since it ran", Some(at)),
-        State::Ahead(at) => ("of the next release, accepted", Some(at)),
+        State::Ahead(at) => ("of a newer release, accepted", Some(at)),
         State::Unknown(at) => ("unknown to this binary", Some(at)),
     };
     Row {

@@ -1,4 +1,4 @@
-//! `sidegate secrets`: the replacement of `auth.secret`.
+//! `sidegate secrets`: re-encrypts the database after `auth.secret` was replaced.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::keys::reseal::{self, ResealError, Resealed};
 use crate::store::sealed::SealedColumn;
 use crate::store::{Postgres, StoreError};
 
-/// How often a line says how far a table is.
+/// The interval between two progress lines.
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
 /// The arguments of `sidegate secrets`.
@@ -21,34 +21,34 @@ pub struct Args {
     action: Action,
 }
 
-/// What to do with secrets.
+/// The subcommands of `sidegate secrets`.
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Seal everything in the database under `auth.secret` that is sealed under one of `auth.previous_secrets`
+    /// Re-encrypt with `auth.secret` what the database has encrypted with one of `auth.previous_secrets`
     Reseal,
 }
 
-/// Why it did not work.
+/// Why a subcommand failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
-    /// PostgreSQL, or another such command.
+    /// PostgreSQL is unreachable, or another such command is running.
     #[error(transparent)]
     Reseal(#[from] ResealError),
-    /// PostgreSQL.
+    /// PostgreSQL is unreachable, or refused a statement.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Some values are still sealed under another secret.
+    /// Some values are still encrypted with another secret.
     #[error("{0}")]
     Incomplete(String),
-    /// Nobody reads what is printed.
+    /// Standard output is closed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),
 }
 
-/// Runs it. `refresh_ttl`: `auth.refresh_token.ttl`, how long clients hold what cannot be sealed again.
+/// Runs the subcommand. `refresh_ttl` is `auth.refresh_token.ttl`: for this long clients have tokens that cannot be re-encrypted.
 ///
 /// # Errors
-/// When PostgreSQL is away, a value does not open, or `out` takes no more.
+/// When PostgreSQL is unreachable, a value cannot be decrypted, or `out` is closed.
 pub async fn run(
     args: &Args,
     postgres: &Postgres,
@@ -79,13 +79,13 @@ async fn reseal_all(
                 // A closed pipe ends the command at the table's own line.
                 let _ = writeln!(
                     out,
-                    "{table}: {} values read, {} moved so far",
+                    "{table}: {} values read, {} re-encrypted so far",
                     so_far.values, so_far.moved
                 );
             }
         })
         .await?;
-        writeln!(out, "{table}: {} values, {} moved", done.values, done.moved)?;
+        writeln!(out, "{table}: {} values, {} re-encrypted", done.values, done.moved)?;
         moved += done.moved;
         faults.extend(faults_of(table, &done));
     }
@@ -95,38 +95,41 @@ async fn reseal_all(
     let first = reseal::record(postgres, secrets.current(), moved, now).await?;
     writeln!(
         out,
-        "everything in the database is sealed under auth.secret (key id {})",
+        "everything in the database is encrypted with auth.secret (key id {})",
         secrets.current()
     )?;
     writeln!(out, "{}", advice(secrets, first + refresh_ttl, now))?;
     Ok(())
 }
 
-/// What keeps a table from being done, a sentence each.
+/// Why a table is not complete, one sentence each.
 fn faults_of(table: &str, done: &Resealed) -> Vec<String> {
     let mut faults: Vec<String> = done
         .unknown
         .iter()
         .map(|(id, count)| {
             format!(
-                "{table}: {count} values are sealed under a secret with the key id {id}: add it to auth.previous_secrets \
-                 and run this again"
+                "{table}: {count} values are encrypted with a secret (key id {id}) that is not configured: add it to \
+                 auth.previous_secrets and run this again"
             )
         })
         .collect();
     if done.damaged > 0 {
-        faults.push(format!("{table}: {} values are damaged and do not open", done.damaged));
+        faults.push(format!(
+            "{table}: {} values are damaged and cannot be decrypted",
+            done.damaged
+        ));
     }
     if done.left > 0 {
         faults.push(format!(
-            "{table}: {} values were in use all the time: run this again",
+            "{table}: {} values were locked by other transactions: run this again",
             done.left
         ));
     }
     faults
 }
 
-/// When `auth.previous_secrets` can go. `expired`: when the last refresh token that was issued before has expired.
+/// When `auth.previous_secrets` can be removed. `expired` is when the last refresh token that was issued before has expired.
 fn advice(secrets: &Secrets, expired: OffsetDateTime, now: OffsetDateTime) -> String {
     if secrets.ids().count() == 1 {
         return "auth.previous_secrets is empty: there is nothing to remove".to_owned();

@@ -292,7 +292,7 @@ async fn show(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
     let user = accounts.operator.accounts.lookup(user).await?;
     let mut all = shown(&user);
     let factors = accounts.mfa.reset.status_of(&user).await?;
-    all["second_factors"] = factors.methods().iter().map(|method| method.word()).collect();
+    all["second_factors"] = factors.methods().iter().map(|method| method.as_str()).collect();
     Ok(Answer::One(all))
 }
 

@@ -60,7 +60,7 @@ impl Typed {
                 &"expected one of totp, recovery_code and email_code",
             )),
             (Some(_), Some((second, _))) => Err(Problem::field(
-                second.word(),
+                second.as_str(),
                 "not_accepted",
                 &"expected only one of totp, recovery_code and email_code",
             )),

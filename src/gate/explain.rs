@@ -79,7 +79,7 @@ fn walk(
     // Whether the route looks at a token at all is for the step to say that always says it.
     let mut headers = HeaderMap::new();
     if claims.is_some() {
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer imagined"));
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer example"));
     }
     let with_token = Request {
         headers: &headers,
@@ -153,13 +153,13 @@ fn completed(claims: &Map<String, Value>, rules: &Rules, now: OffsetDateTime) ->
         let audience = issuer.audience.first().map(|audience| Value::from(audience.as_ref()));
         claims.entry("aud").or_insert_with(|| audience.unwrap_or_default());
         if issuer.keys == KeySource::Own {
-            claims.entry("sid").or_insert_with(|| "imagined".into());
+            claims.entry("sid").or_insert_with(|| "example".into());
         }
     }
     let now = now.unix_timestamp();
     for (name, value) in [
-        ("sub", Value::from("imagined")),
-        ("jti", "imagined".into()),
+        ("sub", Value::from("example")),
+        ("jti", "example".into()),
         ("iat", now.into()),
         ("exp", (now + 600).into()),
     ] {

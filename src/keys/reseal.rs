@@ -16,7 +16,7 @@ use crate::store::sealed::{self, SealedColumn, SealedValue};
 use crate::store::{Postgres, StoreError, id};
 
 /// Values per statement: few enough that none holds its rows for long.
-const BATCH: i64 = 1_000;
+const BATCH: i64 = 200;
 /// How many times locked rows are tried again, and the pause before.
 const ROUNDS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
@@ -28,7 +28,7 @@ pub enum ResealError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The command runs elsewhere.
-    #[error("another `sidegate secrets reseal` is at work on this database")]
+    #[error("another `sidegate secrets reseal` is running on this database")]
     Busy,
 }
 

@@ -60,12 +60,12 @@ impl fmt::Debug for KeyId {
 pub enum OpenError {
     /// It names a secret that is not configured.
     #[error(
-        "it is sealed under a secret with the key id {0}, which is neither `auth.secret` nor in `auth.previous_secrets`: \
+        "it is encrypted with a secret (key id {0}) that is neither `auth.secret` nor in `auth.previous_secrets`: \
          add that secret to `auth.previous_secrets`"
     )]
     UnknownKey(KeyId),
     /// It was changed, or sealed for another use or another row.
-    #[error("it is damaged, or was sealed for something else")]
+    #[error("it is damaged, or was encrypted for another purpose")]
     Damaged,
 }
 

@@ -76,7 +76,7 @@ pub enum Message {
 
 impl Message {
     /// The words of all messages.
-    pub const WORDS: [&str; 13] = [
+    pub const NAMES: [&str; 13] = [
         "email_verification",
         "email_change_old",
         "email_change_new",
@@ -93,7 +93,7 @@ impl Message {
     ];
 
     /// Its word in the table, in metrics, and the name of its templates.
-    pub const fn word(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::EmailVerification { .. } => "email_verification",
             Self::EmailChangeOld { .. } => "email_change_old",
@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn there_is_a_sample_of_every_message() {
-        let sampled: BTreeSet<_> = Message::samples().iter().map(Message::word).collect();
-        assert_eq!(sampled, BTreeSet::from(Message::WORDS));
+        let sampled: BTreeSet<_> = Message::samples().iter().map(Message::as_str).collect();
+        assert_eq!(sampled, BTreeSet::from(Message::NAMES));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Queue {
         if !self.is_enabled() {
             return Ok(());
         }
-        let (word, user_id) = (message.word(), to.user_id);
+        let (word, user_id) = (message.as_str(), to.user_id);
         let payload = serde_json::to_vec(&Payload { to, message }).expect("strings are always JSON");
         let message = NewMessage {
             id: id::new(now),

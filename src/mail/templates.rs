@@ -179,7 +179,7 @@ impl Templates {
         dates: Dates,
     ) -> Result<Rendered, TemplateError> {
         let values = values(branding, to, message, dates);
-        let file = format!("{}.txt", message.word());
+        let file = format!("{}.txt", message.as_str());
         let whole = tidy(&self.fill(&file, &values)?);
         let Some((subject, text)) = whole
             .strip_prefix(SUBJECT)
@@ -193,7 +193,7 @@ impl Templates {
         Ok(Rendered {
             subject,
             text: text.to_owned(),
-            html: self.fill(&format!("{}.html", message.word()), &values)?,
+            html: self.fill(&format!("{}.html", message.as_str()), &values)?,
         })
     }
 

@@ -34,14 +34,14 @@ impl Transport {
                         .await
                 }
                 Self::File { directory } => {
-                    let name = format!("{id}-{}", payload.message.word());
+                    let name = format!("{id}-{}", payload.message.as_str());
                     write(directory, &name, &written.message.formatted())
                         .await
                         .map_err(|error| NotSent::Later(format!("writing the file: {error}")))
                 }
                 Self::Log => {
                     let user_id = payload.to.user_id.map(|id| id.to_string()).unwrap_or_default();
-                    let message = payload.message.word();
+                    let message = payload.message.as_str();
                     tracing::info!(message, user_id, "a message: {}", written.text);
                     Ok(())
                 }

@@ -46,9 +46,9 @@ enum Outcome {
 
 impl Outcome {
     /// All words of the label `result`.
-    const WORDS: [&str; 4] = ["sent", "retried", "failed", "expired"];
+    const NAMES: [&str; 4] = ["sent", "retried", "failed", "expired"];
 
-    const fn word(&self) -> &'static str {
+    const fn as_str(&self) -> &'static str {
         match self {
             Self::Sent => "sent",
             Self::Later(_) => "retried",
@@ -72,8 +72,8 @@ impl Worker {
     /// Sends messages, until the task is dropped. Does nothing where none can be sent.
     pub async fn run(&self, clock: fn() -> OffsetDateTime) {
         let Some(settings) = self.queue.settings() else { return };
-        for message in Message::WORDS {
-            for result in Outcome::WORDS {
+        for message in Message::NAMES {
+            for result in Outcome::NAMES {
                 self.metrics.mail_sent.with_label_values(&[message, result]);
             }
         }
@@ -122,7 +122,7 @@ impl Worker {
         let outcome = self.try_send(settings, row, clock()).await;
         self.metrics
             .mail_sent
-            .with_label_values(&[known(&row.message), outcome.word()])
+            .with_label_values(&[known(&row.message), outcome.as_str()])
             .inc();
         for _ in 0..SETTLE {
             match self.settle(settings, row, &outcome, clock()).await {
@@ -197,8 +197,11 @@ impl Worker {
                 );
                 Ok(())
             }
-            Outcome::Failed(reason) => self.give_up(row, reason, outcome.word(), now).await,
-            Outcome::Expired => self.give_up(row, "it was not sent in time", outcome.word(), now).await,
+            Outcome::Failed(reason) => self.give_up(row, reason, outcome.as_str(), now).await,
+            Outcome::Expired => {
+                self.give_up(row, "it was not sent in time", outcome.as_str(), now)
+                    .await
+            }
         }
     }
 
@@ -231,7 +234,7 @@ impl Worker {
 
 /// The word of a message as a label: a newer instance may have queued one that this one does not know.
 fn known(word: &str) -> &'static str {
-    Message::WORDS
+    Message::NAMES
         .into_iter()
         .find(|known| *known == word)
         .unwrap_or("unknown")

@@ -7,6 +7,9 @@ use uuid::Uuid;
 use super::postgres::{Executor, FromRecord, Record};
 use super::{StoreError, sql};
 
+/// The unique index that refuses a second open invitation of an address.
+pub const EMAIL_HAS_ONE_OPEN: &str = "invitations_email_has_one_open";
+
 /// An invitation that may still be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {

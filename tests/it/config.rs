@@ -639,6 +639,30 @@ fn no_message_holds_a_secret() {
 }
 
 #[test]
+fn previous_secrets_are_read_like_the_secret_and_are_others() {
+    let secret = "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"";
+    let other = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    let with = |previous: &str| GOOD.replace(secret, &format!("{secret}\n  previous_secrets: {previous}"));
+    assert!(parse_with(&with(&format!("[{other}]")), &[]).is_ok());
+    assert!(parse_with(&with("[{ env: OLD }]"), &[("OLD", other)]).is_ok());
+    for (wrong, message) in [
+        (
+            "[aHVudGVyMg==]",
+            "auth.previous_secrets[0]: expected 32 bytes in base64",
+        ),
+        (&format!("[{other}, {secret}]"), "each must be another"),
+        (&format!("[{other}, {other}]"), "each must be another"),
+        (
+            &format!("{:?}", [other; 9]),
+            "auth.previous_secrets: expected at most 8, got 9",
+        ),
+    ] {
+        let lines = parse_with(&with(wrong), &[]).unwrap_err().concat();
+        assert!(lines.contains(message), "{wrong}: {lines}");
+    }
+}
+
+#[test]
 fn a_secret_comes_from_a_variable_or_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");

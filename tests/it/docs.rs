@@ -37,7 +37,7 @@ fn the_list_of_messages_has_each_message_with_the_variables_of_its_template() {
     let table = table.split("\n\n").find(|part| part.starts_with("| message")).unwrap();
     let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `")).collect();
     let words: Vec<_> = rows.iter().map(|row| row.split('`').nth(1).unwrap()).collect();
-    assert_eq!(words, Message::WORDS);
+    assert_eq!(words, Message::NAMES);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mail/templates");
     for (word, row) in words.iter().zip(rows) {
         let template = std::fs::read_to_string(folder.join(format!("{word}.txt"))).unwrap();

@@ -32,7 +32,7 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    const fn word(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::EmailVerification => "email_verification",
             Self::EmailChange => "email_change",
@@ -81,7 +81,7 @@ impl Codes {
             .authenticate(KeyUse::MailedCode, &message(purpose, user_id, code));
         codes::put(
             &self.redis,
-            purpose.word(),
+            purpose.as_str(),
             &user_id.to_string(),
             &hmac,
             data,
@@ -97,7 +97,7 @@ impl Codes {
         let hmacs = self.settings.secrets.candidates(KeyUse::MailedCode, &message);
         codes::check(
             &self.redis,
-            purpose.word(),
+            purpose.as_str(),
             &user_id.to_string(),
             &hmacs,
             purpose.may_be_repeated(),
@@ -119,13 +119,13 @@ impl Codes {
 
     /// Takes a code back.
     pub(crate) async fn forget(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
-        codes::forget(&self.redis, purpose.word(), &user_id.to_string()).await
+        codes::forget(&self.redis, purpose.as_str(), &user_id.to_string()).await
     }
 }
 
 /// What the HMAC of a code is over: a code for one purpose or account is none for another.
 fn message(purpose: Purpose, user_id: Uuid, code: &str) -> Vec<u8> {
-    [purpose.word().as_bytes(), user_id.as_bytes(), code.as_bytes()].concat()
+    [purpose.as_str().as_bytes(), user_id.as_bytes(), code.as_bytes()].concat()
 }
 
 /// People copy codes with the spaces around and within.

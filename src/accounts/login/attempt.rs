@@ -136,7 +136,7 @@ impl PasswordLogin {
                 .await
                 .map_err(|error| plain(error.into()))?;
             self.stuffing
-                .note_failure(origin.address, identifier.text(), wrong.word())
+                .note_failure(origin.address, identifier.text(), wrong.as_str())
                 .await;
             return Err((LoginError::BadCredentials, Some(wrong)));
         };
@@ -146,11 +146,31 @@ impl PasswordLogin {
         } else {
             None
         };
-        let admitted = self
+        let mut admitted = self
             .admit(user, attempt.device_name, device, new_hash, origin, now)
             .await
             .map_err(plain)?;
+        if admitted.is_none()
+            && let Some(user) = self.rehashed(user, attempt.password).await.map_err(plain)?
+        {
+            admitted = self
+                .admit(&user, attempt.device_name, device, None, origin, now)
+                .await
+                .map_err(plain)?;
+        }
         admitted.ok_or((LoginError::BadCredentials, Some(Wrong::Password)))
+    }
+
+    /// The account, if another hash of the same password took the place of the one that was verified: of several logins with an
+    /// outdated hash at once, the first replaces it, and the others are right, too.
+    async fn rehashed(&self, seen: &User, password: &Secret) -> Result<Option<User>, LoginError> {
+        let user = self.directory.user(seen.id).await?;
+        let Some(user) = user.filter(|user| user.password_hash != seen.password_hash) else {
+            return Ok(None);
+        };
+        let verified = self.hasher.verify(password, user.password_hash.as_deref()).await;
+        let matches = user.password_hash.is_some() && verified.map_err(Failure::from)?.matches;
+        Ok(matches.then_some(user))
     }
 
     /// Both windows count every attempt, right or wrong: counting only wrong ones would need the verdict first, and the

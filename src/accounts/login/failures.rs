@@ -22,7 +22,7 @@ pub(crate) enum Wrong {
 }
 
 impl Wrong {
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown_account",
             Self::Password => "wrong_password",
@@ -56,7 +56,7 @@ impl Failures {
         let failures = self.count(&tx, counted, now).await?;
         AuditRecord::to(user_id, Event::LoginFailed, origin)
             .failed()
-            .with("reason", wrong.word())
+            .with("reason", wrong.as_str())
             .with("known_device", device.is_some())
             .insert(&tx, &self.metrics, now)
             .await?;

@@ -65,7 +65,7 @@ impl Authenticators {
         }
         AuditRecord::by(user.id, Event::MfaEnrolled, origin)
             .session(by.session_id)
-            .with("method", Method::Totp.word())
+            .with("method", Method::Totp.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -103,7 +103,7 @@ impl Authenticators {
             AuditRecord::to(Some(user.id), Event::MfaFailed, origin)
                 .failed()
                 .session(by.session_id)
-                .with("method", Method::Totp.word())
+                .with("method", Method::Totp.as_str())
                 .with("reason", "unconfirmed")
                 .insert(&tx, &self.metrics, now)
                 .await?;
@@ -113,12 +113,12 @@ impl Authenticators {
         factors::confirm(&tx, user.id, step, now).await?;
         AuditRecord::by(user.id, Event::MfaConfirmed, origin)
             .session(by.session_id)
-            .with("method", Method::Totp.word())
+            .with("method", Method::Totp.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
         let codes = self.make_recovery_codes(&tx, by, origin, now).await?;
         let message = Message::MfaAdded {
-            method: Method::Totp.word().to_owned(),
+            method: Method::Totp.as_str().to_owned(),
         };
         self.mail.tell(&tx, &user, message, now).await?;
         tx.commit().await?;
@@ -159,11 +159,11 @@ impl Authenticators {
         }
         AuditRecord::by(user.id, Event::MfaRemoved, origin)
             .session(by.session_id)
-            .with("method", Method::Totp.word())
+            .with("method", Method::Totp.as_str())
             .insert(&tx, &self.metrics, now)
             .await?;
         let message = Message::MfaRemoved {
-            method: Method::Totp.word().to_owned(),
+            method: Method::Totp.as_str().to_owned(),
         };
         self.mail.tell(&tx, &user, message, now).await?;
         tx.commit().await?;

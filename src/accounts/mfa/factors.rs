@@ -118,16 +118,16 @@ impl Factors {
             Factor::EmailCode(_) if shown.mailed && self.mails_codes(user) => Verdict::Right,
             Factor::EmailCode(_) => Verdict::Wrong,
         };
-        self.count_challenge(method, verdict.word());
+        self.count_challenge(method, verdict.as_str());
         let happened = if verdict == Verdict::Right {
             AuditRecord::by(user.id, Event::MfaSucceeded, origin)
         } else {
             AuditRecord::to(Some(user.id), Event::MfaFailed, origin)
                 .failed()
-                .with("reason", verdict.word())
+                .with("reason", verdict.as_str())
         };
         happened
-            .with("method", method.word())
+            .with("method", method.as_str())
             .insert(tx, &self.metrics, now)
             .await?;
         Ok(verdict)
@@ -231,7 +231,7 @@ impl Factors {
     pub(crate) fn count_challenge(&self, method: Method, result: &str) {
         self.metrics
             .mfa_challenges
-            .with_label_values(&[method.word(), result])
+            .with_label_values(&[method.as_str(), result])
             .inc();
     }
 }

@@ -43,7 +43,7 @@ pub enum Method {
 
 impl Method {
     /// The word in answers, in the audit log and in metrics.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",
             Self::RecoveryCode => "recovery_code",

@@ -53,7 +53,7 @@ impl FactorReset {
         let had_email = user.mfa_email_enabled_at.is_some();
         factors::delete_recovery_codes(&tx, user.id).await?;
         users::set_mfa_email(&tx, user.id, None).await?;
-        let had = [(had_totp, Method::Totp.word()), (had_email, "email")];
+        let had = [(had_totp, Method::Totp.as_str()), (had_email, "email")];
         for (_, method) in had.into_iter().filter(|(had, _)| *had) {
             by.audit(user.id, Event::MfaRemoved)
                 .with("method", method)

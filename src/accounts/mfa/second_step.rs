@@ -89,7 +89,7 @@ impl SecondStep {
             device_name: token.device_name.as_deref(),
             device: token.device,
             amr: &AMR,
-            second_factor: Some(shown.factor.method().word()),
+            second_factor: Some(shown.factor.method().as_str()),
         };
         Ok(self.opener.open(tx, &user, opening, origin, now).await?)
     }

@@ -94,7 +94,7 @@ impl Stored {
     }
 
     /// `argon2id` or `argon2i`.
-    pub(crate) const fn word(&self) -> &'static str {
+    pub(crate) const fn as_str(&self) -> &'static str {
         match self.algorithm {
             Algorithm::Argon2i => "argon2i",
             _ => "argon2id",
@@ -188,7 +188,7 @@ mod tests {
         ] {
             assert_eq!(verify("password", hash), Ok(true), "{hash}");
             assert_eq!(verify("passwore", hash), Ok(false), "{hash}");
-            assert_eq!(Stored::read(hash).unwrap().word(), word);
+            assert_eq!(Stored::read(hash).unwrap().as_str(), word);
         }
     }
 

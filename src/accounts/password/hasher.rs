@@ -252,7 +252,7 @@ impl Work {
             Self::Hash { password, scheme } => {
                 let hashed = scheme.hash(password.expose());
                 (
-                    scheme.word(),
+                    scheme.as_str(),
                     "hash",
                     hashed.map(Done::Hashed).map_err(HashError::Broken),
                 )

@@ -34,7 +34,7 @@ impl Scheme {
     }
 
     /// The label of metrics.
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Bcrypt { .. } => "bcrypt",
             Self::Argon2id(_) => "argon2id",
@@ -70,11 +70,11 @@ impl Scheme {
         match Stored::read(hash) {
             Ok(stored) => {
                 let outdated = !matches!(self, Self::Argon2id(cost) if stored.is_made_with(cost));
-                let word = stored.word();
+                let word = stored.as_str();
                 let verified = stored.verify(password).map(|matches| Verified { matches, outdated });
                 (word, verified)
             }
-            Err(error) => (self.word(), Err(error)),
+            Err(error) => (self.as_str(), Err(error)),
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
     fn verifying_nobodys_hash_costs_what_todays_hash_costs() {
         for scheme in [BCRYPT, ARGON2ID] {
             let (word, verified) = scheme.verify("anything", &scheme.dummy());
-            assert_eq!(word, scheme.word());
+            assert_eq!(word, scheme.as_str());
             assert_eq!(
                 verified,
                 Ok(Verified {

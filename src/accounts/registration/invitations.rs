@@ -61,6 +61,9 @@ pub struct Invited {
     pub token: Secret,
 }
 
+/// How often an invitation is tried again when another for the same address is made at the same time.
+const TRIES: usize = 10;
+
 /// Invites people to register.
 pub struct Invitations {
     pub(crate) settings: Arc<Settings>,
@@ -103,22 +106,44 @@ impl Invitations {
             created_at: now,
             expires_at: now + ttl,
         };
+        let invited = Invited { invitation, token };
+        for _ in 0..TRIES {
+            match self.try_invite(&invited, &token_hash, by, now).await {
+                // Another operator was faster; theirs is revoked now.
+                Err(error) if error.is_constraint(invitations::EMAIL_HAS_ONE_OPEN) => {}
+                outcome => return Ok(outcome.map(|()| invited)?),
+            }
+        }
+        Ok(self
+            .try_invite(&invited, &token_hash, by, now)
+            .await
+            .map(|()| invited)?)
+    }
+
+    async fn try_invite(
+        &self,
+        invited: &Invited,
+        token_hash: &[u8; 32],
+        by: &Operator,
+        now: OffsetDateTime,
+    ) -> Result<(), StoreError> {
+        let invitation = &invited.invitation;
         let tx = self.postgres.transaction("invite").await?;
         invitations::revoke_of_email(&tx, &invitation.email, now).await?;
-        invitations::insert(&tx, &invitation, &token_hash).await?;
+        invitations::insert(&tx, invitation, token_hash).await?;
         done(by, Event::UserInvited)
             .with("invitation_id", invitation.id.to_string())
             .with("roles", invitation.roles.clone())
             .insert(&tx, &self.metrics, now)
             .await?;
         let message = Message::Invitation {
-            token: token.expose().to_owned(),
+            token: invited.token.expose().to_owned(),
         };
+        let ttl = self.settings.registration.invitation.ttl;
         self.mail
             .insert(&tx, Recipient::stranger(&invitation.email), message, Some(ttl), now)
             .await?;
-        tx.commit().await?;
-        Ok(Invited { invitation, token })
+        tx.commit().await
     }
 
     /// A page of the invitations that may still be used, in the order of their making; it begins after the id `after`.

@@ -43,7 +43,7 @@ pub struct Auth {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
-    /// Secrets that were replaced. They decrypt and verify what was made with them, and make nothing new.
+    /// Replaced secrets. They only decrypt and verify what was created with them.
     pub previous_secrets: Vec<SecretSource>,
     /// Access tokens, which are sent with each request.
     pub access_token: AccessToken,
@@ -82,7 +82,7 @@ pub struct Auth {
     /// How email is sent. Without it none is: no verification, no password reset, no invitation by email.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<mail::Mail>,
-    /// What the audit log records.
+    /// Which events the audit log contains.
     pub audit: audit::Audit,
     /// How long rows are kept that are no longer used.
     pub retention: Retention,

@@ -21,7 +21,7 @@ pub(super) struct Stats {
     locked_users: i64,
     /// Deleted accounts that can be restored.
     deleted_users: i64,
-    /// Sessions that have not ended. One that nobody refreshes ends within an hour of its expiry.
+    /// Active sessions. A session that is not refreshed ends within an hour after its expiry.
     open_sessions: i64,
     /// Logins within the last 24 hours; 10000 means that many or more.
     logins_24h: i64,
@@ -31,7 +31,7 @@ pub(super) struct Stats {
 
 /// Count accounts, sessions and logins
 ///
-/// Exact up to 5,000 of a kind; above that, what PostgreSQL counted when it last vacuumed or analyzed the table. Needs `sidegate:stats:read`.
+/// Numbers are exact up to 5,000; above that they are PostgreSQL's estimates from the last vacuum or analyze of the table. Needs `sidegate:stats:read`.
 #[utoipa::path(
     get,
     path = "/stats",

@@ -36,7 +36,7 @@ fn render(to: &Recipient, message: &Message) -> Rendered {
 fn every_message_has_a_subject_and_both_bodies_and_no_place_left_open() {
     for message in Message::samples() {
         let rendered = render(&to("Alice"), &message);
-        let word = message.word();
+        let word = message.as_str();
         assert!(rendered.subject.contains("Wiki & Co"), "{word}: {}", rendered.subject);
         assert!(
             rendered.text.starts_with("Hello Alice,\n\n"),

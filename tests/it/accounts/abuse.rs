@@ -139,6 +139,25 @@ async fn an_argon2id_hash_of_other_parameters_is_replaced() {
     assert_eq!(services.metrics.password_rehash.get(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_logins_at_once_with_an_outdated_hash_one_replaces_it_and_all_sign_in() {
+    let services = Services::with(|settings| settings.password.cost = 5).await;
+    services.user("alice").await;
+    let weaker = {
+        let services = Services::start().await;
+        services.user("alice").await.password_hash.unwrap()
+    };
+    let set = "UPDATE users SET password_hash = $1";
+    services.database.raw.execute(set, &[&weaker]).await.unwrap();
+    let logins = futures::future::join_all((0..8).map(|_| services.try_login("alice", PASSWORD, NOW))).await;
+    let failed = logins
+        .iter()
+        .filter_map(|login| login.as_ref().err())
+        .collect::<Vec<_>>();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(services.events("password_rehashed").await, 1);
+}
+
 /// Services with real limits, counted in Redis.
 async fn limited(per_address: u32, per_account: u32) -> Services {
     Services::with_limits(|settings| {

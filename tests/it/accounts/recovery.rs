@@ -145,6 +145,20 @@ async fn a_reset_does_what_an_operator_who_wanted_a_new_password_asked_for() {
     assert_eq!(user.email_verified_at, Some(NOW), "the link proved it");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_invitations_made_at_once_for_one_address_the_last_is_open() {
+    let services = Services::with(|settings| settings.registration.mode = RegistrationMode::Invitation).await;
+    let (operator, invitations) = (Operator::default(), &services.accounts.registration.invitations);
+    let invite = || invitations.invite("carol@example.com", &[], &operator, NOW);
+    let invited = futures::future::join_all((0..6).map(|_| invite())).await;
+    let failed = invited
+        .iter()
+        .filter_map(|invited| invited.as_ref().err())
+        .collect::<Vec<_>>();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(invitations.list(None, 10, NOW).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn an_invitation_works_for_a_week() {
     let services = Services::with(|settings| settings.registration.mode = RegistrationMode::Invitation).await;

@@ -125,9 +125,34 @@ fn a_phrase_is_found_as_whole_words_in_any_case() {
 #[test]
 fn the_help_of_a_command_starts_with_a_verb() {
     const VERBS: &[&str] = &[
-        "Add", "Check", "Create", "Decode", "Delete", "End", "Exit", "Explain", "Import", "Invite", "Issue", "List",
-        "Lock", "Make", "Manage", "Print", "Remove", "Require", "Restore", "Retire", "Run", "Serve", "Set", "Show",
-        "Undo", "Unlock", "Withdraw",
+        "Add",
+        "Check",
+        "Create",
+        "Decode",
+        "Delete",
+        "End",
+        "Exit",
+        "Explain",
+        "Import",
+        "Invite",
+        "Issue",
+        "List",
+        "Lock",
+        "Make",
+        "Manage",
+        "Print",
+        "Re-encrypt",
+        "Remove",
+        "Require",
+        "Restore",
+        "Retire",
+        "Run",
+        "Serve",
+        "Set",
+        "Show",
+        "Undo",
+        "Unlock",
+        "Withdraw",
     ];
     fn walk(command: &clap::Command, wrong: &mut Vec<String>) {
         for subcommand in command.get_subcommands() {

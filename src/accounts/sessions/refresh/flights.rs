@@ -27,7 +27,7 @@ type Flight = tokio::sync::Mutex<Landed>;
 pub struct Flights(Mutex<HashMap<[u8; 32], Arc<Flight>>>);
 
 /// Membership in one; the first to leave closes it, so that whoever comes later asks anew.
-pub(crate) struct Ticket<'a> {
+pub(crate) struct Joined<'a> {
     flights: &'a Flights,
     hash: [u8; 32],
     pub(crate) flight: Arc<Flight>,
@@ -35,10 +35,10 @@ pub(crate) struct Ticket<'a> {
 
 impl Flights {
     /// Joins the one of this token, or begins it.
-    pub(crate) fn join(&self, hash: [u8; 32]) -> Ticket<'_> {
+    pub(crate) fn join(&self, hash: [u8; 32]) -> Joined<'_> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let flight = Arc::clone(open.entry(hash).or_default());
-        Ticket {
+        Joined {
             flights: self,
             hash,
             flight,
@@ -46,7 +46,7 @@ impl Flights {
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Joined<'_> {
     fn drop(&mut self) {
         let mut open = self.flights.0.lock().unwrap_or_else(PoisonError::into_inner);
         if open

@@ -25,13 +25,13 @@ pub(super) fn claims(config: &Path, name: &str, now: OffsetDateTime) -> Result<M
     let loaded = config::load(config).map_err(|_| "the configuration changed meanwhile")?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let tools = Tools::open(loaded, runtime.handle())?;
-    let claims = runtime.block_on(imagined(&tools, name, now));
+    let claims = runtime.block_on(claims_of(&tools, name, now));
     runtime.shutdown_timeout(Duration::from_millis(200));
     claims
 }
 
 /// A token like any other, but by a key that was just made and that nobody trusts: only its claims leave this function.
-async fn imagined(tools: &Tools, name: &str, now: OffsetDateTime) -> Result<Map<String, Value>, Failed> {
+async fn claims_of(tools: &Tools, name: &str, now: OffsetDateTime) -> Result<Map<String, Value>, Failed> {
     let accounts = &tools.accounts;
     let user = accounts.operator.accounts.lookup(name).await?;
     let key = Arc::new(SigningKey::generate(Algorithm::Es256)?);

@@ -5,12 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::settings;
 
-/// What the audit log holds.
+/// Which events the audit log contains.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
-    /// Which refreshes are entries of their own. Every session counts all of its refreshes, and a refresh whose answer was lost
-    /// is always an entry.
+    /// Which refreshes are audit entries. Every session counts all of its refreshes, and a refresh whose response was lost is always an entry.
     pub refreshes: Refreshes,
 }
 
@@ -18,9 +17,9 @@ pub struct Audit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Refreshes {
-    /// Each: at a million users, tens of millions of entries a day.
+    /// All: with a million users, tens of millions of entries a day.
     All,
-    /// Those from another network or user agent than the session was last seen with.
+    /// Those from another network or user agent than at the session's last refresh.
     Changes,
     /// None.
     None,

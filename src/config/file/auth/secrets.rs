@@ -11,10 +11,10 @@ use super::super::super::text::secret::SecretSource;
 use crate::keys::Secrets;
 use crate::secret::{Key32, Secret};
 
-/// More would be a sign that nobody removes them: each is one more secret with which a copy of the database can be read.
+/// The most previous secrets: each is one more secret that decrypts a copy of the database, so they have to be removed.
 const PREVIOUS_MAX: usize = 8;
 
-/// Reads the secrets and derives their keys. `None` when something is wrong; `findings` says what.
+/// Reads the secrets and derives their keys. `None` if there is a mistake, which is recorded in `findings`.
 pub(super) fn settle(
     current: Option<&SecretSource>,
     previous: &[SecretSource],
@@ -48,14 +48,14 @@ pub(super) fn settle(
         Err(_) => {
             findings.add(
                 &at_previous,
-                "holds `auth.secret` itself, or one secret twice: each must be another",
+                "contains `auth.secret`, or a secret twice: expected different ones",
             );
             None
         }
     }
 }
 
-/// Decodes the 32 bytes; either alphabet of base64, padded or not. Messages tell lengths and nothing else.
+/// Decodes the 32 bytes, in either base64 alphabet, padded or not. Messages contain lengths only.
 fn key(secret: &Secret, at: &KeyPath, findings: &mut Findings) -> Option<Key32> {
     const EXPECTED: &str = "32 bytes in base64, such as `openssl rand -base64 32` makes";
     let mut text = Zeroizing::new(secret.expose().trim().to_owned());
@@ -75,10 +75,7 @@ fn key(secret: &Secret, at: &KeyPath, findings: &mut Findings) -> Option<Key32> 
         return None;
     };
     if key.iter().all(|byte| *byte == key[0]) {
-        findings.warn(
-            at,
-            "is an example and no secret: make your own with `openssl rand -base64 32`",
-        );
+        findings.warn(at, "is the example value: make your own with `openssl rand -base64 32`");
     }
     Some(Key32::new(key))
 }

@@ -1,4 +1,4 @@
-//! From `auth.mail` as it is written to what sends messages.
+//! Checks `auth.mail` and converts it to the settings of the mail services.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -261,7 +261,7 @@ fn server(url: &str) -> Result<(Security, String, u16), String> {
         ("smtp", Some("tls=none")) if is_loopback(&host) => (Security::None, 25),
         ("smtp", Some("tls=none")) => {
             return Err(
-                "expected `tls=none` only for a server on this machine: the network would read the messages".into(),
+                "expected `tls=none` only for a server on this machine: email would be sent in plain text".into(),
             );
         }
         _ => return Err(wrong()),

@@ -1,0 +1,83 @@
+//! The query files, with what their headers allow.
+
+use std::path::Path;
+
+/// These have no plan: they control a transaction, create a table, or listen.
+const UNPLANNED: [&str; 8] = [
+    "migration_table_create",
+    "revocation_listen",
+    "savepoint_keep",
+    "savepoint_set",
+    "savepoint_undo",
+    "transaction_begin",
+    "transaction_commit",
+    "transaction_rollback",
+];
+
+/// What a query may cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Budget {
+    pub(super) buffers: u64,
+    /// A statement that works in batches may say that it takes longer than a look-up.
+    pub(super) ms: Option<f64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) budget: Option<Budget>,
+}
+
+/// Every query that has a plan, in the order of the names.
+pub(super) fn all() -> Vec<Query> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/queries");
+    let mut queries: Vec<Query> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| {
+            let path = file.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            Query {
+                name: path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                budget: budget(&text),
+                text,
+            }
+        })
+        .filter(|query| !UNPLANNED.contains(&&*query.name))
+        .collect();
+    queries.sort_by(|a, b| a.name.cmp(&b.name));
+    queries
+}
+
+/// Reads `-- budget: 12 buffers` or `-- budget: 30000 buffers, 100 ms`.
+fn budget(text: &str) -> Option<Budget> {
+    let line = text.lines().find_map(|line| line.strip_prefix("-- budget: "))?;
+    let (buffers, ms) = line
+        .split_once(", ")
+        .map_or((line, None), |(buffers, ms)| (buffers, Some(ms)));
+    let number = |text: &str, unit: &str| {
+        let number = text
+            .strip_suffix(unit)
+            .unwrap_or_else(|| panic!("{text:?} in {line:?}"));
+        number
+            .parse::<f64>()
+            .unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a number of buffers that somebody wrote down"
+    )]
+    Some(Budget {
+        buffers: number(buffers, " buffers") as u64,
+        ms: ms.map(|ms| number(ms, " ms")),
+    })
+}
+
+#[test]
+fn a_budget_is_read_from_the_header() {
+    let ms = |text: &str| budget(text).map(|budget| (budget.buffers, budget.ms));
+    assert_eq!(ms("-- a :one\n-- budget: 12 buffers\n\nSELECT 1"), Some((12, None)));
+    assert_eq!(ms("-- budget: 30000 buffers, 100 ms\n"), Some((30_000, Some(100.0))));
+    assert_eq!(ms("-- a :one\n\nSELECT 1"), None);
+}

@@ -20,8 +20,6 @@ pub struct Identity {
     /// `iss`.
     pub issuer: Arc<str>,
     pub(super) texts: Texts,
-    /// `iat` in Unix seconds; 0 when absent, so that a revocation "from then on" always covers it.
-    pub issued_at: i64,
     /// `exp` in Unix seconds.
     pub expires_at: i64,
     /// `auth_time` in Unix seconds; 1970 counts as absent, and is as long ago.

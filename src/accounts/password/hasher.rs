@@ -309,10 +309,16 @@ mod tests {
             ..settings(1, 2)
         });
         let password = Secret::new("correct horse");
-        let busy = |job| Box::pin(async move { tokio::time::timeout(Duration::from_millis(5), job).await });
         // The first goes to the worker, two wait; all three callers leave.
-        for _ in 0..3 {
-            assert!(busy(hasher.verify(&password, None)).await.is_err());
+        let mut first = Box::pin(hasher.verify(&password, None));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut first).await.is_err());
+        while !hasher.shared.state.lock().unwrap().jobs.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(first);
+        for _ in 0..2 {
+            let waits = hasher.verify(&password, None);
+            assert!(tokio::time::timeout(Duration::ZERO, Box::pin(waits)).await.is_err());
         }
         let waiting = futures::future::join_all((0..3).map(|_| hasher.verify(&password, None))).await;
         assert_eq!(

@@ -60,7 +60,6 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
         version: claims.value("ver").and_then(whole).unwrap_or(0),
         issuer: Arc::clone(&issuer.issuer),
         texts: texts.ok_or(TokenFault::BadClaims)?,
-        issued_at: issued_at.unwrap_or(0),
         expires_at,
         auth_time: claims.date("auth_time")?.and_then(NonZeroI64::new),
         mfa: amr.iter().any(|method| &**method == "mfa"),

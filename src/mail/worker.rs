@@ -198,7 +198,10 @@ impl Worker {
                 Ok(())
             }
             Outcome::Failed(reason) => self.give_up(row, reason, outcome.as_str(), now).await,
-            Outcome::Expired => self.give_up(row, "it was not sent in time", outcome.as_str(), now).await,
+            Outcome::Expired => {
+                self.give_up(row, "it was not sent in time", outcome.as_str(), now)
+                    .await
+            }
         }
     }
 

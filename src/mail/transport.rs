@@ -10,19 +10,11 @@ use uuid::Uuid;
 
 use crate::mail::message::Payload;
 use crate::mail::mime::Written;
+use crate::mail::not_sent::NotSent;
 use crate::mail::settings::Transport;
 
 /// How long writing a file may take: a folder on a network may hang.
 const FILE: Duration = Duration::from_secs(10);
-
-/// Why a message did not go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotSent {
-    /// It may go later.
-    Later(String),
-    /// It never will.
-    Never(String),
-}
 
 impl Transport {
     /// How long one try takes at most.

@@ -5,6 +5,7 @@
 //! applications see, which compare addresses byte by byte; what was typed is not kept.
 
 mod domain;
+mod error;
 mod scripts;
 
 #[cfg(test)]
@@ -12,26 +13,14 @@ mod properties;
 
 use unicode_normalization::UnicodeNormalization;
 
+pub use self::error::NameError;
+
 /// Longer texts are no names, whatever folding would make of them; NFKC can make one character eighteen.
 const LONGEST_WRITTEN: usize = 1024;
 /// Of the part before the `@` (RFC 5321 section 4.5.3.1.1), in bytes.
 const LOCAL_MAX: usize = 64;
 /// Of an address, in bytes: what fits the path of RFC 5321 section 4.5.3.1.3 without its brackets.
 const ADDRESS_MAX: usize = 254;
-
-/// Why a name is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    /// Not `local@domain`.
-    #[error("this is not an email address")]
-    NotAnAddress,
-    /// Not a username.
-    #[error("a username has 1 to 64 letters, digits, dots, dashes, underscores or plus signs, and no @")]
-    NotAUsername,
-    /// Made to be taken for another.
-    #[error("this mixes alphabets, or has letters that are taken for others")]
-    Deceptive,
-}
 
 /// An address in its canonical form: NFKC, lower case, without trailing dots, its domain as DNS writes it.
 ///

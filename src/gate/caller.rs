@@ -22,8 +22,8 @@ type Rendered = (Arc<Plan>, Values);
 pub struct Caller {
     /// What the token says.
     pub identity: Identity,
-    /// How the revocation view knows this token.
-    pub(super) fingerprints: Fingerprints,
+    /// The fingerprints of token, session and user in the view of revocations.
+    ids: [u64; 3],
     /// When this caller was last noted as active.
     pub(super) last_noted: LastNoted,
     /// By what the token was judged: after a reload or the withdrawal of a key it is judged again.
@@ -42,11 +42,23 @@ impl Caller {
             version: identity.version,
         });
         Self {
-            fingerprints,
+            ids: [fingerprints.token, fingerprints.session, fingerprints.user],
             identity,
             last_noted: LastNoted::default(),
             judged_by,
             rendered: OnceLock::new(),
+        }
+    }
+
+    /// How the view of revocations knows this token.
+    pub(super) fn fingerprints(&self) -> Fingerprints {
+        let [token, session, user] = self.ids;
+        Fingerprints {
+            token,
+            session,
+            user,
+            key: self.identity.key,
+            version: self.identity.version,
         }
     }
 

@@ -65,7 +65,7 @@ impl Revocations {
         if let Some(left) = expiry {
             ending.at(Instant::now() + left);
         }
-        self.view.watch(caller.fingerprints, ending)
+        self.view.watch(caller.fingerprints(), ending)
     }
 
     /// The same for one caller.
@@ -73,7 +73,7 @@ impl Revocations {
     /// # Errors
     /// See [`check`].
     pub async fn check(&self, caller: &Caller, on_stale: OnStale, rules: &Rules) -> Result<(), Denial> {
-        let standing = match (self.view.standing(&caller.fingerprints), on_stale) {
+        let standing = match (self.view.standing(&caller.fingerprints()), on_stale) {
             (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.age(Instant::now()) > rules.max_lag => {
                 if on_stale == OnStale::Deny {
                     return Err(Denial::RevocationUnknown);
@@ -92,7 +92,7 @@ impl Revocations {
 
     /// Asks Redis about this one token. That it knows of no revocation counts only while what it knows is recent.
     async fn ask(&self, caller: &Caller, max_lag: Duration) -> Result<Standing, Denial> {
-        let (identity, fingerprints) = (&caller.identity, &caller.fingerprints);
+        let (identity, fingerprints) = (&caller.identity, caller.fingerprints());
         let token = revocations::Token {
             issuer: &identity.issuer,
             jti: identity.jti().unwrap_or_default(),

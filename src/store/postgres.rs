@@ -162,7 +162,7 @@ impl Postgres {
         notified: &Arc<Notify>,
     ) -> Result<Listener, StoreError> {
         let primary = &self.0.primary;
-        let timeout = primary.wait_for_answer - SLACK;
+        let timeout = primary.wait_for_answer.saturating_sub(SLACK);
         let connection = primary.address.listening(listen.name, timeout, Arc::clone(notified));
         Listener::begin(connection.await?, listen).await
     }

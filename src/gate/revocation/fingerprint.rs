@@ -12,11 +12,11 @@ pub(super) type Fingerprint = u64;
 /// How the view knows a token: what it may be revoked by. Computed once, when the token is verified.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fingerprints {
-    pub(super) token: Fingerprint,
-    pub(super) session: Fingerprint,
-    pub(super) user: Fingerprint,
-    pub(super) key: Fingerprint,
-    pub(super) version: u32,
+    pub(in crate::gate) token: Fingerprint,
+    pub(in crate::gate) session: Fingerprint,
+    pub(in crate::gate) user: Fingerprint,
+    pub(in crate::gate) key: Fingerprint,
+    pub(in crate::gate) version: u32,
 }
 
 /// The ids of a token.

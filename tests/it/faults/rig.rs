@@ -16,8 +16,6 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub(super) enum Place {
     /// The issuer where people sign out.
     First,
-    /// The other one.
-    Second,
     Verifier,
 }
 
@@ -90,7 +88,6 @@ impl Rig {
     pub(super) fn network(&self, place: Place) -> &FaultProxy {
         match place {
             Place::First => &self.networks[0],
-            Place::Second => &self.networks[1],
             Place::Verifier => &self.networks[2],
         }
     }

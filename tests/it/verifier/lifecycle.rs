@@ -45,10 +45,14 @@ async fn only_tokens_of_a_known_issuer_for_our_audience_pass() {
 async fn an_empty_redis_means_nothing_is_revoked_only_where_the_configuration_says_so() {
     let ours = key();
     let entry = format!("{{ issuer: \"{ISSUER}\", audience: [test], jwks: {} }}", jwks(&[&ours]));
-    let without = verifier(&[entry.clone()]).start().await;
+    let without = verifier(std::slice::from_ref(&entry)).start().await;
     assert_eq!(presented(&without, &token(&ours)).await, passed());
-    let entra = token_with(&ours, &json!({ "ver": "2.0" }));
-    assert_eq!(presented(&without, &entra).await, passed(), "another product's `ver`");
+    let versioned = token_with(&ours, &json!({ "ver": "2.0" }));
+    assert_eq!(
+        presented(&without, &versioned).await,
+        passed(),
+        "another product's `ver`"
+    );
     let following = verifier(&[entry]).config("revocation: { feed: redis }").start().await;
     assert_eq!(
         presented(&following, &token(&ours)).await,

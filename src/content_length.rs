@@ -2,8 +2,8 @@
 
 use http::{HeaderMap, header};
 
-/// The value of `Content-Length`, if it is a number (RFC 9110 section 8.6): digits alone, where `str::parse` takes a sign as
-/// well.
+/// The value of `Content-Length`, if it is a number (RFC 9110 section 8.6): digits alone, where `str::parse` takes a
+/// sign as well.
 pub fn announced(headers: &HeaderMap) -> Option<u64> {
     let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
     text.bytes()

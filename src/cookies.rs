@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use cookie::Cookie;
 use http::{HeaderMap, header};
 
-/// The values of all cookies of this name, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section 8.2.3).
-/// Bytes that are not UTF-8 are replaced: cookies of others need not be text, ours are.
+/// The values of all cookies of this name, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section
+/// 8.2.3). Bytes that are not UTF-8 are replaced: cookies of others need not be text, ours are.
 pub fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = Cow<'h, str>> {
     let fields = headers.get_all(header::COOKIE).iter();
     // Cut by bytes, so that one cookie that is not text does not hide its neighbours.

@@ -2,8 +2,8 @@
 
 use std::{fmt, net::IpAddr};
 
-/// The network of a client: of IPv6 the first 64 bits, since one subscriber has all the rest; of IPv4 the address, also where
-/// it is written as an IPv6 one.
+/// The network of a client: of IPv6 the first 64 bits, since one subscriber has all the rest; of IPv4 the address, also
+/// where it is written as an IPv6 one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(pub IpAddr);
 

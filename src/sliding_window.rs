@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// A sliding window out of two fixed ones: the earlier counts by the part of it that the sliding one still covers. It assumes
-/// that the requests of the earlier one were spread evenly, which is close enough while the store is away.
+/// A sliding window out of two fixed ones: the earlier counts by the part of it that the sliding one still covers. It
+/// assumes that the requests of the earlier one were spread evenly, which is close enough while the store is unreachable.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SlidingWindow {
     /// When the present window began, in Unix milliseconds.

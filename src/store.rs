@@ -118,7 +118,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the store is away, so that the answer is 503 and `Retry-After`, as opposed to a refusal or a bug.
+    /// Whether the store is unreachable, so that the answer is 503 and `Retry-After`, as opposed to a refusal or a bug.
     pub const fn is_outage(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Unavailable { .. })
     }

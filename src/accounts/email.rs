@@ -1,4 +1,4 @@
-//! Email addresses: their one spelling, how one is proven, and how an account moves to another.
+//! Email addresses: canonical form, verification, and change.
 
 pub mod change;
 pub mod codes;

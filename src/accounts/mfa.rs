@@ -1,4 +1,4 @@
-//! Second factors: an authenticator (TOTP), recovery codes, codes by email.
+//! Second factors: authenticator apps (TOTP), recovery codes, emailed codes.
 
 pub mod by_email;
 pub mod enrolment;

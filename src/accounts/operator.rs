@@ -1,4 +1,4 @@
-//! What operators do to the accounts of others, over the admin API and at the command line.
+//! What operators do with the accounts of others, with the admin API or the command line.
 
 pub mod accounts;
 pub mod actor;

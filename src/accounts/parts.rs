@@ -15,13 +15,13 @@ use crate::store::redis::Redis;
 pub struct Parts {
     /// The `auth` section of the configuration.
     pub settings: Arc<Settings>,
-    /// Holds everything that must not be lost.
+    /// The source of truth.
     pub postgres: Postgres,
-    /// Holds codes, limits and what was last seen, all of which may be lost.
+    /// Codes, rate limits and presence, which may be lost.
     pub redis: Redis,
     /// The signing keys and those that verify.
     pub keys: Arc<Keys>,
-    /// Hashes passwords on threads of its own.
+    /// Hashes passwords, on threads of its own.
     pub hasher: Arc<Hasher>,
     /// Publishes revocations.
     pub revoker: Arc<Revoker>,

@@ -1,4 +1,4 @@
-//! Passwords: which are accepted, and how they are hashed and verified.
+//! Passwords: rules, hashing, change and reset.
 
 mod argon2;
 mod bcrypt;

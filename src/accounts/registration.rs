@@ -1,4 +1,4 @@
-//! How accounts come to be: by registration, by invitation, by import.
+//! Creates accounts: by registration, by invitation, by import.
 
 pub mod domains;
 pub mod import;

@@ -1,4 +1,4 @@
-//! Everything the `auth` section of the configuration says, as values that are already right.
+//! The `auth` section of the configuration as checked values.
 
 mod clients;
 mod email;
@@ -16,10 +16,10 @@ pub use self::email::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
 
-/// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
+/// The settings of an issuer. `config` has checked each value.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `auth.base_path`: where the endpoints live, such as `/auth`. No slash at its end.
+    /// `auth.base_path`: the path prefix of the API, such as `/auth`, without a trailing slash.
     pub base_path: String,
     /// `auth.issuer`: the `iss` of our tokens.
     pub issuer: String,
@@ -49,11 +49,11 @@ pub struct Settings {
     pub login_limit: LoginLimit,
     /// `auth.limits`.
     pub limits: Limits,
-    /// `auth.change_password_url`: where a password manager sends someone.
+    /// `auth.change_password_url`: the target of `/.well-known/change-password`.
     pub change_password_url: Option<String>,
     /// `auth.clients`.
     pub clients: Vec<Client>,
-    /// `auth.mail`; without it no message is sent.
+    /// `auth.mail`; without it no email is sent.
     pub mail: Option<Mail>,
     /// `auth.mfa`.
     pub mfa: Mfa,
@@ -62,7 +62,7 @@ pub struct Settings {
 /// `auth.access_token`.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
-    /// How long one lives; 10 minutes.
+    /// The lifetime; 10 minutes.
     pub ttl: Duration,
     /// By which part of `ttl` a life may be shorter or longer, 0.05 for 5 %, so that clients that signed in together do
     /// not refresh together.
@@ -72,7 +72,7 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// The longest life a token can be given: what a revocation and a retired key must outlive.
+    /// The longest lifetime of a token, which revocations and retired keys have to outlive.
     pub fn longest_life(&self) -> Duration {
         self.ttl.mul_f64(1.0 + self.jitter)
     }

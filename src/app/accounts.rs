@@ -98,8 +98,8 @@ pub(super) fn keep(settings: &Settings) -> Duration {
     settings.access_token.longest_life() + Duration::from_secs(120)
 }
 
-/// Publishes committed revocations: before the answer is sent they are in the view of this instance, and on their way to all
-/// others. A command has no ledger: running issuers look after what it recorded.
+/// Publishes committed revocations: before the answer is sent they are in the view of this instance, and on their way
+/// to all others. A command has no ledger: running issuers look after what it recorded.
 fn revoker(shared: &Shared, keep: Duration) -> Revoker {
     let (view, ledger) = (Arc::clone(&shared.view), shared.ledger.clone());
     let apply = move |rows: &[Recorded]| {

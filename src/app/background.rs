@@ -145,7 +145,8 @@ async fn listening(shared: Arc<Shared>) {
     while tokio::net::TcpStream::connect(shared.boot.listen).await.is_err() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Before the feed is read, routes with `on_stale: check` or `deny` would refuse. Without Redis the other routes can be served.
+    // Before the feed is read, routes with `on_stale: check` or `deny` would refuse. Without Redis the other routes can
+    // be served.
     let begun = Instant::now();
     while shared.view.age(Instant::now()) > shared.snapshot.load().rules.max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -8,8 +8,9 @@
 //! outbox  ──────────────► outbox.rs ──┘    what the feed lacks
 //! ```
 //!
-//! The bound of a logout depends on these loops. None of them concludes anything from silence: a view is complete up to the
-//! newest heartbeat it has read, and a heartbeat is written only when the outbox was read and the feed holds all of it.
+//! The bound of a logout depends on these loops. None of them concludes anything from silence: a view is complete up to
+//! the newest heartbeat it has read, and a heartbeat is written only when the outbox was read and the feed holds all of
+//! it.
 
 pub(super) mod follow;
 pub(super) mod ledger;

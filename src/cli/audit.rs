@@ -22,8 +22,8 @@ use crate::clock;
 const PAGE: u32 = 500;
 /// Between two queries while following.
 const EVERY: Duration = Duration::from_secs(1);
-/// An entry has the time at which its request began and becomes visible at its commit. So an entry that is new to us may be
-/// this much older than one that was printed already.
+/// An entry has the time at which its request began and becomes visible at its commit. So an entry that is new to us
+/// may be this much older than one that was printed already.
 const LATE: Duration = Duration::from_secs(35);
 
 const COLUMNS: &[&str] = &[

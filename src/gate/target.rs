@@ -1,28 +1,28 @@
-//! One reading of the request target: the bytes judged are the bytes forwarded.
+//! Parses the request target: the bytes that are authorized are the bytes that are forwarded.
 //!
-//! We never rewrite a path into the form we understood. What an upstream might read differently is refused, because every
-//! clean-up is a second opinion, and the gap between two opinions is where a protected path is served as a public one.
+//! A path is never normalized. What an upstream could interpret differently is refused, because a difference between
+//! two interpretations is how a protected path gets served as a public one.
 
 use std::borrow::Cow;
 
 use super::{denial::Unreadable, rules::spelling::Unusual};
 
-/// A target that has one reading, apart from what a route may tolerate.
+/// A target that is unambiguous, apart from spellings that a route can allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// The path with its escapes decoded: what routes match. An encoded slash stays `%2F`, so it never separates segments.
+    /// The decoded path, which routes match. An encoded slash stays `%2F`, so that it never separates segments.
     path: Cow<'a, str>,
-    /// Spellings that only some routes tolerate.
+    /// Spellings in it that only some routes allow.
     unusual: Unusual,
-    /// How a lenient upstream would read the same bytes, when that differs.
+    /// The path as a lenient upstream would interpret it, if that differs.
     lenient: Option<String>,
 }
 
 impl<'a> Target<'a> {
-    /// Reads the raw bytes that will be forwarded: path and query as they stand in the request line.
+    /// Parses the raw bytes that will be forwarded: path and query of the request line.
     ///
     /// # Errors
-    /// Names the first thing an upstream could read in another way.
+    /// The first part that an upstream could interpret differently.
     pub fn read(raw: &'a [u8]) -> Result<Self, Unreadable> {
         if raw.first() != Some(&b'/') {
             return Err(Unreadable::TargetNotAbsolute);
@@ -55,7 +55,8 @@ impl<'a> Target<'a> {
             Cow::Borrowed(plain)
         };
         let lenient = (unusual != Unusual::default()).then(|| lenient(&path));
-        // Dot segments are looked for in the lenient reading too: `/a/..;/b` and `/a%2F..%2Fb` climb on lenient servers.
+        // Dot segments are also searched for in the lenient interpretation: `/a/..;/b` and `/a%2F..%2Fb` are path
+        // traversal on lenient servers.
         if [Some(path.as_ref()), lenient.as_deref()]
             .into_iter()
             .flatten()
@@ -66,7 +67,7 @@ impl<'a> Target<'a> {
         Ok(Self { path, unusual, lenient })
     }
 
-    /// `OPTIONS *`: about the server as a whole, so no route matches it.
+    /// Whether it is the target of `OPTIONS *`, which no route matches.
     pub fn asterisk() -> Self {
         Self {
             path: Cow::Borrowed("*"),
@@ -80,12 +81,13 @@ impl<'a> Target<'a> {
         &self.path
     }
 
-    /// How an upstream that merges slashes, cuts parameters and decodes `%2F` reads the path, when that differs.
+    /// The path as an upstream interprets it that merges slashes, removes parameters and decodes `%2F`, if that
+    /// differs.
     pub fn lenient_path(&self) -> Option<&str> {
         self.lenient.as_deref()
     }
 
-    /// The first unusual spelling that `tolerated` does not cover.
+    /// The first ambiguous spelling that `tolerated` does not allow.
     pub fn beyond(&self, tolerated: Unusual) -> Option<Unreadable> {
         if self.unusual.encoded_slash && !tolerated.encoded_slash {
             Some(Unreadable::EncodedSlash)
@@ -133,7 +135,7 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
             other => out.push(other),
         }
     }
-    // Overlong and surrogate encodings of `/` and `.` are not UTF-8 and end here.
+    // Overlong and surrogate encodings of `/` and `.` are not UTF-8, and are refused here.
     String::from_utf8(out).map_err(|_| Unreadable::BadEscape)
 }
 
@@ -158,8 +160,8 @@ fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
-/// The raw target without `prefix`, cut at a slash; `None` when the raw bytes do not begin with it, because they spell it
-/// with escapes.
+/// The raw target without `prefix`, cut at a slash; `None` if the raw bytes do not start with it, because it is
+/// percent-encoded in them.
 pub fn without_prefix(target: &[u8], prefix: &str) -> Option<Box<[u8]>> {
     let rest = target.strip_prefix(prefix.trim_end_matches('/').as_bytes())?;
     match rest.first() {

@@ -1,7 +1,7 @@
 //! What keys are derived from `auth.secret` for, with the label of each.
 
-/// One use of `auth.secret`. Each has a key of its own (HKDF-SHA256, RFC 5869, with the label as `info`), so that a value
-/// made for one use is never accepted for another.
+/// One use of `auth.secret`. Each has a key of its own (HKDF-SHA256, RFC 5869, with the label as `info`), so that a
+/// value made for one use is never accepted for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyUse {
     /// Names a secret: its id is derived like a key, so that it says nothing about the others.
@@ -41,7 +41,8 @@ impl KeyUse {
         Self::ClientSecret,
     ];
 
-    /// The label that separates this use's key from the others. A changed label makes every value of this use unreadable.
+    /// The label that separates this use's key from the others. A changed label makes every value of this use
+    /// unreadable.
     pub const fn label(self) -> &'static str {
         match self {
             Self::KeyId => "sidegate/key-id",

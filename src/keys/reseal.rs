@@ -127,7 +127,7 @@ async fn move_page(
 /// Records that everything is under the current secret, the first time that it is, and returns when that was.
 ///
 /// # Errors
-/// When PostgreSQL is away.
+/// When PostgreSQL is unreachable.
 pub async fn record(
     postgres: &Postgres,
     current: KeyId,

@@ -1,5 +1,5 @@
-//! `auth.secret` and `auth.previous_secrets`: everything that is sealed or authenticated with a key of ours says which of
-//! them it was made with, so that the secret can be replaced while values made with the old one are still around.
+//! `auth.secret` and `auth.previous_secrets`: everything that is sealed or authenticated with a key of ours says which
+//! of them it was made with, so that the secret can be replaced while values made with the old one are still around.
 //!
 //! ```text
 //! secret ─► HKDF ─┬─ key id (4 bytes), written beside what is made
@@ -89,7 +89,8 @@ impl Derived {
     }
 }
 
-/// The keys of the current secret, which makes new values, and of earlier ones, which only open and verify. Cheap to clone.
+/// The keys of the current secret, which makes new values, and of earlier ones, which only open and verify. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Secrets(
     /// The current one first; never empty.
@@ -135,8 +136,8 @@ impl Secrets {
         (current.id, &current.keys[key_use as usize])
     }
 
-    /// Seals `plain` under the current secret: `key id (4) | sealed`, see [`seal::seal`]. `context` names what it belongs
-    /// to, such as a row: moved to another, it does not open.
+    /// Seals `plain` under the current secret: `key id (4) | sealed`, see [`seal::seal`]. `context` names what it
+    /// belongs to, such as a row: moved to another, it does not open.
     pub fn seal(&self, key_use: KeyUse, context: &str, plain: &[u8]) -> Vec<u8> {
         let (id, key) = self.current_key(key_use);
         [&id.to_bytes()[..], &seal::seal(key, context, plain)].concat()
@@ -178,8 +179,8 @@ impl Secrets {
         hmac::verify(&key, presented, hmac::sign(&key, expected).as_ref()).is_ok()
     }
 
-    /// The HMAC-SHA-256 of `message` under every secret, the current one first: for a tag that is kept where no id can be
-    /// written beside it.
+    /// The HMAC-SHA-256 of `message` under every secret, the current one first: for a tag that is kept where no id can
+    /// be written beside it.
     pub fn candidates(&self, key_use: KeyUse, message: &[u8]) -> Vec<[u8; 32]> {
         let keys = self.0.iter().map(|derived| &derived.keys[key_use as usize]);
         keys.map(|key| tag(key, message)).collect()

@@ -1,4 +1,5 @@
-//! `audit_logs`: what happened. Written in the transaction of what it records, so that neither is ever without the other.
+//! `audit_logs`: what happened. Written in the transaction of what it records, so that neither is ever without the
+//! other.
 
 use std::net::IpAddr;
 
@@ -269,8 +270,8 @@ pub struct Filter {
     pub before: Option<(OffsetDateTime, Uuid)>,
 }
 
-/// Before every entry, after every entry, and the greatest id: bounds that let everything pass. A bound that may be null
-/// keeps PostgreSQL from using the index.
+/// Before every entry, after every entry, and the greatest id: bounds that let everything pass. A bound that may be
+/// null keeps PostgreSQL from using the index.
 const FIRST: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 const LAST: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
 

@@ -47,7 +47,8 @@ pub async fn put(
     redis.all("code_put", vec![forget, keep, expire]).await.map(drop)
 }
 
-/// Compares and uses up. `code_hmacs`: what was typed, under each secret with which the code may have been made; with `keep`, a right one that comes again is recognised for as long as it would have lived.
+/// Compares and uses up. `code_hmacs`: what was typed, under each secret with which the code may have been made; with
+/// `keep`, a right one that comes again is recognised for as long as it would have lived.
 pub async fn check(
     redis: &Redis,
     purpose: &str,

@@ -1,4 +1,5 @@
-//! How many different accounts an address failed to sign in to: a `HyperLogLog` per address, which Redis forgets by itself.
+//! How many different accounts an address failed to sign in to: a `HyperLogLog` per address, which Redis forgets by
+//! itself.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! `totp_factors`, `recovery_codes`: what proves a person beside the password.
 //!
-//! Whoever spends one holds the user's row, and still each is spent by a statement that touches a row once: two instances
-//! that are given one code at the same moment accept it once.
+//! Whoever spends one holds the user's row, and still each is spent by a statement that touches a row once: two
+//! instances that are given one code at the same moment accept it once.
 
 use time::OffsetDateTime;
 use uuid::Uuid;

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// A new id in order of time (RFC 9562, version 7): rows made together lie together in the index, and a list in the order
-/// of ids is a list in the order of making.
+/// A new id in order of time (RFC 9562, version 7): rows made together lie together in the index, and a list in the
+/// order of ids is a list in the order of making.
 ///
 /// 74 of its bits are random, but an id is no secret and proves nothing.
 pub fn new(now: OffsetDateTime) -> Uuid {

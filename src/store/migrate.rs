@@ -1,14 +1,14 @@
 //! Migrations: numbered pairs under `sql/migrations`, each run once, in order, by one instance.
 //!
-//! Embedded in the binary, so that a release and its schema cannot be parted. The database remembers each by number, name
-//! and checksum: a shipped file that was edited afterwards stops the start, since nobody could say any more what a database
-//! looks like that ran the old one. A database newer than the binary stops it too, with one exception: a migration whose first
-//! line is `-- expand` only adds what the release before it can ignore, and the database remembers that, so that both releases
-//! run on it during a rolling upgrade and a rollback.
+//! Embedded in the binary, so that a release and its schema cannot be parted. The database remembers each by number,
+//! name and checksum: a shipped file that was edited afterwards stops the start, since nobody could say any more what a
+//! database looks like that ran the old one. A database newer than the binary stops it too, with one exception: a
+//! migration whose first line is `-- expand` only adds what the release before it can ignore, and the database
+//! remembers that, so that both releases run on it during a rolling upgrade and a rollback.
 //!
-//! A file runs in one transaction with the row that says it ran: a failure, or a lost connection, leaves nothing behind.
-//! The exception is a file whose first line is `-- no-transaction` (for CREATE INDEX CONCURRENTLY): its statements, each
-//! ended by `;` at the end of a line, run one by one, and it must be written so that it may run twice.
+//! A file runs in one transaction with the row that says it ran: a failure, or a lost connection, leaves nothing
+//! behind. The exception is a file whose first line is `-- no-transaction` (for CREATE INDEX CONCURRENTLY): its
+//! statements, each ended by `;` at the end of a line, run one by one, and it must be written so that it may run twice.
 
 mod applied;
 mod error;

@@ -2,11 +2,12 @@
 //!
 //! Nothing here waits without an end: for a free connection `wait`, for a new one `connect_timeout`, for an answer
 //! `statement_timeout` (the server's own, and a little more on our side for a server that is frozen or cut off). A
-//! connection whose call was cut short is closed, never given to the next caller: its answer would arrive in their place.
+//! connection whose call was cut short is closed, never given to the next caller: its answer would arrive in their
+//! place.
 //!
 //! Behind `PgBouncer` in transaction mode: version 1.21 or later with `max_prepared_statements` above 0, and
-//! `ignore_startup_parameters = options` (then set `statement_timeout` on the role). `migrate` needs a direct URL there,
-//! because its lock belongs to a server session.
+//! `ignore_startup_parameters = options` (then set `statement_timeout` on the role). `migrate` needs a direct URL
+//! there, because its lock belongs to a server session.
 
 mod address;
 mod client;
@@ -124,7 +125,7 @@ impl Postgres {
         Transaction::begin(client, operation, self.0.on_user_changed.get().cloned()).await
     }
 
-    /// An executor for questions that bear a replica's delay; without a replica, or when it is away, the primary.
+    /// An executor for questions that bear a replica's delay; without a replica, or when it is unreachable, the primary.
     pub fn reader(&self) -> Reader<'_> {
         Reader(self)
     }

@@ -19,7 +19,8 @@ pub struct Window {
     pub remaining: u64,
     /// Until all permits are free again.
     pub reset: Duration,
-    /// Until the same cost may be asked again; zero when allowed. A cost above the limit never may, and says the window.
+    /// Until the same cost may be asked again; zero when allowed. A cost above the limit never may, and says the
+    /// window.
     pub retry_after: Duration,
 }
 

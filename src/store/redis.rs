@@ -1,9 +1,9 @@
 //! The Redis connections.
 //!
-//! Two sockets take the ordinary calls in turn, so that one slow answer holds up half of them; a third serves the tail of
-//! the revocation feed, which waits in Redis for as long as nothing happens. Every call ends within `timeout`, connecting
-//! included. After a call that was cut short its socket is not used again: redis-rs has been seen to hand the late answer
-//! to the next command, and a "not revoked" must never be the answer to somebody else's question.
+//! Two sockets take the ordinary calls in turn, so that one slow answer holds up half of them; a third serves the tail
+//! of the revocation feed, which waits in Redis for as long as nothing happens. Every call ends within `timeout`,
+//! connecting included. After a call that was cut short its socket is not used again: redis-rs has been seen to hand
+//! the late answer to the next command, and a "not revoked" must never be the answer to somebody else's question.
 //!
 //! Everything in Redis is ephemeral: with an empty Redis the program is slower or forgets a limit, but loses no truth.
 
@@ -70,8 +70,8 @@ pub fn check_url(url: &Secret) -> Result<(), BadUrl> {
 }
 
 impl Redis {
-    /// Reads the URL. Connects nowhere: a server that is away is found by the first call, and calls work again as soon as
-    /// the server does.
+    /// Reads the URL. Connects nowhere: a server that is away is found by the first call, and calls work again as soon
+    /// as the server does.
     pub fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, BadUrl> {
         let address = Arc::new(address::Address::parse(&settings.url)?);
         let slot = || Slot::new(Arc::clone(&address));
@@ -125,8 +125,8 @@ impl Redis {
         .await
     }
 
-    /// Several commands in one round trip, all of them or none; on a cluster, where their keys lie on several servers, one
-    /// after the other in the order given.
+    /// Several commands in one round trip, all of them or none; on a cluster, where their keys lie on several servers,
+    /// one after the other in the order given.
     pub(super) async fn all(&self, operation: &'static str, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
         self.call(self.ordinary(), operation, self.0.timeout, |link| {
             link.all(commands, true)
@@ -142,8 +142,8 @@ impl Redis {
         .await
     }
 
-    /// A command that waits in Redis for up to `block`, on the socket kept for it; and the number of that socket, which changes
-    /// when there is a new one.
+    /// A command that waits in Redis for up to `block`, on the socket kept for it; and the number of that socket, which
+    /// changes when there is a new one.
     pub(super) async fn blocking<T: FromRedisValue>(
         &self,
         operation: &'static str,

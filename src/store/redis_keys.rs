@@ -1,5 +1,5 @@
-//! Every key in Redis: `{namespace}:{resource}:{identifier}`. Every one has a TTL, so that nothing outlives its use and a
-//! namespace that is no longer used empties itself.
+//! Every key in Redis: `{namespace}:{resource}:{identifier}`. Every one has a TTL, so that nothing outlives its use and
+//! a namespace that is no longer used empties itself.
 
 use std::borrow::Cow;
 
@@ -11,8 +11,8 @@ const LONGEST: usize = 128;
 /// Builds the names.
 pub(super) struct Keys {
     namespace: String,
-    /// What every key about revocations ends with. On a cluster it puts them on one server, so that they are there or lost
-    /// as a whole: a heartbeat that outlived the entries it vouches for would call a revoked token live.
+    /// What every key about revocations ends with. On a cluster it puts them on one server, so that they are there or
+    /// lost as a whole: a heartbeat that outlived the entries it vouches for would call a revoked token live.
     tag: String,
 }
 

@@ -1,5 +1,5 @@
-//! Columns that hold sealed values, for `sidegate secrets reseal`: a page of them is read, opened and sealed again by the
-//! caller, and written where nobody changed it meanwhile.
+//! Columns that hold sealed values, for `sidegate secrets reseal`: a page of them is read, opened and sealed again by
+//! the caller, and written where nobody changed it meanwhile.
 
 use time::OffsetDateTime;
 
@@ -100,8 +100,8 @@ pub async fn page(
     db.many(column.list(), &[&after, &limit]).await
 }
 
-/// Writes `fresh[n]` in the place of `stored[n]`, and returns how many were written: not those that changed since they were
-/// read, or are locked by somebody else.
+/// Writes `fresh[n]` in the place of `stored[n]`, and returns how many were written: not those that changed since they
+/// were read, or are locked by somebody else.
 pub async fn replace(
     tx: &Transaction,
     column: SealedColumn,

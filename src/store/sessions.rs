@@ -1,7 +1,7 @@
 //! `sessions`: one sign-in on one device, until it ends.
 //!
-//! `open` and `refresh` write the session and its refresh tokens in one statement each; `end` ends sessions. Whatever opens
-//! or ends them holds the user's row; a refresh does not need it, since it updates the row that an end updates.
+//! `open` and `refresh` write the session and its refresh tokens in one statement each; `end` ends sessions. Whatever
+//! opens or ends them holds the user's row; a refresh does not need it, since it updates the row that an end updates.
 
 use std::net::IpAddr;
 
@@ -89,8 +89,8 @@ pub struct NewSession<'a> {
     pub fingerprint: [u8; 32],
 }
 
-/// Opens a session and notes the login on the account, whose row the caller holds. Returns whether the account was never
-/// signed in with this fingerprint before.
+/// Opens a session and notes the login on the account, whose row the caller holds. Returns whether the account was
+/// never signed in with this fingerprint before.
 pub async fn open(tx: &Transaction, session: &NewSession<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
     let opened: Opened = tx
         .one(
@@ -150,8 +150,8 @@ pub struct Successor<'a> {
     pub changed_fingerprint: Option<[u8; 32]>,
 }
 
-/// Replaces the live refresh token; `false` when `live` is not live any more, or the session has ended: then nothing was
-/// changed, and the caller looks again.
+/// Replaces the live refresh token; `false` when `live` is not live any more, or the session has ended: then nothing
+/// was changed, and the caller looks again.
 pub async fn refresh(db: &impl Executor, successor: &Successor<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
     let fingerprint = successor.changed_fingerprint.as_ref().map(<[u8; 32]>::as_slice);
     db.touched(
@@ -193,8 +193,8 @@ pub enum Scope {
     All,
 }
 
-/// Ends sessions of a user and returns those that were open. Holds the user's row first: a login that is being committed has
-/// its session found here, one that comes after finds the account as the caller leaves it.
+/// Ends sessions of a user and returns those that were open. Holds the user's row first: a login that is being
+/// committed has its session found here, one that comes after finds the account as the caller leaves it.
 pub async fn end(
     tx: &Transaction,
     user_id: Uuid,
@@ -223,8 +223,8 @@ impl FromRecord for Id {
     }
 }
 
-/// Notes how and when the user of an open session last authenticated; `false` when it has ended. The caller holds the user's
-/// row.
+/// Notes how and when the user of an open session last authenticated; `false` when it has ended. The caller holds the
+/// user's row.
 pub async fn set_proof(
     tx: &Transaction,
     session_id: Uuid,
@@ -236,8 +236,8 @@ pub async fn set_proof(
         .await
 }
 
-/// How many sessions are open: exact up to 5,000, above that an estimate from the last VACUUM or ANALYZE. Those that nobody
-/// refreshed in time count until cleanup ends them.
+/// How many sessions are open: exact up to 5,000, above that an estimate from the last VACUUM or ANALYZE. Those that
+/// nobody refreshed in time count until cleanup ends them.
 pub async fn count(db: &impl Executor) -> Result<i64, StoreError> {
     let count: Open = db.one(&sql::SESSION_COUNT, &[&COUNTED_TO]).await?;
     Ok(count.0)

@@ -87,8 +87,8 @@ pub async fn list(db: &impl Executor) -> Result<Vec<SigningKeyRow>, StoreError> 
     db.many(&sql::SIGNING_KEY_LIST, &[]).await
 }
 
-/// Adds a key that will sign later ([`State::Next`]) or at once ([`State::Active`]). `retired_at` and `expires_at` are left
-/// aside.
+/// Adds a key that will sign later ([`State::Next`]) or at once ([`State::Active`]). `retired_at` and `expires_at` are
+/// left aside.
 pub async fn insert(db: &impl Executor, key: &SigningKeyRow) -> Result<(), StoreError> {
     db.execute(
         &sql::SIGNING_KEY_INSERT,

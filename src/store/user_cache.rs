@@ -1,8 +1,8 @@
 //! Copies of accounts in Redis, for those who only read one.
 //!
-//! A copy must not outlive a change. The change drops it after its commit, for all instances at once, and leaves a tombstone:
-//! a reader that had read the old row just before would otherwise put it back, for a minute. While the tombstone lies
-//! there, nobody can; and a reader that took longer than half of a tombstone's life does not try.
+//! A copy must not outlive a change. The change drops it after its commit, for all instances at once, and leaves a
+//! tombstone: a reader that had read the old row just before would otherwise put it back, for a minute. While the
+//! tombstone lies there, nobody can; and a reader that took longer than half of a tombstone's life does not try.
 //!
 //! ```text
 //! reader:  GET ─ miss ─ row (old) ───────────────────── SET NX: refused

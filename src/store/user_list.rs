@@ -1,7 +1,7 @@
 //! `users`, many at a time: pages for operators, and how many there are.
 //!
-//! A page costs the page: each filter that few accounts pass has a query of its own, in the order of an index, and what else
-//! is asked of the rows is checked as they are read.
+//! A page costs the page: each filter that few accounts pass has a query of its own, in the order of an index, and what
+//! else is asked of the rows is checked as they are read.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -42,8 +42,8 @@ pub struct Page<'a> {
     pub limit: u32,
 }
 
-/// A page of accounts: in the order of their ids, which is the order in which they were created; with `starts_with`, in the
-/// byte order of the names that begin so.
+/// A page of accounts: in the order of their ids, which is the order in which they were created; with `starts_with`, in
+/// the byte order of the names that begin so.
 pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Result<Vec<User>, StoreError> {
     if let Some(starts_with) = page.starts_with {
         return search(db, starts_with, page, now).await;

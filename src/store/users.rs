@@ -161,8 +161,8 @@ pub async fn create(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime)
     .await
 }
 
-/// Creates the account of somebody who registers; `None` when the address is taken, [`USERNAME_IS_TAKEN`] when the name is.
-/// Permissions are not among what one registers with.
+/// Creates the account of somebody who registers; `None` when the address is taken, [`USERNAME_IS_TAKEN`] when the name
+/// is. Permissions are not among what one registers with.
 pub async fn register(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime) -> Result<Option<User>, StoreError> {
     db.optional(
         &sql::USER_REGISTER,
@@ -277,8 +277,8 @@ pub async fn set_profile(
     Ok(user)
 }
 
-/// Sets a password that an operator chose, outdates the access tokens, and lifts a lock by failed logins. The caller ends the
-/// sessions. Returns the new `token_version`; `None` when there is no such account, as in all that return one.
+/// Sets a password that an operator chose, outdates the access tokens, and lifts a lock by failed logins. The caller
+/// ends the sessions. Returns the new `token_version`; `None` when there is no such account, as in all that return one.
 pub async fn set_password(
     db: &impl Executor,
     id: Uuid,
@@ -288,7 +288,8 @@ pub async fn set_password(
     version(db.optional(&sql::USER_SET_PASSWORD, &[&id, &hash, &now]).await)
 }
 
-/// Sets the password that a signed-in person chose, if `verified` is still the hash. The caller ends the other sessions.
+/// Sets the password that a signed-in person chose, if `verified` is still the hash. The caller ends the other
+/// sessions.
 pub async fn change_password(
     db: &impl Executor,
     id: Uuid,
@@ -300,8 +301,8 @@ pub async fn change_password(
         .await
 }
 
-/// Sets the password of a user who proved their address, outdates the access tokens, and lifts a lock by failed logins. The
-/// caller ends the sessions.
+/// Sets the password of a user who proved their address, outdates the access tokens, and lifts a lock by failed logins.
+/// The caller ends the sessions.
 pub async fn reset_password(
     db: &impl Executor,
     id: Uuid,
@@ -343,7 +344,8 @@ pub async fn set_email_verified(
     Ok(done)
 }
 
-/// Deletes an account: the row stays, its names become free, its access tokens are outdated. The caller ends the sessions.
+/// Deletes an account: the row stays, its names become free, its access tokens are outdated. The caller ends the
+/// sessions.
 pub async fn soft_delete(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<Option<i32>, StoreError> {
     let done = db.optional(&sql::USER_SOFT_DELETE, &[&id, &now]).await;
     db.user_changed(id).await;
@@ -378,8 +380,8 @@ pub async fn outdate(tx: &Transaction, id: Uuid) -> Result<Option<i32>, StoreErr
     version(tx.optional(&sql::USER_OUTDATE, &[&id]).await)
 }
 
-/// Locks an account until an instant, or (`None`) until an operator unlocks it, and outdates the access tokens. The caller ends
-/// the sessions.
+/// Locks an account until an instant, or (`None`) until an operator unlocks it, and outdates the access tokens. The
+/// caller ends the sessions.
 pub async fn lock(db: &impl Executor, id: Uuid, until: Option<OffsetDateTime>) -> Result<Option<i32>, StoreError> {
     version(db.optional(&sql::USER_LOCK, &[&id, &until]).await)
 }

@@ -132,8 +132,8 @@ async fn an_invented_refresh_token_is_refused_while_postgres_is_away_and_a_genui
     .await;
 }
 
-/// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that the row is seen changed before
-/// the process learns that it is.
+/// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that the row is seen changed
+/// before the process learns that it is.
 #[tokio::test]
 async fn a_refresh_whose_process_dies_after_the_commit_is_answered_when_it_is_asked_again() {
     let mut sidecar = TestSidecar::new().with_faults().start().await;

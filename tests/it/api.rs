@@ -1,5 +1,5 @@
-//! The API against its own description, as schemathesis (`PyPI`) drives it: bodies of the right shape and of wrong ones,
-//! methods that are not there, parameters left out; and of every answer its status, type, headers and shape.
+//! The API against its own description, as schemathesis (`PyPI`) drives it: bodies of the right shape and of wrong
+//! ones, methods that are not there, parameters left out; and of every answer its status, type, headers and shape.
 //!
 //! `make api-test` installs the tester and runs this. With the other tests it would need Python everywhere.
 

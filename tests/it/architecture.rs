@@ -1,5 +1,5 @@
-//! Who may know whom. A dependency that is not in these tables is either a mistake or worth a thought here; two files that
-//! know each other are a mistake.
+//! Who may know whom. A dependency that is not in these tables is either a mistake or worth a thought here; two files
+//! that know each other are a mistake.
 
 mod circles;
 mod names;
@@ -142,7 +142,8 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     split.collect()
 }
 
-/// The top-level modules that `code` names: `crate::gate::…`, `crate::{clock, gate::…}`, and `sidegate::…` in the binary.
+/// The top-level modules that `code` names: `crate::gate::…`, `crate::{clock, gate::…}`, and `sidegate::…` in the
+/// binary.
 fn mentioned(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for after in code.split("crate::").skip(1).chain(code.split("sidegate::").skip(1)) {

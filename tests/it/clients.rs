@@ -1,5 +1,5 @@
-//! Services that were given a token: `/auth/introspect` (RFC 7662), `/auth/revoke` (RFC 7009), and the documents in which
-//! they find both.
+//! Services that were given a token: `/auth/introspect` (RFC 7662), `/auth/revoke` (RFC 7009), and the documents in
+//! which they find both.
 
 use serde_json::{Value, json};
 

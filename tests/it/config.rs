@@ -485,7 +485,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "version: 1",
         "version: 1\nissuers: [{ issuer: https://a.test, audience: x, jwks: { keys: [{ kty: oct, k: c2VjcmV0 }] } }]",
-        "issuers[0].jwks.keys[0]: the member `k` is private: only public keys belong here",
+        "issuers[0].jwks.keys[0]: the member `k` is private: expected a public key",
     ),
     (
         "version: 1",

@@ -48,7 +48,8 @@ async fn two_hundred_equal_refreshes_get_two_hundred_equal_answers_and_make_one_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_wrong_passwords_is_not_felt_by_those_who_are_signed_in() {
-    // The real cost, and a queue that holds the whole storm: the hashing threads are busy from its first moment to its last.
+    // The real cost, and a queue that holds the whole storm: the hashing threads are busy from its first moment to its
+    // last.
     let sidecar = TestSidecar::new()
         .config("auth: { password: { cost: 12, workers: 2, queue: 128, wait: 10s } }")
         .start()

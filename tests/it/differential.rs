@@ -1,8 +1,8 @@
-//! What the gate judged is what the upstream received: random requests, each sent byte for byte through the real binary to
-//! a server of another make (hyper), which says what it understood.
+//! What the gate judged is what the upstream received: random requests, each sent byte for byte through the real binary
+//! to a server of another make (hyper), which says what it understood.
 //!
-//! `SIDEGATE_DIFFERENTIAL_CASES=100000` tries more; the seed of a run is printed with a failure and can be given back as
-//! `SIDEGATE_DIFFERENTIAL_SEED`.
+//! `SIDEGATE_DIFFERENTIAL_CASES=100000` tries more; the seed of a run is printed with a failure and can be given back
+//! as `SIDEGATE_DIFFERENTIAL_SEED`.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -101,8 +101,8 @@ impl Sent {
     }
 }
 
-/// Mostly what passes, with something odd here and there: a request with five oddities is refused for the first and says
-/// nothing of the others.
+/// Mostly what passes, with something odd here and there: a request with five oddities is refused for the first and
+/// says nothing of the others.
 fn target() -> impl Strategy<Value = Vec<u8>> {
     const STARTS: &[&str] = &["/open", "/open/a", "/mixed/a", "/lenient", "/lenient/a"];
     const ODD_STARTS: &[&str] = &[
@@ -280,8 +280,8 @@ fn request() -> impl Strategy<Value = Sent> {
         })
 }
 
-/// The path as a careless application would read it: escapes decoded, slashes of either kind merged, parameters cut, and
-/// `..` climbed.
+/// The path as a careless application would read it: escapes decoded, slashes of either kind merged, parameters cut,
+/// and `..` climbed.
 fn careless(target: &str) -> Vec<String> {
     let path = target.split(['?', '#']).next().unwrap_or_default();
     let bytes = path.as_bytes();

@@ -1,4 +1,5 @@
-//! The gate on the wire: the real binary between a client that sends what it likes and an upstream that reports every byte.
+//! The gate on the wire: the real binary between a client that sends what it likes and an upstream that reports every
+//! byte.
 
 mod answers;
 mod assertion;

@@ -14,8 +14,8 @@ fn is(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
-/// Puts an authenticator on somebody's account: the application, and the recovery codes. The code of the present step is
-/// spent by that.
+/// Puts an authenticator on somebody's account: the application, and the recovery codes. The code of the present step
+/// is spent by that.
 async fn enrol(sidecar: &Sidecar, user: &User) -> (Authenticator, Vec<String>) {
     let begun = sidecar
         .post("/auth/mfa/totp")

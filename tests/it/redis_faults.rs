@@ -1,4 +1,5 @@
-//! What a request sees when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or PostgreSQL is away.
+//! What a request sees when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or
+//! PostgreSQL is unreachable.
 //!
 //! | at a verifier | while the view is fresh | once it is older than `max_lag` |
 //! |---|---|---|

@@ -1,4 +1,5 @@
-//! A client whose answer was lost asks again: it is answered, and nothing is done twice. `docs/retries.md` says the same to clients.
+//! A client whose answer was lost asks again: it is answered, and nothing is done twice. `docs/retries.md` says the
+//! same to clients.
 
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ async fn count(sidecar: &Sidecar, of: &str) -> i64 {
     sidecar.database().await.query_one(&sql, &[]).await.unwrap().get(0)
 }
 
-/// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that there is a row of `committed` before
-/// the process learns of it.
+/// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that there is a row of
+/// `committed` before the process learns of it.
 async fn dies_before_it_answers(sidecar: &mut Sidecar, request: Request, committed: &str) {
     sidecar.postgres_network().delay(Duration::from_millis(400));
     let mut connection = sidecar.connect().await;

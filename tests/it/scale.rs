@@ -1,8 +1,8 @@
-//! Every query on a database of the size that the schema is made for: its plan, its buffers and its time, with the plan for
-//! the parameters and with the generic one that PostgreSQL may keep for a prepared statement.
+//! Every query on a database of the size that the schema is made for: its plan, its buffers and its time, with the plan
+//! for the parameters and with the generic one that PostgreSQL may keep for a prepared statement.
 //!
-//! What a query may cost is in its header (`-- budget: 12 buffers`); the parameters are in `scale/parameters.yaml`, and the
-//! rows come from `scale/accounts.sql` and `scale/audit.sql`.
+//! What a query may cost is in its header (`-- budget: 12 buffers`); the parameters are in `scale/parameters.yaml`, and
+//! the rows come from `scale/accounts.sql` and `scale/audit.sql`.
 
 mod check;
 mod database;

@@ -68,7 +68,8 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
 
     restart_with(&mut sidecar, NEW_SECRET, &[SECRET]).await;
 
-    // Held by clients: an MFA token, a refresh token, a mailed code, a device token. Stored: a TOTP secret, a recovery code.
+    // Held by clients: an MFA token, a refresh token, a mailed code, a device token. Stored: a TOTP secret, a recovery
+    // code.
     let signed_in = second_step(&sidecar, &asked_before, "totp", &phone.code(1)).await;
     assert_eq!(signed_in.status(), 200, "{}", signed_in.text());
     let asked = mfa_token(&sidecar, &alice.email).await;

@@ -1,11 +1,11 @@
-//! Whom a lock keeps out. One by failed logins keeps a stranger from guessing, and gives way to a device that is known; one by
-//! an operator gives way to nothing.
+//! Whom a lock keeps out. One by failed logins keeps a stranger from guessing, and gives way to a device that is known;
+//! one by an operator gives way to nothing.
 
 use time::OffsetDateTime;
 
 use crate::store::users::{LockedBy, User};
 
-/// Whether the account is locked for a login on a device that is, or is not, known.
+/// Whether the account is locked for a device that is, or is not, known.
 pub(crate) fn keeps_out(user: &User, known_device: bool, now: OffsetDateTime) -> bool {
     user.is_locked(now) && !(known_device && user.locked_by == Some(LockedBy::FailedLogins))
 }

@@ -1,4 +1,4 @@
-//! Why a second factor was not accepted or not changed.
+//! The error of second factors.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::store::StoreError;
 /// Why a second factor was not accepted, or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MfaError {
-    /// No token of ours, an old one, one that was tried too often, or one from before a new password.
-    #[error("this sign-in is over")]
+    /// The MFA token is malformed, expired, was tried too often, or is older than a password change.
+    #[error("the MFA token is not valid")]
     TokenInvalid,
     /// The code is wrong, or was used before.
     #[error("wrong code")]
@@ -23,19 +23,19 @@ pub enum MfaError {
     /// The account is gone.
     #[error("there is no such account")]
     NotFound,
-    /// The session is over.
+    /// The session has ended.
     #[error("the session has ended")]
     SessionEnded,
-    /// There is no such second factor.
+    /// The second factor is not enabled.
     #[error("there is no such second factor")]
     NotEnabled,
-    /// There is an authenticator already.
-    #[error("there is an authenticator already")]
+    /// There is an authenticator app already.
+    #[error("there is an authenticator app already")]
     AlreadyEnabled,
-    /// Codes are mailed to proven addresses only.
+    /// The email address is not verified, and codes are sent only to verified ones.
     #[error("the address is not verified")]
     EmailUnverified,
-    /// No messages are sent here.
+    /// `auth.mail` is not configured.
     #[error("no messages are sent here")]
     NoMail,
     /// Too many attempts.

@@ -1,4 +1,4 @@
-//! Roles and permissions, given and taken.
+//! Adds and removes roles and permissions.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
 use crate::store::users::{self, User};
 
-/// As many words as fit into a token's header field.
+/// The most roles, and the most permissions: a token has to fit into a header.
 const MOST: usize = 256;
 
-/// Rights to give and to take away.
+/// The roles and permissions to add and remove.
 #[derive(Debug, Clone, Default)]
 pub struct Grant {
-    /// Roles to give.
+    /// Roles to add.
     pub roles: Vec<String>,
-    /// Permissions to give.
+    /// Permissions to add.
     pub permissions: Vec<String>,
-    /// Roles to take away.
+    /// Roles to remove.
     pub without_roles: Vec<String>,
-    /// Permissions to take away.
+    /// Permissions to remove.
     pub without_permissions: Vec<String>,
 }
 
-/// Grants and takes away roles and permissions.
+/// Adds and removes roles and permissions.
 pub struct AccountRights {
     pub(crate) postgres: Postgres,
     pub(crate) revoker: Arc<Revoker>,
@@ -40,7 +40,7 @@ pub struct AccountRights {
 }
 
 impl AccountRights {
-    /// Gives and takes rights. Running access tokens are outdated, so that clients refresh and carry the new rights.
+    /// Adds and removes roles and permissions. Access tokens issued before become outdated, so that clients refresh.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -69,8 +69,8 @@ impl AccountRights {
         Ok(user)
     }
 
-    /// Sets rights inside a transaction that holds the account. When they are others now, so is its `token_version`, which the
-    /// caller publishes.
+    /// Sets rights inside a transaction that holds the account. When they are others now, so is its `token_version`,
+    /// which the caller publishes.
     pub(crate) async fn set(
         &self,
         tx: &Transaction,

@@ -1,5 +1,5 @@
-//! The moment in which a session begins, after one factor or two: its first row, what is written down, and what its owner is
-//! told.
+//! The moment in which a session begins, after one factor or two: its first row, what is written down, and what its
+//! owner is told.
 
 use std::sync::Arc;
 
@@ -24,23 +24,23 @@ use crate::store::postgres::Transaction;
 use crate::store::sessions::{self, NewSession};
 use crate::store::users::User;
 
-/// Who has signed in.
+/// An opened session.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     /// The tokens.
     pub pair: Pair,
-    /// What the device shows at its next sign-in, to be known.
+    /// The device token, for the next sign-in on the device.
     pub device_token: Secret,
 }
 
-/// How a session begins.
+/// The parameters of a new session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opening<'a> {
-    /// What the person calls the device.
+    /// The name of the device, chosen by the user.
     pub(crate) device_name: Option<&'a str>,
-    /// The device, if it is known.
+    /// The device's id, if it is known.
     pub(crate) device: Option<Uuid>,
-    /// How the person proved who they are (RFC 8176).
+    /// The authentication methods (RFC 8176).
     pub(crate) amr: &'a [&'a str],
     /// The second factor's kind, if there was one.
     pub(crate) second_factor: Option<&'a str>,
@@ -56,7 +56,7 @@ pub struct SessionOpener {
 }
 
 impl SessionOpener {
-    /// Opens a session and commits. `user` is the row as it is held by the transaction.
+    /// Opens a session and commits. `user` is the row that the transaction has locked.
     pub(crate) async fn open(
         &self,
         tx: Transaction,

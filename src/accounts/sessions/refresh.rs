@@ -1,10 +1,10 @@
 //! Refresh: a refresh token is spent and replaced.
 //!
-//! One look-up gives all that decides, and one statement replaces the token if it is still the live one. When it is not,
-//! somebody was faster, and the next look-up sees what they did. `refresh/verdict.rs` has the rules.
+//! One look-up gives all that decides, and one statement replaces the token if it is still the live one. When it is
+//! not, somebody was faster, and the next look-up sees what they did. `refresh/verdict.rs` has the rules.
 //!
-//! The invariant: a session has at most one live refresh token, since it has one generation. The statement that changes it
-//! names the one it was.
+//! The invariant: a session has at most one live refresh token, since it has one generation. The statement that changes
+//! it names the one it was.
 
 pub mod flights;
 mod verdict;
@@ -35,8 +35,8 @@ use crate::store::refresh_tokens::{self, Chain, Found};
 use crate::store::sessions::{self, Successor};
 use crate::store::{StoreError, StoreName};
 
-/// How often a refresh looks again after another was faster. The first that is faster makes this token a used one, the second
-/// makes it an old one, and to an old one nothing more can happen.
+/// How often a refresh looks again after another was faster. The first that is faster makes this token a used one, the
+/// second makes it an old one, and to an old one nothing more can happen.
 const LOOKS: usize = 4;
 
 /// Why there is no new pair.
@@ -242,8 +242,8 @@ impl Refresher {
         Ok(Some(pair))
     }
 
-    /// Ends a session whose token came back. When it has ended meanwhile it is no alarm: a client that was away may well come
-    /// with an old token after the logout.
+    /// Ends a session whose token came back. When it has ended meanwhile it is no alarm: a client that was away may
+    /// well come with an old token after the logout.
     async fn end_reused(&self, found: &Found, origin: &Origin, now: OffsetDateTime) -> RefreshError {
         match self.try_end_reused(found, origin, now).await {
             Ok(true) => RefreshError::Reused,

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The tag is an HMAC-SHA-256 over what precedes it, so that a text which we never made is refused before PostgreSQL is
-//! asked: no flood of invented tokens reaches the database. The database holds the SHA-256 of the whole text, so that the
-//! key alone makes no token that works.
+//! asked: no flood of invented tokens reaches the database. The database holds the SHA-256 of the whole text, so that
+//! the key alone makes no token that works.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,8 +1,8 @@
 //! Publishes revocations once they are committed: to this instance at once, to all others by the revocation feed.
 //!
-//! PostgreSQL has recorded them before anything here runs, in the transaction of the change. So a logout is not undone and not
-//! delayed because Redis is away, and nothing is kept here for later: whatever the feed lacks, every issuer finds in the outbox
-//! and publishes (`app/revocations`).
+//! PostgreSQL has recorded them before anything here runs, in the transaction of the change. So a logout is not undone
+//! and not delayed because Redis is unreachable, and nothing is kept here for later: whatever the feed lacks, every issuer
+//! finds in the outbox and publishes (`app/revocations`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,5 @@
-//! `auth.email`, `auth.password_reset` and `auth.registration.invitation`: what people are written, and what they may do with it.
+//! `auth.email`, `auth.password_reset` and `auth.registration.invitation`: what people are written, and what they may
+//! do with it.
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ use crate::store::{
 
 /// How long one read waits for news.
 const BLOCK: Duration = Duration::from_millis(250);
-/// Between two tries while Redis is away.
+/// Between two tries while Redis is unreachable.
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Where the reading is.
@@ -61,7 +61,8 @@ impl Reader {
         }
     }
 
-    /// Reads the feed from its beginning. What its heartbeats say does not count yet: they may be of another server's clock.
+    /// Reads the feed from its beginning. What its heartbeats say does not count yet: they may be of another server's
+    /// clock.
     async fn read_all(&mut self, parts: &Parts) -> Result<(), StoreError> {
         self.is_whole = false;
         if let Some(ledger) = &self.ledger {

@@ -1,7 +1,7 @@
 //! What an issuer knows of its outbox and of the feed, and so what the feed lacks.
 //!
-//! A *reading* is the feed from its beginning to where it is followed now. When the feed turns out to be another one (emptied,
-//! or without its last writes) a new reading begins, and with it the outbox is compared as a whole.
+//! A *reading* is the feed from its beginning to where it is followed now. When the feed turns out to be another one
+//! (emptied, or without its last writes) a new reading begins, and with it the outbox is compared as a whole.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -105,8 +105,8 @@ impl Ledger {
         state.is_compared |= whole && state.reading == reading;
     }
 
-    /// This instance committed rows, which it is about to publish. Noted before the change is answered: nobody may state
-    /// afterwards that the feed is complete, and not have waited for them.
+    /// This instance committed rows, which it is about to publish. Noted before the change is answered: nobody may
+    /// state afterwards that the feed is complete, and not have waited for them.
     pub(crate) fn committed(&self, rows: &[Recorded]) {
         let mut state = self.state();
         for row in rows {
@@ -140,7 +140,8 @@ impl Ledger {
         self.state().newest.clone()
     }
 
-    /// The feed holds all that the outbox held when `due` was what it lacked; `None`: it does not, or that is not known.
+    /// The feed holds all that the outbox held when `due` was what it lacked; `None`: it does not, or that is not
+    /// known.
     pub(super) fn complete(&self, due: &[Recorded], reading: u64) -> Option<Complete> {
         let state = self.state();
         let is_known = state.is_read && state.is_compared && !state.is_doubted && state.reading == reading;

@@ -1,5 +1,5 @@
-//! Follows the outbox: what is recorded in PostgreSQL goes into this issuer's own view, with or without Redis, and into the
-//! ledger.
+//! Follows the outbox: what is recorded in PostgreSQL goes into this issuer's own view, with or without Redis, and into
+//! the ledger.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use crate::{
 
 /// Between two readings that nobody asked for: a notification may be lost, or never come through a pooler.
 const POLL: Duration = Duration::from_secs(1);
-/// Between two tries while PostgreSQL is away.
+/// Between two tries while PostgreSQL is unreachable.
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Reads the outbox.
@@ -57,7 +57,8 @@ impl Follower {
         }
     }
 
-    /// Reads what is recorded by now; `None`: PostgreSQL does not answer, or did not a moment ago. The position that was reached.
+    /// Reads what is recorded by now; `None`: PostgreSQL does not answer, or did not a moment ago. The position that
+    /// was reached.
     pub(super) async fn read_unless_away(&self) -> Option<i64> {
         if self.is_away.load(Ordering::Relaxed) {
             return None;

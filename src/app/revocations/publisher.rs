@@ -1,5 +1,5 @@
-//! An issuer's duty to everybody else: to publish what the feed lacks of the outbox, whoever recorded it, and to say how far
-//! the feed is complete.
+//! An issuer's duty to everybody else: to publish what the feed lacks of the outbox, whoever recorded it, and to say
+//! how far the feed is complete.
 
 use std::{
     sync::{
@@ -87,8 +87,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes what the feed lacks, as the process ends, and says what it leaves to other issuers. Blocks; to be called outside
-    /// of any runtime.
+    /// Publishes what the feed lacks, as the process ends, and says what it leaves to other issuers. Blocks; to be
+    /// called outside of any runtime.
     pub(in crate::app) fn finish(&self) {
         if !self.is_finished.swap(true, Ordering::Relaxed) {
             self.runtime.block_on(self.last_beat());

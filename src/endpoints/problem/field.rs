@@ -1,5 +1,5 @@
-//! Every value of `errors[].code`. `docs/problems.md` and the OpenAPI document are generated from this list, and a test finds a
-//! code that the source uses and that is not here.
+//! Every value of `errors[].code`. `docs/problems.md` and the OpenAPI document are generated from this list, and a test
+//! finds a code that the source uses and that is not here.
 
 /// The codes and their meanings.
 pub const FIELD_CODES: &[(&str, &str)] = &[

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::fingerprint::{Fingerprint, NONE};
 
-/// How many locks the entries are spread over: two requests seldom meet at one.
+/// The number of shards, each with its own lock, so that requests rarely wait for each other.
 const SHARDS: usize = 64;
 
 /// What is refused under a fingerprint.
@@ -96,7 +96,7 @@ impl Entries {
             let before = shard.len();
             shard.retain(|_, refused| refused.expires_at > now);
             self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
-            // A wave of logouts must not keep its memory for ever.
+            // The memory of a large number of logouts has to be returned.
             if shard.capacity() > 4 * shard.len().max(16) {
                 shard.shrink_to_fit();
             }
@@ -118,7 +118,7 @@ fn seconds(at: OffsetDateTime) -> u32 {
     u32::try_from(at.unix_timestamp().max(0)).unwrap_or(u32::MAX)
 }
 
-/// A fingerprint is a hash already; hashing it again would cost more than the look-up.
+/// Uses the fingerprint as its own hash: hashing it again would cost more than the lookup.
 #[derive(Debug, Default)]
 struct AsIs(u64);
 

@@ -5,8 +5,8 @@ use ring::digest::{Context, SHA256};
 
 use crate::store::revocations::Subject;
 
-/// 64 bits of a SHA-256. With a million revocations and as many tokens the chance that any two meet by accident is one in ten
-/// million, and whoever made two meet would only have revoked a token.
+/// 64 bits of a SHA-256. With a million revocations and as many tokens the chance that any two meet by accident is one
+/// in ten million, and whoever made two meet would only have revoked a token.
 pub(super) type Fingerprint = u64;
 
 /// How the view knows a token: what it may be revoked by. Computed once, when the token is verified.

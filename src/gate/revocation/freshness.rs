@@ -1,7 +1,7 @@
 //! How old the view is: the time since the newest instant up to which it is known to be complete.
 //!
-//! Only this process's monotonic clock counts. An instant by the clock of Redis is turned into one of ours when it is first
-//! heard of, and never again: a wall clock that is set back, here or there, must not make an old statement young.
+//! Only this process's monotonic clock counts. An instant by the clock of Redis is turned into one of ours when it is
+//! first heard of, and never again: a wall clock that is set back, here or there, must not make an old statement young.
 
 use std::{
     sync::{
@@ -63,8 +63,8 @@ impl Freshness {
         }
     }
 
-    /// When, by our clock, Redis had the time that a heartbeat names. `redis_now_ms` is what Redis said its time was, and
-    /// `asked` when we asked it, which was before it answered: so the result is too early rather than too late.
+    /// When, by our clock, Redis had the time that a heartbeat names. `redis_now_ms` is what Redis said its time was,
+    /// and `asked` when we asked it, which was before it answered: so the result is too early rather than too late.
     ///
     /// `None`: the heartbeat is from the future of that clock, which was set back or is another server's.
     pub(super) fn instant_of(&self, heartbeat_ms: i64, redis_now_ms: i64, asked: Instant) -> Option<Instant> {

@@ -1,7 +1,7 @@
-//! The live revocations, in the memory of this instance.
+//! The view: the current revocations, in the memory of this instance.
 //!
-//! A request is checked against this and not against Redis: that is what keeps the gate off the network. It has three parts:
-//! what is revoked, the requests under way that end with it, and how old all that is.
+//! A request is checked against this and not against Redis: that is what keeps the gate off the network. It has three
+//! parts: what is revoked, the requests under way that end with it, and how old all that is.
 
 use std::{
     sync::Arc,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::store::revocations::{Revocation, Subject};
 
-/// All live revocations.
+/// All current revocations.
 #[derive(Debug, Default)]
 pub struct View {
     entries: Entries,
@@ -27,10 +27,10 @@ pub struct View {
     freshness: Freshness,
 }
 
-/// What the view says of a token.
+/// The status of a token in the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing.
+    /// Not revoked.
     Live,
     /// It or its session was revoked.
     Revoked,
@@ -86,11 +86,12 @@ impl View {
         }
     }
 
-    /// Ends a request as soon as its token is revoked; at once if it was meanwhile. To be called from within it.
+    /// Ends a request as soon as its token is revoked; at once if it has been revoked meanwhile. Must be called from
+    /// within the request.
     pub fn watch(self: &Arc<Self>, fingerprints: Fingerprints, ending: &Arc<Ending>) -> Watched {
         ending.arm();
         let number = self.streams.enter(&fingerprints, ending);
-        // First the list, then the question: a revocation comes before one of the two.
+        // First the list, then the check: a revocation in between is seen by one of the two.
         if self.standing(&fingerprints) != Standing::Live {
             ending.revoked();
         }
@@ -101,7 +102,7 @@ impl View {
         }
     }
 
-    /// Forgets revocations whose tokens have all expired.
+    /// Removes entries whose tokens have all expired.
     pub fn forget_expired(&self, now: OffsetDateTime) {
         self.entries.forget_expired(now);
     }
@@ -111,7 +112,7 @@ impl View {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -121,7 +122,8 @@ impl View {
         self.freshness.complete(at);
     }
 
-    /// How old the view is: every revocation that was committed longer ago is in it. [`Duration::MAX`]: nothing is known.
+    /// How old the view is: every revocation that was committed longer ago is in it. [`Duration::MAX`]: nothing is
+    /// known.
     pub fn age(&self, now: Instant) -> Duration {
         self.freshness.age(now)
     }

@@ -1,5 +1,5 @@
-//! Whatever is accepted has one reading: the readers below are as careless as real servers are, and none of them may come to
-//! another path than the gate, unless the target is marked for what they do.
+//! Whatever is accepted has one reading: the readers below are as careless as real servers are, and none of them may
+//! come to another path than the gate, unless the target is marked for what they do.
 
 use proptest::{
     collection::vec,

@@ -225,8 +225,8 @@ fn a_version_is_a_number_and_anything_else_is_another_issuers_business() {
     assert_eq!(bench.without_claim("ver").unwrap().version, 0);
 }
 
-/// Half of all ES256 signatures have a high s, so it cannot be refused: a token has two spellings, and what is revoked or
-/// counted is never a spelling.
+/// Half of all ES256 signatures have a high s, so it cannot be refused: a token has two spellings, and what is revoked
+/// or counted is never a spelling.
 #[test]
 fn the_high_s_twin_of_a_signature_is_the_same_token() {
     let bench = bench();

@@ -17,8 +17,8 @@ pub(super) struct Applied {
 
 /// What has not run; or why what has run does not fit.
 ///
-/// A database may be one expand migration ahead: during a rolling upgrade, and after a rollback, instances of the release
-/// before have to start on it. Two ahead, the release after next could have taken away what this one needs.
+/// A database may be one expand migration ahead: during a rolling upgrade, and after a rollback, instances of the
+/// release before have to start on it. Two ahead, the release after next could have taken away what this one needs.
 pub(super) fn pending(
     migrations: &'static [Migration],
     applied: &[Applied],

@@ -1,11 +1,11 @@
-//! A PostgreSQL URL, and how a connection to it is made. What it means is for `tokio_postgres::Config` to say, apart from two
-//! parameters of libpq about TLS.
+//! A PostgreSQL URL, and how a connection to it is made. What it means is for `tokio_postgres::Config` to say, apart
+//! from two parameters of libpq about TLS.
 //!
-//! `sslmode` here: `disable` speaks plaintext; `require`, `verify-ca` and `verify-full` all mean TLS with the certificate
-//! and the host's name verified, because encryption to nobody in particular keeps nobody out; `prefer` is TLS when the
-//! server offers it. Without `sslmode`, a unix socket or a loopback address is plaintext and everything else is `require`:
-//! what crosses a network is verified unless somebody wrote otherwise. Trusted are the system's roots, or those in the PEM
-//! file of `sslrootcert`.
+//! `sslmode` here: `disable` speaks plaintext; `require`, `verify-ca` and `verify-full` all mean TLS with the
+//! certificate and the host's name verified, because encryption to nobody in particular keeps nobody out; `prefer` is
+//! TLS when the server offers it. Without `sslmode`, a unix socket or a loopback address is plaintext and everything
+//! else is `require`: what crosses a network is verified unless somebody wrote otherwise. Trusted are the system's
+//! roots, or those in the PEM file of `sslrootcert`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -69,7 +69,8 @@ impl Address {
         config
             .ssl_mode(mode)
             .connect_timeout(connect_timeout)
-            // A peer that vanished without a word is noticed within a quarter of a minute, not after the kernel's two hours.
+            // A peer that vanished without a word is noticed within a quarter of a minute, not after the kernel's two
+            // hours.
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(15));
         if config.get_application_name().is_none() {
@@ -122,8 +123,8 @@ impl Address {
         }
     }
 
-    /// A connection for a [`super::Listener`]: the client, and what drives it, which tells `notified` of each notification and
-    /// of its end.
+    /// A connection for a [`super::Listener`]: the client, and what drives it, which tells `notified` of each
+    /// notification and of its end.
     pub(super) async fn listening(
         &self,
         operation: &'static str,

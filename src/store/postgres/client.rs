@@ -14,8 +14,8 @@ use crate::metrics::Metrics;
 use crate::store::sql::Query;
 use crate::store::{StoreError, StoreName};
 
-/// A connection. Goes back to the pool when dropped, unless a call was cut short: then the server may still be at work on
-/// it, and the next caller would wait for, or read, an answer that is not theirs. Such a connection is closed.
+/// A connection. Goes back to the pool when dropped, unless a call was cut short: then the server may still be at work
+/// on it, and the next caller would wait for, or read, an answer that is not theirs. Such a connection is closed.
 pub struct Client {
     object: Option<Object>,
     pool: Pool,

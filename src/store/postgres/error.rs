@@ -27,7 +27,8 @@ pub(super) fn count_error(metrics: &Metrics, operation: &'static str, error: &St
 pub(in crate::store) fn from_call(operation: &'static str, error: &tokio_postgres::Error) -> StoreError {
     let Some(db) = error.as_db_error() else {
         let cause = with_sources(error);
-        // Without an answer of the server it is the connection, unless a value could not be turned into its column's type.
+        // Without an answer of the server it is the connection, unless a value could not be turned into its column's
+        // type.
         return if error.is_closed() || is_transport(error) {
             StoreError::Unavailable {
                 store: STORE,

@@ -11,8 +11,8 @@ use crate::store::{StoreError, StoreName};
 /// The values of a query's parameters, in order.
 pub type Params<'a> = [&'a (dyn ToSql + Sync)];
 
-/// Runs a query. The functions of `users`, `sessions` and the others take one, so that each works alone or as a part of a
-/// transaction.
+/// Runs a query. The functions of `users`, `sessions` and the others take one, so that each works alone or as a part of
+/// a transaction.
 pub trait Executor: Sync {
     /// The rows.
     fn fetch(

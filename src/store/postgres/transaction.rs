@@ -13,8 +13,8 @@ use crate::store::{StoreError, StoreName};
 /// Is told which accounts changed, once that is true.
 pub type OnUserChanged = Arc<dyn Fn(Vec<Uuid>) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A transaction on the primary. Whatever way its function is left (an early `?`, a panic, a client that hung up), without
-/// [`commit`](Self::commit) nothing of it remains.
+/// A transaction on the primary. Whatever way its function is left (an early `?`, a panic, a client that hung up),
+/// without [`commit`](Self::commit) nothing of it remains.
 pub struct Transaction {
     client: Option<Client>,
     operation: &'static str,

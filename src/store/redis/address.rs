@@ -134,8 +134,8 @@ fn info(url: &str) -> Result<ConnectionInfo, BadUrl> {
         .set_tcp_settings(tcp()))
 }
 
-/// Small questions and answers: waiting to fill a packet would cost more than the answer. A peer that vanished without a
-/// word is noticed within seconds.
+/// Small questions and answers: waiting to fill a packet would cost more than the answer. A peer that vanished without
+/// a word is noticed within seconds.
 fn tcp() -> TcpSettings {
     TcpSettings::default()
         .set_nodelay(true)

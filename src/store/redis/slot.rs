@@ -28,8 +28,8 @@ struct State {
     failed: Option<(Instant, RedisError)>,
 }
 
-/// Sees to it that a link whose call did not end is not used again. A call does not end when its deadline passes, or when
-/// its caller goes away.
+/// Sees to it that a link whose call did not end is not used again. A call does not end when its deadline passes, or
+/// when its caller goes away.
 pub(super) struct Watch<'a> {
     slot: &'a Slot,
     number: u64,
@@ -88,8 +88,8 @@ impl Watch<'_> {
         self.number
     }
 
-    /// The call ended. Some answers spoil the link all the same: a broken socket, and a server that was demoted and will
-    /// never take a write again.
+    /// The call ended. Some answers spoil the link all the same: a broken socket, and a server that was demoted and
+    /// will never take a write again.
     pub(super) fn ended<T>(mut self, answer: &RedisResult<T>) {
         self.ended = match answer {
             Ok(_) => true,

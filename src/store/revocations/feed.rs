@@ -63,7 +63,8 @@ pub async fn next_page(redis: &Redis, last: Option<&str>) -> Result<Option<Page>
     Ok(Some(Page { entries, more }))
 }
 
-/// The entries after `last` (`None`: from the beginning). Waits for up to `block` when there are none, and may return none.
+/// The entries after `last` (`None`: from the beginning). Waits for up to `block` when there are none, and may return
+/// none.
 ///
 /// That `last` itself is still there is for [`position`] to say, afterwards.
 pub async fn tail(redis: &Redis, last: Option<&str>, block: Duration) -> Result<Tail, StoreError> {
@@ -88,8 +89,8 @@ pub async fn tail(redis: &Redis, last: Option<&str>, block: Duration) -> Result<
     })
 }
 
-/// The time of the server that the feed is read from, and whether entry `last` is still there (`None`: there is nothing to
-/// miss). Asked on the connection of [`tail`], so that the same server answers.
+/// The time of the server that the feed is read from, and whether entry `last` is still there (`None`: there is nothing
+/// to miss). Asked on the connection of [`tail`], so that the same server answers.
 pub async fn position(redis: &Redis, last: Option<&str>) -> Result<Position, StoreError> {
     let mut script = scripts::REVOCATION_POSITION.prepare_invoke();
     script.key(redis.keys().revocations()).arg(last.unwrap_or_default());

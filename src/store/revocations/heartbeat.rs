@@ -1,4 +1,5 @@
-//! Heartbeats: an issuer's statement of how far the feed is complete. `scripts/revocation_heartbeat.lua` says when it is refused.
+//! Heartbeats: an issuer's statement of how far the feed is complete. `scripts/revocation_heartbeat.lua` says when it
+//! is refused.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ const AT_MOST: Duration = Duration::from_secs(1);
 /// What an issuer states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statement<'a> {
-    /// The instant before which every revocation that was committed is in the feed; milliseconds by the clock of Redis, read
-    /// before PostgreSQL was.
+    /// The instant before which every revocation that was committed is in the feed; milliseconds by the clock of Redis,
+    /// read before PostgreSQL was.
     pub at_ms: i64,
     /// What it is based on.
     pub extent: Extent,
@@ -28,16 +29,16 @@ pub struct Statement<'a> {
 pub enum Extent {
     /// The outbox was read up to this position, and all of it is in the feed.
     Outbox(i64),
-    /// PostgreSQL does not answer, so this issuer cannot have committed anything; all it knows of is in the feed. It counts as
-    /// far as every other issuer has said something.
+    /// PostgreSQL does not answer, so this issuer cannot have committed anything; all it knows of is in the feed. It
+    /// counts as far as every other issuer has said something.
     Outage(i64),
 }
 
 /// Entries that must still be there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Proof<'a> {
-    /// The newest entry that the issuer knew of before it published; without one, the first that it published. If the feed was
-    /// emptied since, it is gone.
+    /// The newest entry that the issuer knew of before it published; without one, the first that it published. If the
+    /// feed was emptied since, it is gone.
     pub anchor: Option<&'a str>,
     /// The newest entry that it knows of now. If the last writes were lost since, it is gone.
     pub newest: Option<&'a str>,

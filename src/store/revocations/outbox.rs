@@ -1,7 +1,7 @@
 //! The outbox: the table `revocations`, written in the transaction of the change and read by every issuer.
 //!
-//! Its rows become visible in the order of commits, not of ids. What is read again and again is therefore bounded by the
-//! oldest transaction that was still running at the reading before, and a row may be read more than once.
+//! Its rows become visible in the order of commits, not of ids. What is read again and again is therefore bounded by
+//! the oldest transaction that was still running at the reading before, and a row may be read more than once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +19,12 @@ use crate::store::{StoreError, StoreName, sql};
 pub const CLOCKS_APART: Duration = Duration::from_secs(60);
 /// Rows per statement.
 const PAGE: i64 = 10_000;
-/// How long connecting or a statement may take. Less than `max_lag`, so that what depends on it can still be said in time.
+/// How long connecting or a statement may take. Less than `max_lag`, so that what depends on it can still be said in
+/// time.
 const DEADLINE: Duration = Duration::from_millis(700);
 
-/// Records revocations in the transaction of the change that they follow from, and returns what may be published once it is
-/// committed.
+/// Records revocations in the transaction of the change that they follow from, and returns what may be published once
+/// it is committed.
 pub async fn insert(
     tx: &Transaction,
     revocations: Vec<Revocation>,
@@ -82,8 +83,8 @@ impl Outbox {
 
     /// What was recorded since the last reading, or all of it. Connects when there is no connection.
     ///
-    /// From then on `woken` is notified when something is recorded, and when the connection ends. Behind a pooler that does not
-    /// pass notifications on it never is, and what is recorded is found by the next reading.
+    /// From then on `woken` is notified when something is recorded, and when the connection ends. Behind a pooler that
+    /// does not pass notifications on it never is, and what is recorded is found by the next reading.
     pub async fn read(&mut self, whole: bool, woken: &Arc<Notify>, now: OffsetDateTime) -> Result<Read, StoreError> {
         let outcome = self.read_now(whole, woken, now).await;
         if outcome.is_err() {

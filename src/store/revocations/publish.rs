@@ -7,11 +7,12 @@ use super::wire;
 use crate::store::redis::{Keys, Redis};
 use crate::store::{StoreError, StoreName, scripts};
 
-/// Revocations per call at most: one call must fit into its deadline, and holds up the server for less than a millisecond.
+/// Revocations per call at most: one call must fit into its deadline, and holds up the server for less than a
+/// millisecond.
 pub const BATCH: usize = 200;
 
-/// Publishes up to [`BATCH`] revocations, all of them or none, and returns the ids of their entries in the feed. `keep` is how
-/// long the feed keeps an entry: the longest life of an access token, and a margin.
+/// Publishes up to [`BATCH`] revocations, all of them or none, and returns the ids of their entries in the feed. `keep`
+/// is how long the feed keeps an entry: the longest life of an access token, and a margin.
 ///
 /// Revocations may be published again: by several issuers, or after a failure of which nobody knows how far it went.
 pub async fn publish(redis: &Redis, revocations: &[Recorded], keep: Duration) -> Result<Vec<String>, StoreError> {

@@ -1,7 +1,7 @@
 //! Sessions against a reference model: whatever is called in whatever order, the services and four rules say the same.
 //!
-//! A session of the model is a live refresh token, the token that was spent for it, and nothing else; every other token that
-//! it ever had is an old one.
+//! A session of the model is a live refresh token, the token that was spent for it, and nothing else; every other token
+//! that it ever had is an old one.
 //!
 //! ```text
 //! presented                  the session is over   it is open

@@ -1,8 +1,8 @@
 //! Circles between files: two files that know each other can only be read, tested and moved together.
 //!
 //! A file knows another when its code names an item that is defined there, through however many re-exports. `mod`
-//! declarations, re-exports of a file's own children, and code that is compiled for tests only do not count. What is called
-//! as a method is not named, so an `impl` block belongs into the file of its type.
+//! declarations, re-exports of a file's own children, and code that is compiled for tests only do not count. What is
+//! called as a method is not named, so an `impl` block belongs into the file of its type.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -1,5 +1,5 @@
-//! Documentation, configuration comments and help texts use the terms of the field. Each entry of [`INSTEAD`] once stood in
-//! a text of ours where readers had to guess what it meant.
+//! Documentation, configuration comments and help texts use the terms of the field. Each entry of [`INSTEAD`] once
+//! stood in a text of ours where readers had to guess what it meant.
 
 use std::path::{Path, PathBuf};
 

@@ -22,8 +22,8 @@ fn described() -> TestSidecar {
         .route("/maybe/**", "optional")
 }
 
-/// What an application does, as `docs/assertion.md` says: it fetches the keys from the instance in front of it, and holds
-/// every claim against what it knows itself.
+/// What an application does, as `docs/assertion.md` says: it fetches the keys from the instance in front of it, and
+/// holds every claim against what it knows itself.
 struct Application {
     keys: Value,
     issuer: String,

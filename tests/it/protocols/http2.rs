@@ -161,8 +161,8 @@ async fn a_request_of_http_2_cannot_carry_framing_or_a_second_host() {
     assert!(framed.is_empty(), "{framed:?}");
 }
 
-/// CVE-2023-44487: streams are opened and reset as fast as they can be written. CVE-2025-8671: the same, but frames that
-/// break the rules make the server do the resetting.
+/// CVE-2023-44487: streams are opened and reset as fast as they can be written. CVE-2025-8671: the same, but frames
+/// that break the rules make the server do the resetting.
 #[tokio::test]
 async fn streams_that_are_reset_at_once_do_not_keep_others_from_being_served() {
     let sidecar = TestSidecar::new().route("/**", "public").start().await;

@@ -24,9 +24,9 @@ pub struct Places<'a> {
     pub upstream: SocketAddr,
 }
 
-/// The configuration that a test changes: an issuer with open registration, cheap passwords, limits that no test meets by
-/// accident, one upstream called `app`, no route, and a mail server that is
-/// not there: messages stay in the queue, where `Sidecar::queued_messages` reads them.
+/// The configuration that a test changes: an issuer with open registration, cheap passwords, limits that no test meets
+/// by accident, one upstream called `app`, no route, and a mail server that is not there: messages stay in the queue,
+/// where `Sidecar::queued_messages` reads them.
 pub fn base(places: &Places<'_>) -> Value {
     let Places {
         listen,

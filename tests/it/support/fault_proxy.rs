@@ -72,7 +72,8 @@ impl FaultProxy {
         self.fault.send_replace(Fault::Delayed(by));
     }
 
-    /// Connections end; on new ones every command is answered with `reply`, which Redis would not give, and none arrives.
+    /// Connections end; on new ones every command is answered with `reply`, which Redis would not give, and none
+    /// arrives.
     pub fn lie(&self, reply: &'static str) {
         self.fault.send_replace(Fault::Lying(reply));
     }
@@ -143,8 +144,8 @@ async fn lie(mut client: TcpStream, reply: &'static str) -> io::Result<()> {
     }
 }
 
-/// How many commands these bytes hold. A command is an array; nothing else in those that are sent here begins a line with an
-/// asterisk and a digit.
+/// How many commands these bytes hold. A command is an array; nothing else in those that are sent here begins a line
+/// with an asterisk and a digit.
 pub fn commands(bytes: &[u8]) -> usize {
     let lines = bytes.split(|byte| *byte == b'\n');
     lines

@@ -1,6 +1,6 @@
 //! Ports for servers that must be told one. Binding port 0, closing it and hoping is a race that a parallel test run
-//! loses now and then; here a port is reserved by a lock on a file, which the operating system lets go of when the process
-//! ends, however it ends.
+//! loses now and then; here a port is reserved by a lock on a file, which the operating system lets go of when the
+//! process ends, however it ends.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};

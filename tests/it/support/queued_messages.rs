@@ -1,7 +1,7 @@
 //! Messages: those that wait in the queue, and those that were sent.
 //!
-//! A sidecar under test writes to a mail server that is not there, so messages stay in the queue, where a test reads them. A test
-//! about sending names a transport of its own.
+//! A sidecar under test writes to a mail server that is not there, so messages stay in the queue, where a test reads
+//! them. A test about sending names a transport of its own.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -49,7 +49,8 @@ impl Sidecar {
         said.expect("it carries a code or a token").as_str().unwrap().to_owned()
     }
 
-    /// The messages in the queue, the oldest first: `{ "message": "password_reset", "to": { "email": … }, "token": … }`.
+    /// The messages in the queue, the oldest first: `{ "message": "password_reset", "to": { "email": … }, "token": …
+    /// }`.
     pub async fn queued_messages(&self) -> Vec<Value> {
         let rows = self
             .database()

@@ -1,7 +1,7 @@
 //! Equal refreshes that are under way at once on this instance: one asks PostgreSQL, the others wait for its answer.
 //!
-//! Two hundred tabs that wake up together would otherwise hold every connection of the pool, each waiting for the same row,
-//! while logins find none free.
+//! Two hundred tabs that wake up together would otherwise hold every connection of the pool, each waiting for the same
+//! row, while logins find none free.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,7 +1,7 @@
 //! What a refresh token that was presented means.
 //!
-//! A client that got no answer asks again; ten tabs of one browser ask at once; a thief asks with a stolen token. All three
-//! present a token that was used. What tells them apart is whether the successor has been used:
+//! A client that got no answer asks again; ten tabs of one browser ask at once; a thief asks with a stolen token. All
+//! three present a token that was used. What tells them apart is whether the successor has been used:
 //!
 //! ```text
 //! the token was …                       verdict

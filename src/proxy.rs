@@ -45,7 +45,7 @@ use crate::{
         self, Gate, Request,
         activity::Activity,
         assertion::Bound,
-        denial::{Denial, Unreadable},
+        denial::{Denial, Malformed},
         rules::{assertion::JWKS_PATH, spelling::Unusual},
         target::{Target, without_prefix},
     },
@@ -101,12 +101,12 @@ impl ProxyHttp for Proxy {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Logged) -> Result<bool> {
         let head = match read(session, ctx) {
             Ok(head) => head,
-            Err(unreadable) => {
+            Err(malformed) => {
                 self.metrics
                     .requests_rejected
-                    .with_label_values(&[unreadable.rejection()])
+                    .with_label_values(&[malformed.rejection()])
                     .inc();
-                respond::deny(session, ctx, unreadable.into()).await?;
+                respond::deny(session, ctx, malformed.into()).await?;
                 return Ok(true);
             }
         };
@@ -335,18 +335,18 @@ impl Proxy {
             b"*" => Target::asterisk(),
             target => match Target::read(target) {
                 Ok(target) => target,
-                Err(unreadable) => {
+                Err(malformed) => {
                     self.metrics
                         .requests_rejected
-                        .with_label_values(&[unreadable.rejection()])
+                        .with_label_values(&[malformed.rejection()])
                         .inc();
-                    return Ok(Err(unreadable.into()));
+                    return Ok(Err(malformed.into()));
                 }
             },
         };
         if let Some(auth) = self.auth.as_ref().filter(|auth| auth.owns(target.path())) {
-            if let Some(unreadable) = target.beyond(Unusual::default()) {
-                return Ok(Err(unreadable.into()));
+            if let Some(malformed) = target.beyond(Unusual::default()) {
+                return Ok(Err(malformed.into()));
             }
             return Ok(auth
                 .serve(session, ctx, &head.target, &self.metrics)
@@ -385,7 +385,7 @@ impl Proxy {
         if let Some(prefix) = &permit.route().strip_prefix {
             match without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),
-                None => return Ok(Err(Unreadable::BadEscape.into())),
+                None => return Ok(Err(Malformed::BadEscape.into())),
             }
         }
         let announced = content_length::announced(&header.headers);
@@ -425,7 +425,7 @@ impl Proxy {
 }
 
 /// Parses the request once; everything after this uses the result.
-fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Unreadable> {
+fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Malformed> {
     let peer = session
         .client_addr()
         .and_then(|address| address.as_inet())
@@ -440,7 +440,7 @@ fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Unrea
         session
             .req_header_mut()
             .set_raw_path(&head.target)
-            .map_err(|_| Unreadable::ControlByte)?;
+            .map_err(|_| Malformed::ControlByte)?;
     }
     Ok(head)
 }
@@ -453,7 +453,7 @@ fn failure(error: &Error) -> Option<Denial> {
             ErrorSource::Downstream,
             ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed | ErrorType::WriteTimedout,
         ) => return None,
-        (ErrorSource::Downstream, _) => Denial::Unreadable(Unreadable::Framing),
+        (ErrorSource::Downstream, _) => Denial::Malformed(Malformed::Framing),
         (
             _,
             ErrorType::ReadTimedout

@@ -1,5 +1,5 @@
 -- audit_insert :exec
--- Writes down what happened, in the transaction in which it happens.
+-- Inserts an audit entry, in the transaction of the change it records.
 --   $1  id          uuid         made by the caller, in order of time
 --   $2  at          timestamptz
 --   $3  event       text         one of audit::Event

@@ -1,5 +1,5 @@
 -- audit_insert_many :exec
--- Writes down that the same happened to many users, in the transaction in which it happened.
+-- Inserts the same audit entry for many users, in the transaction of the change.
 --   $1  ids       _uuid        made by the caller, one for each user
 --   $2  user_ids  _uuid        whom it concerns
 --   $3  at        timestamptz

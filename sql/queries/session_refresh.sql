@@ -1,8 +1,8 @@
 -- session_refresh :exec
--- Replaces the live refresh token of a session; no row when it is not the live one any more, or the session has ended.
--- A statement, and not a lock and then a decision: of 200 that come at once the first updates the session's row, and the
--- others, which waited for it, find another generation there. The replaced token stays, so that whoever presents it again
--- can be told the same; what is older goes.
+-- Replaces the live refresh token of a session; no row if it is not the live one any more, or the session has ended. One
+-- statement instead of a lock and a decision: of 200 concurrent refreshes the first updates the session's row, and the others,
+-- which waited for it, find another generation there. The predecessor is kept, so that a retry with it gets the same response;
+-- older tokens are deleted.
 --   $1  session_id     uuid
 --   $2  live           int4         the generation that was live when the caller looked
 --   $3  presented      int4         the same; or the one before it, when the answer with the live one was lost

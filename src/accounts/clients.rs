@@ -112,15 +112,13 @@ impl TokenClients {
             let mut clients = self.settings.clients.iter();
             clients.find(|client| client.id == credentials.id)
         };
-        let mut happening = AuditRecord::to(None, Event::ClientRefused, origin).failed();
-        happening = match presented.iter().find_map(known) {
-            _ if presented.is_empty() => happening.with("reason", "no_credentials"),
-            Some(client) => happening
-                .with("reason", "wrong_secret")
-                .with("client", client.id.as_str()),
-            None => happening.with("reason", "unknown_client"),
+        let mut entry = AuditRecord::to(None, Event::ClientRefused, origin).failed();
+        entry = match presented.iter().find_map(known) {
+            _ if presented.is_empty() => entry.with("reason", "no_credentials"),
+            Some(client) => entry.with("reason", "wrong_secret").with("client", client.id.as_str()),
+            None => entry.with("reason", "unknown_client"),
         };
-        if let Err(error) = happening.insert(&self.postgres, &self.metrics, now).await {
+        if let Err(error) = entry.insert(&self.postgres, &self.metrics, now).await {
             tracing::warn!(%error, "a refused client could not be recorded in the audit log");
         }
     }
@@ -161,13 +159,13 @@ impl TokenClients {
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
         let tx = self.postgres.transaction("token_revoke").await?;
-        let mut happening = AuditRecord::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
+        let mut entry = AuditRecord::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
             .with("client", by.id.as_str())
             .with(audit::TOKEN_ID, token_id);
         if let Some(of) = of {
-            happening = happening.session(of.session_id);
+            entry = entry.session(of.session_id);
         }
-        happening.insert(&tx, &self.metrics, now).await?;
+        entry.insert(&tx, &self.metrics, now).await?;
         let revocation = self.sessions.revocation(Subject::Token(token_id.to_owned()), now);
         let recorded = revocations::insert(&tx, vec![revocation], now).await?;
         tx.commit().await?;

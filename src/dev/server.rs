@@ -98,12 +98,12 @@ impl Server {
         }
     }
 
-    fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+    fn ended_within(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let begun = Instant::now();
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
-                Ok(None) if begun.elapsed() < patience => std::thread::sleep(POLL_EVERY),
+                Ok(None) if begun.elapsed() < timeout => std::thread::sleep(POLL_EVERY),
                 _ => return None,
             }
         }

@@ -11,7 +11,7 @@ use http::StatusCode;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denial {
     /// The request is malformed or ambiguous, or exceeds a limit.
-    Unreadable(Unreadable),
+    Malformed(Malformed),
     /// No route matches. There is no default route.
     RouteNotFound,
     /// The route requires a token, and there is none.
@@ -63,7 +63,7 @@ pub enum Denial {
 
 /// Why a request is malformed. Each is a case in which two HTTP parsers can differ about the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreadable {
+pub enum Malformed {
     /// The request target does not start with `/`.
     TargetNotAbsolute,
     /// A `.` or `..` segment, plain or encoded.
@@ -143,7 +143,7 @@ impl Denial {
     /// The stable code, as in the body, the metric and the log.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unreadable(what) => what.code(),
+            Self::Malformed(what) => what.code(),
             Self::RouteNotFound => "route_not_found",
             Self::CredentialsMissing => "credentials_missing",
             Self::CredentialsMalformed => "credentials_malformed",
@@ -172,11 +172,11 @@ impl Denial {
     /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unreadable(Unreadable::HeaderTooLarge | Unreadable::TooManyHeaders) => {
+            Self::Malformed(Malformed::HeaderTooLarge | Malformed::TooManyHeaders) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::Unreadable(Unreadable::Method) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unreadable(_) | Self::CredentialsAmbiguous => StatusCode::BAD_REQUEST,
+            Self::Malformed(Malformed::Method) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed(_) | Self::CredentialsAmbiguous => StatusCode::BAD_REQUEST,
             // The token may be valid: with a 401 every client would discard its session.
             Self::Token(TokenFault::KeysUnavailable)
             | Self::RevocationUnknown
@@ -204,7 +204,7 @@ impl Denial {
     /// One sentence for users. It never contains anything the client sent.
     pub fn title(&self) -> &'static str {
         match self {
-            Self::Unreadable(what) => what.title(),
+            Self::Malformed(what) => what.title(),
             Self::RouteNotFound => "No route matches this host and path.",
             Self::CredentialsMissing => "This route requires an access token.",
             Self::CredentialsMalformed => "The Authorization header is not a valid bearer token.",
@@ -285,7 +285,7 @@ impl Denial {
             remaining: 0,
             reset: Duration::from_secs(7),
         };
-        let mut all: Vec<Self> = Unreadable::ALL.into_iter().map(Self::Unreadable).collect();
+        let mut all: Vec<Self> = Malformed::ALL.into_iter().map(Self::Malformed).collect();
         all.extend(TokenFault::ALL.into_iter().map(Self::Token));
         all.extend([
             Self::RouteNotFound,
@@ -316,7 +316,7 @@ impl Denial {
     }
 }
 
-impl Unreadable {
+impl Malformed {
     /// Every variant.
     pub const ALL: [Self; 14] = [
         Self::TargetNotAbsolute,
@@ -435,9 +435,9 @@ impl TokenFault {
     }
 }
 
-impl From<Unreadable> for Denial {
-    fn from(what: Unreadable) -> Self {
-        Self::Unreadable(what)
+impl From<Malformed> for Denial {
+    fn from(what: Malformed) -> Self {
+        Self::Malformed(what)
     }
 }
 
@@ -456,7 +456,7 @@ mod tests {
     /// A match without a wildcard, so that a new variant cannot be forgotten in `all()`.
     fn kind(denial: &Denial) -> usize {
         match denial {
-            Denial::Unreadable(_) => 0,
+            Denial::Malformed(_) => 0,
             Denial::RouteNotFound => 1,
             Denial::CredentialsMissing => 2,
             Denial::CredentialsMalformed => 3,

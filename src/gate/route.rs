@@ -27,8 +27,8 @@ pub(super) fn find(request: &Request<'_>, rules: &Rules) -> Result<Routed, Denia
     let route = table
         .find(request.host, target.path(), request.method)
         .ok_or(Denial::RouteNotFound)?;
-    if let Some(unreadable) = target.beyond(route.tolerated) {
-        return Err(unreadable.into());
+    if let Some(malformed) = target.beyond(route.tolerated) {
+        return Err(malformed.into());
     }
     // An allowed spelling is not trusted: if a lenient upstream would serve it as the path of another route, that
     // route's rules would be bypassed (`//admin`, allowed by a public `/**` with `double_slash`).

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{denial::Unreadable, rules::spelling::Unusual};
+use super::{denial::Malformed, rules::spelling::Unusual};
 
 /// A target that is unambiguous, apart from spellings that a route can allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,25 +23,25 @@ impl<'a> Target<'a> {
     ///
     /// # Errors
     /// The first part that an upstream could interpret differently.
-    pub fn read(raw: &'a [u8]) -> Result<Self, Unreadable> {
+    pub fn read(raw: &'a [u8]) -> Result<Self, Malformed> {
         if raw.first() != Some(&b'/') {
-            return Err(Unreadable::TargetNotAbsolute);
+            return Err(Malformed::TargetNotAbsolute);
         }
         let (path, query) = match raw.iter().position(|&b| b == b'?') {
             Some(at) => (&raw[..at], &raw[at + 1..]),
             None => (raw, &raw[..0]),
         };
         if query.iter().any(|&b| b <= b' ' || b == b'#' || b >= 0x7f) {
-            return Err(Unreadable::ControlByte);
+            return Err(Malformed::ControlByte);
         }
-        let plain = std::str::from_utf8(path).map_err(|_| Unreadable::ControlByte)?;
+        let plain = std::str::from_utf8(path).map_err(|_| Malformed::ControlByte)?;
         let mut unusual = Unusual::default();
         let mut escaped = false;
         let mut previous = 0;
         for &byte in path {
             match byte {
-                0..=b' ' | 0x7f.. | b'#' => return Err(Unreadable::ControlByte),
-                b'\\' => return Err(Unreadable::Backslash),
+                0..=b' ' | 0x7f.. | b'#' => return Err(Malformed::ControlByte),
+                b'\\' => return Err(Malformed::Backslash),
                 b';' => unusual.semicolon = true,
                 b'%' => escaped = true,
                 b'/' if previous == b'/' => unusual.double_slash = true,
@@ -62,7 +62,7 @@ impl<'a> Target<'a> {
             .flatten()
             .any(has_dot_segment)
         {
-            return Err(Unreadable::DotSegment);
+            return Err(Malformed::DotSegment);
         }
         Ok(Self { path, unusual, lenient })
     }
@@ -88,20 +88,20 @@ impl<'a> Target<'a> {
     }
 
     /// The first ambiguous spelling that `tolerated` does not allow.
-    pub fn beyond(&self, tolerated: Unusual) -> Option<Unreadable> {
+    pub fn beyond(&self, tolerated: Unusual) -> Option<Malformed> {
         if self.unusual.encoded_slash && !tolerated.encoded_slash {
-            Some(Unreadable::EncodedSlash)
+            Some(Malformed::EncodedSlash)
         } else if self.unusual.semicolon && !tolerated.semicolon {
-            Some(Unreadable::Semicolon)
+            Some(Malformed::Semicolon)
         } else if self.unusual.double_slash && !tolerated.double_slash {
-            Some(Unreadable::DoubleSlash)
+            Some(Malformed::DoubleSlash)
         } else {
             None
         }
     }
 }
 
-fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
+fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Malformed> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -112,10 +112,10 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
         }
         let (high, low) = match tail {
             [high, low, ..] => (*high, *low),
-            _ => return Err(Unreadable::BadEscape),
+            _ => return Err(Malformed::BadEscape),
         };
         let (Some(high), Some(low)) = ((high as char).to_digit(16), (low as char).to_digit(16)) else {
-            return Err(Unreadable::BadEscape);
+            return Err(Malformed::BadEscape);
         };
         rest = &tail[2..];
         let decoded = u8::try_from(high * 16 + low).expect("two hexadecimal digits fit a byte");
@@ -124,10 +124,10 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
                 unusual.encoded_slash = true;
                 out.extend_from_slice(b"%2F");
             }
-            b'%' => return Err(Unreadable::EncodedPercent),
-            b'.' => return Err(Unreadable::DotSegment),
-            b'\\' => return Err(Unreadable::Backslash),
-            0..=0x1f | 0x7f => return Err(Unreadable::ControlByte),
+            b'%' => return Err(Malformed::EncodedPercent),
+            b'.' => return Err(Malformed::DotSegment),
+            b'\\' => return Err(Malformed::Backslash),
+            0..=0x1f | 0x7f => return Err(Malformed::ControlByte),
             b';' => {
                 unusual.semicolon = true;
                 out.push(b';');
@@ -136,7 +136,7 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
         }
     }
     // Overlong and surrogate encodings of `/` and `.` are not UTF-8, and are refused here.
-    String::from_utf8(out).map_err(|_| Unreadable::BadEscape)
+    String::from_utf8(out).map_err(|_| Malformed::BadEscape)
 }
 
 /// `/a//b;x=1/c%2Fd` → `/a/b/c/d`.
@@ -187,11 +187,11 @@ mod tests {
         assert_eq!(cut("/%77iki/a"), None);
     }
 
-    fn refusal(raw: &str) -> Unreadable {
+    fn refusal(raw: &str) -> Malformed {
         Target::read(raw.as_bytes()).unwrap_err()
     }
 
-    fn beyond(raw: &str) -> Option<Unreadable> {
+    fn beyond(raw: &str) -> Option<Malformed> {
         Target::read(raw.as_bytes()).unwrap().beyond(Unusual::default())
     }
 
@@ -207,7 +207,7 @@ mod tests {
             "http://a/b",
             "*",
         ] {
-            assert_eq!(refusal(raw), Unreadable::TargetNotAbsolute, "{raw}");
+            assert_eq!(refusal(raw), Malformed::TargetNotAbsolute, "{raw}");
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
             "/a/..;x=1",
             "/a/..%3Bx",
         ] {
-            assert_eq!(refusal(raw), Unreadable::DotSegment, "{raw}");
+            assert_eq!(refusal(raw), Malformed::DotSegment, "{raw}");
         }
     }
 
@@ -239,24 +239,24 @@ mod tests {
 
     #[test]
     fn bytes_that_servers_read_differently_are_refused() {
-        assert_eq!(refusal("/a\\b"), Unreadable::Backslash);
-        assert_eq!(refusal("/a%5cb"), Unreadable::Backslash);
-        assert_eq!(refusal("/a%00"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a%0d%0a"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a#b"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a?b#c"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a%252e"), Unreadable::EncodedPercent);
+        assert_eq!(refusal("/a\\b"), Malformed::Backslash);
+        assert_eq!(refusal("/a%5cb"), Malformed::Backslash);
+        assert_eq!(refusal("/a%00"), Malformed::ControlByte);
+        assert_eq!(refusal("/a%0d%0a"), Malformed::ControlByte);
+        assert_eq!(refusal("/a#b"), Malformed::ControlByte);
+        assert_eq!(refusal("/a?b#c"), Malformed::ControlByte);
+        assert_eq!(refusal("/a%252e"), Malformed::EncodedPercent);
         for raw in ["/%", "/%2", "/%zz", "/%c0%af", "/%c0%ae%c0%ae/x", "/%ff", "/%ed%a0%80"] {
-            assert_eq!(refusal(raw), Unreadable::BadEscape, "{raw}");
+            assert_eq!(refusal(raw), Malformed::BadEscape, "{raw}");
         }
     }
 
     #[test]
     fn what_a_route_may_tolerate_is_named() {
-        assert_eq!(beyond("/a%2fb"), Some(Unreadable::EncodedSlash));
-        assert_eq!(beyond("/a;v=1"), Some(Unreadable::Semicolon));
-        assert_eq!(beyond("/a%3Bv"), Some(Unreadable::Semicolon));
-        assert_eq!(beyond("//a"), Some(Unreadable::DoubleSlash));
+        assert_eq!(beyond("/a%2fb"), Some(Malformed::EncodedSlash));
+        assert_eq!(beyond("/a;v=1"), Some(Malformed::Semicolon));
+        assert_eq!(beyond("/a%3Bv"), Some(Malformed::Semicolon));
+        assert_eq!(beyond("//a"), Some(Malformed::DoubleSlash));
         assert_eq!(beyond("/a?x=//;%2f"), None, "the query is not judged");
     }
 

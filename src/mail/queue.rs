@@ -109,14 +109,14 @@ impl Queue {
         life: Option<Duration>,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        tx.mark().await?;
+        tx.savepoint().await?;
         self.insert(tx, to, message, life, now).await?;
         if real {
-            tx.keep().await
+            tx.release().await
         } else {
             // A message of an account makes PostgreSQL check the foreign key, which takes much less time than a
             // statement.
-            tx.undo().await
+            tx.rollback_to().await
         }
     }
 }

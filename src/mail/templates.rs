@@ -295,11 +295,11 @@ fn read(directory: &Path) -> Result<BTreeMap<String, String>, Vec<TemplateError>
         file: file.display().to_string(),
         message,
     };
-    let unreadable = |error: std::io::Error| vec![wrong(directory.to_owned(), format!("cannot be read: {error}"))];
+    let cannot_read = |error: std::io::Error| vec![wrong(directory.to_owned(), format!("cannot be read: {error}"))];
     let mut found = BTreeMap::new();
     let mut errors = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
+    for entry in std::fs::read_dir(directory).map_err(cannot_read)? {
+        let path = entry.map_err(cannot_read)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with('.') || !(has_extension(&name, "txt") || has_extension(&name, "html")) {
             continue;

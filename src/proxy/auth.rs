@@ -17,7 +17,7 @@ use super::context::{AnsweredBy, Context};
 use crate::{
     content_length,
     endpoints::{self, Caller},
-    gate::denial::{Denial, Unreadable},
+    gate::denial::{Denial, Malformed},
     metrics::Metrics,
 };
 
@@ -68,7 +68,7 @@ impl AuthApi {
         ctx.request_bytes = body.len() as u64;
         ctx.answered_by = AnsweredBy::Auth;
         let Some(request) = request(session, ctx, path_and_query, body) else {
-            return Ok(Err(Denial::Unreadable(Unreadable::ControlByte)));
+            return Ok(Err(Denial::Malformed(Malformed::ControlByte)));
         };
         let answer = self.runtime.spawn(self.router.clone().oneshot(request));
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {

@@ -9,7 +9,7 @@ use memchr::memchr;
 use pingora::proxy::Session;
 
 use super::snapshot::RequestLimits;
-use crate::gate::denial::Unreadable;
+use crate::gate::denial::Malformed;
 
 /// What Pingora's parsed headers do not contain.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,10 +26,10 @@ pub(super) struct Head {
 ///
 /// # Errors
 /// The first part in which two parsers could differ, or the limit that is exceeded.
-pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Unreadable> {
+pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Malformed> {
     let header = session.req_header();
     if header.method == Method::TRACE || header.method == Method::CONNECT {
-        return Err(Unreadable::Method);
+        return Err(Malformed::Method);
     }
     match session.as_http1() {
         Some(h1) => {
@@ -38,7 +38,7 @@ pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Un
             // Pingora percent-encodes bytes that are not allowed in a target, so that the upstream would get other
             // bytes than these.
             if !head.rewritten && *header.raw_path() != *head.target {
-                return Err(Unreadable::ControlByte);
+                return Err(Malformed::ControlByte);
             }
             Ok(head)
         }
@@ -51,19 +51,19 @@ pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Un
     }
 }
 
-fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLimits) -> Result<Head, Unreadable> {
+fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLimits) -> Result<Head, Malformed> {
     if raw.len() > limits.header_bytes {
-        return Err(Unreadable::HeaderTooLarge);
+        return Err(Malformed::HeaderTooLarge);
     }
     let mut rest = raw;
     // A bare LF ends a line, or the whole block, for one server and not for another.
     let mut line = || {
-        let end = memchr(b'\n', rest).ok_or(Unreadable::Framing)?;
+        let end = memchr(b'\n', rest).ok_or(Malformed::Framing)?;
         let (line, after) = (&rest[..end], &rest[end + 1..]);
         rest = after;
         match line {
             [line @ .., b'\r'] if memchr(b'\r', line).is_none() => Ok(line),
-            _ => Err(Unreadable::Framing),
+            _ => Err(Malformed::Framing),
         }
     };
     // A server can skip empty lines before the request line (RFC 9112 section 2.2).
@@ -79,22 +79,22 @@ fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLim
             break;
         }
         fields += 1;
-        let colon = field.iter().position(|&byte| byte == b':').ok_or(Unreadable::Framing)?;
+        let colon = field.iter().position(|&byte| byte == b':').ok_or(Malformed::Framing)?;
         let (name, value) = (&field[..colon], field[colon + 1..].trim_ascii());
         // Only the three headers that decide where the request goes and where it ends.
         if name.eq_ignore_ascii_case(b"host") {
             if host.replace(value).is_some() {
-                return Err(Unreadable::Host);
+                return Err(Malformed::Host);
             }
         } else if name.eq_ignore_ascii_case(b"content-length") {
             lengths += 1;
             if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-                return Err(Unreadable::Framing);
+                return Err(Malformed::Framing);
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             encodings += 1;
             if !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Unreadable::Framing);
+                return Err(Malformed::Framing);
             }
         } else if name.eq_ignore_ascii_case(b"connection") {
             // Pingora would remove the field and forward the body, which the upstream would parse as a second request.
@@ -102,34 +102,34 @@ fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLim
                 .split(|&byte| byte == b',')
                 .any(|option| is_framing(option.trim_ascii()))
             {
-                return Err(Unreadable::Framing);
+                return Err(Malformed::Framing);
             }
         } else if reads_as(name, b"content-length") || reads_as(name, b"transfer-encoding") {
             // `Content_Length` is a length for servers that convert header names to variables, and for others it is
             // not.
-            return Err(Unreadable::Framing);
+            return Err(Malformed::Framing);
         }
     }
     if fields > limits.headers {
-        return Err(Unreadable::TooManyHeaders);
+        return Err(Malformed::TooManyHeaders);
     }
     // `Transfer-Encoding` takes precedence (RFC 9112 section 6.3); for an upstream that uses `Content-Length`, a second
     // request would be hidden in the body of the first.
     if lengths + encodings > 1 || (encodings == 1 && version != Version::HTTP_11) {
-        return Err(Unreadable::Framing);
+        return Err(Malformed::Framing);
     }
 
-    let raw_target = request_target(request_line).ok_or(Unreadable::TargetNotAbsolute)?;
+    let raw_target = request_target(request_line).ok_or(Malformed::TargetNotAbsolute)?;
     let (authority, target) = split_absolute_form(raw_target);
     let asterisk = target == b"*" && method == Method::OPTIONS;
     if target.first() != Some(&b'/') && !asterisk {
-        return Err(Unreadable::TargetNotAbsolute);
+        return Err(Malformed::TargetNotAbsolute);
     }
     let host = match host.or(authority) {
-        Some(host) => bare_host(host).ok_or(Unreadable::Host)?,
+        Some(host) => bare_host(host).ok_or(Malformed::Host)?,
         // An HTTP/1.1 request without Host is a 400 (RFC 9112 section 3.2).
         None if version == Version::HTTP_10 => Box::default(),
-        None => return Err(Unreadable::Host),
+        None => return Err(Malformed::Host),
     };
     Ok(Head {
         host,
@@ -143,35 +143,35 @@ fn read_http2(
     authority: Option<&str>,
     target: &[u8],
     limits: &RequestLimits,
-) -> Result<Head, Unreadable> {
+) -> Result<Head, Malformed> {
     // Counted like SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113 section 6.5.2).
     let size: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 32)
         .sum();
     if size > limits.header_bytes {
-        return Err(Unreadable::HeaderTooLarge);
+        return Err(Malformed::HeaderTooLarge);
     }
     if headers.len() > limits.headers {
-        return Err(Unreadable::TooManyHeaders);
+        return Err(Malformed::TooManyHeaders);
     }
     if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 || headers.contains_key(header::TRANSFER_ENCODING) {
-        return Err(Unreadable::Framing);
+        return Err(Malformed::Framing);
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     let (field, second) = (hosts.next(), hosts.next());
     let field = field
-        .map(|field| field.to_str().map_err(|_| Unreadable::Host))
+        .map(|field| field.to_str().map_err(|_| Malformed::Host))
         .transpose()?;
     let differs =
         matches!((authority, field), (Some(authority), Some(field)) if !authority.eq_ignore_ascii_case(field));
     if second.is_some() || differs {
-        return Err(Unreadable::Host);
+        return Err(Malformed::Host);
     }
     let host = authority
         .or(field)
         .and_then(|host| bare_host(host.as_bytes()))
-        .ok_or(Unreadable::Host)?;
+        .ok_or(Malformed::Host)?;
     Ok(Head {
         host,
         target: target.into(),
@@ -261,7 +261,7 @@ mod tests {
         }
     }
 
-    fn read(raw: &str) -> Result<Head, Unreadable> {
+    fn read(raw: &str) -> Result<Head, Malformed> {
         let method = Method::from_bytes(raw.split(' ').next().unwrap().as_bytes()).unwrap();
         let version = if raw.contains("HTTP/1.0") {
             Version::HTTP_10
@@ -271,7 +271,7 @@ mod tests {
         read_http1(raw.as_bytes(), &method, version, &limits())
     }
 
-    fn with(fields: &str) -> Result<Head, Unreadable> {
+    fn with(fields: &str) -> Result<Head, Malformed> {
         read(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
     }
 
@@ -297,11 +297,11 @@ mod tests {
             "transfer.encoding: chunked\r\n",
             "X: y\rTransfer-Encoding: chunked\r\n",
         ] {
-            assert_eq!(with(fields), Err(Unreadable::Framing), "{fields}");
+            assert_eq!(with(fields), Err(Malformed::Framing), "{fields}");
         }
         assert_eq!(
             read("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            Err(Unreadable::Framing)
+            Err(Malformed::Framing)
         );
     }
 
@@ -314,7 +314,7 @@ mod tests {
             "GET / HTTP/1.1\nHost: a\n\n",
             "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
         ] {
-            assert_eq!(read(raw), Err(Unreadable::Framing), "{raw:?}");
+            assert_eq!(read(raw), Err(Malformed::Framing), "{raw:?}");
         }
         assert!(read("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok());
     }
@@ -344,7 +344,7 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a..test\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a.test..\r\n\r\n",
         ] {
-            assert_eq!(read(raw), Err(Unreadable::Host), "{raw}");
+            assert_eq!(read(raw), Err(Malformed::Host), "{raw}");
         }
     }
 
@@ -368,7 +368,7 @@ mod tests {
             "http://a\\x",
         ] {
             let raw = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-            assert_eq!(read(&raw), Err(Unreadable::TargetNotAbsolute), "{target}");
+            assert_eq!(read(&raw), Err(Malformed::TargetNotAbsolute), "{target}");
         }
     }
 
@@ -378,11 +378,11 @@ mod tests {
         let fits = format!("{start}{}\r\n\r\n", "a".repeat(1024 - start.len() - 4));
         assert_eq!(fits.len(), 1024);
         assert!(read(&fits).is_ok());
-        assert_eq!(read(&fits.replace("X: ", "X: a")), Err(Unreadable::HeaderTooLarge));
+        assert_eq!(read(&fits.replace("X: ", "X: a")), Err(Malformed::HeaderTooLarge));
         assert!(with("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n").is_ok());
         assert_eq!(
             with("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n"),
-            Err(Unreadable::TooManyHeaders)
+            Err(Malformed::TooManyHeaders)
         );
     }
 
@@ -393,11 +393,11 @@ mod tests {
             &*read_http2(&headers, Some("A.test:443"), b"/", &limits()).unwrap().host,
             "a.test"
         );
-        assert_eq!(read_http2(&headers, None, b"/", &limits()), Err(Unreadable::Host));
+        assert_eq!(read_http2(&headers, None, b"/", &limits()), Err(Malformed::Host));
         headers.insert("host", "b.test".parse().unwrap());
         assert_eq!(
             read_http2(&headers, Some("a.test"), b"/", &limits()),
-            Err(Unreadable::Host)
+            Err(Malformed::Host)
         );
         assert!(read_http2(&headers, Some("b.test"), b"/", &limits()).is_ok());
     }

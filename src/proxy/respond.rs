@@ -8,7 +8,7 @@ use pingora::{Result, http::ResponseHeader, proxy::Session};
 
 use super::context::Context;
 use crate::gate::{
-    denial::{Denial, LimitState, Unreadable},
+    denial::{Denial, LimitState, Malformed},
     rules::route::Unauthenticated,
 };
 
@@ -69,7 +69,7 @@ pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denia
     if let Denial::RateLimited(state) = &denial {
         limits(&mut answer, std::slice::from_ref(state))?;
     }
-    if denial == Denial::Unreadable(Unreadable::Method) {
+    if denial == Denial::Malformed(Malformed::Method) {
         answer.insert_header(header::ALLOW, PROXIED)?;
     }
     if let Some(request_id) = request_id {

@@ -9,7 +9,7 @@ use pingora::{Result, http::ResponseHeader, proxy::Session};
 use super::context::{AnsweredBy, Context};
 use crate::gate::{
     assertion::Asserter,
-    denial::{Denial, Unreadable},
+    denial::{Denial, Malformed},
 };
 
 /// The `max-age`: shorter than a key is published before it signs; and short, because a verifier's key ends with its
@@ -28,7 +28,7 @@ pub(super) async fn jwks(
     let method = &session.req_header().method;
     let head_only = method == Method::HEAD;
     if method != Method::GET && !head_only {
-        return Ok(Err(Unreadable::Method.into()));
+        return Ok(Err(Malformed::Method.into()));
     }
     let Some(document) = asserter.jwks() else {
         return Ok(Err(Denial::AssertionUnavailable));

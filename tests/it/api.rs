@@ -16,7 +16,7 @@ use crate::support::{Sidecar, TestSidecar, claims};
 const EMAIL: &str = "tester@example.com";
 const PASSWORD: &str = "walnut-ferry-38-cobalt-dune";
 /// Two busy cores are enough.
-const PATIENCE: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 const CLIENT: &str = "tester";
 const SECRET: &str = "c2NoZW1hdGhlc2lzIGlzIGEgY2xpZW50IHRvbyE+";
 
@@ -66,7 +66,7 @@ async fn schemathesis_finds_nothing() {
     if let Ok(seed) = std::env::var("SEED") {
         command.args(["--seed", &seed]);
     }
-    let output = tokio::time::timeout(PATIENCE, command.output()).await;
+    let output = tokio::time::timeout(TIMEOUT, command.output()).await;
     let output = output.expect("schemathesis ends in time").unwrap();
     println!(
         "{}{}",

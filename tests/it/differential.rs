@@ -379,9 +379,9 @@ async fn send(port: u16, bytes: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let _ = stream.write_all(bytes).await;
     let mut buffer = [0; 4096];
-    let mut patience = Duration::from_secs(2);
-    while let Ok(Ok(1..)) = tokio::time::timeout(patience, stream.read(&mut buffer)).await {
-        patience = Duration::from_millis(20);
+    let mut wait = Duration::from_secs(2);
+    while let Ok(Ok(1..)) = tokio::time::timeout(wait, stream.read(&mut buffer)).await {
+        wait = Duration::from_millis(20);
     }
 }
 

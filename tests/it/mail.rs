@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{Sidecar, wait_until};
 
 /// How long sending may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A message that can be queued.
 pub(crate) fn message(email: &str) -> Value {
@@ -24,7 +24,7 @@ pub(crate) fn message(email: &str) -> Value {
 pub(crate) async fn empty(sidecar: &Sidecar) {
     let database = sidecar.database().await;
     let count = "SELECT count(*) FROM mail_queue WHERE failed_at IS NULL";
-    wait_until("the queue is empty", PATIENCE, async || {
+    wait_until("the queue is empty", TIMEOUT, async || {
         database.query_one(count, &[]).await.unwrap().get::<_, i64>(0) == 0
     })
     .await;
@@ -35,7 +35,7 @@ pub(crate) async fn tried(sidecar: &Sidecar, attempts: i32) -> String {
     let database = sidecar.database().await;
     let find = "SELECT attempts, last_error FROM mail_queue WHERE attempts > $1 AND failed_at IS NULL";
     let mut reason = String::new();
-    wait_until("the message was tried", PATIENCE, async || {
+    wait_until("the message was tried", TIMEOUT, async || {
         let Some(row) = database.query_opt(find, &[&attempts]).await.unwrap() else {
             return false;
         };

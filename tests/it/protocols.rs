@@ -4,9 +4,9 @@ mod bodies;
 mod grpc;
 mod http1;
 mod http2;
-mod patience;
+mod slow_clients;
 mod upgrades;
 
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);

@@ -20,7 +20,7 @@ use crate::support::{
 
 /// `store.redis.timeout`, and what a busy test machine adds.
 const BUDGET: Duration = Duration::from_millis(250 + 1_000);
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// `revocation.max_lag`.
 const MAX_LAG: Duration = Duration::from_secs(2);
 const ROUTES: [&str; 3] = ["check", "deny", "allow"];
@@ -106,14 +106,14 @@ impl People {
             carol: pair.issuer.user("carol").await,
         };
         for user in [&people.alice, &people.bob, &people.carol] {
-            wait_until("the feed is read", PATIENCE, async || {
+            wait_until("the feed is read", TIMEOUT, async || {
                 on_all(&pair.issuer, user).await == [200; 3] && on_all(&pair.verifier, user).await == [200; 3]
             })
             .await;
         }
         log_out(&pair.issuer, &people.bob).await;
         assert_eq!(on_all(&pair.issuer, &people.bob).await, [401; 3]);
-        wait_until("the verifier has heard", PATIENCE, async || {
+        wait_until("the verifier has heard", TIMEOUT, async || {
             on_all(&pair.verifier, &people.bob).await == [401; 3]
         })
         .await;
@@ -122,7 +122,7 @@ impl People {
 
     /// The fault has just begun.
     async fn live_through(&self, Pair { issuer, verifier }: &Pair) {
-        wait_until("the verifier's view is too old", PATIENCE, async || {
+        wait_until("the verifier's view is too old", TIMEOUT, async || {
             assert_eq!(on_all(verifier, &self.bob).await, [401; 3], "what is known stays known");
             on_all(verifier, &self.alice).await == [503, 503, 200]
         })
@@ -145,7 +145,7 @@ impl People {
     /// The fault is over; `fresh` is a verifier that knows only what Redis tells it.
     async fn look_back(&self, pair: &Pair, fresh: &Sidecar) {
         for instance in [fresh, &pair.verifier] {
-            wait_until("it knows who signed out", PATIENCE, async || {
+            wait_until("it knows who signed out", TIMEOUT, async || {
                 let (bob, carol) = (on_all(instance, &self.bob).await, on_all(instance, &self.carol).await);
                 assert!(!bob[..2].contains(&200), "a revoked token passed: {bob:?}");
                 assert!(!carol[..2].contains(&200), "a revoked token passed: {carol:?}");
@@ -154,7 +154,7 @@ impl People {
             .await;
         }
         for instance in [&pair.issuer, &pair.verifier, fresh] {
-            wait_until("all is well again", PATIENCE, async || {
+            wait_until("all is well again", TIMEOUT, async || {
                 assert_eq!(on_all(&pair.issuer, &self.bob).await, [401; 3]);
                 on_all(instance, &self.alice).await == [200; 3]
             })
@@ -265,7 +265,7 @@ async fn another_master_of_a_cluster_is_killed_and_a_logout_is_still_heard_of_ev
     let master = (cluster.master_of(&feed(&pair.issuer).await).await + 1) % 3;
     cluster.kill(master);
     log_out(&pair.issuer, &people.carol).await;
-    wait_until("the verifier hears of it", PATIENCE, async || {
+    wait_until("the verifier hears of it", TIMEOUT, async || {
         assert_eq!(on_all(&pair.verifier, &people.bob).await, [401; 3]);
         on_all(&pair.verifier, &people.carol).await == [401; 3]
     })
@@ -310,18 +310,18 @@ async fn a_logout_that_a_verifier_cannot_hear_of_passes_only_where_the_route_all
     let deaf = ROUTES.iter().fold(TestSidecar::beside(&issuer), with_route);
     let deaf = deaf.config(&trusting(&issuer)).with_faults().start().await;
     let alice = issuer.user("alice").await;
-    wait_until("the feed is read", PATIENCE, async || {
+    wait_until("the feed is read", TIMEOUT, async || {
         on_all(&deaf, &alice).await == [200; 3]
     })
     .await;
     deaf.redis_network().freeze();
     log_out(&issuer, &alice).await;
-    wait_until("its view is too old", PATIENCE, async || {
+    wait_until("its view is too old", TIMEOUT, async || {
         on_all(&deaf, &alice).await == [503, 503, 200]
     })
     .await;
     deaf.redis_network().heal();
-    wait_until("it has heard", PATIENCE, async || {
+    wait_until("it has heard", TIMEOUT, async || {
         on_all(&deaf, &alice).await == [401; 3]
     })
     .await;
@@ -410,7 +410,7 @@ async fn without_postgresql_proxied_requests_go_on_and_auth_answers_in_time() {
             assert_eq!(on_all(verifier, &people.bob).await, [401; 3]);
         }
         network.heal();
-        wait_until("people can sign in again", PATIENCE, async || {
+        wait_until("people can sign in again", TIMEOUT, async || {
             sidecar.try_login(&people.alice.email, PASSWORD).await.status() == 200
         })
         .await;

@@ -137,7 +137,7 @@ async fn on_http2_only_the_streams_of_the_revoked_session_are_reset() {
 
 #[tokio::test]
 async fn a_long_download_ends_with_its_session_but_not_with_its_token() {
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
     let sidecar = TestSidecar::new()
         .config("auth: { access_token: { ttl: 2s, jitter: 0% } }")
         .start()
@@ -162,7 +162,7 @@ async fn a_long_download_ends_with_its_session_but_not_with_its_token() {
     let fresh = token["access_token"].as_str().unwrap();
     assert!(sidecar.post("/auth/logout").bearer(fresh).send().await.status() < 300);
     let revoked = Instant::now();
-    wait_until("her download ends", PATIENCE, async || hers.bytes().await.is_empty()).await;
+    wait_until("her download ends", TIMEOUT, async || hers.bytes().await.is_empty()).await;
     assert!(revoked.elapsed() < WITHIN + Duration::from_millis(500));
     assert!(!his.bytes().await.is_empty());
 }

@@ -79,7 +79,7 @@ impl Codes {
         let (_, hmac) = self
             .settings
             .secrets
-            .authenticate(KeyUse::MailedCode, &message(purpose, user_id, code));
+            .authenticate(KeyUse::EmailedCode, &message(purpose, user_id, code));
         codes::put(
             &self.redis,
             purpose.as_str(),
@@ -95,7 +95,7 @@ impl Codes {
     /// Compares a code and uses it up. A malformed code costs an attempt like any wrong one.
     pub(crate) async fn check(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
         let message = message(purpose, user_id, &cleaned(typed));
-        let hmacs = self.settings.secrets.candidates(KeyUse::MailedCode, &message);
+        let hmacs = self.settings.secrets.candidates(KeyUse::EmailedCode, &message);
         codes::check(
             &self.redis,
             purpose.as_str(),

@@ -59,10 +59,10 @@ impl EmailRequestError {
 }
 
 /// Records in the audit log that no email was sent, and why.
-pub(crate) fn unless<'a>(real: bool, reason: &str, happening: AuditRecord<'a>) -> AuditRecord<'a> {
+pub(crate) fn unless<'a>(real: bool, reason: &str, entry: AuditRecord<'a>) -> AuditRecord<'a> {
     if real {
-        happening
+        entry
     } else {
-        happening.failed().with("reason", reason)
+        entry.failed().with("reason", reason)
     }
 }

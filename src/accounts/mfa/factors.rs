@@ -40,7 +40,7 @@ use crate::store::{StoreError, factors};
 #[derive(Clone, Copy)]
 pub(crate) struct Shown<'a> {
     pub(crate) factor: Factor<'a>,
-    mailed: bool,
+    code_is_right: bool,
 }
 
 /// Verifies second factors and uses them up.
@@ -93,14 +93,14 @@ impl Factors {
     /// Compares an emailed code, which is in Redis, before the user's row is locked: a slow Redis must not keep the row
     /// locked.
     pub(crate) async fn shown<'a>(&self, user_id: Uuid, factor: Factor<'a>) -> Result<Shown<'a>, MfaError> {
-        let mailed = match factor {
+        let code_is_right = match factor {
             Factor::EmailCode(typed) => matches!(
                 self.codes.check(Purpose::Mfa, user_id, typed.expose()).await?,
                 Checked::Right(_)
             ),
             Factor::Totp(_) | Factor::RecoveryCode(_) => false,
         };
-        Ok(Shown { factor, mailed })
+        Ok(Shown { factor, code_is_right })
     }
 
     /// Uses a factor of a user whose row is locked, and records the outcome.
@@ -116,7 +116,7 @@ impl Factors {
         let verdict = match shown.factor {
             Factor::Totp(typed) => self.spend_totp(tx, user.id, typed, now).await?,
             Factor::RecoveryCode(typed) => self.spend_recovery_code(tx, user, typed, origin, now).await?,
-            Factor::EmailCode(_) if shown.mailed && self.mails_codes(user) => Verdict::Right,
+            Factor::EmailCode(_) if shown.code_is_right && self.mails_codes(user) => Verdict::Right,
             Factor::EmailCode(_) => Verdict::Wrong,
         };
         self.count_challenge(method, verdict.as_str());

@@ -142,7 +142,7 @@ impl PasswordReset {
         let message = Message::PasswordReset {
             token: token.expose().to_owned(),
         };
-        tx.mark().await?;
+        tx.savepoint().await?;
         if let Some(user) = addressee {
             let row = ResetToken {
                 id: id::new(now),
@@ -155,14 +155,14 @@ impl PasswordReset {
             self.mail
                 .insert(tx, Recipient::of(user), message, Some(ttl), now)
                 .await?;
-            tx.keep().await
+            tx.release().await
         } else {
             for _ in 0..2 {
                 self.mail
                     .insert(tx, Recipient::stranger(email), message.clone(), Some(ttl), now)
                     .await?;
             }
-            tx.undo().await
+            tx.rollback_to().await
         }
     }
 

@@ -111,11 +111,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     let headers = HeaderMap::new();
     let explained = match Target::read(target.as_bytes()) {
-        Err(unreadable) => Explanation {
+        Err(malformed) => Explanation {
             route: None,
             matched: None,
             outcome: None,
-            denial: Some(unreadable.into()),
+            denial: Some(malformed.into()),
             headers: Vec::new(),
             caller: None,
         },

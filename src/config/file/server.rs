@@ -112,9 +112,9 @@ impl Server {
             &(Size::kib(1)..=Size::kib(1023)),
         );
         findings.range(&limits.key("headers"), self.limits.headers.into(), 1..=256);
-        let patience = Duration::seconds(1)..=Duration::days(1);
-        findings.range_of(&limits.key("idle"), &self.limits.idle, &patience);
-        findings.range_of(&limits.key("request_header"), &self.limits.request_header, &patience);
+        let timeout = Duration::seconds(1)..=Duration::days(1);
+        findings.range_of(&limits.key("idle"), &self.limits.idle, &timeout);
+        findings.range_of(&limits.key("request_header"), &self.limits.request_header, &timeout);
         if self.shutdown.drain_delay >= self.shutdown.grace_period {
             findings.add(
                 &at.key("shutdown").key("drain_delay"),

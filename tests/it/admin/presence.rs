@@ -9,7 +9,7 @@ use crate::support::claims;
 use crate::support::{AUDIENCE, ISSUER, Sidecar, TestSidecar, wait_until};
 
 /// A flush comes every two seconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn online(sidecar: &Sidecar, by: &crate::support::User) -> Vec<String> {
     let presence = get(sidecar, by, "/presence").await;
@@ -32,7 +32,7 @@ async fn whoever_asks_the_application_for_something_is_online_until_they_sign_ou
     let alice = sidecar.user("alice").await;
     sidecar.user("bob").await;
     sidecar.get("/x").bearer(&alice.access_token).send().await;
-    wait_until("alice and the administrator are online", PATIENCE, async || {
+    wait_until("alice and the administrator are online", TIMEOUT, async || {
         online(&sidecar, &admin).await == ["admin", "alice"]
     })
     .await;
@@ -67,7 +67,7 @@ async fn a_session_is_shown_with_what_was_seen_of_it_last() {
         .header("User-Agent", "Lynx/2.8")
         .send()
         .await;
-    wait_until("the session was seen from elsewhere", PATIENCE, async || {
+    wait_until("the session was seen from elsewhere", TIMEOUT, async || {
         seen().await["client_ip"] == "192.0.2.77"
     })
     .await;
@@ -93,7 +93,7 @@ async fn what_was_seen_of_a_session_goes_with_it_and_everything_has_a_ttl() {
     ];
     sidecar.get("/x").bearer(&alice.access_token).send().await;
     for key in &keys {
-        wait_until("the key is there and will go", PATIENCE, async || {
+        wait_until("the key is there and will go", TIMEOUT, async || {
             redis::cmd("PTTL")
                 .arg(key)
                 .query_async::<i64>(&mut redis)
@@ -122,7 +122,7 @@ async fn a_verifier_notes_who_is_active_too() {
         ))
         .start()
         .await;
-    wait_until("alice is online by a request to the verifier", PATIENCE, async || {
+    wait_until("alice is online by a request to the verifier", TIMEOUT, async || {
         verifier.get("/x").bearer(&alice.access_token).send().await;
         online(&issuer, &admin).await == ["admin", "alice"]
     })

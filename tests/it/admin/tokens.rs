@@ -8,7 +8,7 @@ use super::{call, id, operator};
 use crate::support::claims;
 use crate::support::{Sidecar, TestSidecar, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn two() -> (Sidecar, Sidecar) {
     let first = TestSidecar::new().start().await;
@@ -39,7 +39,7 @@ async fn a_change_of_roles_outdates_tokens_on_every_instance_and_a_refresh_bring
         (401, "token_outdated".to_owned()),
         "at once where it was made"
     );
-    wait_until("the other instance refuses the old token", PATIENCE, async || {
+    wait_until("the other instance refuses the old token", TIMEOUT, async || {
         let answer = second.get("/x").bearer(&alice.access_token).send().await;
         answer.text().contains("token_outdated")
     })
@@ -82,7 +82,7 @@ async fn a_lock_and_a_deletion_reach_every_instance() {
         assert_eq!(second.get("/x").bearer(&user.access_token).send().await.status(), 200);
         let answer = call(&first, &admin, method, &format!("/users/{}{rest}", id(&user)), None).await;
         assert_eq!(answer.status(), 204, "{}", answer.text());
-        wait_until("the other instance refuses the token", PATIENCE, async || {
+        wait_until("the other instance refuses the token", TIMEOUT, async || {
             let answer = second.get("/x").bearer(&user.access_token).send().await;
             answer.text().contains(r#""code":"revoked""#)
         })
@@ -106,7 +106,7 @@ async fn an_administrator_whose_permission_was_taken_has_none_at_once() {
     )
     .await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
-    wait_until("the other instance refuses the old token", PATIENCE, async || {
+    wait_until("the other instance refuses the old token", TIMEOUT, async || {
         let answer = call(&second, &reader, "GET", "/users", None).await;
         answer.text().contains("token_outdated")
     })
@@ -194,7 +194,7 @@ async fn an_account_is_shown_also_while_redis_is_away() {
     let alice = sidecar.user("alice").await;
     name(&sidecar, &alice.access_token).await;
     sidecar.redis_network().cut();
-    wait_until("the account is shown from PostgreSQL", PATIENCE, async || {
+    wait_until("the account is shown from PostgreSQL", TIMEOUT, async || {
         sidecar
             .get("/auth/me")
             .bearer(&alice.access_token)

@@ -12,7 +12,7 @@ use crate::support::{AUDIENCE, ISSUER, Sidecar, TestIssuer, TestSidecar, now, wa
 
 const HEADER: &str = "X-Sidegate-Assertion";
 const JWKS: &str = "/.well-known/sidegate/jwks.json";
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn described() -> TestSidecar {
     TestSidecar::new()
@@ -263,7 +263,7 @@ async fn after_a_rotation_the_new_key_signs_and_is_found_in_the_document() {
     let before = kid(&assertion(&sidecar, "GET", "/api/x", &alice.access_token).await);
     let output = sidecar.command(&["keys", "rotate", "--now"]);
     assert!(output.status.success(), "{output:?}");
-    wait_until("the new key signs", PATIENCE, async || {
+    wait_until("the new key signs", TIMEOUT, async || {
         kid(&assertion(&sidecar, "GET", "/api/x", &alice.access_token).await) != before
     })
     .await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::{Behaviour, Port, Sidecar, TestSidecar, Upstream, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn sidecar(servers: &[String], more: &str) -> Sidecar {
     let servers = servers.join(", ");
@@ -34,7 +34,7 @@ fn served(upstream: &Upstream) -> usize {
 
 /// Waits until so many servers are known to be well.
 async fn healthy(sidecar: &Sidecar, count: u8) {
-    wait_until("the check has run", PATIENCE, async || {
+    wait_until("the check has run", TIMEOUT, async || {
         let well = sidecar
             .metric("sidegate_upstream_healthy", &[("upstream", "app")])
             .await;

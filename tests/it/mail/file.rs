@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::{PATIENCE, empty, message};
+use super::{TIMEOUT, empty, message};
 use crate::support::{Eml, TestSidecar, wait_until};
 
 fn to_folder(directory: &Path) -> String {
@@ -31,7 +31,7 @@ async fn a_message_becomes_a_file_for_its_owners_eyes() {
     let second = sidecar.refresh(&alice.refresh_token).await.json();
     sidecar.refresh(second["refresh_token"].as_str().unwrap()).await;
     sidecar.refresh(&alice.refresh_token).await;
-    wait_until("the message is there", PATIENCE, async || files(&folder).len() > before).await;
+    wait_until("the message is there", TIMEOUT, async || files(&folder).len() > before).await;
     empty(&sidecar).await;
 
     let path = files(&folder).pop().unwrap();
@@ -116,7 +116,7 @@ async fn the_log_transport_shows_the_text_and_no_address() {
     let sidecar = TestSidecar::new().config(log).start().await;
     sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     empty(&sidecar).await;
-    wait_until("it is logged", PATIENCE, async || {
+    wait_until("it is logged", TIMEOUT, async || {
         sidecar.logs().contains("The password of your account was changed")
     })
     .await;

@@ -8,7 +8,7 @@ use sidegate::store::id;
 use sidegate::store::mail::{self, NewMessage, Queued};
 use time::OffsetDateTime;
 
-use super::{PATIENCE, empty, failures, message};
+use super::{TIMEOUT, empty, failures, message};
 use crate::store::fixture::{Database, NOW};
 use crate::support::{TestSidecar, wait_until};
 
@@ -163,13 +163,13 @@ async fn a_message_that_cannot_be_opened_or_is_unknown_fails_and_holds_up_no_oth
 #[tokio::test]
 async fn metrics_of_mail_are_there_from_the_start_and_tell_what_waits() {
     let sidecar = TestSidecar::new().start().await;
-    wait_until("the series are there", PATIENCE, async || {
+    wait_until("the series are there", TIMEOUT, async || {
         let text = sidecar.admin("GET", "/metrics").send().await.text();
         text.contains(r#"sidegate_mail_sent_total{result="failed",template="password_reset"} 0"#)
     })
     .await;
     sidecar.queue_message(&message("alice@example.com"), 600.0).await;
-    wait_until("the gauge shows it", PATIENCE, async || {
+    wait_until("the gauge shows it", TIMEOUT, async || {
         sidecar.metric("sidegate_mail_queue_length", &[]).await > 0.5
     })
     .await;

@@ -1,6 +1,6 @@
 //! By a real mail server.
 
-use super::{PATIENCE, empty, failures, message, tried};
+use super::{TIMEOUT, empty, failures, message, tried};
 use crate::support::{Eml, LOGIN, MailServer, TestSidecar, queue_message, wait_until};
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn messages_survive_a_mail_server_that_is_down_and_our_own_end() {
             .queue_message(&message(&format!("{name}@example.com")), 600.0)
             .await;
     }
-    wait_until("both were tried", PATIENCE, async || {
+    wait_until("both were tried", TIMEOUT, async || {
         let find = "SELECT count(*) FROM mail_queue WHERE attempts > 1 AND last_error IS NOT NULL";
         let row = sidecar.database().await.query_one(find, &[]).await.unwrap();
         row.get::<_, i64>(0) == 2
@@ -178,7 +178,7 @@ async fn two_instances_send_each_of_a_hundred_messages_once() {
     let other = one.database().await;
     let waiting = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '-- mail_take%'";
-    wait_until("both want messages", PATIENCE, async || {
+    wait_until("both want messages", TIMEOUT, async || {
         other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 2
     })
     .await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Behaviour, TestSidecar};
 
 const EXPECTING: &[u8] = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
@@ -26,7 +26,7 @@ async fn who_waits_for_100_continue_and_is_refused_never_sends_the_body() {
     let mut connection = sidecar.connect().await;
     connection.send(EXPECTING).await;
     assert_eq!(connection.answer(false).await.unwrap().status(), 401);
-    assert!(connection.is_closed_within(PATIENCE).await);
+    assert!(connection.is_closed_within(TIMEOUT).await);
     assert_eq!(sidecar.upstream().seen(), []);
 }
 
@@ -41,7 +41,7 @@ async fn a_body_that_was_refused_unread_is_no_next_request() {
             .send(&sidecar.post(path).body(hidden.as_bytes()).to_bytes())
             .await;
         assert!(connection.answer(false).await.unwrap().status() >= 400);
-        assert!(connection.is_closed_within(PATIENCE).await, "{path}");
+        assert!(connection.is_closed_within(TIMEOUT).await, "{path}");
     }
     assert_eq!(sidecar.upstream().seen(), []);
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Sidecar, TestIssuer, TestSidecar, wait_until};
 
 /// An application that speaks HTTP/2 only: it answers each message with the same, says in headers what it saw, and ends
@@ -178,7 +178,7 @@ async fn the_health_of_a_server_that_speaks_only_http_2_is_asked_in_http_2() {
         .start()
         .await;
     let gauge = [("upstream", "app")];
-    wait_until("it was asked", PATIENCE, async || {
+    wait_until("it was asked", TIMEOUT, async || {
         sidecar
             .admin("GET", "/metrics")
             .send()

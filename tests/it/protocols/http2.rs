@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Connection, Sidecar, TestSidecar};
 
 fn client() -> reqwest::Client {
@@ -132,7 +132,7 @@ async fn a_header_block_of_http_2_that_never_ends_is_cut_off() {
     raw.request(1, END_STREAM, &GET).await;
     let begun = Instant::now();
     while !raw.connection.bytes().await.is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "still open");
+        assert!(begun.elapsed() < TIMEOUT, "still open");
     }
     assert_eq!(sidecar.upstream().seen(), []);
 }

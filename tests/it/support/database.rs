@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Config, NoTls, config::Host};
 
 use super::{BACKSTAGE, service_url, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A database that goes with the value.
 #[derive(Debug)]
@@ -148,7 +148,7 @@ async fn template() -> String {
 
 async fn disconnected(admin: &Client, database: &str) {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
-    wait_until("the migration's connection is closed", PATIENCE, async || {
+    wait_until("the migration's connection is closed", TIMEOUT, async || {
         admin.query_one(count, &[&database]).await.unwrap().get::<_, i64>(0) == 0
     })
     .await;
@@ -158,13 +158,13 @@ async fn migrate(url: &str) {
     let settings = Settings {
         url: Secret::new(url),
         max: 1,
-        wait: PATIENCE,
-        statement_timeout: PATIENCE,
-        connect_timeout: PATIENCE,
+        wait: TIMEOUT,
+        statement_timeout: TIMEOUT,
+        connect_timeout: TIMEOUT,
         replicas: Vec::new(),
     };
     let postgres = Postgres::connect(&settings, &Arc::new(Metrics::new())).unwrap();
-    migrate::up(&postgres, migrate::SHIPPED, PATIENCE, clock::now())
+    migrate::up(&postgres, migrate::SHIPPED, TIMEOUT, clock::now())
         .await
         .unwrap();
     // The template cannot be copied, nor even renamed, while somebody is connected to it.

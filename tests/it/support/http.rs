@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::upstream::Seen;
 
 /// How long an answer may take before the test fails rather than hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One connection to the sidecar.
 #[derive(Debug)]
@@ -73,9 +73,9 @@ impl Connection {
         }
     }
 
-    /// Whether the other side closes the connection within `patience`, saying nothing more.
-    pub async fn is_closed_within(&mut self, patience: Duration) -> bool {
-        timeout(patience, self.fill()).await == Ok(0)
+    /// Whether the other side closes the connection within `wait`, saying nothing more.
+    pub async fn is_closed_within(&mut self, wait: Duration) -> bool {
+        timeout(wait, self.fill()).await == Ok(0)
     }
 
     async fn body_of(&mut self, head: Head, to_head: bool) -> Answer {
@@ -138,7 +138,7 @@ impl Connection {
 
     /// Reads once; 0 when the connection has ended, be it by a reset.
     async fn fill(&mut self) -> usize {
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await;
+        let read = timeout(TIMEOUT, self.stream.read_buf(&mut self.unread)).await;
         read.expect("the sidecar answers in time").unwrap_or(0)
     }
 }

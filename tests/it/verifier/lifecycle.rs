@@ -11,10 +11,10 @@ use super::publisher::{
 };
 use crate::support::{Sidecar, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn wait_for(what: &str, sidecar: &Sidecar, token: &str, outcome: (u16, String)) {
-    wait_until(what, PATIENCE, async || presented(sidecar, token).await == outcome).await;
+    wait_until(what, TIMEOUT, async || presented(sidecar, token).await == outcome).await;
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn without_keys_a_verifier_is_not_ready_and_calls_no_token_bad() {
     let publisher = Publisher::down().await;
     let verifier = verifier(&[publisher.entry(ISSUER, "")]).spawn().await;
     verifier.wait_until_listening().await;
-    wait_until("it has tried", PATIENCE, async || {
+    wait_until("it has tried", TIMEOUT, async || {
         verifier.logs().contains("the issuer's keys cannot be had")
     })
     .await;
@@ -120,7 +120,7 @@ async fn without_keys_a_verifier_is_not_ready_and_calls_no_token_bad() {
     );
 
     publisher.publish(&[&ours]);
-    wait_until("it is ready", PATIENCE, async || {
+    wait_until("it is ready", TIMEOUT, async || {
         verifier.admin("GET", "/readyz").send().await.status() == 200
     })
     .await;
@@ -138,7 +138,7 @@ async fn known_keys_go_on_while_the_url_is_down_until_they_are_stale() {
     assert_eq!(presented(&verifier, &cached).await, passed());
 
     publisher.go_down();
-    wait_until("a refresh has failed", PATIENCE, async || {
+    wait_until("a refresh has failed", TIMEOUT, async || {
         let labels = [("issuer", ISSUER), ("result", "error")];
         verifier.metric("sidegate_jwks_refreshes_total", &labels).await > 0.0
     })
@@ -215,7 +215,7 @@ async fn a_reload_starts_and_stops_what_refreshes() {
     verifier.reconfigure(&trusting(&[other.entry(OTHER, "")]));
     let gone = refused(401, "token_wrong_issuer");
     wait_for("the first is not", &verifier, &token(&ours), gone).await;
-    wait_until("its series is gone", PATIENCE, async || {
+    wait_until("its series is gone", TIMEOUT, async || {
         let metrics = verifier.admin("GET", "/metrics").send().await.text();
         !metrics.contains(&format!("issuer=\"{ISSUER}\"")) && metrics.contains(&format!("issuer=\"{OTHER}\""))
     })

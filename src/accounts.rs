@@ -119,15 +119,15 @@ pub struct Accounts {
     pub token_clients: Arc<TokenClients>,
     /// Lists and counts for operators.
     pub overview: Arc<Overview>,
-    /// A password replaced by its owner.
+    /// Password change and reset.
     pub password: password::Services,
-    /// Email addresses confirmed and changed.
+    /// Verification and change of email addresses.
     pub email: email::Services,
-    /// New accounts.
+    /// Registration, invitations and import.
     pub registration: registration::Services,
     /// Second factors.
     pub mfa: mfa::Services,
-    /// What operators do.
+    /// The operations of operators.
     pub operator: operator::Services,
 }
 

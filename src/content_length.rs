@@ -1,4 +1,4 @@
-//! How long a body is said to be.
+//! Parses `Content-Length`.
 
 use http::{HeaderMap, header};
 

@@ -1,4 +1,4 @@
-//! The cookies that a client sends.
+//! Parses the cookies of a request.
 
 use std::borrow::Cow;
 

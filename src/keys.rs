@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_reloads_an_issuers_keys_hears_of_its_unknown_ones_and_of_nobody_elses() {
+    async fn a_reloading_task_is_notified_of_unknown_keys_of_its_issuer_only() {
         let keys = Keys::default();
         let (ours, theirs) = (keys.reload_wanted("ours"), keys.reload_wanted("theirs"));
         keys.want_reload("theirs");

@@ -9,7 +9,7 @@
 --   $4  now            timestamptz  the caller's clock, never now()
 --   $5  token_hash     bytea        SHA-256 of the successor
 --   $6  expires_at     timestamptz  of the successor
---   $7  answer_sealed  bytea        for whoever presents the same token again
+--   $7  answer_sealed  bytea        for a retry with the same token
 --   $8  user_agent     text?
 --   $9  address        inet?
 --   $10 fingerprint    bytea?       SHA-256 of the network and the user agent, when one of them changed

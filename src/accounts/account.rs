@@ -34,7 +34,7 @@ pub struct Account {
     /// When the account was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// The last login.
+    /// The time of the last sign-in.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_login_at: Option<OffsetDateTime>,
 }
@@ -55,7 +55,7 @@ impl From<User> for Account {
     }
 }
 
-/// Copies of accounts in Redis, to be shown and not to be decided by.
+/// Cached copies of accounts in Redis, for display and not for decisions.
 pub struct AccountCache {
     pub(crate) redis: Redis,
     pub(crate) directory: Arc<Directory>,

@@ -46,12 +46,12 @@ pub enum ClientError {
     /// Too many failures from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
 }
 
-/// The services that may introspect and revoke tokens.
+/// The services that can introspect and revoke tokens.
 pub struct TokenClients {
     pub(crate) settings: Arc<Settings>,
     pub(crate) limiter: Arc<Limiter>,

@@ -20,7 +20,7 @@ use crate::store::{presence, sessions};
 /// written in batches.
 pub const ONLINE_WITHIN: Duration = Duration::from_secs(300);
 
-/// How many logins of a day are counted.
+/// The maximum number of sign-ins of a day that are counted.
 pub const LOGINS_COUNTED_TO: i64 = 10_000;
 
 /// The number of accounts that are looked up at once.
@@ -53,7 +53,7 @@ pub struct Stats {
     pub users: user_list::Count,
     /// Active sessions.
     pub open_sessions: i64,
-    /// Logins within the last 24 hours, at most [`LOGINS_COUNTED_TO`].
+    /// Sign-ins within the last 24 hours, at most [`LOGINS_COUNTED_TO`].
     pub logins_24h: i64,
     /// Users who are online; `None` while Redis is unreachable, which alone stores presence.
     pub online: Option<u64>,
@@ -86,8 +86,8 @@ impl Overview {
         })
     }
 
-    /// Counts, in a few milliseconds however many there are: accounts and sessions exactly up to 5,000 and by the
-    /// database's statistics above that, logins up to [`LOGINS_COUNTED_TO`].
+    /// The numbers, in a few milliseconds: accounts and sessions exactly up to 5,000 and by the database's statistics
+    /// above that, sign-ins up to [`LOGINS_COUNTED_TO`].
     ///
     /// # Errors
     /// When PostgreSQL is unreachable.

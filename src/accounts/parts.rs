@@ -1,4 +1,4 @@
-//! What the services of the accounts are made of.
+//! The parts that the services of the accounts are built from.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ pub struct Parts {
     pub postgres: Postgres,
     /// Codes, rate limits and presence, which may be lost.
     pub redis: Redis,
-    /// The signing keys and those that verify.
+    /// The signing and verification keys.
     pub keys: Arc<Keys>,
     /// Hashes passwords, on threads of its own.
     pub hasher: Arc<Hasher>,
     /// Publishes revocations.
     pub revoker: Arc<Revoker>,
-    /// Counts attempts.
+    /// Counts attempts, for the limits.
     pub limiter: Arc<Limiter>,
-    /// Counters of everything else.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
 }

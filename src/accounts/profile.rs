@@ -53,23 +53,23 @@ pub struct Change<'a> {
 /// Why a profile was not accepted, or an account not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// The account is gone.
+    /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
-    /// The password is not the account's.
+    /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
-    /// The username is none.
+    /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
     /// Another account has the username.
-    #[error("this username is taken")]
+    #[error("the username is taken by another account")]
     UsernameTaken,
     /// The profile is too large.
     #[error("a profile has at most {PROFILE_MAX_BYTES} bytes")]
     TooLarge,
     /// A text contains a control character.
-    #[error("the profile holds a control character")]
+    #[error("the profile contains a control character")]
     ControlCharacter,
     /// The member is copied to a claim that applications decide by, so only an operator can set it.
     #[error("`{0}` is set by an operator")]
@@ -77,10 +77,10 @@ pub enum ProfileError {
     /// Too many wrong passwords.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: std::time::Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -101,7 +101,7 @@ impl From<ProofError> for ProfileError {
     }
 }
 
-/// Changes and deletes the account of the person signed in.
+/// Changes and deletes the account of the signed-in user.
 pub struct Profiles {
     pub(crate) settings: Arc<Settings>,
     pub(crate) postgres: Postgres,
@@ -201,7 +201,7 @@ pub(crate) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Resu
     check_any(profile)
 }
 
-/// Checks the content of a profile, whoever edits it.
+/// Checks the content of a profile, for users and operators.
 pub(crate) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     if let Some(name) = profile.keys().find(|name| tokens::RESERVED.contains(&name.as_str())) {
         return Err(ProfileError::ReadOnly(name.clone()));

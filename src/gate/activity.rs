@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_queue_holds_up_nobody_and_other_issuers_are_not_noted() {
+    fn a_full_queue_delays_no_request_and_events_of_other_issuers_are_not_recorded() {
         let (activity, mut signs) = Activity::new(Some("https://us"));
         let (user, session) = (
             uuid::Uuid::from_u128(1).to_string(),

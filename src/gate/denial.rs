@@ -32,7 +32,7 @@ pub enum Denial {
     KeyRevoked,
     /// The in-memory view of revocations is too old and the route does not accept that.
     RevocationUnknown,
-    /// A rate limit is used up.
+    /// A rate limit is exceeded.
     RateLimited(LimitState),
     /// Redis did not answer, and the limit has `on_store_error: deny`.
     LimitUnknown,
@@ -519,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_token_is_challenged_without_an_error_word() {
+    fn a_missing_token_is_challenged_without_an_error_attribute() {
         assert_eq!(
             Denial::CredentialsMissing.challenge().unwrap(),
             r#"Bearer realm="sidegate""#

@@ -1,4 +1,4 @@
-//! How the gate would decide a request, and why, from the configuration alone.
+//! Explains how the gate would decide on a request, from the configuration alone.
 //!
 //! The steps are those of [`admit`](super::admit), so that an explanation cannot differ from the decision. What needs a
 //! signature or a store is left out: the claims count as verified, nothing is revoked, and no limit is exceeded.
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_refused_where_a_token_is_needed_and_passes_where_none_is() {
+    fn an_anonymous_caller_needs_a_token_only_where_one_is_required() {
         assert_eq!(
             explained("/api/x", &Value::Null).denial,
             Some(Denial::CredentialsMissing)

@@ -40,7 +40,7 @@ pub struct Identity {
     pub(super) not_before: i64,
     /// The accepted clock difference, in seconds.
     pub(super) leeway: u32,
-    /// `ver`, with which a token of ours says which rights of its user it carries; 0 when absent.
+    /// The claim `ver`: the version of the user's permissions in a token of this issuer; 0 if absent.
     pub(super) version: u32,
     /// The fingerprint of the key that verified the token.
     pub(super) key: u64,

@@ -91,7 +91,8 @@ impl Revocations {
         }
     }
 
-    /// Asks Redis about this one token. That it knows of no revocation counts only while what it knows is recent.
+    /// Reads the status of this one token from Redis. That there is no revocation counts only while the feed is
+    /// recently complete.
     async fn ask(&self, caller: &Caller, max_lag: Duration) -> Result<Standing, Denial> {
         let (identity, fingerprints) = (&caller.identity, &caller.fingerprints);
         let token = revocations::Token {
@@ -121,7 +122,7 @@ impl Revocations {
             if complete.is_some_and(|instant| instant.elapsed() <= max_lag) {
                 Ok(Standing::Live)
             } else {
-                tracing::warn!("the revocation view is stale, and so is what Redis knows: refusing");
+                tracing::warn!("the revocation view and the feed in Redis are stale: refusing");
                 Err(Denial::RevocationUnknown)
             }
         }

@@ -45,8 +45,8 @@ const COOL_DOWN: Duration = Duration::from_secs(1);
 /// instance can still sign with the old key.
 const SLACK: Duration = Duration::from_secs(120);
 
-/// How long the tokens of a leaked key are refused. Whoever has the key chooses how long they live, so it is longer
-/// than any copy of our key set is believed (`stale_ok_for`).
+/// How long the tokens of a leaked key are refused. Anybody with the key chooses their lifetime, so it is longer than
+/// any copy of the key set is used (`stale_ok_for`).
 const REVOKED_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// The settings of the issuer's keys.
@@ -54,7 +54,7 @@ const REVOKED_FOR: Duration = Duration::from_secs(30 * 86_400);
 pub struct Settings {
     /// The issuer (`iss`) of the keys.
     pub issuer: String,
-    /// What seals their private halves.
+    /// The secret that encrypts the private keys.
     pub secrets: Secrets,
     /// The algorithm of new keys.
     pub algorithm: Algorithm,
@@ -73,12 +73,12 @@ pub enum IssuerError {
     /// A key cannot be generated or used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A private half does not open.
-    #[error("the private half of the signing key {kid} does not open: {cause}")]
+    /// A private key cannot be decrypted.
+    #[error("the private key of the signing key {kid} cannot be decrypted: {cause}")]
     Sealed {
         /// The key id.
         kid: String,
-        /// Why.
+        /// The reason.
         cause: OpenError,
     },
     /// A row contains a value that this program never writes.
@@ -95,7 +95,7 @@ pub enum IssuerError {
     /// The next key was published too recently.
     #[error("the next key was published {0} s ago, expected {min} s or more: verifiers may not have fetched it yet (--now rotates in any case)", min = MIN_PUBLISHED.as_secs())]
     TooYoung(i64),
-    /// No such key, or one that was removed since its last token expired.
+    /// There is no such key, or it was removed after its last token expired.
     #[error("there is no key {0}")]
     Unknown(String),
     /// The key exists already.
@@ -150,9 +150,9 @@ impl Issuer {
         self.install(&rows, now)
     }
 
-    /// Takes a key that leaked out of use at once, whatever its state: after a rotation it is a retired one that still
-    /// verifies. The next key takes the place of an active one. Returns the revocation that refuses what it signed, to
-    /// be published: instances would otherwise believe the key until they read the table or fetch the key set again.
+    /// Withdraws a leaked key at once, whatever its state: after a rotation it is a retired one that still verifies.
+    /// The next key replaces an active one. Returns the revocation of the tokens it signed, to be published: instances
+    /// would otherwise use the key until they read the table or fetch the key set again.
     ///
     /// # Errors
     /// When there is no such key.

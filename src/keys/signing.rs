@@ -105,7 +105,7 @@ impl SigningKey {
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|e| KeyError::Signing(e.to_string()))
     }
 
-    /// A token with any header and payload, as an attacker who has some other token of ours might wish for.
+    /// A token with any header and payload, for tests of attacks with a valid signature.
     #[cfg(test)]
     pub(crate) fn sign_raw(&self, header: &str, payload: &str) -> String {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

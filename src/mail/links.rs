@@ -1,7 +1,7 @@
 //! The links in messages.
 
-/// `auth.mail.links`: the pages that emailed links lead to. Never made of anything that a request said: a forged `Host`
-/// would send the token to its author.
+/// `auth.mail.links`: the pages that emailed links lead to. They never contain anything from a request: a forged `Host`
+/// would send the token to the attacker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Links {
     /// The page for setting a new password.

@@ -16,14 +16,14 @@ pub enum Message {
     },
     /// To the current email address: the code that confirms a change.
     EmailChangeOld {
-        /// Six digits.
+        /// The code, six digits.
         code: String,
         /// The requested email address.
         new_email: String,
     },
     /// To the new email address: the code that verifies it.
     EmailChangeNew {
-        /// Six digits.
+        /// The code, six digits.
         code: String,
     },
     /// To the previous email address: it was changed.
@@ -49,7 +49,7 @@ pub enum Message {
     },
     /// A code that completes a sign-in.
     MfaCode {
-        /// Six digits.
+        /// The code, six digits.
         code: String,
     },
     /// A second factor was added.
@@ -69,7 +69,7 @@ pub enum Message {
     },
     /// An invitation to register.
     Invitation {
-        /// What the link carries.
+        /// The token of the link.
         token: String,
     },
 }
@@ -150,7 +150,7 @@ impl Message {
 pub struct Recipient {
     /// The account; `None` for an invitation.
     pub user_id: Option<Uuid>,
-    /// The address.
+    /// The email address.
     pub email: String,
     /// The name of the recipient, if known.
     pub name: Option<String>,

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_refused_rather_than_mended() {
+    fn an_invalid_email_address_is_refused_and_not_corrected() {
         for email in [
             "alice@example.com\r\nBcc: eve@example.com",
             "alice",

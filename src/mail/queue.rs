@@ -40,7 +40,7 @@ impl Queue {
         self.settings.as_deref()
     }
 
-    /// What a queued message says.
+    /// Decrypts the content of a queued message.
     pub(super) fn open(&self, row: &Queued) -> Result<Payload, OpenError> {
         let plain = self.secrets.open(KeyUse::Mail, "", &row.payload_sealed)?;
         serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)

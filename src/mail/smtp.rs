@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_holds_no_address_and_no_line_break() {
+    fn a_reason_contains_no_email_address_and_no_line_break() {
         assert_eq!(
             without_addresses("permanent error (550): 5.1.1 <alice@example.com>: unknown\r\nuser"),
             "permanent error (550): 5.1.1 [address] unknown user"

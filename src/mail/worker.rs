@@ -89,7 +89,7 @@ impl Worker {
                 }
                 Err(error) => {
                     if !away {
-                        tracing::warn!(%error, "messages wait for PostgreSQL");
+                        tracing::warn!(%error, "the mail queue cannot be read");
                     }
                     away = true;
                 }
@@ -129,7 +129,7 @@ impl Worker {
                 Ok(()) => return,
                 // If it was sent, it must not be sent again.
                 Err(error) => {
-                    tracing::warn!(%error, message_id = %row.id, "what became of a message is not written down yet");
+                    tracing::warn!(%error, message_id = %row.id, "the outcome of a message could not be stored yet");
                 }
             }
             tokio::time::sleep(AGAIN).await;
@@ -227,7 +227,7 @@ impl Worker {
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        tracing::warn!(message, message_id = %row.id, attempts = row.attempts, reason, "a message will never arrive");
+        tracing::warn!(message, message_id = %row.id, attempts = row.attempts, reason, "a message could not be delivered and will not be retried");
         Ok(())
     }
 }

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_ends_the_walk() {
+    fn a_malformed_address_ends_the_search() {
         assert_eq!(
             from("10.0.0.1", &["192.0.2.7, unknown, 10.0.0.2"]).address.to_string(),
             "10.0.0.2"

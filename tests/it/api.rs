@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::{Sidecar, TestSidecar, claims};
 
-/// Whom the tester signs in as. Not the password of the description's examples: it would delete its own account.
+/// The user of the tester. Not the password of the description's examples: it would delete its own account.
 const EMAIL: &str = "tester@example.com";
 const PASSWORD: &str = "walnut-ferry-38-cobalt-dune";
 /// Two busy cores are enough.
@@ -95,7 +95,7 @@ async fn schemathesis_finds_nothing() {
     );
 }
 
-/// Lists of ids that lead to somebody: whole paths are as likely as wrong ones. Returns one of the accounts.
+/// Lists of existing ids: whole paths are as likely as wrong ones. Returns one of the accounts.
 async fn write_ids(sidecar: &Sidecar, own_session: &str, place: &Path) -> String {
     let (mut users, mut sessions) = (String::new(), format!("\"{own_session}\"\n"));
     let mut last = String::new();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use self::case::Case;
 use crate::support::{Sidecar, TestIssuer, TestSidecar};
 
-/// Everything the cases of the corpus name. `tests/corpus/README.md` shows it as a table.
+/// The installation that the cases of the corpus refer to. `tests/corpus/README.md` shows it as a table.
 const ROUTES: [&str; 12] = [
     "{ id: open, match: { path: /open/** }, upstream: app, access: public }",
     "{ id: maybe, match: { path: /maybe/** }, upstream: app, access: optional }",

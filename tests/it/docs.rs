@@ -1,4 +1,4 @@
-//! Documentation that lists what the program knows is compared with the program.
+//! Documentation that lists parts of the program is compared with the program.
 
 mod examples;
 mod plain_english;
@@ -205,7 +205,7 @@ async fn the_list_of_endpoints_is_that_of_the_program() {
     same("docs/api.md", &page);
 }
 
-/// What a caller has to have: a permission, an access token, client credentials, or nothing.
+/// The credentials that an operation requires: a permission, an access token, client credentials, or nothing.
 fn requirement(operation: &Value) -> String {
     let description = operation["description"].as_str().unwrap_or_default();
     if let Some((_, permission)) = description.split_once("Needs `") {

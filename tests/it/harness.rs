@@ -1,4 +1,4 @@
-//! The tests' own tools, for a tool that lies is worse than none.
+//! The tools of the tests, because a broken tool hides failures.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ async fn the_upstream_reads_chunks_and_keeps_the_connection() {
 }
 
 #[tokio::test]
-async fn the_upstream_misbehaves_as_told() {
+async fn the_upstream_misbehaves_as_configured() {
     let upstream = Upstream::start().await;
     let get = b"GET / HTTP/1.1\r\n\r\n";
     upstream.behave(Behaviour::Status(503));

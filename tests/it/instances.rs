@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Connection, Sidecar, TestSidecar};
 
-/// A busy machine is slow; that a logout takes a second nowhere is still a promise.
+/// The bound on a busy machine: a sign-out must never take a second.
 const AT_MOST: Duration = Duration::from_secs(1);
 
-/// How many logouts are measured; `SIDEGATE_LOGOUTS=1000` for a figure to quote.
+/// The number of measured sign-outs; `SIDEGATE_LOGOUTS=1000` for a figure to quote.
 fn logouts() -> usize {
     std::env::var("SIDEGATE_LOGOUTS").map_or(100, |count| count.parse().expect("SIDEGATE_LOGOUTS is a number"))
 }

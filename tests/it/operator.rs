@@ -139,7 +139,7 @@ async fn a_command_that_cannot_says_why_in_one_sentence() {
     let shell = Shell::new().await;
     shell.json(&["user", "create", "alice@example.com", "--password-stdin"], GOOD);
     let again = shell.failure(&["user", "create", "ALICE@example.com", "--password-stdin"], GOOD);
-    assert_eq!(again, "sidegate: there is an account with this address already\n");
+    assert_eq!(again, "sidegate: the email address is taken by another account\n");
     let weak = shell.failure(&["user", "create", "bob@example.com", "--password-stdin"], "password\n");
     assert_eq!(weak, "sidegate: this is one of the most used passwords\n");
     assert_eq!(

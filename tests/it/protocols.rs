@@ -1,4 +1,4 @@
-//! How requests may be spoken. Each test here is a row of the table in `docs/requests.md`.
+//! HTTP protocols and framing. Each test here is a row of the table in `docs/requests.md`.
 
 mod bodies;
 mod grpc;

@@ -1,5 +1,5 @@
-//! What a request sees when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or
-//! PostgreSQL is unreachable.
+//! Responses when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or PostgreSQL is
+//! unreachable.
 //!
 //! | at a verifier | while the view is fresh | once it is older than `max_lag` |
 //! |---|---|---|
@@ -7,7 +7,8 @@
 //! | `on_stale: check`, `deny` | passes | 503 |
 //! | `on_stale: allow` | passes | passes |
 //!
-//! An issuer goes on knowing everything, from PostgreSQL. No request waits longer than one call to Redis may take.
+//! An issuer still reads all revocations from PostgreSQL. No request waits longer than the timeout of one call to
+//! Redis.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use crate::support::{
     AUDIENCE, FaultProxy, ISSUER, PASSWORD, RedisCluster, RedisServer, Sidecar, TestSidecar, User, commands, wait_until,
 };
 
-/// `store.redis.timeout`, and what a busy test machine adds.
+/// `store.redis.timeout`, and some time for a busy test machine.
 const BUDGET: Duration = Duration::from_millis(250 + 1_000);
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// `revocation.max_lag`.
@@ -63,7 +64,7 @@ async fn log_out(sidecar: &Sidecar, user: &User) {
     assert!(answer.status() < 300, "{} {}", answer.status(), answer.text());
 }
 
-/// Someone who is signed in, someone who signed out before the fault, and someone who does during it.
+/// A signed-in user, a user who signed out before the fault, and one who signs out during it.
 struct People {
     alice: User,
     bob: User,
@@ -89,7 +90,7 @@ async fn verifier_of(issuer: &Sidecar, config: &str) -> Sidecar {
     verifier.config(&trusting(issuer)).config(config).start().await
 }
 
-/// What turns a sidecar into a verifier of this issuer.
+/// The configuration of a verifier of this issuer.
 fn trusting(issuer: &Sidecar) -> String {
     let url = issuer.url();
     format!(
@@ -120,7 +121,7 @@ impl People {
         people
     }
 
-    /// The fault has just begun.
+    /// The checks right after the fault has begun.
     async fn live_through(&self, Pair { issuer, verifier }: &Pair) {
         wait_until("the verifier's view is too old", TIMEOUT, async || {
             assert_eq!(on_all(verifier, &self.bob).await, [401; 3], "what is known stays known");
@@ -142,7 +143,7 @@ impl People {
         }
     }
 
-    /// The fault is over; `fresh` is a verifier that knows only what Redis tells it.
+    /// The checks after the fault; `fresh` is a verifier that knows only what Redis contains.
     async fn look_back(&self, pair: &Pair, fresh: &Sidecar) {
         for instance in [fresh, &pair.verifier] {
             wait_until("it knows who signed out", TIMEOUT, async || {
@@ -417,7 +418,7 @@ async fn without_postgresql_proxied_requests_go_on_and_auth_answers_in_time() {
     }
 }
 
-/// A server that answers every command as Redis does while it reads its file.
+/// A server that answers every command as Redis does while it loads its file.
 async fn answer_loading(port: u16) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let mut connections = tokio::task::JoinSet::new();

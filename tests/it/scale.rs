@@ -1,7 +1,7 @@
-//! Every query on a database of the size that the schema is made for: its plan, its buffers and its time, with the plan
-//! for the parameters and with the generic one that PostgreSQL may keep for a prepared statement.
+//! Every query on a database of the intended size: its plan, its buffers and its time, with a custom plan and with the
+//! generic plan that PostgreSQL may use for a prepared statement.
 //!
-//! What a query may cost is in its header (`-- budget: 12 buffers`); the parameters are in `scale/parameters.yaml`, and
+//! The budget of a query is in its header (`-- budget: 12 buffers`); the parameters are in `scale/parameters.yaml`, and
 //! the rows come from `scale/accounts.sql` and `scale/audit.sql`.
 
 mod check;

@@ -62,7 +62,7 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     let (phone, codes) = enrol(&sidecar, &alice).await;
     let bob = sidecar.user("bob").await;
     let carol = sidecar.user("carol").await;
-    let bobs_code = sidecar.mailed(&bob.email, "email_verification").await;
+    let bobs_code = sidecar.emailed_secret(&bob.email, "email_verification").await;
     let device = sidecar.try_login(&bob.email, PASSWORD).await.json()["device_token"].clone();
     let asked_before = mfa_token(&sidecar, &alice.email).await;
 

@@ -1,4 +1,4 @@
-//! The main job, end to end: sign in, pass, be named to the application, sign out.
+//! The main path, end to end: sign in, pass the gate, be identified to the application, sign out.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{Answer, PASSWORD, Sidecar, TestSidecar, User, wait_until};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request of someone who is signed in.
+/// A request of a signed-in user.
 async fn visit(sidecar: &Sidecar, user: &User) -> Answer {
     sidecar.get("/x").bearer(&user.access_token).send().await
 }
@@ -143,7 +143,7 @@ async fn a_reload_changes_the_rules_and_a_broken_file_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_sidecar_that_is_asked_to_end_does() {
+async fn a_sidecar_ends_on_sigterm() {
     let mut sidecar = TestSidecar::new().start().await;
     assert!(sidecar.stop().await.success());
 }

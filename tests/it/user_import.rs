@@ -1,4 +1,4 @@
-//! `sidegate user import`: people come with the passwords they have.
+//! `sidegate user import`: users keep their passwords.
 
 use std::io::Write as _;
 use std::process::Output;
@@ -103,7 +103,7 @@ async fn an_import_names_what_it_refuses_and_running_it_again_imports_nothing_tw
         json!({"email": "fay@example.com", "id": UNKNOWN_ID}),
     ]);
     let refused = "line 2: expected ident\n\
-                   line 3: email: this is not an email address\n\
+                   line 3: email: not a valid email address\n\
                    line 8: password_hash: this is no bcrypt ($2a$, $2b$, $2y$), argon2id or argon2i hash\n\
                    line 6: username: another account has this username\n\
                    line 10: id: another account has or had this id\n\

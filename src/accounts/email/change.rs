@@ -37,7 +37,7 @@ use crate::store::{StoreError, reset_tokens};
 #[derive(Debug, thiserror::Error)]
 pub enum EmailChangeError {
     /// `auth.mail` is not configured.
-    #[error("this installation sends no mail")]
+    #[error("email is not configured (auth.mail)")]
     NoMail,
     /// The account does not exist any more.
     #[error("there is no such account")]
@@ -46,10 +46,10 @@ pub enum EmailChangeError {
     #[error(transparent)]
     Email(NameError),
     /// The new email address is the current one.
-    #[error("this is the account's address already")]
+    #[error("the new email address is the current one")]
     Unchanged,
     /// The domain is not in `auth.registration.domains`.
-    #[error("this mail domain is not allowed here")]
+    #[error("email addresses of this domain are not allowed (auth.registration.domains)")]
     DomainNotAllowed,
     /// The password is wrong.
     #[error("wrong password")]
@@ -99,7 +99,7 @@ pub enum EmailConfirmError {
     #[error("wrong code")]
     Wrong,
     /// Another account has the new email address meanwhile. Only somebody who receives its email is told.
-    #[error("there is an account with this address already")]
+    #[error("the email address is taken by another account")]
     Taken,
     /// A failure that is not the caller's fault.
     #[error(transparent)]
@@ -119,7 +119,7 @@ struct Change {
     to: String,
 }
 
-/// Moves an account to another email address.
+/// Changes the email address of an account.
 pub struct EmailChange {
     pub(crate) mail: Arc<Queue>,
     pub(crate) directory: Arc<Directory>,

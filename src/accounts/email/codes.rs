@@ -125,7 +125,7 @@ impl Codes {
     }
 }
 
-/// What the HMAC of a code is over: a code for one purpose or account is none for another.
+/// The input of the HMAC of a code: a code for one purpose or account is wrong for another.
 fn message(purpose: Purpose, user_id: Uuid, code: &str) -> Vec<u8> {
     [purpose.as_str().as_bytes(), user_id.as_bytes(), code.as_bytes()].concat()
 }

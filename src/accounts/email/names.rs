@@ -23,13 +23,13 @@ const ADDRESS_MAX: usize = 254;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not `local@domain`.
-    #[error("this is not an email address")]
+    #[error("not a valid email address")]
     NotAnAddress,
     /// Not a valid username.
     #[error("a username has 1 to 64 letters, digits, dots, dashes, underscores or plus signs, and no @")]
     NotAUsername,
     /// It imitates another name.
-    #[error("this mixes alphabets, or has letters that are taken for others")]
+    #[error("the name mixes scripts, or has characters that imitate others")]
     Deceptive,
 }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn a_malformed_address_is_refused() {
         let long_local = format!("{}@example.com", "a".repeat(65));
         let domain = format!("{}example.com", "a.".repeat(89));
         let (fits, longer) = (
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_made_to_be_taken_for_another_is_refused() {
+    fn a_name_that_imitates_another_is_refused() {
         for wrong in [
             "p\u{430}ypal@example.com",
             "support@p\u{430}ypal.com",

@@ -16,8 +16,8 @@ use crate::store::StoreError;
 /// Why an email cannot be requested. That there is no such account is not among the reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum EmailRequestError {
-    /// This installation sends no mail.
-    #[error("this installation sends no mail")]
+    /// `auth.mail` is not configured.
+    #[error("email is not configured (auth.mail)")]
     NoMail,
     /// The email address is not valid.
     #[error(transparent)]
@@ -25,10 +25,10 @@ pub enum EmailRequestError {
     /// Too many requests from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

@@ -39,16 +39,16 @@ pub enum CodeError {
     /// The code is wrong, expired, used up, or for another purpose or email address; which is not revealed.
     #[error("wrong code")]
     Wrong,
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(#[from] NameError),
     /// Too many attempts from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -67,7 +67,7 @@ impl From<RateLimited> for CodeError {
     }
 }
 
-/// Confirms email addresses with a code.
+/// Verifies email addresses with a code.
 pub struct EmailVerification {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Arc<Limits>,

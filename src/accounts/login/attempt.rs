@@ -55,7 +55,7 @@ pub enum Login {
     SecondFactor(Challenge),
 }
 
-/// Signs people in with a password.
+/// Signs users in with a password.
 pub struct PasswordLogin {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) directory: Arc<Directory>,
@@ -161,8 +161,8 @@ impl PasswordLogin {
         admitted.ok_or((LoginError::BadCredentials, Some(Wrong::Password)))
     }
 
-    /// The account, if another hash of the same password took the place of the one that was verified: of several logins
-    /// with an outdated hash at once, the first replaces it, and the others are right, too.
+    /// The account, if the verified hash was replaced by another hash of the same password: of concurrent sign-ins with
+    /// an outdated hash, the first replaces it, and the others are correct too.
     async fn rehashed(&self, seen: &User, password: &Secret) -> Result<Option<User>, LoginError> {
         let user = self.directory.user(seen.id).await?;
         let Some(user) = user.filter(|user| user.password_hash != seen.password_hash) else {

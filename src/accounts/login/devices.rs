@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn anothers_token_another_key_and_one_changed_byte_are_no_device() {
+    fn a_device_token_of_another_account_with_another_key_or_a_changed_byte_is_refused() {
         let key = secrets(7);
         let token = make(&key, ALICE, DEVICE, NOW);
         let text = token.expose();

@@ -9,21 +9,21 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// No such account, a wrong password, or a locked account.
-    #[error("wrong name or password")]
+    #[error("wrong email address, username or password")]
     BadCredentials,
     /// The password is correct, but the email address is not verified.
-    #[error("the address is not verified")]
+    #[error("the email address is not verified")]
     EmailUnverified,
     /// The password is correct, but an operator required a change of it.
-    #[error("the password must be replaced")]
+    #[error("the password has to be changed")]
     PasswordResetRequired,
     /// Too many attempts from this client IP, or for this account.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

@@ -38,7 +38,7 @@ pub struct Taken {
 pub type Take =
     Arc<dyn Fn(&'static str, String, u32, Duration) -> BoxFuture<'static, Result<Taken, StoreError>> + Send + Sync>;
 
-/// Counts attempts.
+/// Counts attempts against the limits.
 pub struct Limiter {
     take: Take,
     local: Mutex<HashMap<(&'static str, String), SlidingWindow>>,
@@ -120,7 +120,7 @@ fn short(key: &str) -> Cow<'_, str> {
     Cow::Owned(URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
 }
 
-/// The key of an address: one subscriber is one key.
+/// The key of a client IP: one for all addresses of a subscriber.
 pub(crate) fn address_key(address: IpAddr) -> String {
     Network(address).to_string()
 }

@@ -20,13 +20,13 @@ pub enum ProofError {
     /// The password is wrong, or the account has none.
     #[error("wrong password")]
     WrongPassword,
-    /// Too many tries.
+    /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -51,7 +51,7 @@ impl Reauthentication {
             .await
     }
 
-    /// The same with another limit than that of sign-ins.
+    /// Like [`Self::require_password`], with another limit than that of sign-ins.
     pub(crate) async fn require_password_within<'a>(
         &self,
         window: &'static str,

@@ -22,7 +22,7 @@ use crate::store::users::{self, User};
 /// Its name in messages.
 const EMAIL: &str = "email";
 
-/// Codes by email as a second factor.
+/// Emailed codes as a second factor.
 pub struct EmailFactor {
     pub(crate) mail: Arc<Queue>,
     pub(crate) factors: Arc<Factors>,

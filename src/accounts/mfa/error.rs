@@ -17,10 +17,10 @@ pub enum MfaError {
     /// The code is wrong, or was used before.
     #[error("wrong code")]
     WrongCode,
-    /// The password is not the account's.
+    /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
-    /// The account is gone.
+    /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
     /// The session has ended.
@@ -33,18 +33,18 @@ pub enum MfaError {
     #[error("there is an authenticator app already")]
     AlreadyEnabled,
     /// The email address is not verified, and codes are sent only to verified ones.
-    #[error("the address is not verified")]
+    #[error("the email address is not verified")]
     EmailUnverified,
     /// `auth.mail` is not configured.
-    #[error("no messages are sent here")]
+    #[error("email is not configured (auth.mail)")]
     NoMail,
     /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

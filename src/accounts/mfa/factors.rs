@@ -163,7 +163,7 @@ impl Factors {
     /// Logs a TOTP secret that cannot be decrypted, so that an operator who changed `auth.secret` finds the reason.
     pub(crate) fn open_totp(&self, user_id: Uuid, sealed: &[u8]) -> Option<TotpSecret> {
         TotpSecret::open(&self.settings.secrets, user_id, sealed)
-            .inspect_err(|error| tracing::error!(%user_id, "an authenticator's secret does not open: {error}"))
+            .inspect_err(|error| tracing::error!(%user_id, "a TOTP secret cannot be decrypted: {error}"))
             .ok()
     }
 
@@ -177,7 +177,7 @@ impl Factors {
     ) -> Result<Verdict, MfaError> {
         let stored = factors::recovery_codes(tx, user.id).await?;
         let found = recovery::find(&self.settings.secrets, user.id, &stored, typed).unwrap_or_else(|error| {
-            tracing::error!(user_id = %user.id, "a recovery code does not open: {error}");
+            tracing::error!(user_id = %user.id, "a recovery code cannot be decrypted: {error}");
             None
         });
         let Some(code) = found else {

@@ -38,11 +38,11 @@ impl FactorReset {
         self.factors.status(&self.postgres, user).await
     }
 
-    /// Removes every second factor of an account, and outdates its access tokens, which may say that one was proved;
-    /// `false` when it had none. The owner is written: who talked an operator into this may not be the owner.
+    /// Removes every second factor of an account, and outdates its access tokens, which may contain one; `false` if it
+    /// had none. The owner is notified by email, because somebody else may have talked the operator into it.
     ///
     /// # Errors
-    /// When the account does not exist any more, or the operator may not do it: operators remove their own factors with
+    /// When the account does not exist any more, or is the operator's own: operators remove their own factors with
     /// password and factor, as all users do, so that a stolen token is not enough.
     pub async fn reset(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<bool, OperatorError> {
         by.not_oneself(user)?;

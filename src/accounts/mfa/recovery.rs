@@ -31,8 +31,9 @@ pub(crate) fn generate() -> Vec<Secret> {
         .collect()
 }
 
-/// What is stored of a code: its SHA-256, sealed. Sealed, because whoever reads a table of plain digests could try
-/// codes without asking us; and not an HMAC, which could not be moved to another `auth.secret` without the code.
+/// The stored form of a code: its SHA-256, encrypted. Encrypted, because the codes of plain digests in a leaked table
+/// could be found by trying all of them; and not an HMAC, which could not be moved to another `auth.secret` without the
+/// code.
 pub(crate) fn seal(secrets: &Secrets, user_id: Uuid, code: &Secret) -> Vec<u8> {
     secrets.seal(KeyUse::RecoveryCode, &user_id.to_string(), &digest_of(code))
 }
@@ -40,7 +41,7 @@ pub(crate) fn seal(secrets: &Secrets, user_id: Uuid, code: &Secret) -> Vec<u8> {
 /// The id of the stored code that was typed.
 ///
 /// # Errors
-/// When it is none of those that open, and one does not.
+/// When none of the stored codes matches, and one of them cannot be decrypted.
 pub(crate) fn find(
     secrets: &Secrets,
     user_id: Uuid,
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_the_same_however_it_was_copied_and_anothers_is_another() {
+    fn spaces_in_a_code_are_ignored_and_the_codes_hmac_depends_on_its_account() {
         let [secrets, others] = [7, 8].map(|byte| Secrets::new(&Key32::new([byte; 32]), []).unwrap());
         let stored = [1, 2].map(|id| RecoveryCode {
             id: Uuid::from_u128(id),

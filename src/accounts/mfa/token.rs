@@ -23,7 +23,7 @@ pub(crate) const LIFE: Duration = Duration::from_secs(300);
 /// The number of attempts: five attempts with three valid codes of a million succeed with a probability of 1 in 66,000.
 pub(crate) const ATTEMPTS: u32 = 5;
 
-/// Marks the token, so that a scanner of leaked secrets can tell what it found.
+/// The prefix of MFA tokens, so that secret scanners recognize them.
 const PREFIX: &str = "sgm_";
 
 /// The content of a token.
@@ -33,7 +33,7 @@ pub(crate) struct MfaToken {
     pub(crate) id: Uuid,
     /// The user's id.
     pub(crate) user_id: Uuid,
-    /// What the person calls the device.
+    /// The name of the device, chosen by the user.
     pub(crate) device_name: Option<String>,
     /// The device, if it was known.
     pub(crate) device: Option<Uuid>,
@@ -83,7 +83,7 @@ fn fingerprint(password_hash: Option<&str>) -> [u8; 32] {
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// The question for a second factor.
+/// The response that requires a second factor.
 #[derive(Debug)]
 pub struct Challenge {
     /// The MFA token, to be sent with the second factor.

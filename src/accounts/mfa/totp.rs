@@ -58,8 +58,8 @@ impl TotpSecret {
         Secret::new(totp_rs::Secret::new_stack(*self.0).to_base32())
     }
 
-    /// As a telephone reads it: an `otpauth` URI. What it does not say (SHA-1, six digits, thirty seconds) is the
-    /// default.
+    /// The secret as an `otpauth:` URI, for authenticator apps. The parameters that it leaves out (SHA-1, six digits,
+    /// thirty seconds) are the default.
     pub(crate) fn uri(&self, issuer: &str, account: &str) -> Secret {
         // A colon ends the issuer's part of the label, and an IPv6 address has some.
         let part = |text: &str, most: usize| text.chars().filter(|c| *c != ':').take(most).collect::<String>();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authenticator_is_told_who_and_where() {
+    fn the_otpauth_uri_names_account_and_service() {
         assert_eq!(
             rfc().uri("gw.example.com", "alice+x@example.com").expose(),
             "otpauth://totp/gw.example.com:alice%2Bx%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\

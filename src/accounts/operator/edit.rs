@@ -25,7 +25,7 @@ use crate::store::users::{self, User};
 pub struct Edit<'a> {
     /// The new email address, which is verified only if `email_verified` says so.
     pub email: Option<&'a str>,
-    /// Whether the operator vouches for the address.
+    /// Whether the email address counts as verified.
     pub email_verified: Option<bool>,
     /// The new username; `Some(None)` removes it.
     pub username: Option<Option<&'a str>>,

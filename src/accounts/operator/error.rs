@@ -10,17 +10,17 @@ use crate::store::{StoreError, users};
 /// Why an operator's request was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(NameError),
     /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
     /// Another account has the email address.
-    #[error("there is an account with this address already")]
+    #[error("the email address is taken by another account")]
     EmailTaken,
     /// Another account has the username.
-    #[error("there is an account with this username already")]
+    #[error("the username is taken by another account")]
     UsernameTaken,
     /// The password is not accepted.
     #[error("{0}")]
@@ -40,7 +40,7 @@ pub enum OperatorError {
     #[error("the account is not deleted")]
     NotDeleted,
     /// The operation requires `sidegate:admin`.
-    #[error("this needs the permission {ADMIN}")]
+    #[error("the permission {ADMIN} is required")]
     AdminRequired,
     /// Operators cannot do this to their own account.
     #[error("operators cannot do this to their own account")]

@@ -69,8 +69,8 @@ impl AccountRights {
         Ok(user)
     }
 
-    /// Sets rights inside a transaction that holds the account. When they are others now, so is its `token_version`,
-    /// which the caller publishes.
+    /// Sets roles and permissions inside a transaction that has locked the account. If they changed, returns the new
+    /// `token_version`, which the caller publishes after the commit.
     pub(crate) async fn set(
         &self,
         tx: &Transaction,
@@ -108,7 +108,7 @@ impl AccountRights {
     }
 }
 
-/// Whether roles and permissions can be given.
+/// Checks the names and the number of roles and permissions.
 pub(in crate::accounts) fn check(roles: &[String], permissions: &[String]) -> Result<(), OperatorError> {
     for (kind, words) in [("roles", roles), ("permissions", permissions)] {
         if words.len() > MOST || !words.iter().all(|word| right::is_name(word)) {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_is_one_word_to_whoever_reads_the_header() {
+    fn a_role_is_one_element_of_the_header() {
         assert!(check(&list(&["staff", "Betreuer-ä"]), &list(&["orders:read"])).is_ok());
         for wrong in ["", "a,b", "a b", "a\n", &"x".repeat(129)] {
             assert!(check(&list(&[wrong]), &[]).is_err(), "{wrong:?}");

@@ -34,15 +34,15 @@ pub enum PasswordChangeError {
     #[error("{0}")]
     Password(Weakness),
     /// The new password is the current one.
-    #[error("this is the password already")]
+    #[error("the new password is the current one")]
     Unchanged,
     /// Too many wrong passwords.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

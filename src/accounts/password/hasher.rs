@@ -1,10 +1,9 @@
 //! Hashes passwords on threads of its own.
 //!
-//! One bcrypt at cost 12 keeps a core busy for a third of a second, one argon2id fills 19 MiB. On the threads that move
-//! requests, a hundred wrong passwords would be half a minute in which nothing is proxied. So hashing has few threads,
-//! at low priority, behind a short queue: when it is full the answer is 503 at once, and a job nobody waits for any
-//! more is not done at all. The number of threads is also the bound on memory: so many times `auth.password.memory`,
-//! whatever comes in.
+//! One bcrypt hash of cost 12 occupies a core for a third of a second, one argon2id hash 19 MiB. On the threads that
+//! proxy requests, a hundred wrong passwords would stop all proxying for half a minute. So hashing has few threads, at
+//! low priority, behind a short queue: when it is full the response is 503 at once, and a job whose caller has left is
+//! skipped. The number of threads also limits the memory: that number times `auth.password.memory`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -39,13 +39,13 @@ pub enum ResetError {
     /// The new password is not accepted; the link still works.
     #[error("{0}")]
     Password(Weakness),
-    /// Too many tries from this address.
+    /// Too many attempts from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -64,7 +64,7 @@ impl From<RateLimited> for ResetError {
     }
 }
 
-/// Replaces a forgotten password by an emailed link.
+/// Resets a forgotten password with an emailed link.
 pub struct PasswordReset {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) mail: Arc<Queue>,

@@ -97,9 +97,8 @@ pub fn check(password: &str, person: Person<'_>, settings: &settings::Password) 
     Ok(())
 }
 
-/// The address, its local part, the name of its domain, the username, the person's names one by one and as they are
-/// written together, the product: in lower case, at least 4 characters, since shorter ones are part of half of all good
-/// passwords.
+/// The email address, its local part, the name of its domain, the username, the user's names one by one and together,
+/// the product: in lower case, at least 4 characters, because shorter ones are part of many good passwords.
 fn known_words(person: Person<'_>) -> Vec<String> {
     let (local, domain) = person.email.split_once('@').unwrap_or((person.email, ""));
     let domain_name = domain.split('.').next().unwrap_or_default();

@@ -78,8 +78,8 @@ impl Scheme {
         }
     }
 
-    /// A hash that no password is known for. Verifying against it costs what verifying against a real one costs, so
-    /// that the time of an answer does not tell whether an account exists.
+    /// A hash of no known password. Verifying it takes as long as a real one, so that the response time does not reveal
+    /// whether an account exists.
     pub(crate) fn dummy(self) -> String {
         match self {
             Self::Bcrypt { cost } => bcrypt::dummy(cost),

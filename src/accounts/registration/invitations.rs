@@ -28,11 +28,11 @@ use crate::store::{StoreError, id, users};
 /// Why an invitation was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum InvitationError {
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(#[from] NameError),
     /// The email address has an account.
-    #[error("there is an account with this address already")]
+    #[error("the email address is taken by another account")]
     EmailTaken,
     /// A role is not valid.
     #[error(
@@ -42,7 +42,7 @@ pub enum InvitationError {
     /// Registration is closed, so that an invitation could not be used.
     #[error("registration is closed (auth.registration.mode): nobody could use an invitation")]
     Closed,
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -62,7 +62,7 @@ pub struct Invited {
     pub token: Secret,
 }
 
-/// How often an invitation is tried again when another for the same address is made at the same time.
+/// The number of retries if another invitation for the same email address is created at the same time.
 const TRIES: usize = 10;
 
 /// Invites people to register.

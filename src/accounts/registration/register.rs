@@ -43,7 +43,7 @@ pub struct Registration<'a> {
     pub username: Option<&'a str>,
     /// The password.
     pub password: &'a Secret,
-    /// What the person says of themselves.
+    /// The profile, which users edit themselves.
     pub profile: &'a Map<String, Value>,
     /// The token of an invitation, if there is one.
     pub invitation: Option<&'a Secret>,
@@ -59,19 +59,19 @@ pub enum RegistrationError {
     #[error("registration needs an invitation")]
     NotInvited,
     /// The invitation was used, has expired, was withdrawn, is for another email address, or is unknown.
-    #[error("this invitation is not valid for this address")]
+    #[error("the invitation is not valid for this email address")]
     InvitationInvalid,
-    /// The mail domain is not one that may register.
-    #[error("this mail domain may not register here")]
+    /// The domain is not in `auth.registration.domains`.
+    #[error("email addresses of this domain cannot register (auth.registration.domains)")]
     DomainNotAllowed,
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(NameError),
-    /// The username is none.
+    /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
     /// Somebody else has the username.
-    #[error("this username is taken")]
+    #[error("the username is taken by another account")]
     UsernameTaken,
     /// The password is not accepted.
     #[error("{0}")]
@@ -82,10 +82,10 @@ pub enum RegistrationError {
     /// Too many registrations from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

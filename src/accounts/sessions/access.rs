@@ -55,7 +55,7 @@ impl AccessTokens {
         )
     }
 
-    /// The answer that goes with a refresh token.
+    /// The token response with a new access token and this refresh token.
     pub(crate) fn pair(
         &self,
         user: &User,

@@ -160,8 +160,8 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Whose session a refresh token belongs to. A used one names its session, too: whoever holds it may end that,
-    /// which is what presenting it would do anyway.
+    /// The session and account of a refresh token, also of a used one: its owner can end the session with it, which a
+    /// refresh with it would do in any case.
     ///
     /// # Errors
     /// When PostgreSQL is unreachable.
@@ -176,8 +176,8 @@ impl Sessions {
         }))
     }
 
-    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which made `version`, and
-    /// records that; the caller publishes it once it is committed. The last of the revocations is the user's.
+    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which set `version`, and
+    /// records the revocations; the caller publishes them after the commit. The last of them is that of the user.
     pub(crate) async fn end_all(
         &self,
         tx: &Transaction,
@@ -203,7 +203,7 @@ impl Sessions {
         revocations::insert(tx, revocations, now).await
     }
 
-    /// Records that a user's access tokens are outdated, in the transaction that made `version`.
+    /// Records that a user's access tokens are outdated, in the transaction that set `version`.
     pub(crate) async fn record_outdated(
         &self,
         tx: &Transaction,
@@ -214,7 +214,7 @@ impl Sessions {
         revocations::insert(tx, vec![self.user_outdated(user_id, version, now)], now).await
     }
 
-    /// Publishes what was recorded and is committed, and counts the `sessions` that ended.
+    /// Publishes revocations that were recorded and committed, and counts the `sessions` that ended.
     pub(crate) async fn publish(&self, recorded: &[Recorded], sessions: usize, reason: &str) {
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
         self.metrics
@@ -227,18 +227,18 @@ impl Sessions {
             _ => None,
         };
         let over = recorded.iter().filter_map(session).collect::<Vec<_>>();
-        // What is not forgotten now goes by its TTL, and is shown to nobody: the list of sessions is PostgreSQL's.
+        // Entries that could not be removed expire, and are not shown: the list of sessions comes from PostgreSQL.
         if let Err(error) = sessions_seen::forget_all(&self.redis, &over).await {
-            tracing::debug!(%error, "sessions that ended are forgotten later");
+            tracing::debug!(%error, "activity events of ended sessions were not removed");
         }
     }
 
-    /// The end of a session's access tokens.
+    /// The revocation of a session's access tokens.
     pub(crate) fn session_ended(&self, session_id: Uuid, now: OffsetDateTime) -> Revocation {
         self.revocation(Subject::Session(session_id.to_string()), now)
     }
 
-    /// The end of a user's access tokens with an older `token_version`.
+    /// The revocation of a user's access tokens with an older `token_version`.
     fn user_outdated(&self, user_id: Uuid, version: i32, now: OffsetDateTime) -> Revocation {
         self.revocation(
             Subject::User {
@@ -250,7 +250,7 @@ impl Sessions {
         )
     }
 
-    /// A revocation that outlives every token it concerns.
+    /// A revocation that outlives all its tokens.
     pub(crate) fn revocation(&self, subject: Subject, now: OffsetDateTime) -> Revocation {
         Revocation {
             subject,

@@ -1,5 +1,4 @@
-//! The moment in which a session begins, after one factor or two: its first row, what is written down, and what its
-//! owner is told.
+//! Opens a session after a sign-in with one factor or two: its first row, the audit entry, and the notice to the owner.
 
 use std::sync::Arc;
 
@@ -86,7 +85,7 @@ impl SessionOpener {
             fingerprint: fingerprint(origin.address, user_agent.as_deref()),
         };
         let is_new_device = sessions::open(&tx, &session, now).await?;
-        // Of a first sign-in there is nothing to tell, nor of a device that shows its token wherever it is.
+        // Not for the first sign-in, and not for a device with a device token, whatever its network.
         if is_new_device && opening.device.is_none() && user.last_login_at.is_some() {
             self.note_new_device(&tx, user, &session, origin, now).await?;
         }
@@ -113,7 +112,8 @@ impl SessionOpener {
         })
     }
 
-    /// Notifies the owner of a sign-in from a device that neither shows its token nor looks like one seen before.
+    /// Notifies the owner by email of a sign-in from a device that has no device token and does not look like a known
+    /// one.
     async fn note_new_device(
         &self,
         tx: &Transaction,

@@ -39,18 +39,18 @@ impl fmt::Debug for Pair {
     }
 }
 
-/// Seals an answer, to be kept beside the refresh token in it, so that only whoever presents `presented` again can read
-/// it.
+/// Encrypts a response, which is stored with the refresh token in it, so that only a client that presents `presented`
+/// again can read it.
 ///
-/// It is kept in PostgreSQL and not in Redis: the row that decides which of many equal refreshes rotates comes with
-/// what the first was given, and there is no second store that could be away or late. The table alone reveals nothing:
-/// the key is derived from the token presented, of which it has only the SHA-256.
+/// It is stored in PostgreSQL and not in Redis: the row that decides which of many concurrent refreshes rotates
+/// contains the response of the first, and there is no second store that could be unreachable or outdated. The table
+/// alone reveals nothing: the key is derived from the presented token, of which it has only the SHA-256.
 pub fn seal(pair: &Pair, presented: &Secret) -> Vec<u8> {
     let plain = serde_json::to_vec(pair).expect("strings and numbers are always JSON");
     seal::seal(&seal::derive(presented.expose().as_bytes(), PURPOSE), PURPOSE, &plain)
 }
 
-/// The answer that was sealed for whoever presents `presented`, if there is one.
+/// The response that was encrypted for `presented`, if there is one.
 pub fn open(sealed: Option<&[u8]>, presented: &Secret) -> Option<Pair> {
     let key = seal::derive(presented.expose().as_bytes(), PURPOSE);
     let plain = seal::open(&key, PURPOSE, sealed?).ok()?;

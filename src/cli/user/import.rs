@@ -14,7 +14,7 @@ use crate::accounts::{Accounts, Candidate, Refusal};
 use crate::app::Tools;
 use crate::clock;
 
-/// Accounts per transaction: enough to amortize its cost, few enough that a failure repeats little work.
+/// The number of accounts per transaction: enough to amortize its cost, few enough that a failure repeats little work.
 const BATCH: usize = 500;
 /// The longest line, in bytes: a file without line breaks must not be read into memory as a whole.
 const LINE_MAX: u64 = 64 * 1024;

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_that_is_said_of_a_field_is_in_the_list_and_only_once() {
+    fn every_field_error_is_in_the_list_and_only_once() {
         let listed: HashSet<_> = FIELD_CODES.iter().map(|(word, _)| *word).collect();
         assert_eq!(listed.len(), FIELD_CODES.len(), "a code is listed twice");
         let mut all = Vec::new();

@@ -110,7 +110,7 @@ impl Limiter {
         }
     }
 
-    /// One request asks for all that are waiting. If it fails, those that waited do not ask again.
+    /// One request asks Redis for all that are waiting. If it fails, the others fail too.
     async fn draw_together(
         &self,
         limit: &RateLimit,

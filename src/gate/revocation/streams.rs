@@ -1,4 +1,4 @@
-//! The requests under way that last: which of them to end when something is revoked.
+//! The list of long requests, which are ended by a revocation.
 //!
 //! Only WebSockets, event streams, gRPC calls and requests that take longer than a second are listed, so that ordinary
 //! requests cost nothing. A revocation finds its streams by fingerprint.
@@ -49,14 +49,14 @@ impl Streams {
         number
     }
 
-    /// Takes it off the list.
+    /// Removes a request from the list.
     pub(super) fn leave(&self, fingerprints: &Fingerprints, number: u64) {
         for fingerprint in fingerprints.known() {
             self.with(fingerprint, |shard| shard.remove(&(fingerprint, number)));
         }
     }
 
-    /// Ends every request with this fingerprint whose token `is_concerned`, given its version.
+    /// Ends every request with this fingerprint for whose token version `is_concerned` is true.
     pub(super) fn end(&self, fingerprint: Fingerprint, is_concerned: impl Fn(u32) -> bool) {
         self.with(fingerprint, |shard| {
             for (_, listed) in shard.range((fingerprint, 0)..=(fingerprint, u64::MAX)) {

@@ -91,7 +91,8 @@ fn genuine<'s>(token: &str, keys: &KeySet, rules: &'s Rules) -> Result<(Parsed, 
     if !key.verify(input.as_bytes(), signature) {
         return Err(TokenFault::BadSignature);
     }
-    // Named or not: without this a token that a leaked key signed would pass by leaving out its name.
+    // Whether or not the token names its key: otherwise a token signed with a leaked key would be accepted if it omits
+    // the `kid`.
     parsed.kid = Some(key.kid().to_owned());
     Ok((parsed, issuer))
 }

@@ -56,7 +56,7 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
     ]);
     Ok(Identity {
         key: revocation::key_fingerprint(parsed.kid.as_deref()),
-        // Another issuer may mean something else by it, and then it is no such number.
+        // Another issuer can use this claim for something else, which may not be a number.
         version: claims.value("ver").and_then(whole).unwrap_or(0),
         issuer: Arc::clone(&issuer.issuer),
         texts: texts.ok_or(TokenFault::BadClaims)?,

@@ -204,7 +204,7 @@ fn a_token_that_does_not_name_its_key_is_known_by_it_all_the_same() {
 }
 
 #[test]
-fn a_version_is_a_number_and_anything_else_is_another_issuers_business() {
+fn a_version_is_a_number_and_any_other_claim_ver_is_ignored() {
     let bench = bench();
     for (version, expected) in [
         (json!(7), 7),

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_crosses_a_network_is_encrypted_unless_somebody_wrote_otherwise() {
+    fn a_connection_over_a_network_is_encrypted_unless_configured_otherwise() {
         assert_eq!(mode("postgres:///db?host=/run/postgresql"), SslMode::Disable);
         assert_eq!(mode("postgres://u@127.0.0.1/db"), SslMode::Disable);
         assert_eq!(mode("postgres://u@[::1]/db"), SslMode::Disable);

@@ -1,7 +1,7 @@
-//! Sessions against a reference model: whatever is called in whatever order, the services and four rules say the same.
+//! Sessions against a reference model: for any sequence of calls, the services and four rules give the same results.
 //!
-//! A session of the model is a live refresh token, the token that was spent for it, and nothing else; every other token
-//! that it ever had is an old one.
+//! In the model a session consists of a live refresh token and the predecessor that was exchanged for it; every other
+//! token that it ever had is an old one.
 //!
 //! ```text
 //! presented                  the session is over   it is open
@@ -62,25 +62,25 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
     prop::collection::vec(call, 2..12)
 }
 
-/// A session as the model knows it.
+/// A session of the model.
 #[derive(Debug)]
 struct Session {
     id: Uuid,
-    /// All answers, as they came: each holds a token.
+    /// All responses, in order: each contains a token.
     answers: Vec<Pair>,
-    /// Which of them is live, when it was given, and until when it works.
+    /// The live one, when it was issued, and when it expires.
     live: usize,
     given_at: OffsetDateTime,
     expires_at: OffsetDateTime,
-    /// The token that was spent for the live one, and until when it had worked itself.
+    /// The predecessor of the live one, and when it would have expired.
     spent: Option<(usize, OffsetDateTime)>,
-    /// The live one was given in place of one that was lost.
+    /// Whether the live one replaced one that was lost.
     is_second: bool,
     limit: OffsetDateTime,
     over: bool,
 }
 
-/// What the model says of a refresh.
+/// The result of a refresh according to the model.
 #[derive(Debug, PartialEq)]
 enum Expected {
     Next { lost: bool },
@@ -137,7 +137,7 @@ impl Session {
     }
 }
 
-/// One person's life, in the services and in the model.
+/// The sessions of one user, in the services and in the model.
 struct Life<'a> {
     services: &'a Services,
     user_id: Uuid,

@@ -1,4 +1,4 @@
-//! Refresh: idempotent, forgiving once, unforgiving of reuse.
+//! Refresh: idempotent, tolerates one lost response, detects reuse.
 
 use std::time::Duration;
 
@@ -262,11 +262,11 @@ async fn a_refresh_is_audited_as_configured_and_always_counted() {
     }
 }
 
-/// One moment of a session's life: some of the tokens seen so far are presented at once, some answers are lost.
+/// One step of a session: some of the tokens so far are presented at once, some responses are lost.
 #[derive(Debug, Clone)]
 struct Moment {
     seconds_later: u64,
-    /// Which token (counted from the newest), and whether its answer is lost.
+    /// The token (counted from the newest), and whether its response is lost.
     presented: Vec<(usize, bool)>,
 }
 

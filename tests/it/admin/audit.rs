@@ -1,4 +1,4 @@
-//! What happened, over the API and at the command line.
+//! The audit log, with the API and at the command line.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};

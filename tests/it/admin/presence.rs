@@ -1,4 +1,4 @@
-//! Who was seen, when, and from where.
+//! Presence and "last seen".
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn sessions(sidecar: &Sidecar, token: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn whoever_asks_the_application_for_something_is_online_until_they_sign_out() {
+async fn a_user_of_the_application_is_online_until_they_sign_out() {
     let sidecar = TestSidecar::new().start().await;
     let admin = operator(&sidecar, "admin", &["sidegate:admin"]).await;
     let alice = sidecar.user("alice").await;
@@ -111,7 +111,7 @@ async fn what_was_seen_of_a_session_goes_with_it_and_everything_has_a_ttl() {
 }
 
 #[tokio::test]
-async fn a_verifier_notes_who_is_active_too() {
+async fn a_verifier_records_activity_too() {
     let issuer = TestSidecar::new().start().await;
     let admin = operator(&issuer, "admin", &["sidegate:admin"]).await;
     let alice = issuer.user("alice").await;
@@ -130,7 +130,7 @@ async fn a_verifier_notes_who_is_active_too() {
 }
 
 #[tokio::test]
-async fn without_redis_nobody_says_who_is_online_and_the_other_counts_are_told() {
+async fn without_redis_presence_is_unknown_and_the_other_numbers_are_returned() {
     let sidecar = TestSidecar::new().with_faults().start().await;
     let admin = operator(&sidecar, "root", &["sidegate:admin"]).await;
     sidecar.redis_network().cut();

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! The permissions of operators.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ async fn each_endpoint_needs_its_own_permission_and_no_other_will_do() {
 }
 
 #[tokio::test]
-async fn who_writes_accounts_does_not_become_an_administrator() {
+async fn an_operator_who_can_change_accounts_cannot_become_an_administrator() {
     let sidecar = TestSidecar::new().start().await;
     let writer = operator(&sidecar, "writer", &["sidegate:users:write", "sidegate:sessions:write"]).await;
     let admin = operator(&sidecar, "admin", &["sidegate:admin"]).await;

@@ -1,4 +1,4 @@
-//! What a change means for tokens that are out, and for copies, on every instance.
+//! The effects of a change on issued tokens and on cached copies, on every instance.
 
 use std::time::Duration;
 
@@ -163,7 +163,7 @@ async fn a_copy_of_an_account_is_read_until_it_changes_on_any_instance() {
         assert_eq!(
             name(&first, token).await,
             json!(new),
-            "a change is seen by whoever asks after its answer"
+            "a change is visible after its response"
         );
     }
     // After a change nothing is copied for a moment: whoever read the row before it would copy what is old.

@@ -1,4 +1,4 @@
-//! What an operator sees and does: the log, the admin listener, a reload, an end.
+//! Operation: the log, the admin listener, reloads, shutdown.
 
 use std::time::Duration;
 

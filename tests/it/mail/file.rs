@@ -1,4 +1,4 @@
-//! The transports for those without a mail server.
+//! The transports without a mail server.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -53,7 +53,7 @@ async fn a_message_becomes_a_file_for_its_owners_eyes() {
 }
 
 #[tokio::test]
-async fn the_link_of_a_message_begins_with_our_own_address_whatever_a_request_said() {
+async fn the_link_of_a_message_starts_with_the_public_url_whatever_the_host_header() {
     let dir = tempfile::tempdir().unwrap();
     let sidecar = TestSidecar::new().config(&to_folder(dir.path())).start().await;
     let body = json!({ "email": "eve@example.com", "password": "quarrel-lantern-71-osprey" });
@@ -111,7 +111,7 @@ async fn hostile_names_and_devices_add_no_header_and_no_markup() {
 }
 
 #[tokio::test]
-async fn the_log_transport_shows_the_text_and_no_address() {
+async fn the_log_transport_shows_the_text_and_no_email_address() {
     let log = "{ auth: { mail: { transport: log, smtp: null } }, observability: { log: { level: info } } }";
     let sidecar = TestSidecar::new().config(log).start().await;
     sidecar.queue_message(&message("alice@example.com"), 60.0).await;

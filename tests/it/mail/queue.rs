@@ -1,4 +1,4 @@
-//! The queue itself: leases, ends, and what is left over.
+//! The queue: leases, failures, and what remains.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn take(database: &Database, now: OffsetDateTime) -> Vec<Queued> {
 }
 
 #[tokio::test]
-async fn a_message_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
+async fn a_message_is_not_taken_by_another_worker_before_its_lease_ends() {
     let database = Database::migrated().await;
     queue(&database).await;
     assert_eq!(
@@ -58,7 +58,7 @@ async fn a_message_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn twenty_who_take_at_once_get_different_messages() {
+async fn twenty_concurrent_workers_get_different_messages() {
     let database = Database::migrated().await;
     for _ in 0..40 {
         queue(&database).await;
@@ -132,7 +132,9 @@ async fn a_message_is_given_up_after_its_last_try() {
     assert_eq!(audited.len(), 1);
     assert_eq!(audited[0]["attempts"], 2);
     assert!(
-        sidecar.logs().contains("a message will never arrive"),
+        sidecar
+            .logs()
+            .contains("a message could not be delivered and will not be retried"),
         "{}",
         sidecar.logs()
     );

@@ -1,4 +1,4 @@
-//! By a real mail server.
+//! Delivery by a real mail server.
 
 use super::{TIMEOUT, empty, failures, message, tried};
 use crate::support::{Eml, LOGIN, MailServer, TestSidecar, queue_message, wait_until};
@@ -66,7 +66,7 @@ async fn with_a_wrong_password_a_message_is_tried_again_and_not_delivered() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_offer_starttls_is_told_nothing() {
+async fn nothing_is_sent_to_a_server_without_starttls() {
     let server = MailServer::start(&[]).await;
     let config = server.config("smtp", Some(LOGIN[1]));
     let sidecar = TestSidecar::new().config(&config).start().await;
@@ -81,7 +81,7 @@ async fn a_server_that_does_not_offer_starttls_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_with_a_certificate_of_somebody_else_is_told_nothing() {
+async fn nothing_is_sent_to_a_server_with_the_certificate_of_another_host() {
     let server = MailServer::start(&["--starttls", "--login"]).await;
     let other = MailServer::reserve(&[]);
     let config = server.config_trusting("smtp", Some(LOGIN[1]), &other.path("ca.pem"));

@@ -1,4 +1,4 @@
-//! Bodies: announced, awaited, streamed, left unread.
+//! Request bodies: with a length, with 100 Continue, streamed, unread.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ async fn the_upstreams_100_continue_is_passed_on() {
 }
 
 #[tokio::test]
-async fn who_waits_for_100_continue_and_is_refused_never_sends_the_body() {
+async fn a_client_that_waits_for_100_continue_and_is_refused_does_not_send_the_body() {
     let sidecar = TestSidecar::new().start().await;
     let mut connection = sidecar.connect().await;
     connection.send(EXPECTING).await;
@@ -47,7 +47,7 @@ async fn a_body_that_was_refused_unread_is_no_next_request() {
 }
 
 #[tokio::test]
-async fn our_endpoints_answer_who_waits_for_100_continue() {
+async fn the_endpoints_answer_a_client_that_waits_for_100_continue() {
     let sidecar = TestSidecar::new().start().await;
     let mut connection = sidecar.connect().await;
     let head = "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n";

@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::TIMEOUT;
 use crate::support::{Sidecar, TestIssuer, TestSidecar, wait_until};
 
-/// An application that speaks HTTP/2 only: it answers each message with the same, says in headers what it saw, and ends
-/// with trailers.
+/// An application with HTTP/2 only: it echoes each message, reports in headers what it received, and ends with
+/// trailers.
 async fn grpc_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

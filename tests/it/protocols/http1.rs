@@ -30,7 +30,7 @@ async fn a_client_of_http_1_0_never_sees_chunks() {
 }
 
 #[tokio::test]
-async fn who_asks_for_the_connection_to_be_closed_finds_it_closed() {
+async fn a_connection_is_closed_when_the_client_asks_for_it() {
     let sidecar = open().await;
     let mut connection = sidecar.connect().await;
     connection

@@ -15,7 +15,7 @@ fn url(sidecar: &Sidecar, path: &str) -> String {
     format!("http://127.0.0.1:{}{path}", sidecar.port())
 }
 
-/// The lines the upstream saw.
+/// The lines that the upstream received.
 async fn lines(answer: reqwest::Response) -> Vec<String> {
     let seen: Value = answer.json().await.unwrap();
     let lines = seen["lines"].as_array().unwrap().iter();

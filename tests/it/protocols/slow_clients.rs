@@ -1,4 +1,4 @@
-//! How long a client may take.
+//! Timeouts and slow clients.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ async fn impatient() -> Sidecar {
     TestSidecar::new().route("/**", "public").config(limits).start().await
 }
 
-/// Sends a byte of a header now and then for as long as the other side listens.
+/// Sends a byte of a header now and then until the other side closes the connection.
 async fn dribble(mut connection: Connection) -> Duration {
     let begun = Instant::now();
     while !connection.is_closed_within(Duration::from_millis(100)).await {

@@ -21,7 +21,7 @@ const B: Migration = Migration {
     down: "DROP TABLE b;",
 };
 
-/// What the release after that of `A` brings, when the release of `A` can ignore it.
+/// The migration of the release after that of `A`, which the release of `A` can ignore.
 const EXPAND: Migration = Migration {
     version: 2,
     name: "0002_expand",

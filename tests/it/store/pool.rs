@@ -1,4 +1,4 @@
-//! The pool: deadlines, what an interrupted call leaves behind, and what a transaction promises.
+//! The pool: timeouts, cancelled calls, and the guarantees of a transaction.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Every file under `sql/queries` is what its header says, and there is no SQL elsewhere.
+//! The headers of all files under `sql/queries` are correct, and there is no SQL elsewhere.
 
 use sidegate::store::sql;
 use tokio_postgres::types::Type;

@@ -280,7 +280,7 @@ async fn pages_of_accounts_join_without_gap_or_repetition_whatever_is_asked_for(
     }
 }
 
-/// What a page is to hold, said in another way.
+/// The expected content of a page, computed in another way.
 fn passes(user: &User, page: Page<'_>) -> bool {
     let names = [Some(&user.email), user.username.as_ref()];
     let begins = |text: &str| {
@@ -299,7 +299,7 @@ fn passes(user: &User, page: Page<'_>) -> bool {
         }
 }
 
-/// The addresses on all pages.
+/// The email addresses on all pages.
 async fn pages(database: &Database, mut page: Page<'_>) -> Vec<String> {
     let mut seen = Vec::new();
     loop {

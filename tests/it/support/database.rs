@@ -15,7 +15,7 @@ use super::{BACKSTAGE, service_url, wait_until};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A database that goes with the value.
+/// A database that is dropped with the value.
 #[derive(Debug)]
 pub struct Database {
     name: String,
@@ -54,7 +54,7 @@ impl Database {
         url_of(&self.name, None)
     }
 
-    /// Its URL when `port` on loopback leads to the server.
+    /// Its URL through `port` on loopback.
     pub fn url_through(&self, port: u16) -> String {
         url_of(&self.name, Some(port))
     }
@@ -78,7 +78,7 @@ impl Drop for Database {
     }
 }
 
-/// Where the server is: a socket's path, or `host:port`.
+/// The address of the server: a socket's path, or `host:port`.
 pub(super) fn server() -> String {
     let config = config();
     let port = config.get_ports().first().copied().unwrap_or(5432);
@@ -116,7 +116,7 @@ async fn connect(config: &Config) -> Client {
     client
 }
 
-/// The name of a database with the current schema, made by the first test that asks.
+/// The name of a database with the current schema, created by the first test that needs it.
 async fn template() -> String {
     let binary = env!("CARGO_BIN_EXE_sidegate");
     let built = std::fs::metadata(binary).and_then(|found| found.modified()).unwrap();

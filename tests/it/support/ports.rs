@@ -1,13 +1,13 @@
-//! Ports for servers that must be told one. Binding port 0, closing it and hoping is a race that a parallel test run
-//! loses now and then; here a port is reserved by a lock on a file, which the operating system lets go of when the
-//! process ends, however it ends.
+//! Ports for servers that need a fixed one. Binding port 0, closing it and using its number is a race that parallel
+//! tests lose now and then; here a port is reserved by a lock on a file, which the operating system releases when the
+//! process ends.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below Linux's range for outgoing connections (32768 and up), which would take a port between our look and its use.
+/// Below Linux's range for outgoing connections (32768 and up), which could take a port between the check and its use.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 
@@ -47,7 +47,7 @@ impl Port {
         self.number
     }
 
-    /// It on the loopback address.
+    /// The port on the loopback address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.number)
     }

@@ -1,10 +1,10 @@
-//! Waiting for a thing to be true, rather than for some time to pass.
+//! Waits for a condition instead of sleeping.
 
 use std::time::{Duration, Instant};
 
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
-/// Waits until `condition` is true and fails, with `what` in its words, when it is not within `timeout`.
+/// Waits until `condition` is true; fails after `timeout` with `what`, the description of the condition.
 pub async fn wait_until(what: &str, timeout: Duration, mut condition: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !condition().await {

@@ -1,4 +1,4 @@
-//! JWKS URLs that answer what they should not.
+//! JWKS URLs with hostile or broken responses.
 
 use std::time::Duration;
 

@@ -27,7 +27,7 @@ pub(crate) enum Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts")]
 pub struct RateLimited {
-    /// When there is room again.
+    /// The time until another attempt is allowed.
     pub retry_after: Duration,
 }
 

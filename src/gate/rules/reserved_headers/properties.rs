@@ -1,4 +1,4 @@
-//! However a name is respelled, it stays reserved.
+//! A reserved name stays reserved in every spelling.
 
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 
@@ -15,7 +15,7 @@ fn known() -> Vec<String> {
 
 /// A name of the family with other separators and letters of any case.
 fn respelled() -> impl Strategy<Value = (String, String)> {
-    // What a header name may hold besides letters and digits (RFC 9110 section 5.6.2).
+    // The characters of a header name besides letters and digits (RFC 9110 section 5.6.2).
     const SEPARATORS: &[u8] = b"!#$%&'*+-.^_`|~";
     (0..known().len(), any::<u64>()).prop_map(|(index, mut noise)| {
         let name = known().swap_remove(index);

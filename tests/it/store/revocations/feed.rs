@@ -1,4 +1,4 @@
-//! What is published is read by those who follow the feed and by those who ask about one token.
+//! Published revocations are read by followers of the feed and by checks of one token.
 
 use std::time::{Duration, Instant};
 

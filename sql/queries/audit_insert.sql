@@ -5,7 +5,7 @@
 --   $3  event       text         one of audit::Event
 --   $4  outcome     text         success or failure
 --   $5  actor_id    uuid?        who did it
---   $6  user_id     uuid?        whom it concerns
+--   $6  user_id     uuid?        the affected account
 --   $7  session_id  uuid?
 --   $8  address     inet?
 --   $9  user_agent  text?

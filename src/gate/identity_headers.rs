@@ -1,6 +1,6 @@
 //! The identity headers, which tell the application who is calling.
 //!
-//! They can be trusted because they are written from the verified token, and because every header that a client could
+//! They can be trusted because their values come from the verified token, and because every header that a client could
 //! forge is removed first, on every route, public ones included, even if none is set then.
 
 use std::fmt::Write as _;

@@ -41,9 +41,9 @@ const KNOWS: [(&str, &[&str]); 13] = [
             "gate",
         ],
     ),
-    // It calls the endpoints in process and tells them who is calling.
+    // It calls the endpoints in process and passes the caller.
     ("proxy", &["gate", "endpoints"]),
-    // It publishes the public halves of the keys.
+    // It publishes the public keys.
     ("endpoints", &["gate", "accounts", "keys"]),
     // Without a key it is not ready.
     ("admin", &["keys"]),
@@ -51,7 +51,7 @@ const KNOWS: [(&str, &[&str]); 13] = [
     ("config", &["proxy", "gate", "keys", "accounts", "mail", "store"]),
     ("gate", &["store", "keys"]),
     ("accounts", &["audit", "mail", "store", "keys"]),
-    // A message that will never arrive is written into the audit log.
+    // A message that cannot be delivered is recorded in the audit log.
     ("mail", &["audit", "store", "keys"]),
     ("audit", &["store"]),
     ("keys", &["store"]),

@@ -298,7 +298,7 @@ async fn a_revoked_access_token_stays_revoked_when_redis_loses_everything() {
     );
     let (mut redis, _) = sidecar.redis().await;
     let _: () = ::redis::cmd("FLUSHDB").query_async(&mut redis).await.unwrap();
-    // One that has seen nothing of it: what it knows comes from PostgreSQL by way of the feed.
+    // An instance that has not seen the request: it gets the revocation from PostgreSQL and the feed.
     let newcomer = TestSidecar::beside(&sidecar).start().await;
     wait_until("the newcomer knows", std::time::Duration::from_secs(10), async || {
         let answer = newcomer.get("/app").bearer(&alice.access_token).send().await;

@@ -45,7 +45,7 @@ async fn every_attack_of_the_corpus_is_answered_as_written() {
 
     let mut wrong = Vec::new();
     for case in &cases {
-        // One after the other, so that what the upstream saw belongs to this case.
+        // One after the other, so that what the upstream received belongs to this case.
         if let Err(difference) = attack(&sidecar, &issuer, case).await {
             wrong.push(format!("{}: {}\n    {difference}", case.place, case.name));
         }

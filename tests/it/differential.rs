@@ -341,7 +341,7 @@ fn check(sent: &Sent, understood: &Understood) -> Result<(), String> {
         return fail("two lengths");
     }
     match &understood.body {
-        // What the client sent as a body, chunks taken apart, and nothing of what came after it.
+        // The body that the client sent, with chunks joined, and nothing that came after it.
         Some(body) if !body.is_empty() && !contains(&sent.rest, body) => fail("another body"),
         _ => Ok(()),
     }

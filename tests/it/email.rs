@@ -76,7 +76,7 @@ async fn the_code_sent_after_registration_verifies_the_email_address() {
         claims(refreshed["access_token"].as_str().unwrap())["email_verified"],
         true
     );
-    // A client whose answer was lost comes with it again.
+    // A retry of a client whose response was lost.
     assert_eq!(verify(&sidecar, ALICE, &code).await.status(), 204);
     assert_eq!(
         refused(&verify(&sidecar, ALICE, &wrong(&code)).await),
@@ -172,7 +172,7 @@ async fn a_code_that_comes_to_two_instances_at_once_confirms_once() {
     let code = first.emailed_secret(ALICE, "email_verification").await;
     let tries = (0..20).map(|n| verify(if n % 2 == 0 { &first } else { &second }, ALICE, &code));
     let answers = join_all(tries).await;
-    // One effect; the others are answered as a client is whose answer was lost.
+    // One effect; the others get the response of a retry.
     assert!(answers.iter().all(|answer| answer.status() == 204));
     let count = "SELECT count(*) FROM audit_logs WHERE event = 'email_verified'";
     let verified = first.database().await.query_one(count, &[]).await.unwrap();
@@ -193,7 +193,7 @@ async fn an_address_changes_with_the_codes_of_both_mailboxes() {
     );
     let old = sidecar.emailed_secret(ALICE, "email_change_old").await;
     let new = sidecar.emailed_secret(MOVED, "email_change_new").await;
-    // A slip in either costs an attempt and uses up no half of the two.
+    // A mistake in either costs an attempt and uses up neither of the two.
     assert_eq!(
         refused(&confirm(&sidecar, token, &wrong(&old), &new).await),
         is(400, "email_code_invalid")
@@ -330,11 +330,9 @@ async fn without_redis_there_are_no_codes_and_an_account_can_be_made_all_the_sam
     assert!(sidecar.messages("bob@example.com").await.is_empty());
 
     sidecar.redis_network().heal();
-    crate::support::wait_until(
-        "codes are mailed again",
-        std::time::Duration::from_secs(10),
-        async || resend(&sidecar, "bob@example.com").await.status() == 202,
-    )
+    crate::support::wait_until("codes are sent again", std::time::Duration::from_secs(10), async || {
+        resend(&sidecar, "bob@example.com").await.status() == 202
+    })
     .await;
     let code = sidecar.emailed_secret("bob@example.com", "email_verification").await;
     assert_eq!(verify(&sidecar, "bob@example.com", &code).await.status(), 204);
@@ -344,7 +342,7 @@ async fn without_redis_there_are_no_codes_and_an_account_can_be_made_all_the_sam
 async fn the_owner_of_an_address_learns_that_somebody_tried_to_register_with_it() {
     let sidecar = TestSidecar::new().start().await;
     sidecar.user("alice").await;
-    // Within the first minute it would be her own client, which lost its answer.
+    // Within the first minute it would be a retry of her own client.
     let earlier = "UPDATE users SET created_at = created_at - interval '61 s'";
     sidecar.database().await.execute(earlier, &[]).await.unwrap();
     let again = json!({ "email": "Alice@example.com", "password": "tepid-gravel-19-walnut" });

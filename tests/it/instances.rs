@@ -27,7 +27,7 @@ async fn a_logout_is_known_on_every_instance_at_once() {
     for _ in 0..logouts() {
         let session = first.login(&alice.email).await;
         let token = &session.access_token;
-        // Cached on both, as a token that is in use is.
+        // Cached on both instances, as a token in use is.
         assert_eq!(status(&mut to_first, &first, token).await, 200);
         assert_eq!(status(&mut to_second, &second, token).await, 200);
         let answer = first.post("/auth/logout").bearer(token).send().await;

@@ -32,7 +32,7 @@ fn operate(sidecar: &Sidecar, arguments: &[&str]) -> Value {
 async fn invite(sidecar: &Sidecar, email: &str, role: &str) -> String {
     let invited = operate(sidecar, &["user", "invite", email, "--role", role]);
     assert_eq!(invited["roles"], json!([role]));
-    // Written to the canonical form of the address.
+    // Sent to the canonical form of the email address.
     sidecar.emailed_secret(&email.to_lowercase(), "invitation").await
 }
 
@@ -111,7 +111,8 @@ async fn an_invitation_that_comes_to_two_instances_at_once_makes_one_account() {
     let token = invite(&first, CAROL, "staff").await;
     let tries = (0..20).map(|n| register(if n % 2 == 0 { &first } else { &second }, CAROL, Some(&token)));
     let answers = join_all(tries).await;
-    // Who comes second finds the address taken (and is answered like the first) or the invitation used.
+    // The second request finds the email address taken (and gets the same response as the first) or the invitation
+    // used.
     assert!(
         answers
             .iter()

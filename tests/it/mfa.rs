@@ -195,7 +195,7 @@ async fn an_mfa_token_opens_nothing_but_the_second_step() {
     let body = json!({ "scope": "all", "refresh_token": token });
     sidecar.post("/auth/logout").json(&body).send().await;
     let still = sidecar.get("/app").bearer(&alice.access_token).send().await;
-    assert_eq!(still.status(), 200, "it signs nobody out");
+    assert_eq!(still.status(), 200, "it ends no session");
     assert_eq!(sidecar.upstream().seen().len(), 1);
 
     let not_one = second(&sidecar, &alice.refresh_token, "totp", &phone.code(1)).await;
@@ -357,7 +357,7 @@ async fn a_browser_keeps_its_device_token_in_a_cookie_that_no_script_and_no_appl
         cookie,
         format!("sidegate_device={token}; HttpOnly; SameSite=Strict; Path=/auth; Max-Age=34560000")
     );
-    // A stranger uses up what the account has.
+    // An attacker uses up the limit of the account.
     sidecar.try_login(&alice.email, "wrong").await;
     let stranger = sidecar.try_login(&alice.email, PASSWORD).await;
     assert_eq!(refused(&stranger), is(429, "rate_limited"));
@@ -388,7 +388,7 @@ async fn a_stolen_device_token_does_not_guess_for_ever() {
     for _ in 0..8 {
         answers.push(sidecar.post("/auth/login").json(&guess).send().await.status());
     }
-    // Four of the device, then what was left to the account, then none.
+    // Four attempts of the device, then those left of the account, then none.
     assert_eq!(answers, [401, 401, 401, 401, 401, 401, 429, 429]);
     let right = json!({ "email": alice.email, "password": PASSWORD, "device_token": signed_in["device_token"] });
     assert_eq!(sidecar.post("/auth/login").json(&right).send().await.status(), 429);

@@ -111,7 +111,7 @@ async fn a_stolen_token_guesses_the_password_no_faster_than_a_login() {
         .config("auth: { login_limit: { per_account: 4, window: 1h } }")
         .start()
         .await;
-    // The login took one of the four.
+    // The sign-in took one of the four.
     let alice = sidecar.user("alice").await;
     for _ in 0..3 {
         let guess = change(&sidecar, &alice.access_token, "not-her-password", NEW).await;
@@ -210,7 +210,7 @@ async fn a_reset_during_a_storm_of_logins_ends_every_older_session() {
 
     let storm = join_all((0..60).map(|_| sidecar.try_login("alice@example.com", PASSWORD)));
     let (logins, done) = tokio::join!(storm, async {
-        // In the midst of it: some have signed in, most have not.
+        // During the run: some have signed in, most have not.
         let count = "SELECT count(*) FROM sessions WHERE ended_at IS NULL";
         let database = sidecar.database().await;
         crate::support::wait_until("some have signed in", std::time::Duration::from_secs(30), async || {

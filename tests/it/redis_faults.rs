@@ -238,7 +238,7 @@ async fn redis_is_emptied_and_the_feed_is_filled_from_postgresql_even_if_a_logou
     let pair = Pair::start(&server.config()).await;
     let people = People::sign_in(&pair).await;
     server.command(&["FLUSHALL"]).await;
-    // Its entry makes a new feed, which must not be taken for the whole one.
+    // Its entry creates a new feed, which must not count as the complete one.
     log_out(&pair.issuer, &people.carol).await;
     assert_eq!(on_all(&pair.issuer, &people.bob).await, [401; 3]);
     people.look_back(&pair, &fresh(&pair, &server).await).await;
@@ -266,7 +266,7 @@ async fn another_master_of_a_cluster_is_killed_and_a_logout_is_still_heard_of_ev
     let master = (cluster.master_of(&feed(&pair.issuer).await).await + 1) % 3;
     cluster.kill(master);
     log_out(&pair.issuer, &people.carol).await;
-    wait_until("the verifier hears of it", TIMEOUT, async || {
+    wait_until("the verifier knows the revocation", TIMEOUT, async || {
         assert_eq!(on_all(&pair.verifier, &people.bob).await, [401; 3]);
         on_all(&pair.verifier, &people.carol).await == [401; 3]
     })

@@ -62,7 +62,7 @@ async fn a_reset_whose_process_dies_after_the_commit_can_be_retried() {
     dies_before_it_answers(&mut sidecar, request, "password_reset_tokens WHERE used_at IS NOT NULL").await;
 
     wait_until(
-        "older tokens are over, asked again or not",
+        "older tokens stay invalid after a retry",
         Duration::from_secs(10),
         async || sidecar.get("/app").bearer(&alice.access_token).send().await.status() == 401,
     )
@@ -165,7 +165,7 @@ async fn a_registration_whose_process_dies_after_the_commit_makes_one_account_an
         .json(&json!({ "email": ALICE, "code": code }));
     assert_eq!(verified.send().await.status(), 204, "the code in the message works");
     sidecar.login(ALICE).await;
-    // The near miss: now somebody else tries.
+    // The near miss: now another client tries.
     assert_eq!(sidecar.post("/auth/register").json(&body).send().await.status(), 202);
     assert_eq!(sidecar.count_messages(ALICE, "registration_attempted").await, 1);
 }
@@ -203,7 +203,7 @@ async fn a_second_step_whose_process_dies_after_the_commit_succeeds_with_the_nex
         .send()
         .await;
     assert_eq!(confirmed.status(), 200, "{}", confirmed.text());
-    // As if that had been a minute ago: there are two more codes now.
+    // As if a minute had passed: there are two more codes now.
     let database = sidecar.database().await;
     let earlier = "UPDATE totp_factors SET last_step = last_step - 2";
     database.execute(earlier, &[]).await.unwrap();
@@ -214,11 +214,7 @@ async fn a_second_step_whose_process_dies_after_the_commit_succeeds_with_the_nex
     dies_before_it_answers(&mut sidecar, request, "audit_logs WHERE event = 'mfa_succeeded'").await;
 
     let same = sidecar.post("/auth/login/mfa").json(&step(&shown)).send().await;
-    assert_eq!(
-        refused(&same),
-        is(401, "mfa_code_invalid"),
-        "a code works once, whoever comes"
-    );
+    assert_eq!(refused(&same), is(401, "mfa_code_invalid"), "a code works once");
     let next = sidecar.post("/auth/login/mfa").json(&step(&phone.code(1))).send().await;
 
     assert_eq!(next.status(), 200, "{}", next.text());

@@ -23,7 +23,7 @@ async fn no_query_reads_more_than_its_budget_with_twenty_thousand_users() {
         ended_sessions: 200_000,
         audit_entries: 200_000,
     };
-    // Beside other tests no time says anything.
+    // Times measured while other tests run mean nothing.
     run(size, Limits { with_time: false }).await;
 }
 

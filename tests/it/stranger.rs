@@ -156,7 +156,7 @@ async fn a_stranger_does_everything_with_the_description_the_mail_and_an_authent
     let spare = |number: usize| confirmed["recovery_codes"][number].as_str().unwrap();
     robin.done("POST /auth/logout", first, json!({})).await;
 
-    // The second device comes before the authenticator has another code that was not used: a recovery code does.
+    // The second device signs in before the authenticator app has another unused code, so it uses a recovery code.
     let laptop = robin.sign_in("laptop", PASSWORD, "totp", &phone.code(1)).await;
     let tablet = robin.sign_in("tablet", PASSWORD, "recovery_code", spare(0)).await;
     let open = robin.done("GET /auth/sessions", Some(&laptop), Value::Null).await;

@@ -157,7 +157,7 @@ async fn a_long_download_ends_with_its_session_but_not_with_its_token() {
     while begun.elapsed() < Duration::from_millis(3_500) {
         assert!(!hers.bytes().await.is_empty() && !his.bytes().await.is_empty());
     }
-    // She has to sign in again to sign out: her token expired while the film went on.
+    // She has to sign in again to sign out: her token expired during the stream.
     let token = sidecar.refresh(&alice.refresh_token).await.json();
     let fresh = token["access_token"].as_str().unwrap();
     assert!(sidecar.post("/auth/logout").bearer(fresh).send().await.status() < 300);

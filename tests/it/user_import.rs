@@ -12,7 +12,7 @@ const UNKNOWN_ID: &str = "0193a5d2-1111-7000-8000-000000000001";
 fn file(lines: &[Value]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     for line in lines {
-        // A string stands for itself: what is no JSON.
+        // A string is a line that is not JSON.
         match line {
             Value::String(text) => writeln!(file, "{text}").unwrap(),
             line => writeln!(file, "{line}").unwrap(),

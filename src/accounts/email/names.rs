@@ -168,7 +168,7 @@ mod tests {
         assert_ne!(
             email("alice@exa\u{337}mple.com").as_deref(),
             Ok("alice@example.com"),
-            "a combining mark is another letter"
+            "a combining mark makes another character"
         );
         assert_ne!(
             email("alice+x@example.com"),

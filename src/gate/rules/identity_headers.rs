@@ -7,7 +7,7 @@ use super::assertion::AssertionRule;
 /// The headers that a route sends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// The headers, in the order in which they are written.
+    /// The headers, in the order in which the gate sends them.
     pub headers: Vec<Planned>,
     /// The signed assertion, if the route sends one.
     pub assertion: Option<AssertionRule>,

@@ -131,7 +131,7 @@ impl Family {
 /// The first byte of a name as one of 27 bits; digits and signs share one.
 fn first_of(name: &str) -> u32 {
     match name.bytes().next().map(fold) {
-        Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
+        Some(byte @ b'a'..=b'z') => 1 << (byte - b'a'),
         _ => 1 << 26,
     }
 }

@@ -63,7 +63,7 @@ impl Address {
         match self {
             Self::Single(client) => single(client).await.map(Link::Single),
             Self::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
-            // Asked again for each connection, because the master changes with a failover.
+            // Resolved for each connection, because the master changes with a failover.
             Self::Sentinel { sentinel, master, node } => {
                 let client = sentinel.lock().await.async_master_for(master, Some(node)).await?;
                 single(&client).await.map(Link::Single)

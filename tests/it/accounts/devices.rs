@@ -171,7 +171,7 @@ async fn the_owner_is_notified_once_of_a_sign_in_from_a_new_device() {
 
     let cafe = from("192.0.2.7", "Firefox");
     try_on(&services, Some(&known), PASSWORD, &cafe, NOW).await.unwrap();
-    assert_eq!(told().await, 0, "the known device on its way");
+    assert_eq!(told().await, 0, "the known device on another network");
     let agent = from("192.0.2.7", "curl");
     try_on(&services, None, PASSWORD, &agent, NOW).await.unwrap();
     assert_eq!(told().await, 1, "another client");

@@ -142,7 +142,7 @@ impl Services {
         };
         match self.accounts.login.login(attempt, &Origin::default(), now).await? {
             Login::SignedIn(signed_in) => Ok(signed_in.pair),
-            Login::SecondFactor(challenge) => panic!("a second factor was asked for: {:?}", challenge.methods),
+            Login::SecondFactor(challenge) => panic!("a second factor was required: {:?}", challenge.methods),
         }
     }
 

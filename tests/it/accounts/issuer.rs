@@ -97,7 +97,7 @@ async fn a_rotation_has_no_visible_effect() {
     assert!(verifies(&twos, &before));
     assert_eq!(twos.signer().unwrap().kid(), ones.signer().unwrap().kid());
 
-    // Ten minutes, 5 % and the slack later no token of the old key is alive.
+    // After ten minutes, 5 % and the leeway all tokens of the old key have expired.
     two.load(later(800)).await.unwrap();
     assert!(!verifies(&twos, &before));
 }

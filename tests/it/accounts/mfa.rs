@@ -74,7 +74,7 @@ fn session_of(user: &User, pair: &Pair) -> SessionOf {
 async fn challenge(services: &Services, login: &str, now: OffsetDateTime) -> Challenge {
     match try_password(services, login, now).await.unwrap() {
         Login::SecondFactor(challenge) => challenge,
-        Login::SignedIn(_) => panic!("nothing more was asked for"),
+        Login::SignedIn(_) => panic!("nothing more was requested"),
     }
 }
 

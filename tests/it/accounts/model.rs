@@ -44,7 +44,7 @@ enum Call {
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
-    // Mostly the newest session and its newest token, as people do.
+    // Mostly the newest session and its newest token, as clients do.
     let session = prop_oneof![4 => Just(0_usize), 2 => Just(1), 1 => 2_usize..4];
     let back = prop_oneof![6 => Just(0_usize), 3 => Just(1), 1 => 2_usize..5];
     let scope = prop_oneof![2 => Just(Scope::This), 1 => Just(Scope::Others), 1 => Just(Scope::All)];
@@ -192,7 +192,7 @@ impl Life<'_> {
                     .logout(self.of(session), *scope, &origin, now)
                     .await
                     .map_err(|error| error.to_string())?;
-                // A session that is over ends no other.
+                // A session that has ended does not end others.
                 let scope = if self.sessions[session].is_open(now) {
                     *scope
                 } else {
@@ -362,7 +362,7 @@ fn ten_thousand_sequences_of_calls_agree_with_the_model() {
         runtime.block_on(async move { drop(services) });
         return;
     };
-    // The shortest sequence that still fails is the one to look at.
+    // Report the shortest sequence that still fails.
     let mut smaller = tree.simplify();
     while smaller {
         let fails = runtime.block_on(live_through(&services, &tree.current())).is_err();

@@ -87,7 +87,7 @@ async fn a_password_set_by_an_operator_invalidates_earlier_reset_links() {
     let late = reset(&services, &token, NOW).await;
     assert!(matches!(late, Err(ResetError::Invalid)), "{late:?}");
     assert!(services.try_login("alice", "brisk-anvil-40-meadow", NOW).await.is_ok());
-    // The near miss: another's link, and one that is asked for afterwards.
+    // The near miss: a link of another account, and one that is requested afterwards.
     assert!(reset(&services, &of_bob, NOW).await.is_ok());
     let later = NOW + Duration::from_secs(1);
     let token = link(&services, "alice@example.com", later).await;

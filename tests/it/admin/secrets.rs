@@ -223,7 +223,7 @@ async fn nothing_secret_is_in_the_audit_log_after_every_flow_there_is() {
     for row in rows {
         let (event, data, text): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         for secret in &secrets.0 {
-            // Six digits may be in an id or a time by chance: they are looked for in what we wrote, as a word.
+            // Six digits can be part of an id or a time: they are searched as a word in the texts.
             let found = if secret.len() > 6 {
                 text.contains(secret.as_str())
             } else {

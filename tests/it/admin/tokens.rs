@@ -166,7 +166,7 @@ async fn a_copy_of_an_account_is_read_until_it_changes_on_any_instance() {
             "a change is visible after its response"
         );
     }
-    // After a change nothing is copied for a moment: whoever read the row before it would copy what is old.
+    // After a change nothing is cached for a moment: a reader that read the row before it would cache the old one.
     let (mut redis, namespace) = first.redis().await;
     let key = format!("{namespace}:cache:user:{}", id(&alice));
     let lies_there: String = redis::cmd("GET").arg(&key).query_async(&mut redis).await.unwrap();

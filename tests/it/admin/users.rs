@@ -245,7 +245,7 @@ async fn sessions_of_an_account_are_listed_and_ended_one_by_one_or_all() {
     assert_eq!(
         said(&answer),
         refusal(404, "session_not_found"),
-        "a session is somebody's"
+        "a session belongs to an account"
     );
     let one = format!("{path}/{sid}");
     assert_eq!(call(&sidecar, &admin, "DELETE", &one, None).await.status(), 204);

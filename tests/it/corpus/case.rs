@@ -126,7 +126,7 @@ impl Case {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, b"");
                 format!("{input}.{}", encode(hmac::sign(&key, input.as_bytes()).as_ref()))
             }
-            // Any other word goes where the token goes; `{good}` is a whole token, `{input}` what is signed of it.
+            // Any other text replaces the token; `{good}` is a valid token, `{input}` its signed part.
             other => other.replace("{good}", &issuer.sign(&input)).replace("{input}", &input),
         }
     }

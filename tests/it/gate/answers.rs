@@ -76,7 +76,7 @@ async fn a_caller_without_a_recent_second_factor_is_told_the_maximum_age() {
         );
         assert_eq!(answer.header("www-authenticate"), Some(&*challenge));
     }
-    // No second factor helps who is denied anyway.
+    // A second factor does not help a caller who is denied in any case.
     for claims in [json!({ "roles": ["guest"] }), json!({ "roles": ["other"] })] {
         let answer = ask("/pay", claims).await;
         assert_eq!((answer.status(), answer.code().as_str()), (403, "policy_denied"));

@@ -107,7 +107,7 @@ async fn an_application_verifies_user_and_request_with_the_served_key() {
     assert_eq!(claims.get("email"), None, "the address is not verified");
     assert_eq!(claims["idp"], ISSUER);
 
-    // Somebody who read it on the way sends it again.
+    // An attacker who copied it sends it again.
     let replayed = |method: &str, uri: &str, now: u64| application.verify(&sent, method, uri, now).unwrap_err();
     assert_eq!(replayed("DELETE", &uri, now), "method");
     assert_eq!(replayed("GET", &format!("{}/api/xx", sidecar.url()), now), "uri");
@@ -242,7 +242,7 @@ async fn a_route_has_its_own_header_and_life_or_none_and_what_it_strips_is_not_b
         .await
         .upstream_saw();
     assert!(seen.header_family(HEADER).is_empty());
-    // The name is ours on every route, since one of them sets it.
+    // The name is reserved on every route, because one of them sets it.
     let seen = sidecar
         .get("/open/x")
         .header("x_wiki_caller", "root")

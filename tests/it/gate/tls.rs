@@ -29,7 +29,7 @@ async fn with_certificate(name: &str, upstream: &Upstream) -> u16 {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // A client that does not like the certificate goes away.
+                // A client that refuses the certificate disconnects.
                 let Ok(mut stream) = acceptor.accept(stream).await else {
                     return;
                 };

@@ -28,7 +28,7 @@ async fn the_owner_of_an_email_address_is_notified_of_registrations_with_it_with
         .await;
     let first = register(&sidecar, "alice@example.com").await;
     assert_eq!(words(&sidecar, "alice@example.com").await, [""; 0]);
-    // Within the first minute it would be her own client, which lost its answer.
+    // Within the first minute it would be a retry of her own client.
     let earlier = "UPDATE users SET created_at = created_at - interval '61 s'";
     sidecar.database().await.execute(earlier, &[]).await.unwrap();
     assert_eq!(

@@ -45,7 +45,7 @@ async fn a_message_is_not_taken_by_another_worker_before_its_lease_ends() {
     let second = take(&database, NOW + LEASE).await;
     assert_eq!((second.len(), second[0].attempts), (1, 2));
 
-    // Who took it first and lost it has no say any more; who has it does.
+    // The worker that took it first and lost the lease cannot change it any more; the current one can.
     let later = NOW + LEASE;
     assert!(!mail::retry(&database.postgres, &first[0], later, "late").await.unwrap());
     assert!(!mail::fail(&database.postgres, &first[0], "late", later).await.unwrap());

@@ -106,7 +106,7 @@ async fn a_message_refused_for_good_fails_once_and_is_audited() {
     let find = "SELECT attempts, last_error, octet_length(payload_sealed) FROM mail_queue WHERE failed_at IS NOT NULL";
     let row = sidecar.database().await.query_one(find, &[]).await.unwrap();
     let (attempts, reason, payload): (i32, String, i32) = (row.get(0), row.get(1), row.get(2));
-    assert_eq!((attempts, payload), (1, 0), "recipient and codes are gone");
+    assert_eq!((attempts, payload), (1, 0), "recipient and codes are deleted");
     assert!(reason.contains("550") && !reason.contains("alice"), "{reason}");
     let audited = failures(&sidecar).await;
     assert_eq!(audited.len(), 1);
@@ -169,7 +169,7 @@ async fn two_instances_send_each_of_a_hundred_messages_once() {
     let one = TestSidecar::new().config(&config).start().await;
     let two = TestSidecar::beside(&one).config(&config).start().await;
     let database = one.database().await;
-    // Both are held up at the door until all messages are there, so that they meet.
+    // Both are delayed until all messages are queued, so that they run concurrently.
     let lock = "BEGIN; LOCK TABLE mail_queue IN ACCESS EXCLUSIVE MODE";
     database.batch_execute(lock).await.unwrap();
     for number in 0..100 {

@@ -47,7 +47,7 @@ async fn echo(request: Request<h2::RecvStream>, mut respond: h2::server::SendRes
     let mut body = request.into_body();
     while let Some(Ok(message)) = body.data().await {
         let _ = body.flow_control().release_capacity(message.len());
-        // The caller may have gone, or been ended.
+        // The client may have disconnected, or been ended.
         if out.send_data(message, false).is_err() {
             return;
         }

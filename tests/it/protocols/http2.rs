@@ -151,7 +151,7 @@ async fn a_request_of_http_2_cannot_carry_framing_or_a_second_host() {
         let mut raw = Raw::open(&sidecar).await;
         let fields = [&GET[..], &[extra]].concat();
         raw.request(1, END_STREAM | END_HEADERS, &fields).await;
-        // What comes back is a refusal, a reset or the end; what counts is that nothing went on.
+        // The response is a refusal, a reset or the end; what counts is that nothing was forwarded.
         raw.frame(6, 0, 0, &[0; 8]).await;
         raw.connection.bytes().await;
         raw.frame(7, 0, 0, &[0; 8]).await;
@@ -182,7 +182,7 @@ async fn streams_that_are_reset_at_once_do_not_keep_others_from_being_served() {
         assert_eq!(sidecar.get("/y").send().await.status(), 200);
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
-    // Whoever resets this many is sent away; in any case not all of it is work for the application.
+    // A client that resets this many streams is disconnected; in any case not all of them reach the application.
     let reached = sidecar.upstream().seen().len();
     assert!(reached < 3000, "{reached} requests reached the upstream");
 }

@@ -132,7 +132,7 @@ async fn a_refresh_keeps_the_live_token_and_the_one_it_replaced_and_no_other() {
         [(2, false), (3, true)],
         "a used token's own answer is forgotten"
     );
-    // The answer with 3 was lost: 2 comes again.
+    // The response with 3 was lost: 2 is presented again.
     assert!(of(3, 2).await.unwrap());
     assert_eq!(generations(&database, session).await, [(2, false), (4, true)]);
     let chain = chain(&database.postgres, session, 2).await;

@@ -131,7 +131,7 @@ async fn each_lock_in_a_row_is_longer_up_to_a_limit_and_a_success_starts_anew() 
         (locked.lockout_count, locked.locked_by),
         (4, Some(LockedBy::FailedLogins))
     );
-    // NOW is within the lock: its owner on a known device, while a stranger guesses.
+    // NOW is within the lock: the owner signs in on a known device, while an attacker guesses.
     sessions::open(&database.postgres, ada.id, Uuid::new_v4(), 1).await;
     let still = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
     assert_eq!(still.last_login_at, Some(NOW));

@@ -68,7 +68,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let name = std::mem::take(&mut self.name);
-        // Nobody waits for it: should the process end first, the services go with the run anyway.
+        // Not waited for: if the process ends first, the services end with the run in any case.
         BACKSTAGE.spawn(async move {
             let admin = connect(&config()).await;
             let _ = admin

@@ -37,7 +37,7 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub async fn send(&mut self, bytes: &[u8]) {
-        // A sidecar that answers early and closes makes a write fail; what it answered is still to be read.
+        // If the sidecar responds early and closes the connection, a write fails; its response has to be read still.
         let _ = self.stream.write_all(bytes).await;
     }
 

@@ -46,7 +46,7 @@ impl Playground {
             .unwrap();
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // The announcement ends with what the third command answers.
+        // The printed text ends with the response of the third command.
         while !said.contains("Authorization: Bearer $TOKEN") {
             said.push_str(&lines.next().expect("it announces what runs").unwrap());
             said.push('\n');
@@ -74,7 +74,7 @@ impl Playground {
 
 impl Drop for Playground {
     fn drop(&mut self) {
-        // Politely, or its servers stay.
+        // With SIGTERM, otherwise its servers keep running.
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
             let _ = self.child.wait();

@@ -22,7 +22,7 @@ impl Port {
     pub fn reserve() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let dir = reservations();
-        // Processes begin at different places, so that they seldom meet.
+        // Processes start at different places, so that they rarely collide.
         let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
         for _ in 0..COUNT {
             let step = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -74,7 +74,7 @@ impl RedisSentinel {
 
     /// Stops the replication from the master.
     pub async fn hold_replication(&mut self) {
-        // Sentinel leads the replica past the way that can be held whenever it finds it there.
+        // Sentinel reconfigures the replica to bypass the network with faults whenever it notices it.
         self.replicate().await;
         self.ways[self.master].freeze();
     }

@@ -63,7 +63,7 @@ impl RedisServer {
 
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // It may be frozen, which SIGKILL does not mind.
+            // SIGKILL also ends a frozen process.
             let _ = process.kill();
             let _ = process.wait();
         }

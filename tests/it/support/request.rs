@@ -1,4 +1,4 @@
-//! A request to the sidecar, built step by step. Header names, values and the target are sent as they are written.
+//! A request to the sidecar, built step by step. Header names, values and the target are sent unchanged.
 
 use std::fmt::Write;
 

@@ -390,7 +390,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            // Shown with the failed test, which is when one wants to read it.
+            // Printed with a failed test.
             println!("--- the sidecar said:\n{}---", self.logs());
         }
     }

@@ -158,7 +158,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         if let Ok((stream, _)) = listener.accept().await {
-            // A connection that ends early is the test's doing.
+            // The test closes connections early on purpose.
             let shared = Arc::clone(&shared);
             connections.spawn(async move { drop(converse(stream, &shared).await) });
         }

@@ -16,7 +16,7 @@ async fn an_unknown_name_a_wrong_password_and_a_locked_account_take_the_same_tim
     people(&sidecar, "locked", "timestamptz '9999-12-31 00:00:00+00'").await;
     let kinds = ["unknown", "wrong", "locked"];
     compare(&sidecar, "login", &kinds, 401, |kind, number| {
-        // The locked account with its own password: that the verdict is not looked at must not show either.
+        // The locked account with the right password: that the result is ignored must not be visible either.
         let password = (kind != "locked").then_some("quarrel-lantern-71-ospray");
         let body = with_password(&format!("{kind}{number}@example.com"), password);
         sidecar.post("/auth/login").json(&body)

@@ -179,7 +179,7 @@ async fn a_flood_of_invented_keys_is_one_fetch_per_cool_down() {
     let begun = Instant::now();
     let forged: Vec<_> = (0..20).map(|_| token(&key())).collect();
     let mut asked = vec![];
-    // A cool-down takes ten seconds: the flood goes on beyond its end.
+    // A cool-down takes ten seconds: the flood continues after its end.
     while begun.elapsed() < Duration::from_secs(12) {
         for token in &forged {
             assert_eq!(presented(&verifier, token).await, refused(401, "token_unknown_key"));
@@ -221,7 +221,7 @@ async fn a_reload_starts_and_stops_what_refreshes() {
     })
     .await;
 
-    // The same issuer elsewhere, where nobody answers: its old keys came from a place that is no longer trusted.
+    // The same issuer at another URL, where nothing answers: its old keys came from a URL that is no longer trusted.
     let down = Publisher::down().await;
     verifier.reconfigure(&trusting(&[down.entry(OTHER, "")]));
     let unknown = refused(503, "issuer_keys_unavailable");

@@ -39,7 +39,7 @@ async fn a_token_of_the_issuer_passes_at_the_verifier_until_its_session_ends() {
 
     let answer = issuer.post("/auth/logout").bearer(&alice.access_token).send().await;
     assert_eq!(answer.status(), 204, "{}", answer.text());
-    wait_until("the verifier hears of the logout", TIMEOUT, async || {
+    wait_until("the verifier knows the sign-out", TIMEOUT, async || {
         presented(&verifier, &alice.access_token).await == refused(401, "revoked")
     })
     .await;
@@ -61,7 +61,7 @@ async fn changed_rights_outdate_the_tokens_before_and_none_after_by_their_versio
     assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
     // In the same second: nothing here compares clocks.
     let next = issuer.login(&alice.email).await;
-    wait_until("the verifier hears of it", TIMEOUT, async || {
+    wait_until("the verifier knows the revocation", TIMEOUT, async || {
         presented(&verifier, &alice.access_token).await == refused(401, "token_outdated")
     })
     .await;
@@ -95,9 +95,11 @@ async fn tokens_of_a_leaked_key_that_was_rotated_out_are_refused_long_before_the
     let next = issuer.login(&alice.email).await;
 
     run(&issuer, &["keys", "retire", &leaked]);
-    wait_until("the verifier hears of it", Duration::from_secs(2), async || {
-        presented(&verifier, &alice.access_token).await == refused(401, "key_revoked")
-    })
+    wait_until(
+        "the verifier knows the revocation",
+        Duration::from_secs(2),
+        async || presented(&verifier, &alice.access_token).await == refused(401, "key_revoked"),
+    )
     .await;
     assert_eq!(issuer.get("/").bearer(&alice.access_token).send().await.status(), 401);
     wait_until("the verifier knows the next key", TIMEOUT, async || {

@@ -5,11 +5,11 @@ use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _, skeleto
 /// Whether scripts are mixed in a way that no language does: `раypal` with two Cyrillic characters. Latin with Chinese,
 /// Japanese or Korean is common. Characters that no name contains (invisible ones, symbols) count as mixed.
 pub(crate) fn are_mixed(text: &str) -> bool {
-    let letters = text
+    let characters = text
         .chars()
         .filter(|c| !c.is_ascii() || c.is_ascii_alphanumeric())
         .collect::<String>();
-    !letters.check_restriction_level(RestrictionLevel::HighlyRestrictive)
+    !characters.check_restriction_level(RestrictionLevel::HighlyRestrictive)
 }
 
 /// Whether a text looks like ASCII and is not: `аррӏе` is all Cyrillic, and so does not mix scripts.

@@ -26,8 +26,8 @@ fn respelled() -> impl Strategy<Value = (String, String)> {
             let choice = usize::try_from(noise >> 60).unwrap_or_default();
             match byte {
                 b'-' => SEPARATORS[choice % SEPARATORS.len()],
-                letter if choice % 2 == 0 => letter.to_ascii_uppercase(),
-                letter => letter,
+                character if choice % 2 == 0 => character.to_ascii_uppercase(),
+                character => character,
             }
         });
         let spelling = spelling.map(char::from).collect();

@@ -9,6 +9,7 @@
 pub mod links;
 pub mod message;
 pub mod mime;
+pub mod not_sent;
 pub mod queue;
 pub mod retry;
 pub mod sanitize;

@@ -58,7 +58,8 @@ CREATE INDEX users_username_unlike_email ON users (username) WHERE deleted_at IS
 -- Lists of few among many: deleted accounts, by id and by name, and locked ones.
 CREATE INDEX users_deleted ON users (id) WHERE deleted_at IS NOT NULL;
 CREATE INDEX users_deleted_email ON users (email, id) WHERE deleted_at IS NOT NULL;
-CREATE INDEX users_deleted_username ON users (username, id) WHERE deleted_at IS NOT NULL;
+CREATE INDEX users_deleted_username_unlike_email ON users (username, id)
+    WHERE deleted_at IS NOT NULL AND NOT starts_with(email, username);
 CREATE INDEX users_locked ON users (id) WHERE locked_until IS NOT NULL;
 
 -- users.roles by role, in the order in which accounts are listed: a page of those who have a role costs the page, whether

@@ -3,7 +3,7 @@
 --   $1  user_id  uuid
 --   $2  step     int8
 --   $3  now      timestamptz  the caller's clock, never now()
--- budget: 16 buffers
+-- budget: 24 buffers
 
 UPDATE totp_factors
 SET confirmed_at = $3,

@@ -28,7 +28,7 @@
 --   ->  created_at                  timestamptz
 --   ->  updated_at                  timestamptz
 --   ->  deleted_at                  timestamptz?
--- budget: 4000 buffers, 20 ms
+-- budget: 1100 buffers
 
 WITH last AS (
     SELECT coalesce((
@@ -62,6 +62,7 @@ FROM (
           AND (username, id) > ((SELECT name FROM last), $3)
           AND deleted_at IS NOT NULL
           AND NOT (email >= $1 AND email < $2)
+          AND NOT starts_with(email, username)
           AND ($4::bool IS NULL OR coalesce(locked_until > $6, false) = $4)
           AND ($5::text IS NULL OR roles ? $5)
         ORDER BY username, id

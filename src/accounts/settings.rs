@@ -1,6 +1,7 @@
 //! The `auth` section of the configuration as checked values.
 
 mod clients;
+mod days;
 mod email;
 mod limits;
 mod paths;
@@ -12,6 +13,7 @@ use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
 
 pub use self::clients::Client;
+use self::days::days;
 pub use self::email::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
@@ -272,8 +274,4 @@ impl Default for LoginLimit {
             window: Duration::from_secs(60),
         }
     }
-}
-
-const fn days(n: u64) -> Duration {
-    Duration::from_secs(n * 86_400)
 }

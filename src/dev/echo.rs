@@ -10,6 +10,8 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::content_length;
+
 /// The longest request line and headers, in bytes, so that a client cannot fill the memory.
 const HEAD_BYTES: u64 = 64 << 10;
 
@@ -128,7 +130,7 @@ async fn skip_body(stream: &mut BufReader<TcpStream>, head: &Head) -> io::Result
     }
     let length = head
         .value("content-length")
-        .and_then(|value| value.parse().ok())
+        .and_then(|value| content_length::parse(value.as_bytes()))
         .unwrap_or(0);
     skip(stream, length).await
 }

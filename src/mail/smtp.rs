@@ -13,7 +13,7 @@ use lettre::transport::smtp::client::{
 };
 use lettre::transport::smtp::extension::ClientId;
 
-use crate::mail::transport::NotSent;
+use crate::mail::not_sent::NotSent;
 use crate::secret::Secret;
 
 /// Replies to `MAIL`, `RCPT` or `DATA` about the authentication and not about the message (RFC 4954 section 6). The

@@ -10,19 +10,11 @@ use uuid::Uuid;
 
 use crate::mail::message::Payload;
 use crate::mail::mime::Written;
+use crate::mail::not_sent::NotSent;
 use crate::mail::settings::Transport;
 
 /// The timeout of writing a file: a network file system can hang.
 const FILE: Duration = Duration::from_secs(10);
-
-/// Why a message was not sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotSent {
-    /// A retry may succeed.
-    Later(String),
-    /// A retry cannot succeed.
-    Never(String),
-}
 
 impl Transport {
     /// The longest duration of an attempt.

@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 
 use crate::audit::{AuditRecord, Origin};
 use crate::keys::random;
+use crate::mail::not_sent::NotSent;
 use crate::mail::settings::Mail;
 use crate::mail::templates::{Branding, Dates};
-use crate::mail::transport::NotSent;
 use crate::mail::{Message, Queue, mime, retry};
 use crate::metrics::Metrics;
 use crate::store::StoreError;

@@ -7,6 +7,7 @@ use pingora::{Result, http::RequestHeader};
 
 use super::context::Context;
 use crate::{
+    cookies,
     gate::{Permit, rules::reserved_headers::Class},
     metrics::Metrics,
 };
@@ -80,10 +81,8 @@ fn remove_session_cookie(upstream: &mut RequestHeader, ctx: &Context) -> Result<
     let Some(name) = ctx.snapshot.rules.session_cookie.as_deref() else {
         return Ok(());
     };
-    let kept = cookies(upstream).filter(|pair| {
-        pair.strip_prefix(name.as_bytes())
-            .is_none_or(|rest| !rest.trim_ascii_start().starts_with(b"="))
-    });
+    // Parsed like the cookie that contained the token, so that what counted as that cookie is not forwarded.
+    let kept = cookies::pairs(&upstream.headers).filter(|pair| cookies::value(pair, name).is_none());
     let kept: Vec<_> = kept.map(<[u8]>::to_vec).collect();
     set_cookies(upstream, &kept)
 }
@@ -94,16 +93,8 @@ fn join_cookies(upstream: &mut RequestHeader) -> Result<()> {
     if upstream.headers.get_all(header::COOKIE).iter().nth(1).is_none() {
         return Ok(());
     }
-    let all: Vec<_> = cookies(upstream).map(<[u8]>::to_vec).collect();
+    let all: Vec<_> = cookies::pairs(&upstream.headers).map(<[u8]>::to_vec).collect();
     set_cookies(upstream, &all)
-}
-
-fn cookies(upstream: &RequestHeader) -> impl Iterator<Item = &[u8]> {
-    let fields = upstream.headers.get_all(header::COOKIE).iter();
-    fields
-        .flat_map(|field| field.as_bytes().split(|&byte| byte == b';'))
-        .map(<[u8]>::trim_ascii)
-        .filter(|pair| !pair.is_empty())
 }
 
 fn set_cookies(upstream: &mut RequestHeader, pairs: &[Vec<u8>]) -> Result<()> {

@@ -9,6 +9,7 @@ use memchr::memchr;
 use pingora::proxy::Session;
 
 use super::snapshot::RequestLimits;
+use crate::content_length;
 use crate::gate::denial::Malformed;
 
 /// What Pingora's parsed headers do not contain.
@@ -88,7 +89,7 @@ fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLim
             }
         } else if name.eq_ignore_ascii_case(b"content-length") {
             lengths += 1;
-            if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+            if content_length::parse(value).is_none() {
                 return Err(Malformed::Framing);
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -284,6 +285,7 @@ mod tests {
             "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
             "Content-Length: 5\r\nContent-Length: 5\r\n",
             "Content-Length: +5\r\n",
+            "Content-Length: 99999999999999999999\r\n",
             "Content-Length: 5, 5\r\n",
             "Content-Length: \r\n",
             "Transfer-Encoding: cow, chunked\r\n",

@@ -5,6 +5,7 @@
 //! byte by byte, get the canonical form too; the typed one is not stored.
 
 mod domain;
+mod error;
 mod scripts;
 
 #[cfg(test)]
@@ -12,26 +13,14 @@ mod properties;
 
 use unicode_normalization::UnicodeNormalization;
 
+pub use self::error::NameError;
+
 /// The longest text that is normalized; NFKC can turn one character into eighteen.
 const LONGEST_WRITTEN: usize = 1024;
 /// The longest local part (RFC 5321 section 4.5.3.1.1), in bytes.
 const LOCAL_MAX: usize = 64;
 /// The longest email address, in bytes: a path of RFC 5321 section 4.5.3.1.3 without its brackets.
 const ADDRESS_MAX: usize = 254;
-
-/// Why an email address or username is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    /// Not `local@domain`.
-    #[error("not a valid email address")]
-    NotAnAddress,
-    /// Not a valid username.
-    #[error("a username has 1 to 64 letters, digits, dots, dashes, underscores or plus signs, and no @")]
-    NotAUsername,
-    /// It imitates another name.
-    #[error("the name mixes scripts, or has characters that imitate others")]
-    Deceptive,
-}
 
 /// The canonical form of an email address: NFKC, lower case, without trailing dots, the domain in DNS form.
 ///

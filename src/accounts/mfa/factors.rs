@@ -80,6 +80,11 @@ impl Factors {
 
     /// The second factors that a sign-in accepts; `None` if the password is enough.
     pub(crate) async fn methods(&self, db: &impl Executor, user: &User) -> Result<Option<Vec<Method>>, StoreError> {
+        // Most accounts have none, and their sign-in needs no further query.
+        let totp = factors::find(db, user.id).await?;
+        if user.mfa_email_enabled_at.is_none() && totp.is_none_or(|totp| totp.confirmed_at.is_none()) {
+            return Ok(None);
+        }
         let status = self.status(db, user).await?;
         Ok(status.is_enabled().then(|| status.methods()))
     }

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use super::days::days;
+
 /// `auth.email`.
 #[derive(Clone, Debug, Default)]
 pub struct Email {
@@ -44,6 +46,6 @@ impl Default for PasswordReset {
 
 impl Default for Invitation {
     fn default() -> Self {
-        Self { ttl: super::days(7) }
+        Self { ttl: days(7) }
     }
 }

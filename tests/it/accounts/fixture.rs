@@ -176,7 +176,7 @@ impl Services {
     /// The number of statements sent to PostgreSQL so far, including BEGIN and COMMIT.
     pub(crate) fn statements(&self) -> u64 {
         let families = self.metrics.store_operation_duration.collect();
-        let metrics = families.iter().flat_map(|family| family.get_metric());
+        let metrics = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
         let of_postgres = metrics.filter(|metric| metric.get_label().iter().any(|label| label.value() == "postgres"));
         of_postgres
             .map(|metric| metric.get_histogram().get_sample_count())

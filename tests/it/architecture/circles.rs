@@ -5,6 +5,7 @@
 //! call names nothing, so an `impl` block belongs into the file of its type.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 
 use super::names::{Names, Source};
 
@@ -14,16 +15,16 @@ pub(super) type Knows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 /// Each file of `sources` with its dependencies.
 pub(super) fn knows(sources: &[Source]) -> Knows {
     let names = Names::read(sources);
-    let mut knows = Knows::new();
+    let mut all = Knows::new();
     for (file, reference) in names.references() {
         for (other, name) in names.defined(reference) {
             if other != file {
-                let known = knows.entry(file.to_owned()).or_default();
+                let known = all.entry(file.to_owned()).or_default();
                 known.entry(other.to_owned()).or_default().insert(name);
             }
         }
     }
-    knows
+    all
 }
 
 /// A shortest cycle through each file that is in one, each cycle once, as text.
@@ -71,7 +72,7 @@ fn tell(circle: &[&str], knows: &Knows) -> String {
     for (index, file) in circle.iter().enumerate() {
         let next = circle[(index + 1) % circle.len()];
         let names = knows[*file][next].iter().map(String::as_str).collect::<Vec<_>>();
-        told += &format!("{file} uses {} of ", names.join(", "));
+        let _ = write!(told, "{file} uses {} of ", names.join(", "));
     }
     told + circle[0]
 }

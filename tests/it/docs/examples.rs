@@ -95,6 +95,7 @@ fn every_link_between_pages_leads_to_a_file_and_a_heading() {
         "docs/refusals.md",
         "docs/requests.md",
         "docs/retries.md",
+        "docs/secrets.md",
     ] {
         let text = read(page);
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

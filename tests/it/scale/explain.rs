@@ -1,4 +1,4 @@
-//! EXPLAIN of one query, three times, and the best of them.
+//! EXPLAIN of a query: the best of several runs.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,7 +8,8 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::query::Query;
 
-const RUNS: u32 = 3;
+/// The number of runs: on a busy machine most runs of a few milliseconds are interrupted.
+const RUNS: u32 = 10;
 
 /// Which plan PostgreSQL uses for a prepared statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

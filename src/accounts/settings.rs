@@ -93,7 +93,7 @@ pub struct RefreshToken {
     pub lost_answer: LostAnswer,
 }
 
-/// `auth.refresh_token.lost_answer`.
+/// `auth.refresh_token.lost_response`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LostAnswer {
     /// The response was lost: return another successor, once, in place of the unused one.

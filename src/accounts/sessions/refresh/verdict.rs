@@ -30,7 +30,7 @@ use crate::store::sessions::EXPIRED;
 pub(super) struct Rules {
     /// `auth.refresh_token.reuse_grace`.
     pub(super) grace: Duration,
-    /// `auth.refresh_token.lost_answer`.
+    /// `auth.refresh_token.lost_response`.
     pub(super) lost_answer: LostAnswer,
 }
 

@@ -1,22 +1,22 @@
-//! The cookies that a client sends.
+//! Parses the cookies of a request.
 
 use std::borrow::Cow;
 
 use cookie::Cookie;
 use http::{HeaderMap, header};
 
-/// All cookies as they were sent, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section 8.2.3).
+/// All cookies as they were sent, of all `Cookie` headers: HTTP/2 clients can send several (RFC 9113 section 8.2.3).
 pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let fields = headers.get_all(header::COOKIE).iter();
-    // Cut by bytes, so that one cookie that is not text does not hide its neighbours.
+    // Split as bytes, so that a cookie that is not text does not hide the others.
     fields
         .flat_map(|field| field.as_bytes().split(|&byte| byte == b';'))
         .map(<[u8]>::trim_ascii)
         .filter(|pair| !pair.is_empty())
 }
 
-/// The value of a pair, if `name` is its name. Bytes that are not UTF-8 are replaced: cookies of others need not be text, ours
-/// are.
+/// The value of a pair with this name. Bytes that are not UTF-8 are replaced: other cookies can contain them, that of
+/// Sidegate cannot.
 pub fn value<'p>(pair: &'p [u8], name: &str) -> Option<Cow<'p, str>> {
     match String::from_utf8_lossy(pair) {
         Cow::Borrowed(pair) => {

@@ -1,8 +1,8 @@
 //! What `admit` costs, in instructions and allocations: the same from run to run, on however busy a machine.
 //!
-//! The program runs itself under callgrind. Each row is a loop inside [`callgrind_window`], for which callgrind writes a profile of
-//! its own, so that making the tokens and warming the caches is not counted. Allocations are calls of the allocator in that
-//! profile.
+//! The program runs itself under callgrind. Each row is a loop inside [`callgrind_window`], for which callgrind writes
+//! a profile of its own, so that making the tokens and warming the caches is not counted. Allocations are calls of the
+//! allocator in that profile.
 
 use std::{
     hint::black_box,

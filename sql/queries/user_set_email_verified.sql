@@ -1,5 +1,5 @@
 -- user_set_email_verified :exec
--- Notes that the address was confirmed; only if it is still the account's.
+-- Marks the email address as verified, only if it is still the account's.
 --   $1  id             uuid
 --   $2  email          text         canonical
 --   $3  now            timestamptz  the caller's clock, never now()

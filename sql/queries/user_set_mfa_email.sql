@@ -1,5 +1,5 @@
 -- user_set_mfa_email :exec
--- Turns codes by email as a second factor on or off.
+-- Enables or disables emailed codes as a second factor.
 --   $1  id             uuid
 --   $2  enabled_at     timestamptz?  null: off
 -- budget: 14 buffers

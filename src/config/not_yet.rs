@@ -1,5 +1,5 @@
-//! Planned keys, which are refused with their own message: to accept and ignore them would be misleading, and "unknown key" would
-//! make an operator look for a typing mistake.
+//! Planned keys, which are refused with their own message: to accept and ignore them would be misleading, and "unknown
+//! key" would make an operator look for a typing mistake.
 
 use super::path::{KeyPath, Segment};
 

@@ -1,8 +1,8 @@
 //! Converts a tree to a [`File`](super::File) and records every problem, not only the first.
 //!
-//! serde stops at its first error. So the value that caused it is recorded and removed from the tree, and reading starts again until it
-//! succeeds. That works because no field of the file types is required by serde: a field without a default is an `Option`, and the
-//! checks that follow report it as missing.
+//! serde stops at its first error. So the value that caused it is recorded and removed from the tree, and reading
+//! starts again until it succeeds. That works because no field of the file types is required by serde: a field without
+//! a default is an `Option`, and the checks that follow report it as missing.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The application behind `sidegate dev` if none is named: it answers every request with what it received, to show which headers
-//! reach an application.
+//! The application behind `sidegate dev` if none is named: it answers every request with what it received, to show
+//! which headers reach an application.
 
 use std::fmt::Write as _;
 use std::io;

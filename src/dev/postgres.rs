@@ -127,7 +127,8 @@ pub(super) fn percent_encoded(path: &Path) -> String {
     url
 }
 
-/// Creates the cluster under another name and renames it when it is complete, so that an incomplete one is created again.
+/// Creates the cluster under another name and renames it when it is complete, so that an incomplete one is created
+/// again.
 fn make_cluster(
     bin: &Path,
     directory: &Directory,

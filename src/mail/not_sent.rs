@@ -1,10 +1,10 @@
-//! Why a message did not go.
+//! The error of a delivery.
 
-/// Whether it is worth another try.
+/// Why a message was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotSent {
-    /// It may go later.
+    /// A retry may succeed.
     Later(String),
-    /// It never will.
+    /// A retry cannot succeed.
     Never(String),
 }

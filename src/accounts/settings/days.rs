@@ -1,8 +1,8 @@
-//! Durations of defaults.
+//! Durations for defaults.
 
 use std::time::Duration;
 
-/// So many days.
+/// A number of days.
 pub(super) const fn days(n: u64) -> Duration {
     Duration::from_secs(n * 86_400)
 }

@@ -34,8 +34,8 @@ pub struct Args {
     method: Method,
     /// The URL, such as `https://app.example.com/path`.
     url: String,
-    /// Decide for this caller: an account by its id, email address or username, or the claims of a token as a JSON object.
-    /// Without it the request is anonymous.
+    /// Decide for this caller: an account by its id, email address or username, or the claims of a token as a JSON
+    /// object. Without it the request is anonymous.
     #[arg(long = "as", value_name = "USER|CLAIMS", value_parser = who)]
     who: Option<Who>,
     /// Read the caller's claims from this JSON file.
@@ -111,11 +111,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     let headers = HeaderMap::new();
     let explained = match Target::read(target.as_bytes()) {
-        Err(unreadable) => Explanation {
+        Err(malformed) => Explanation {
             route: None,
             matched: None,
             outcome: None,
-            denial: Some(unreadable.into()),
+            denial: Some(malformed.into()),
             headers: Vec::new(),
             caller: None,
         },

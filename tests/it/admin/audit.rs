@@ -1,4 +1,4 @@
-//! What happened, over the API and at the command line.
+//! The audit log, with the API and at the command line.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -61,7 +61,7 @@ async fn an_administrator_is_the_actor_of_what_they_did_to_others() {
         "user_deleted",
         "user_restored",
     ];
-    // What one request did has one time.
+    // Entries of one request have the same time.
     let mut found = words(&page);
     found.sort_unstable();
     expected.sort_unstable();

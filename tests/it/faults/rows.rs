@@ -301,7 +301,7 @@ async fn the_wall_clock_of_a_verifier_in_a_black_hole_is_stepped_both_ways() {
             .env("LD_PRELOAD", &library)
             .env("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
             .env("FAKETIME_CACHE_DURATION", "1")
-            // The monotonic clock of a machine is not stepped either.
+            // The monotonic clock of a machine is never set.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     })
     .await;

@@ -1,4 +1,4 @@
-//! What a refresh costs the database: bytes of WAL, updates in place, and tables that do not grow.
+//! The cost of a refresh for the database: bytes of WAL, HOT updates, and tables that do not grow.
 //!
 //! The full measure, a thousand refreshes of each of a thousand sessions, takes minutes:
 //!
@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::fixture::{Database, NOW};
 use super::sessions::open;
 
-/// About what an answer takes sealed: an access token of 700 characters, a refresh token, and JSON around them.
+/// The approximate size of an encrypted response: an access token of 700 characters, a refresh token, and JSON around
+/// them.
 const ANSWER: usize = 1_000;
 
 /// The refreshes of sessions, by the statement that the program runs.
@@ -81,7 +82,7 @@ impl<'a> Refreshes<'a> {
         (row.get(0), row.get(1))
     }
 
-    /// The part of the updates of `sessions` that no index had to learn of.
+    /// The fraction of updates of `sessions` that changed no index (HOT).
     async fn updated_in_place(&self) -> f64 {
         let flush = "SELECT pg_stat_force_next_flush()";
         self.database.raw.batch_execute(flush).await.unwrap();
@@ -131,7 +132,7 @@ async fn a_refresh_writes_at_most_two_kilobytes_of_wal() {
     assert!((200..=2_000).contains(&bytes.as_i64().unwrap()), "{bytes}");
 }
 
-/// The statement with its parameters written into it: EXPLAIN takes none.
+/// The statement with its parameters inserted, because EXPLAIN takes none.
 fn literal(session: Uuid, generation: i32) -> String {
     let values = [
         format!("'{session}'::uuid"),

@@ -1,15 +1,15 @@
-//! Why an address or a username is not accepted.
+//! The error of an invalid email address or username.
 
-/// Why a name is not accepted.
+/// Why an email address or username is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not `local@domain`.
-    #[error("this is not an email address")]
+    #[error("not a valid email address")]
     NotAnAddress,
-    /// Not a username.
+    /// Not a valid username.
     #[error("a username has 1 to 64 letters, digits, dots, dashes, underscores or plus signs, and no @")]
     NotAUsername,
-    /// Made to be taken for another.
-    #[error("this mixes alphabets, or has letters that are taken for others")]
+    /// It imitates another name.
+    #[error("the name mixes scripts, or has characters that imitate others")]
     Deceptive,
 }

@@ -164,12 +164,12 @@ fn a_flood_is_refused_from_memory_until_a_permit_can_be_free() {
         let refused = lease.spend(now).unwrap();
         assert!(!refused.allowed && now + refused.reset == START + MINUTE);
     }
-    assert_eq!(lease.spend(START + MINUTE), None, "now it may ask again");
+    assert_eq!(lease.spend(START + MINUTE), None, "the refusal has ended");
     assert!(draw(&mut lease, START + MINUTE).allowed);
 }
 
 #[test]
-fn a_lease_that_nobody_used_shrinks_to_what_was() {
+fn a_lease_shrinks_to_the_permits_that_were_used() {
     let (mut lease, mut now) = (Lease::default(), START);
     for expected in [1, 5, 25, 50, 50] {
         let batch = lease.batch(1_000, now);

@@ -96,7 +96,7 @@ async fn a_row_whose_transaction_began_before_others_and_commits_after_them_is_n
 }
 
 #[tokio::test]
-async fn a_commit_wakes_whoever_follows() {
+async fn a_commit_notifies_the_followers() {
     let database = Database::migrated().await;
     let (mut outbox, woken) = (Outbox::new(&database.postgres, ISSUER), Arc::<Notify>::default());
     outbox.read(false, &woken, NOW).await.unwrap();

@@ -587,7 +587,7 @@ fn a_file_with_very_many_mistakes_says_that_there_are_more() {
 }
 
 #[test]
-fn a_route_below_the_auth_path_is_told_from_one_beside_it() {
+fn a_route_below_the_auth_path_is_distinguished_from_one_beside_it() {
     assert!(parse(&GOOD.replace("path: /**", "path: /authors/**")).is_ok());
     assert!(parse(&GOOD.replace("path: /**", "path: /auth/**")).is_err());
 }

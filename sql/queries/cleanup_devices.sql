@@ -1,5 +1,5 @@
 -- cleanup_devices :exec
--- Devices without a sign-in for a long time. Removes one batch; locked rows are skipped until the next run. By their physical
+-- Devices that were not seen for a long time. Removes one batch; locked rows are skipped until the next run. By their physical
 -- location (ctid), and not by a join: for any limit PostgreSQL expects a tenth of the table, and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8

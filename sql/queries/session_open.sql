@@ -1,8 +1,8 @@
 -- session_open :one
--- Opens a session with its first refresh token, records the sign-in in the account, and returns whether no session of the
--- account was opened with this fingerprint before. The caller has locked the user's row (user_find_for_update). A sign-in to a
--- locked account (by the owner on a known device, while somebody guesses passwords) keeps failures and lock: otherwise the
--- guessing could start again.
+-- Opens a session with its first refresh token, records the sign-in in the account, and returns whether the account was never
+-- used with this fingerprint before. The caller has locked the user's row (user_find_for_update). A sign-in to a locked account
+-- (by the owner on a known device, while somebody guesses passwords) keeps failures and lock: otherwise the guessing could
+-- start again.
 --   $1  session_id        uuid         made by the caller
 --   $2  user_id           uuid
 --   $3  device_id         uuid

@@ -4,7 +4,7 @@
 --   $2  user_id     uuid
 --   $3  amr         _text
 --   $4  auth_time   timestamptz
--- budget: 10 buffers
+-- budget: 20 buffers
 
 UPDATE sessions
 SET amr       = $3,

@@ -5,7 +5,7 @@
 --   $2  verified_hash  text
 --   $3  password_hash  text
 --   $4  now            timestamptz  the caller's clock, never now()
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_hash              = $3,

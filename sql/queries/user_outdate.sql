@@ -3,7 +3,7 @@
 -- transaction ends, as user_find_for_update does.
 --   $1  id             uuid
 --   ->  token_version  int4
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET token_version = token_version + 1,

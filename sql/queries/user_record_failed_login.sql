@@ -11,7 +11,7 @@
 --   ->  failures          int4
 --   ->  locked_until      timestamptz?
 --   ->  locked_now        bool
--- budget: 20 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET failed_login_count   = CASE WHEN counted.failures >= $3::integer THEN 0 ELSE counted.failures END,

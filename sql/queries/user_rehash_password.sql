@@ -4,7 +4,7 @@
 --   $1  id             uuid
 --   $2  verified_hash  text
 --   $3  password_hash  text
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_hash = $3,

@@ -3,7 +3,7 @@
 --   $1  id             uuid
 --   $2  now            timestamptz  the caller's clock, never now()
 --   ->  token_version  int4
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_reset_required_at = $2,

@@ -3,7 +3,7 @@
 --   $1  id             uuid
 --   $2  email          text         canonical
 --   $3  now            timestamptz  the caller's clock, never now()
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET email_verified_at = $3,

@@ -2,7 +2,7 @@
 -- Enables or disables emailed codes as a second factor.
 --   $1  id             uuid
 --   $2  enabled_at     timestamptz?  null: off
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET mfa_email_enabled_at = $2,

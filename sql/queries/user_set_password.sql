@@ -5,7 +5,7 @@
 --   $2  password_hash  text
 --   $3  now            timestamptz  the caller's clock, never now()
 --   ->  token_version  int4
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_hash              = $2,

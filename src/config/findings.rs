@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn suggestions_are_made_for_slips_and_not_for_other_words() {
+    fn suggestions_are_made_for_typing_mistakes_and_not_for_other_words() {
         let known = ["upstream", "rate_limits", "access"];
         assert_eq!(did_you_mean("upstraem", known), " (did you mean `upstream`?)");
         assert_eq!(did_you_mean("rate-limits", known), " (did you mean `rate_limits`?)");

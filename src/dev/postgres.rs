@@ -200,5 +200,5 @@ fn must_succeed(program: &'static str, command: &mut Command, log: &Path) -> Res
     if output.status.success() && !words.contains("ERROR:") {
         return Ok(());
     }
-    Err(DevError::from_words(program, &words, log))
+    Err(DevError::from_log(program, &words, log))
 }

@@ -71,7 +71,7 @@ impl Server {
             let ended = !matches!(self.child.try_wait(), Ok(None));
             if ended || begun.elapsed() > START_WITHIN {
                 let words = fs::read(&self.log).unwrap_or_default();
-                return Err(DevError::from_words(
+                return Err(DevError::from_log(
                     self.program,
                     &String::from_utf8_lossy(&words),
                     &self.log,

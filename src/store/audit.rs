@@ -209,8 +209,8 @@ impl FromRecord for Entry {
         Ok(Self {
             id: record.get("id")?,
             at: record.get("at")?,
-            event: record.word("event", Event::parse)?,
-            outcome: record.word("outcome", Outcome::parse)?,
+            event: record.named("event", Event::parse)?,
+            outcome: record.named("outcome", Outcome::parse)?,
             actor_id: record.get("actor_id")?,
             user_id: record.get("user_id")?,
             session_id: record.get("session_id")?,

@@ -19,7 +19,7 @@ pub struct Before {
     /// Refresh tokens that expired before this time; their sessions end. It allows for the time in which a response can
     /// be requested again.
     pub refresh_tokens: OffsetDateTime,
-    /// Devices whose last sign-in was before this time.
+    /// Devices that were last seen before this time.
     pub devices: OffsetDateTime,
     /// Revocations whose tokens all expired before this time.
     pub revocations: OffsetDateTime,
@@ -32,7 +32,7 @@ pub struct Before {
 /// How long an expired refresh token is stored: longer than the grace period in which its response can be requested
 /// again.
 const REFRESH_TOKEN: Duration = Duration::from_secs(3600);
-/// How long a device is stored after its last sign-in: as long as a browser keeps its device token.
+/// How long a device is stored after it was last seen: as long as a browser keeps its device token.
 const DEVICE: Duration = Duration::from_secs(400 * 86_400);
 /// How long an expired revocation is stored: for an instance whose clock is slow, its tokens have not expired yet.
 const REVOCATION: Duration = Duration::from_secs(3600);

@@ -90,8 +90,8 @@ pub struct NewSession<'a> {
     pub fingerprint: [u8; 32],
 }
 
-/// Opens a session and records the sign-in in the account, whose row the caller has locked. Returns whether no session
-/// of the account was opened with this fingerprint before.
+/// Opens a session and records the sign-in in the account, whose row the caller has locked. Returns whether the account
+/// was never used with this fingerprint before.
 pub async fn open(tx: &Transaction, session: &NewSession<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
     let opened: Opened = tx
         .one(

@@ -71,7 +71,7 @@ impl FromRecord for SigningKeyRow {
         Ok(Self {
             kid: record.get("kid")?,
             algorithm: record.get("algorithm")?,
-            state: record.word("state", State::parse)?,
+            state: record.named("state", State::parse)?,
             private_sealed: record.get("private_sealed")?,
             public_jwk: record.get("public_jwk")?,
             created_at: record.get("created_at")?,

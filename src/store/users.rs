@@ -109,7 +109,7 @@ impl FromRecord for User {
             last_failed_login_at: record.get("last_failed_login_at")?,
             lockout_count: record.get("lockout_count")?,
             locked_until: record.get("locked_until")?,
-            locked_by: record.optional_word("locked_by", LockedBy::parse)?,
+            locked_by: record.optional_named("locked_by", LockedBy::parse)?,
             password_changed_at: record.get("password_changed_at")?,
             last_login_at: record.get("last_login_at")?,
             created_at: record.get("created_at")?,

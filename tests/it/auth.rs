@@ -63,7 +63,7 @@ async fn after_a_logout_the_next_request_is_refused_and_a_second_logout_is_fine(
 }
 
 #[tokio::test]
-async fn a_refresh_token_alone_signs_out_everywhere_when_asked_to() {
+async fn a_refresh_token_alone_can_sign_out_everywhere() {
     let sidecar = TestSidecar::new().start().await;
     let laptop = sidecar.user("alice").await;
     let phone = sidecar.login("alice@example.com").await;

@@ -169,7 +169,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test?tls=none } }\n",
-        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the messages",
+        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: email would be sent in plain text",
     ),
     (
         "  audience: [app]\n",
@@ -587,7 +587,7 @@ fn a_file_with_very_many_mistakes_says_that_there_are_more() {
 }
 
 #[test]
-fn a_route_below_the_auth_path_is_told_from_one_beside_it() {
+fn a_route_below_the_auth_path_is_distinguished_from_one_beside_it() {
     assert!(parse(&GOOD.replace("path: /**", "path: /authors/**")).is_ok());
     assert!(parse(&GOOD.replace("path: /**", "path: /auth/**")).is_err());
 }
@@ -650,8 +650,8 @@ fn previous_secrets_are_read_like_the_secret_and_are_others() {
             "[aHVudGVyMg==]",
             "auth.previous_secrets[0]: expected 32 bytes in base64",
         ),
-        (&format!("[{other}, {secret}]"), "each must be another"),
-        (&format!("[{other}, {other}]"), "each must be another"),
+        (&format!("[{other}, {secret}]"), "expected different ones"),
+        (&format!("[{other}, {other}]"), "expected different ones"),
         (
             &format!("{:?}", [other; 9]),
             "auth.previous_secrets: expected at most 8, got 9",

@@ -127,7 +127,7 @@ async fn each_step_is_in_the_audit_log_and_no_code_is() {
 }
 
 #[tokio::test]
-async fn without_redis_an_authenticator_still_signs_in_and_a_mailed_code_is_out_of_service() {
+async fn without_redis_an_authenticator_app_still_signs_in_and_emailed_codes_are_unavailable() {
     let sidecar = TestSidecar::new().with_faults().start().await;
     let alice = sidecar.user("alice").await;
     let (phone, _) = enrol(&sidecar, &alice).await;

@@ -88,13 +88,13 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     let (code, out, err) = text(&sidecar.command(&["secrets", "reseal"]));
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(
-        out.contains("totp_factors: 1 values, 1 moved\nrecovery_codes: 10 values, 10 moved\n"),
+        out.contains("totp_factors: 1 values, 1 re-encrypted\nrecovery_codes: 10 values, 10 re-encrypted\n"),
         "{out}"
     );
     assert!(out.contains("keep auth.previous_secrets until "), "{out}");
     let (code, again, _) = text(&sidecar.command(&["secrets", "reseal"]));
     assert_eq!(code, Some(0));
-    assert!(again.contains("recovery_codes: 10 values, 0 moved\n"), "{again}");
+    assert!(again.contains("recovery_codes: 10 values, 0 re-encrypted\n"), "{again}");
     assert_eq!(
         again.lines().last(),
         out.lines().last(),
@@ -166,11 +166,11 @@ async fn a_value_that_is_locked_is_moved_in_a_later_round() {
     let resealing = sidecar.command(&["secrets", "reseal"]);
     let (code, out, err) = text(&resealing);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("totp_factors: 1 values, 0 moved"), "{out}");
+    assert!(out.contains("totp_factors: 1 values, 0 re-encrypted"), "{out}");
     assert!(err.contains("totp_factors: 1 values were locked"), "{err}");
 
     held.rollback().await.unwrap();
     let (code, out, _) = text(&sidecar.command(&["secrets", "reseal"]));
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("totp_factors: 1 values, 1 moved"), "{out}");
+    assert!(out.contains("totp_factors: 1 values, 1 re-encrypted"), "{out}");
 }

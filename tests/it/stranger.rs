@@ -84,7 +84,7 @@ impl<'a> Stranger<'a> {
 
     /// Waits for a message of a kind and reads it.
     async fn message(&self, kind: &str) -> String {
-        let folder = self.playground.announced("mail");
+        let folder = self.playground.announced("email");
         let folder = Path::new(folder.strip_suffix(", a file for each message").unwrap());
         let find = || {
             let mut files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();

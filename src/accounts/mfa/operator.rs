@@ -42,8 +42,9 @@ impl FactorReset {
     /// had none. The owner is notified by email, because somebody else may have talked the operator into it.
     ///
     /// # Errors
-    /// When the account does not exist any more, or is the operator's own: operators remove their own factors with
-    /// password and factor, as all users do, so that a stolen token is not enough.
+    /// When the account does not exist any more, the operator lacks the permission, or it is the operator's own:
+    /// operators remove their own factors with password and factor, as all users do, so that a stolen token is not
+    /// enough.
     pub async fn reset(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<bool, OperatorError> {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("mfa_reset").await?;

@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_ours_at_slashes_and_a_well_known_one_to_the_letter() {
+    fn the_base_path_ends_at_a_slash_and_well_known_paths_are_exact() {
         for ours in ["/auth", "/auth/", "/auth/me", "/.well-known/jwks.json"] {
             assert!(is_own_path("/auth", ours), "{ours}");
         }

@@ -106,7 +106,7 @@ pub(super) struct Wanted {
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
     /// Whether to list deleted accounts.
-    #[param(inline, value_type = DeletedWords, required = false)]
+    #[param(inline, value_type = DeletedValues, required = false)]
     deleted: Option<String>,
     /// `true`: only locked accounts; `false`: only accounts that are not locked.
     #[param(value_type = bool, required = false)]
@@ -123,9 +123,9 @@ pub(super) struct Wanted {
 }
 
 /// The values of `deleted`, for the OpenAPI document.
-enum DeletedWords {}
+enum DeletedValues {}
 
-impl PartialSchema for DeletedWords {
+impl PartialSchema for DeletedValues {
     fn schema() -> RefOr<Schema> {
         filter::words(["exclude", "include", "only"])
             .default(Some("exclude".into()))
@@ -133,7 +133,7 @@ impl PartialSchema for DeletedWords {
     }
 }
 
-impl ToSchema for DeletedWords {}
+impl ToSchema for DeletedValues {}
 
 /// An account to create.
 #[derive(Deserialize, utoipa::ToSchema)]

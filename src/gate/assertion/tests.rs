@@ -143,7 +143,7 @@ fn none_is_sent_for_another_request_or_another_caller() {
             target: b"/a/bb",
             ..GET
         },
-        // The same bytes, cut elsewhere.
+        // The same bytes, split elsewhere.
         Bound {
             authority: b"App.test:8443/a",
             target: b"/b",
@@ -210,8 +210,8 @@ fn an_assertion_is_refused_as_an_access_token_of_the_same_key() {
         NOW,
     );
     let mut rules = rules();
-    // Ours are told by their type; of others any type is taken that is none in particular; and who looks at no type at
-    // all still finds an audience that is not theirs.
+    // Tokens of this issuer are recognized by their type; of other issuers any unknown type is accepted; and a verifier
+    // that checks no type still finds a wrong audience.
     let wrong_type = Err(crate::gate::denial::TokenFault::WrongType);
     let wrong_audience = Err(crate::gate::denial::TokenFault::WrongAudience);
     for (typ, expected) in [

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_request_ends_when_it_is_told_to() {
+    async fn a_silent_request_can_be_ended() {
         let ending = Arc::new(Ending::default());
         let (told, request) = (Arc::clone(&ending), Arc::clone(&ending));
         let (ready, waiting) = tokio::sync::oneshot::channel();

@@ -20,7 +20,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The timeout of a migration.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// The interval of attempts to take the lock.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+const RETRY_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) struct Runner(Dedicated);
 
@@ -36,7 +36,7 @@ impl Runner {
             if started.elapsed() >= wait {
                 return Err(MigrateError::Locked { waited: wait });
             }
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(RETRY_EVERY).await;
         }
         Ok(())
     }

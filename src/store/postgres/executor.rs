@@ -115,28 +115,28 @@ impl Record {
     }
 
     /// The value of a column with one name of a closed list.
-    pub(in crate::store) fn word<T>(
+    pub(in crate::store) fn named<T>(
         &self,
         column: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<T, StoreError> {
-        let word: &str = self.get(column)?;
-        parse(word).ok_or_else(|| data(self.operation, format!("column {column}: unknown word {word:?}")))
+        let name: &str = self.get(column)?;
+        parse(name).ok_or_else(|| data(self.operation, format!("column {column}: unknown name {name:?}")))
     }
 }
 
 impl Record {
-    /// Like [`Self::word`], for a nullable column.
-    pub(in crate::store) fn optional_word<T>(
+    /// Like [`Self::named`], for a nullable column.
+    pub(in crate::store) fn optional_named<T>(
         &self,
         column: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
-        let Some(word) = self.get::<Option<&str>>(column)? else {
+        let Some(name) = self.get::<Option<&str>>(column)? else {
             return Ok(None);
         };
-        let unknown = || data(self.operation, format!("column {column}: unknown word {word:?}"));
-        parse(word).map(Some).ok_or_else(unknown)
+        let unknown = || data(self.operation, format!("column {column}: unknown name {name:?}"));
+        parse(name).map(Some).ok_or_else(unknown)
     }
 }
 

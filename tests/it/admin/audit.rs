@@ -131,7 +131,7 @@ fn lines(sidecar: &Sidecar, arguments: &[&str]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_command_prints_what_happened_and_filters_it() {
+async fn the_command_prints_and_filters_entries() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     sidecar.try_login(&alice.email, "wrong").await;
@@ -171,7 +171,7 @@ async fn the_command_prints_what_happened_and_filters_it() {
 }
 
 #[tokio::test]
-async fn the_command_follows_what_happens() {
+async fn the_command_follows_new_entries() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))

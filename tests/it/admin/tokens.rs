@@ -92,7 +92,7 @@ async fn a_lock_and_a_deletion_reach_every_instance() {
 }
 
 #[tokio::test]
-async fn an_administrator_whose_permission_was_taken_has_none_at_once() {
+async fn an_administrator_loses_a_removed_permission_at_once() {
     let (first, second) = two().await;
     let admin = operator(&first, "admin", &["sidegate:admin"]).await;
     let reader = operator(&first, "reader", &["sidegate:users:read"]).await;

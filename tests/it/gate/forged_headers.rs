@@ -43,7 +43,7 @@ async fn sidecar() -> Sidecar {
 }
 
 #[tokio::test]
-async fn a_client_cannot_say_who_it_is_on_a_protected_route() {
+async fn a_client_cannot_set_identity_headers_on_a_protected_route() {
     let sidecar = sidecar().await;
     let alice = sidecar.user("alice").await;
     for spelling in SPELLINGS {
@@ -57,7 +57,7 @@ async fn a_client_cannot_say_who_it_is_on_a_protected_route() {
 }
 
 #[tokio::test]
-async fn a_client_cannot_say_who_it_is_on_a_public_or_an_optional_route() {
+async fn a_client_cannot_set_identity_headers_on_a_public_or_an_optional_route() {
     let sidecar = sidecar().await;
     for path in ["/open/x", "/maybe/x"] {
         for spelling in SPELLINGS {

@@ -210,7 +210,7 @@ async fn a_rehash_does_not_undo_a_change_of_password() {
 }
 
 #[tokio::test]
-async fn pages_of_accounts_join_without_gap_or_repetition_whatever_is_asked_for() {
+async fn pages_of_accounts_join_without_gap_or_repetition_with_any_filter() {
     let database = Database::migrated().await;
     let staff = ["staff".to_owned()];
     for number in 0..14 {

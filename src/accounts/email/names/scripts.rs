@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_word_of_look_alikes_imitates_ascii_and_a_real_word_does_not() {
+    fn a_text_of_look_alikes_imitates_ascii_and_an_ordinary_one_does_not() {
         assert!(imitate_ascii("\u{430}\u{440}\u{440}\u{4cf}\u{435}"));
         for word in ["apple", "яблоко", "müller"] {
             assert!(!imitate_ascii(word), "{word:?}");

@@ -187,7 +187,7 @@ fn a_stream_that_ended_leaves_nothing_behind() {
     assert_eq!(view.streams.len(), 0);
 }
 
-/// Resident memory of this process, by the kernel's count.
+/// The resident memory of this process, according to the kernel.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

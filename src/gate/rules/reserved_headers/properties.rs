@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn any_name_can_be_asked_for(name in any::<String>()) {
+    fn every_name_can_be_checked(name in any::<String>()) {
         Family::new([]).class(&name);
     }
 }

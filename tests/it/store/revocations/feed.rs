@@ -7,7 +7,7 @@ use sidegate::store::revocations::{self, Content, Standing, Subject, Token};
 use super::{ISSUER, connect, contents, publish, raw, read_all, recorded, session, user};
 
 #[tokio::test]
-async fn a_revocation_reaches_those_who_read_the_feed_and_those_who_ask() {
+async fn a_revocation_reaches_followers_of_the_feed_and_checks_of_one_token() {
     let (redis, _) = connect();
     let all = [
         recorded(1, Subject::Token("j1".to_owned())),

@@ -53,7 +53,7 @@ lint: ## Check formatting, clippy, documentation and dependencies
 	    if "$$deny" fetch db >/dev/null 2>&1; then \
 	        "$$deny" check --disable-fetch advisories; \
 	    else \
-	        echo "skipped: the database of advisories cannot be reached (https://github.com/rustsec/advisory-db)"; \
+	        echo "skipped: the database of advisories cannot be reached (https://github.com/RustSec/advisory-db)"; \
 	    fi; \
 	elif [ -n "$$CI" ]; then \
 	    echo "cargo-deny is not installed: run 'make tools'" >&2; exit 1; \

@@ -17,11 +17,11 @@ CREATE TABLE users (
     roles                      jsonb       NOT NULL DEFAULT '[]',
     permissions                jsonb       NOT NULL DEFAULT '[]',
     profile                    jsonb       NOT NULL DEFAULT '{}',
-    -- The claim ver of access tokens. It goes up with whatever makes older tokens wrong: roles, permissions, a lock, a
+    -- The claim ver of access tokens. It is incremented by whatever outdates older tokens: roles, permissions, a lock, a
     -- password that was set or reset, a factor that an operator removed, "log out everywhere".
     token_version              integer     NOT NULL DEFAULT 1,
     email_verified_at          timestamptz,
-    failed_login_count         integer     NOT NULL DEFAULT 0,        -- since the last success, lock, or quiet window
+    failed_login_count         integer     NOT NULL DEFAULT 0,        -- since the last success, lock, or quiet period
     last_failed_login_at       timestamptz,
     lockout_count              integer     NOT NULL DEFAULT 0,        -- locks in a row: each is longer than the one before
     locked_until               timestamptz,                           -- 9999-12-31: until an operator unlocks it
@@ -36,9 +36,9 @@ CREATE TABLE users (
 
     CONSTRAINT user_email_has_one_at_and_no_space CHECK (email ~ '^[^@\s]+@[^@\s]+$'),
     CONSTRAINT user_email_has_at_most_254_characters CHECK (length(email) <= 254),
-    -- Two spellings of one address would be two accounts. The program folds more than this (NFKC, all of Unicode).
+    -- Two spellings of one email address would be two accounts. The program normalizes more than this (NFKC, all of Unicode).
     CONSTRAINT user_email_is_lower_case CHECK (email = lower(email)),
-    -- Someone whose username were another's address would be found in the other's place at login.
+    -- A username that equals another user's email address would be found at that user's sign-in.
     CONSTRAINT username_has_no_at_and_no_space CHECK (username ~ '^[^@\s]+$'),
     CONSTRAINT username_has_at_most_64_characters CHECK (length(username) <= 64),
     CONSTRAINT username_is_lower_case CHECK (username = lower(username)),
@@ -56,7 +56,7 @@ CREATE TABLE users (
     CONSTRAINT locked_until_and_by_come_together CHECK ((locked_until IS NULL) = (locked_by IS NULL))
 ) WITH (fillfactor = 85, autovacuum_analyze_scale_factor = 0.02);
 
--- The names of a deleted account are free for another.
+-- The email address and username of a deleted account are free for others.
 CREATE UNIQUE INDEX users_email_is_taken ON users (email) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_username_is_taken ON users (username) WHERE deleted_at IS NULL;
 -- A search reads usernames of accounts that it did not find by their address. Most usernames are how the address begins.
@@ -144,22 +144,22 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_open ON sessions (user_id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_ended_at ON sessions (ended_at) WHERE ended_at IS NOT NULL;
 
--- The live refresh token of a session and the one that it replaced. A refresh deletes what is older: a token signed by us
--- with an older generation was used before, which needs no row to be known. The end of a session deletes them all.
--- Which of them is live, sessions.generation says, one number: a session never has two tokens that work, however
--- refreshes, lost answers and replays interleave.
+-- The live refresh token of a session and the one that it replaced. A refresh deletes what is older: a genuine token with
+-- an older generation was used before, which is known without a row. The end of a session deletes them all.
+-- sessions.generation tells which of them is live: a session never has two valid tokens, however refreshes, lost
+-- responses and replays interleave.
 CREATE TABLE refresh_tokens (
     session_id    uuid        NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     generation    integer     NOT NULL,
-    -- The generation presented for this token; null: a login. One less than this generation, or two less when the answer
-    -- with the token in between was lost.
+    -- The generation that was exchanged for this token; null for a sign-in. One less than this generation, or two less
+    -- if the response with the token in between was lost.
     replaces      integer,
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz NOT NULL,
     used_at       timestamptz,
-    token_hash    bytea       NOT NULL,                               -- SHA-256 of the token; the token itself is nowhere
-    -- The answer that this token was given out in, for whoever presents the replaced token again within the grace: sealed
-    -- with a key that is derived from that token. Null once the grace is over.
+    token_hash    bytea       NOT NULL,                               -- SHA-256 of the token; the token itself is not stored
+    -- The response with this token, for a retry with its predecessor within the grace period: encrypted with a key that is
+    -- derived from the predecessor. Null after the grace period.
     answer_sealed bytea,
 
     PRIMARY KEY (session_id, generation),
@@ -169,7 +169,7 @@ CREATE TABLE refresh_tokens (
     CONSTRAINT refresh_token_hash_is_a_sha256 CHECK (octet_length(token_hash) = 32)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.05);
 
--- Sessions that nobody refreshes end when their token expires.
+-- Sessions that are not refreshed end when their token expires.
 CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
 
 -- Where an account was signed in from: its owner is notified by email of a sign-in from somewhere else.
@@ -194,7 +194,7 @@ CREATE TABLE revocations (
     token_version integer,                                            -- of a user: tokens with an older one are refused
     created_at    timestamptz NOT NULL DEFAULT now(),
     expires_at    timestamptz NOT NULL,                               -- when the last token that it refuses has expired
-    -- Ids are assigned before a transaction commits: what is complete is told by the oldest transaction still running.
+    -- Ids are assigned before a transaction commits: the oldest transaction still running tells what is complete.
     xact          xid8        NOT NULL DEFAULT pg_current_xact_id(),
 
     CONSTRAINT revocation_kind_is_known CHECK (kind IN ('token', 'session', 'user', 'key')),
@@ -222,7 +222,7 @@ CREATE UNIQUE INDEX password_reset_tokens_token_hash_is_taken ON password_reset_
 CREATE INDEX password_reset_tokens_user_id ON password_reset_tokens (user_id);
 CREATE INDEX password_reset_tokens_expires_at ON password_reset_tokens (expires_at);
 
--- One authenticator per account. Unconfirmed, it is not asked for at login.
+-- One authenticator app per account. Sign-ins do not require it until it is confirmed.
 CREATE TABLE totp_factors (
     user_id       uuid        PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
     secret_sealed bytea       NOT NULL,                               -- AES-256-GCM under auth.secret
@@ -244,7 +244,7 @@ CREATE TABLE recovery_codes (
 
 CREATE INDEX recovery_codes_user_id ON recovery_codes (user_id);
 
--- Email that waits to be sent. A row is deleted when the message was accepted, or stays with failed_at when it never will be.
+-- Queued email. A row is deleted when the message was accepted, or kept with failed_at if it cannot be delivered.
 CREATE TABLE mail_queue (
     id              uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     message          text        NOT NULL,                             -- the name of the template
@@ -269,7 +269,7 @@ CREATE INDEX mail_queue_failed_at ON mail_queue (failed_at) WHERE failed_at IS N
 
 CREATE TABLE invitations (
     id          uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
-    token_hash  bytea       NOT NULL,                                 -- SHA-256 of the token in the mailed link
+    token_hash  bytea       NOT NULL,                                 -- SHA-256 of the token in the emailed link
     email       text        COLLATE "C" NOT NULL,                     -- of the one account that may be registered with it
     roles       jsonb       NOT NULL DEFAULT '[]',                    -- of that account
     invited_by  uuid,                                                 -- no foreign key: an invitation outlives the account of the operator

@@ -1,13 +1,12 @@
-//! What the `/auth` endpoints and the command line share: who may sign in, which sessions are open, which tokens they
-//! hold.
+//! The services behind the `/auth` endpoints and the command line: accounts, sign-in, sessions and tokens.
 //!
-//! PostgreSQL is the truth. Each service decides inside one transaction that holds the user's row, writes its audit entry
-//! there, and makes the end of sessions known only after it is committed: a revocation that was published but rolled back
-//! would sign somebody out by accident, one that was committed but not published dies with the access tokens' short life.
+//! PostgreSQL is the source of truth. Each service decides inside one transaction that locks the user's row, writes its
+//! audit entry there, and publishes revocations only after the commit: a revocation that was published and then rolled
+//! back would sign somebody out by accident.
 //!
 //! ```text
 //! login ──► session ──► refresh ──► refresh ──► … ──► logout
-//!             │            │ a used token comes back: the same answer, once more, or the session's end
+//!             │            │ a used token again: the same response, or the end of the session
 //!             └ access token (minutes) + refresh token (days), each refresh replaces both
 //! ```
 
@@ -92,11 +91,11 @@ use self::sessions::refresh::Refresher;
 use crate::keys::Keys;
 use crate::mail::Queue;
 
-/// The services. One of each per process; every request shares them.
+/// The services. There is one of each per process, shared by all requests.
 pub struct Accounts {
     /// The `auth` section of the configuration.
     pub settings: Arc<Settings>,
-    /// The signing keys and those that verify.
+    /// The signing and verification keys.
     pub keys: Arc<Keys>,
     /// Queues messages.
     pub mail: Arc<Queue>,
@@ -106,34 +105,34 @@ pub struct Accounts {
     pub directory: Arc<Directory>,
     /// Lists and ends sessions.
     pub sessions: Arc<Sessions>,
-    /// Compares and spends second factors.
+    /// Verifies second factors.
     pub factors: Arc<Factors>,
-    /// Signs people in with a password.
+    /// Signs users in with a password.
     pub login: Arc<PasswordLogin>,
     /// Rotates refresh tokens.
     pub refresher: Arc<Refresher>,
-    /// Changes and deletes the account of the person signed in.
+    /// Changes and deletes the caller's account.
     pub profiles: Arc<Profiles>,
-    /// Copies of accounts in Redis, to be shown and not to be decided by.
+    /// Cached copies of accounts in Redis, for display and not for decisions.
     pub account_cache: Arc<AccountCache>,
-    /// The services that may introspect and revoke tokens.
+    /// Authenticates services that can introspect and revoke tokens.
     pub token_clients: Arc<TokenClients>,
     /// Lists and counts for operators.
     pub overview: Arc<Overview>,
-    /// A password replaced by its owner.
+    /// Password change and reset.
     pub password: password::Services,
-    /// Email addresses confirmed and changed.
+    /// Verification and change of email addresses.
     pub email: email::Services,
-    /// New accounts.
+    /// Registration, invitations and import.
     pub registration: registration::Services,
     /// Second factors.
     pub mfa: mfa::Services,
-    /// What operators do.
+    /// The operations of operators.
     pub operator: operator::Services,
 }
 
 impl Accounts {
-    /// Joins the services.
+    /// Builds the services.
     pub fn new(parts: &Parts) -> Self {
         let common = Common::new(parts);
         let stuffing = Arc::new(Stuffing {
@@ -212,7 +211,7 @@ impl Accounts {
     }
 }
 
-/// Seconds for `Retry-After`: rounded up, at least one, since zero asks for a stampede.
+/// Seconds for `Retry-After`: rounded up, and at least one, because zero would cause immediate retries.
 pub(crate) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0 || duration.is_zero())
 }

@@ -1,4 +1,5 @@
-//! The admin listener, for operators and probes: metrics, liveness, readiness, reload. It has no authentication: never expose it.
+//! The admin listener, for operators and probes: metrics, liveness, readiness, reload. It has no authentication: never
+//! expose it.
 
 use std::sync::{
     Arc,
@@ -50,8 +51,8 @@ impl Readiness {
         self.obstacle(keys).is_none()
     }
 
-    /// Why the instance is not ready. The health of Redis, PostgreSQL and the application does not count: taking every instance out of
-    /// service during an outage of one store would turn a degraded service into none.
+    /// Why the instance is not ready. The health of Redis, PostgreSQL and the application does not count: taking every
+    /// instance out of service during an outage of one store would turn a degraded service into none.
     fn obstacle(&self, keys: &Keys) -> Option<&'static str> {
         if self.draining.load(Ordering::Relaxed) {
             Some("draining")

@@ -4,8 +4,8 @@
 //! configuration ─► log, crypto ─► stores ─► (issuer) schema, keys, accounts ─► gate ─► proxy + admin ─► until a signal
 //! ```
 //!
-//! Pingora's server runs on its own threads. Everything that calls a store runs on a runtime of its own, so that a slow database
-//! never blocks a proxying thread.
+//! Pingora's server runs on its own threads. Everything that calls a store runs on a runtime of its own, so that a slow
+//! database never blocks a proxying thread.
 
 mod accounts;
 mod activity;
@@ -129,7 +129,8 @@ fn gate(shared: &Shared) -> Result<Arc<Gate>, AppError> {
     let asserter = if shared.boot.auth.is_some() {
         Asserter::of_issuer(asserts_as, Arc::clone(&shared.keys), &shared.metrics)
     } else {
-        // In memory only and new at each start: an attacker who takes over a verifier gets no key that another instance trusts.
+        // In memory only and new at each start: an attacker who takes over a verifier gets no key that another instance
+        // trusts.
         let key = SigningKey::generate(Algorithm::Es256).map_err(std::io::Error::other)?;
         Asserter::ephemeral(asserts_as, key, &shared.metrics)
     };

@@ -1,4 +1,4 @@
-//! The audit log as the program writes it: an entry says what happened, who did it, whom it concerns, and from where.
+//! Audit entries: the event, who caused it, the account it is about, and the origin of the request.
 
 pub mod origin;
 pub mod record;

@@ -92,7 +92,8 @@ pub enum Command {
 }
 
 impl Cli {
-    /// Runs the subcommand. The exit code is 0 on success, 1 on failure, 2 for wrong arguments, 64 for a wrong configuration.
+    /// Runs the subcommand. The exit code is 0 on success, 1 on failure, 2 for wrong arguments, 64 for a wrong
+    /// configuration.
     pub fn run(self) -> ExitCode {
         match self.command {
             Command::Check(args) => check::run(&args),

@@ -1,7 +1,7 @@
 //! The one call to the system clock.
 //!
-//! Everywhere else `now` is an argument, so that a decision about time can be tested without a mock, and so that all decisions
-//! about a request use the same time.
+//! Everywhere else `now` is an argument, so that a decision about time can be tested without a mock, and so that all
+//! decisions about a request use the same time.
 
 use time::OffsetDateTime;
 

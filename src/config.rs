@@ -7,8 +7,8 @@
 //!                                                                  └─► Snapshot  swapped on reload
 //! ```
 //!
-//! Each stage records what it finds and goes on, so that an operator sees all mistakes at once. A configuration with a mistake is
-//! never used. No message contains the value of a secret or of an environment variable.
+//! Each stage records what it finds and goes on, so that an operator sees all mistakes at once. A configuration with a
+//! mistake is never used. No message contains the value of a secret or of an environment variable.
 
 pub mod boot;
 mod errors;

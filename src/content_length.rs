@@ -1,16 +1,16 @@
-//! How long a body is said to be.
+//! Parses `Content-Length`.
 
 use http::{HeaderMap, header};
 
-/// The value of `Content-Length`, if it is a number (RFC 9110 section 8.6): digits alone, where `str::parse` takes a sign as
-/// well.
+/// The value of `Content-Length`, if it is a number.
 pub fn announced(headers: &HeaderMap) -> Option<u64> {
-    let text = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then_some(text)?
-        .parse()
-        .ok()
+    parse(headers.get(header::CONTENT_LENGTH)?.as_bytes())
+}
+
+/// Parses a length (RFC 9110 section 8.6): digits only, because `str::parse` accepts a sign too.
+pub fn parse(value: &[u8]) -> Option<u64> {
+    let digits = value.iter().all(u8::is_ascii_digit).then_some(value)?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,17 +1,24 @@
-//! The cookies that a client sends.
+//! Parses the cookies of a request.
 
 use std::borrow::Cow;
 
 use cookie::Cookie;
 use http::{HeaderMap, header};
 
-/// The values of all cookies of this name, over all `Cookie` fields: HTTP/2 clients may send several (RFC 9113 section 8.2.3).
-/// Bytes that are not UTF-8 are replaced: cookies of others need not be text, ours are.
-pub fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = Cow<'h, str>> {
+/// All cookies as they were sent, of all `Cookie` headers: HTTP/2 clients can send several (RFC 9113 section 8.2.3).
+pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     let fields = headers.get_all(header::COOKIE).iter();
-    // Cut by bytes, so that one cookie that is not text does not hide its neighbours.
-    let pairs = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b';'));
-    pairs.filter_map(move |pair| match String::from_utf8_lossy(pair) {
+    // Split as bytes, so that a cookie that is not text does not hide the others.
+    fields
+        .flat_map(|field| field.as_bytes().split(|&byte| byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|pair| !pair.is_empty())
+}
+
+/// The value of a pair with this name. Bytes that are not UTF-8 are replaced: other cookies can contain them, that of
+/// Sidegate cannot.
+pub fn value<'p>(pair: &'p [u8], name: &str) -> Option<Cow<'p, str>> {
+    match String::from_utf8_lossy(pair) {
         Cow::Borrowed(pair) => {
             let cookie = Cookie::parse(pair).ok().filter(|cookie| cookie.name() == name)?;
             cookie.value_raw().map(Cow::Borrowed)
@@ -20,7 +27,12 @@ pub fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = Co
             let cookie = Cookie::parse(pair).ok().filter(|cookie| cookie.name() == name)?;
             Some(Cow::Owned(cookie.value().to_owned()))
         }
-    })
+    }
+}
+
+/// The values of all cookies of this name.
+pub fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl Iterator<Item = Cow<'h, str>> {
+    pairs(headers).filter_map(move |pair| value(pair, name))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! A private PostgreSQL and Redis, started from the installed programs, for `sidegate dev` and for the tests.
 //!
-//! They are the real servers, so that development behaves like production. They belong to one directory, which contains their
-//! data, sockets and logs; nobody else can connect, and they end with the value that started them. A second start in the same
-//! directory keeps the data. A start after a `kill -9` finds the servers that were left running by their pid files, checks that
-//! they are ours, and ends them first.
+//! They are the real servers, so that development behaves like production. They belong to one directory, which contains
+//! their data, sockets and logs; nobody else can connect, and they end with the value that started them. A second start
+//! in the same directory keeps the data. A start after a `kill -9` finds the servers that were left running by their
+//! pid files, checks that they are ours, and ends them first.
 //!
 //! ```text
 //! .sidegate/   lock            held while the services run
@@ -53,8 +53,8 @@ impl Services {
     /// Starts both servers in `dir`, which is made if it does not exist, and waits until they answer.
     ///
     /// # Errors
-    /// For a missing program (with the package to install), a directory in use by another `sidegate dev` or owned by another user, a
-    /// full disk, and a server that did not start (with its last message).
+    /// For a missing program (with the package to install), a directory in use by another `sidegate dev` or owned by
+    /// another user, a full disk, and a server that did not start (with its last message).
     pub fn start(dir: &Path, durability: Durability) -> Result<Self, DevError> {
         let programs = installed::find()?;
         let owner = Owner::of_servers()?;
@@ -100,8 +100,8 @@ impl Services {
         self.directory.root()
     }
 
-    /// The directory of the data if it could not be in [`Self::directory`]: PostgreSQL refuses to run as root, and the user it runs
-    /// as instead cannot enter, for example, `/root`.
+    /// The directory of the data if it could not be in [`Self::directory`]: PostgreSQL refuses to run as root, and the
+    /// user it runs as instead cannot enter, for example, `/root`.
     pub fn data_elsewhere(&self) -> Option<PathBuf> {
         self.directory.elsewhere()
     }

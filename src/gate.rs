@@ -1,4 +1,4 @@
-//! The decision on a proxied request. This is the page; each step is the file of that name.
+//! The decision on a proxied request: [`admit`] calls the steps in order, and each step is the file of that name.
 
 pub mod activity;
 pub mod assertion;
@@ -39,12 +39,13 @@ use self::{
 };
 pub use self::{policy::Permit, request::Request};
 
-/// Decides on a request. Each step takes what only the step before it makes, so none can be skipped, swapped or forged.
+/// Decides on a request. Each step needs a value that only the step before it can create, so none can be skipped or
+/// swapped.
 ///
-/// `trace` keeps what is known so far, for the log and the metrics of a request that is refused.
+/// `trace` keeps what is known so far, for the log and the metrics of a refused request.
 ///
 /// # Errors
-/// The first reason against it.
+/// The first reason to refuse it.
 pub async fn admit(
     request: &Request<'_>,
     gate: &Gate,
@@ -60,25 +61,25 @@ pub async fn admit(
     policy::authorize(metered, request, now)
 }
 
-/// What the steps need beside the request and the configuration.
+/// What the steps need in addition to the request and the configuration.
 #[derive(Debug)]
 pub struct Gate {
     /// Verifies tokens.
     pub verifier: Verifier,
-    /// Knows what was revoked.
+    /// The view of revocations, and Redis.
     pub revocations: Revocations,
-    /// Counts.
+    /// Takes requests from rate limits.
     pub limiter: Limiter,
-    /// Signs our word to the application.
+    /// Signs identity assertions.
     pub asserter: Asserter,
 }
 
-/// What was found out about a request before it passed or was refused.
+/// What is known about a request when it is allowed or refused.
 #[derive(Debug, Default)]
 pub struct Trace {
-    /// Its route.
+    /// The route, if one matched.
     pub route: Option<Arc<Route>>,
-    /// Whose token it carried, if that was genuine.
+    /// The caller, if the token was verified.
     pub caller: Option<Arc<Caller>>,
 }
 
@@ -94,10 +95,10 @@ impl Trace {
     }
 }
 
-/// Who calls `/auth` itself: the same credential, verification and revocation as for a proxied request.
+/// Authenticates a caller of `/auth`: credentials, verification and revocation as for a proxied request.
 ///
 /// # Errors
-/// The first reason against it; `CredentialsMissing` when there is no bearer token.
+/// The first reason to refuse it; `CredentialsMissing` without a bearer token.
 pub async fn authenticate(
     headers: &HeaderMap,
     gate: &Gate,
@@ -110,10 +111,10 @@ pub async fn authenticate(
     Ok(caller)
 }
 
-/// Whose session a token names, even if the token has expired: logging out must work with what the client has left.
+/// The session of a token, even if the token has expired: signing out has to work with an expired token.
 ///
 /// # Errors
-/// `CredentialsMissing`, or why the token is not genuine.
+/// `CredentialsMissing`, or why the token was not verified.
 pub fn identify_even_if_expired(
     headers: &HeaderMap,
     gate: &Gate,

@@ -1,7 +1,8 @@
-//! Keys: what signs our tokens, what verifies everyone's, and how a private key is kept.
+//! Keys: the keys that sign this issuer's tokens, the keys that verify tokens of all issuers, and how private keys are
+//! stored.
 //!
-//! The algorithm always belongs to the key. A token may say which key it was signed with (`kid`), never how it is to be
-//! checked: that is what keeps "alg: none" and an RSA public key used as an HMAC secret out of the house.
+//! The algorithm belongs to the key. A token can say which key it was signed with (`kid`), never how it is verified:
+//! this prevents `alg: none`, and an RSA public key that is used as an HMAC secret.
 
 mod algorithm;
 mod error;
@@ -36,27 +37,26 @@ pub use set::KeySet;
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
 
-/// The keys in force, shared by the whole process and replaced whole.
+/// The current keys, shared by the whole process and replaced as a whole.
 ///
-/// A request takes one [`KeySet`] and keeps it; whoever learns of new keys swaps the set. On a verifier there is no
-/// signer.
+/// A request takes one [`KeySet`] and keeps it; new keys replace the set. A verifier has no signer.
 #[derive(Default)]
 pub struct Keys {
     set: ArcSwap<KeySet>,
     own: ArcSwapOption<Own>,
     withdrawals: AtomicU64,
-    /// Who reloads the keys of an issuer, and can be told that some are missing.
+    /// The tasks that reload the keys of an issuer when a key is missing.
     reloaders: ArcSwap<HashMap<Box<str>, Arc<Notify>>>,
 }
 
-/// The issuer's own half: the key that signs, and the document that publishes those which verify.
+/// The issuer's own keys: the signing key, and the JWK set document that publishes the public keys.
 struct Own {
     signer: Arc<SigningKey>,
     jwks: Arc<str>,
 }
 
 impl Keys {
-    /// Starts with keys that never change, such as those written in the configuration.
+    /// Starts with keys that do not change, such as those in the configuration.
     pub fn new(set: KeySet) -> Self {
         Self {
             set: ArcSwap::from_pointee(set),
@@ -64,33 +64,33 @@ impl Keys {
         }
     }
 
-    /// The keys that verify, as of now.
+    /// The current verification keys.
     pub fn current(&self) -> Guard<Arc<KeySet>> {
         self.set.load()
     }
 
-    /// The key that signs our tokens; none on a verifier, or before the issuer has loaded its keys.
+    /// The signing key; `None` on a verifier, and before the issuer has loaded its keys.
     pub fn signer(&self) -> Option<Arc<SigningKey>> {
         self.own.load().as_ref().map(|own| Arc::clone(&own.signer))
     }
 
-    /// Whether the key of this name is the one that signs. Cheaper than [`Self::signer`]: it counts no reference, and so
-    /// moves no memory between the cores that ask.
+    /// Whether the key with this id is the signing key. Cheaper than [`Self::signer`]: without a reference count, so
+    /// that cores do not compete for its cache line.
     pub fn is_signer(&self, kid: &str) -> bool {
         self.own.load().as_ref().is_some_and(|own| own.signer.kid() == kid)
     }
 
-    /// Our published keys as a JWK set document (RFC 7517 section 5).
+    /// The published keys as a JWK set document (RFC 7517 section 5).
     pub fn jwks(&self) -> Option<Arc<str>> {
         self.own.load().as_ref().map(|own| Arc::clone(&own.jwks))
     }
 
-    /// Replaces the verifying keys of one issuer and leaves the others as they are.
+    /// Replaces the verification keys of one issuer.
     pub fn replace(&self, issuer: &str, keys: &[Arc<VerifyingKey>]) {
         self.swap(|set| set.with(issuer, keys.iter().cloned()));
     }
 
-    /// Forgets the keys of every issuer that `stays` does not name.
+    /// Removes the keys of all issuers that `stays` does not name.
     pub fn retain(&self, stays: impl Fn(&str) -> bool) {
         self.swap(|set| set.only(&stays));
     }
@@ -98,35 +98,35 @@ impl Keys {
     fn swap(&self, change: impl Fn(&KeySet) -> KeySet) {
         let before = self.set.rcu(|set| change(set));
         if !before.is_within(&self.set.load()) {
-            // After the new set is in place: whoever reads the new count sees the new set, too.
+            // After the new set is in place: a reader of the new count then sees the new set too.
             self.withdrawals.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    /// How many times keys were taken away. What was verified before the count changed may have been verified by a key
-    /// that is no longer believed: a leaked key must not live on in a cache.
+    /// The number of times that keys were removed. A token that was verified before the count changed may have been
+    /// verified with a removed key: a leaked key must not stay valid in a cache.
     pub fn withdrawals(&self) -> u64 {
         self.withdrawals.load(Ordering::SeqCst)
     }
 
-    /// Installs the issuer's own keys: `signer` signs, all of `published` verify.
+    /// Installs the issuer's own keys: `signer` signs, all `published` keys verify.
     ///
-    /// The verifying half goes first, so that no token is ever signed by a key which this process would refuse.
+    /// The verification keys are installed first, so that no token is signed with a key that this process would refuse.
     pub fn install_own(&self, issuer: &str, signer: Arc<SigningKey>, published: &[Arc<VerifyingKey>]) {
         self.replace(issuer, published);
         let jwks = jwks::document(published.iter().map(AsRef::as_ref)).into();
         self.own.store(Some(Arc::new(Own { signer, jwks })));
     }
 
-    /// Says that a token of `issuer` named a key we do not have; whoever reloads its keys may look again, with a cool-down
-    /// of its own: tokens with invented names must not become requests.
+    /// Reports that a token of `issuer` named an unknown key. The task that reloads its keys can then reload them, with
+    /// a cool-down: tokens with invented key ids must not cause a request each.
     pub fn want_reload(&self, issuer: &str) {
         if let Some(wanted) = self.reloaders.load().get(issuer) {
             wanted.notify_one();
         }
     }
 
-    /// What wakes whoever reloads the keys of `issuer`.
+    /// Wakes the task that reloads the keys of `issuer`.
     pub fn reload_wanted(&self, issuer: &str) -> Arc<Notify> {
         self.reloaders.rcu(|reloaders| {
             let mut reloaders = HashMap::clone(reloaders);
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_reloads_an_issuers_keys_hears_of_its_unknown_ones_and_of_nobody_elses() {
+    async fn a_reloading_task_is_notified_of_unknown_keys_of_its_issuer_only() {
         let keys = Keys::default();
         let (ours, theirs) = (keys.reload_wanted("ours"), keys.reload_wanted("theirs"));
         keys.want_reload("theirs");

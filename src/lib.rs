@@ -1,7 +1,7 @@
 //! Sidegate: an authenticating reverse proxy.
 //!
-//! It stands in front of an application without a login of its own, serves the accounts API under `/auth`, verifies the access
-//! token of every request, and tells the application who is calling, in headers it can trust.
+//! It stands in front of an application without a login of its own, serves the accounts API under `/auth`, verifies the
+//! access token of every request, and tells the application who is calling, in headers it can trust.
 //!
 //! `ARCHITECTURE.md` says where things are, and lists the invariants.
 

@@ -1,7 +1,7 @@
 //! The log of the process: one subscriber, which is set on start.
 //!
-//! Text for a terminal, JSON for a log collector. Secrets are kept out where lines are written (`proxy/access_log`, `secret`); this
-//! module limits the libraries, some of which would print raw requests.
+//! Text for a terminal, JSON for a log collector. Secrets are kept out where lines are written (`proxy/access_log`,
+//! `secret`); this module limits the libraries, some of which would print raw requests.
 
 use std::io::IsTerminal as _;
 
@@ -16,8 +16,8 @@ pub enum Format {
     Text,
 }
 
-/// The levels of libraries that print secrets: Pingora prints up to 2 KiB of a malformed request, `Authorization` included, at
-/// `error`; tokio-postgres and h2 print parameters and frames at `debug`.
+/// The levels of libraries that print secrets: Pingora prints up to 2 KiB of a malformed request, `Authorization`
+/// included, at `error`; tokio-postgres and h2 print parameters and frames at `debug`.
 const QUIET: [&str; 6] = [
     "pingora_core=off",
     "pingora_proxy=off",

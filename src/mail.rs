@@ -1,14 +1,15 @@
-//! What people are written. A message is queued in the transaction of what it tells about, and sent later by whoever has time:
-//! no request waits for a mail server, and none is lost with a process.
+//! Email to users. A message is queued in the transaction of the change it reports and sent later by a worker of any
+//! issuer: no request waits for a mail server, and no message is lost with a process.
 //!
 //! ```text
 //! Queue::insert ─► mail_queue (sealed) ─► worker ─► templates ─► message ─► smtp | file | log
-//!                                            └ refused, late, or tried too often: failed, audited, logged
+//!                                            └ rejected, expired, or too many attempts: failed, audited, logged
 //! ```
 
 pub mod links;
 pub mod message;
 pub mod mime;
+pub mod not_sent;
 pub mod queue;
 pub mod retry;
 pub mod sanitize;

@@ -15,8 +15,8 @@ fn main() -> ExitCode {
     Cli::parse().run()
 }
 
-/// Turns huge pages off: the allocator would request several, each used for a few kilobytes only, which costs an idle sidecar eleven
-/// megabytes. A kernel that does not support the request ignores it.
+/// Turns huge pages off: the allocator would request several, each used for a few kilobytes only, which costs an idle
+/// sidecar eleven megabytes. A kernel that does not support the request ignores it.
 fn small_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);

@@ -62,7 +62,8 @@ macro_rules! metrics {
         }
 
         impl Metrics {
-            /// The names of all metrics of Sidegate, for tests that compare documentation, rules and dashboards with them.
+            /// The names of all metrics of Sidegate, for tests that compare documentation, rules and dashboards with
+            /// them.
             pub fn all_names(&self) -> Vec<&'static str> {
                 vec![$(concat!("sidegate_", $name)),+]
             }
@@ -169,7 +170,8 @@ metrics! {
 }
 
 impl Metrics {
-    /// Creates the series that alerts use, so that `increase()` sees the first event, and registers the metrics of the process.
+    /// Creates the series that alerts use, so that `increase()` sees the first event, and registers the metrics of the
+    /// process.
     fn prepare(&self) {
         for result in [
             "success",

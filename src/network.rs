@@ -1,9 +1,9 @@
-//! IP addresses as they are counted.
+//! The network of a client IP, by which clients are counted.
 
 use std::{fmt, net::IpAddr};
 
-/// The network of a client: of IPv6 the first 64 bits, since one subscriber has all the rest; of IPv4 the address, also where
-/// it is written as an IPv6 one.
+/// The network of a client: the first 64 bits of an IPv6 address, because a subscriber has all addresses below; a
+/// complete IPv4 address, also if it is written as an IPv6 one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(pub IpAddr);
 

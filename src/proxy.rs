@@ -1,4 +1,4 @@
-//! Pingora's phases in Pingora's order, a few lines each. What they do lies in the files of this folder and in the gate.
+//! Pingora's phases in Pingora's order, a few lines each. The work is done in the files of this folder and in the gate.
 
 mod access_log;
 mod address;
@@ -45,26 +45,26 @@ use crate::{
         self, Gate, Request,
         activity::Activity,
         assertion::Bound,
-        denial::{Denial, Unreadable},
+        denial::{Denial, Malformed},
         rules::{assertion::JWKS_PATH, spelling::Unusual},
         target::{Target, without_prefix},
     },
     metrics::Metrics,
 };
 
-/// The proxy as Pingora sees it.
+/// The proxy, as Pingora's hooks.
 pub struct Proxy {
-    /// Decides.
+    /// Decides about requests.
     pub gate: Arc<Gate>,
-    /// The configuration in force.
+    /// The current rules.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
-    /// The servers behind us.
+    /// The servers of the applications.
     pub upstreams: Arc<Upstreams>,
-    /// The endpoints under `/auth`; none on a verifier.
+    /// The endpoints under `/auth`; `None` on a verifier.
     pub auth: Option<AuthApi>,
-    /// Notes who is active.
+    /// Records activity events.
     pub activity: Activity,
-    /// Counts.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
 }
 
@@ -77,7 +77,8 @@ impl ProxyHttp for Proxy {
     }
 
     fn init_downstream_modules(&self, _: &mut HttpModules) {
-        // None: Pingora's default adds a compression module, boxed for every request, that does nothing at level 0.
+        // No modules: Pingora's default allocates a compression module for every request, which does nothing at level
+        // 0.
     }
 
     fn on_connection_reuse(&self, _: &mut Session, _: &mut Logged, announcement: Box<dyn Any + Send + Sync>) {
@@ -86,8 +87,9 @@ impl ProxyHttp for Proxy {
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Logged) -> Result<()> {
         let limits = &ctx.snapshot.limits;
-        // Without these an HTTP/1.1 connection is kept for ever and a client may write one byte a minute. What is to be
-        // closed (`Connection: close`, HTTP/1.0) stays so: its client may wait for the end of the connection.
+        // Without these an idle HTTP/1.1 connection is kept forever, and a client can send one byte a minute. A
+        // connection that is to be closed (`Connection: close`, HTTP/1.0) is closed, because its client can wait for
+        // that.
         if session.get_keepalive().is_some() {
             session.set_keepalive(Some(limits.idle.as_secs().max(1)));
         }
@@ -99,12 +101,12 @@ impl ProxyHttp for Proxy {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Logged) -> Result<bool> {
         let head = match read(session, ctx) {
             Ok(head) => head,
-            Err(unreadable) => {
+            Err(malformed) => {
                 self.metrics
                     .requests_rejected
-                    .with_label_values(&[unreadable.rejection()])
+                    .with_label_values(&[malformed.rejection()])
                     .inc();
-                respond::deny(session, ctx, unreadable.into()).await?;
+                respond::deny(session, ctx, malformed.into()).await?;
                 return Ok(true);
             }
         };
@@ -216,7 +218,7 @@ impl ProxyHttp for Proxy {
         ctx: &mut Logged,
         mut error: Box<Error>,
     ) -> Box<Error> {
-        // Nothing was sent, so another try repeats nothing; still only for methods that may be repeated at all.
+        // Nothing was sent, so a retry repeats nothing; still only for idempotent methods.
         let retries = ctx.upstream.as_ref().map_or(0, upstream::Choice::retries);
         error.set_retry(ctx.attempts <= retries && session.req_header().method.is_idempotent());
         self.count_upstream_error(ctx, &error);
@@ -233,13 +235,13 @@ impl ProxyHttp for Proxy {
             return Ok(());
         }
         if answer.status == http::StatusCode::SWITCHING_PROTOCOLS {
-            // From here on silence is normal: a WebSocket may have nothing to say for an hour.
+            // From now on silence is normal: a WebSocket can be idle for an hour.
             session.set_read_timeout(None);
         }
         if session.req_header().version == http::Version::HTTP_10
             && answer.remove_header(&http::header::TRANSFER_ENCODING).is_some()
         {
-            // HTTP/1.0 knows no chunks: there the end of the connection is the end of the body.
+            // HTTP/1.0 has no chunked coding: the end of the connection is the end of the body.
             session.set_keepalive(None);
         }
         ctx.answered_by = AnsweredBy::Upstream;
@@ -284,7 +286,7 @@ impl ProxyHttp for Proxy {
             failure(error)
         });
         let Some(denial) = denial.filter(|_| session.response_written().is_none()) else {
-            // The client has gone, or has part of an answer: there is nothing honest left to send.
+            // The client has disconnected, or has received part of a response: no other response can be sent.
             return FailToProxy {
                 error_code: 0,
                 can_reuse_downstream: false,
@@ -292,10 +294,10 @@ impl ProxyHttp for Proxy {
         };
         ctx.answered_by = AnsweredBy::Gateway;
         let code = denial.status().as_u16();
-        // The body may be half read: this connection has no next request.
+        // The body may be partly read, so the connection cannot be used for another request.
         session.set_keepalive(None);
         if let Err(error) = respond::deny(session, ctx, denial).await {
-            tracing::debug!(%error, "the client has gone");
+            tracing::debug!(%error, "the client has disconnected");
         }
         FailToProxy {
             error_code: code,
@@ -311,7 +313,7 @@ impl ProxyHttp for Proxy {
     }
 
     fn suppress_error_log(&self, _: &Session, _: &Logged, _: &Error) -> bool {
-        // Pingora's line holds the query string, which may hold somebody's token; ours does not.
+        // Pingora's line contains the query string, which can contain a token; ours does not.
         true
     }
 
@@ -321,7 +323,8 @@ impl ProxyHttp for Proxy {
 }
 
 impl Proxy {
-    /// The endpoints or the gate. `Ok(true)`: answered; `Ok(false)`: may go on to the upstream.
+    /// Calls the endpoints or the gate. `Ok(true)`: the response was sent; `Ok(false)`: the request goes on to the
+    /// upstream.
     async fn decide(
         &self,
         session: &mut Session,
@@ -332,18 +335,18 @@ impl Proxy {
             b"*" => Target::asterisk(),
             target => match Target::read(target) {
                 Ok(target) => target,
-                Err(unreadable) => {
+                Err(malformed) => {
                     self.metrics
                         .requests_rejected
-                        .with_label_values(&[unreadable.rejection()])
+                        .with_label_values(&[malformed.rejection()])
                         .inc();
-                    return Ok(Err(unreadable.into()));
+                    return Ok(Err(malformed.into()));
                 }
             },
         };
         if let Some(auth) = self.auth.as_ref().filter(|auth| auth.owns(target.path())) {
-            if let Some(unreadable) = target.beyond(Unusual::default()) {
-                return Ok(Err(unreadable.into()));
+            if let Some(malformed) = target.beyond(Unusual::default()) {
+                return Ok(Err(malformed.into()));
             }
             return Ok(auth
                 .serve(session, ctx, &head.target, &self.metrics)
@@ -382,7 +385,7 @@ impl Proxy {
         if let Some(prefix) = &permit.route().strip_prefix {
             match without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),
-                None => return Ok(Err(Unreadable::BadEscape.into())),
+                None => return Ok(Err(Malformed::BadEscape.into())),
             }
         }
         let announced = content_length::announced(&header.headers);
@@ -421,8 +424,8 @@ impl Proxy {
     }
 }
 
-/// Reads the request once; everything after this uses what was read.
-fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Unreadable> {
+/// Parses the request once; everything after this uses the result.
+fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Malformed> {
     let peer = session
         .client_addr()
         .and_then(|address| address.as_inet())
@@ -437,12 +440,12 @@ fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Unrea
         session
             .req_header_mut()
             .set_raw_path(&head.target)
-            .map_err(|_| Unreadable::ControlByte)?;
+            .map_err(|_| Malformed::ControlByte)?;
     }
     Ok(head)
 }
 
-/// What a failure means for the client; `None`: the client itself has gone.
+/// The refusal for a failure; `None` if the client has disconnected.
 fn failure(error: &Error) -> Option<Denial> {
     Some(match (error.esource(), error.etype()) {
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Denial::RequestTimeout,
@@ -450,7 +453,7 @@ fn failure(error: &Error) -> Option<Denial> {
             ErrorSource::Downstream,
             ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed | ErrorType::WriteTimedout,
         ) => return None,
-        (ErrorSource::Downstream, _) => Denial::Unreadable(Unreadable::Framing),
+        (ErrorSource::Downstream, _) => Denial::Malformed(Malformed::Framing),
         (
             _,
             ErrorType::ReadTimedout

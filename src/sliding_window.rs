@@ -1,32 +1,32 @@
-//! Counting in a sliding window, in this process alone: for a limit whose store is away.
+//! Counts requests in a sliding window, on this instance only, for a limit whose store is unreachable.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// A sliding window out of two fixed ones: the earlier counts by the part of it that the sliding one still covers. It assumes
-/// that the requests of the earlier one were spread evenly, which is close enough while the store is away.
+/// A sliding window of two fixed ones: the earlier one counts by the share of it that is still in the sliding window.
+/// This assumes that its requests were evenly distributed, which is accurate enough during an outage.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SlidingWindow {
-    /// When the present window began, in Unix milliseconds.
+    /// When the current window began, in Unix milliseconds.
     started: i64,
     present: u32,
     earlier: u32,
 }
 
-/// What a window says of one more request.
+/// The result of counting a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
-    /// Whether it was within the limit.
+    /// Whether it is within the limit.
     pub allowed: bool,
-    /// How many are left.
+    /// The number of requests left.
     pub remaining: u32,
-    /// Until the present window ends.
+    /// The time until the current window ends.
     pub reset: Duration,
 }
 
 impl SlidingWindow {
-    /// Counts one more request, if it fits into `limit` per `length`.
+    /// Counts a request, if it is within `limit` per `length`.
     pub fn take(&mut self, limit: u32, length: Duration, now: OffsetDateTime) -> Taken {
         let (started, length, passed) = position(length, now);
         if started != self.started {
@@ -38,7 +38,7 @@ impl SlidingWindow {
             self.present = 0;
             self.started = started;
         }
-        // Each request counts `length`, so that the part of one that is left is a whole number.
+        // Each request counts as `length`, so that the share of one is a whole number.
         let used =
             i128::from(self.earlier) * i128::from(length - passed) + i128::from(self.present) * i128::from(length);
         let left = i128::from(limit) * i128::from(length) - used;
@@ -52,14 +52,14 @@ impl SlidingWindow {
         }
     }
 
-    /// Whether all that was counted lies behind the sliding window.
+    /// Whether everything that was counted is outside the sliding window.
     pub fn is_over(&self, length: Duration, now: OffsetDateTime) -> bool {
         let (started, length, _) = position(length, now);
         started.saturating_sub(self.started) > length
     }
 }
 
-/// In milliseconds: when the fixed window around `now` began, its length, and how much of it has passed.
+/// The start of the fixed window around `now`, its length, and the time since its start, in milliseconds.
 fn position(length: Duration, now: OffsetDateTime) -> (i64, i64, i64) {
     let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX).max(1);
     let now = i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX);

@@ -1,7 +1,7 @@
-//! PostgreSQL (the truth) and Redis (the ephemeral), and nobody else knows either.
+//! Access to PostgreSQL, the source of truth, and to Redis, which holds ephemeral data. No other module uses either.
 //!
-//! Every call has a name (its `operation`), a deadline, and one error type. What a call asks is a file: SQL under
-//! `sql/queries`, Lua under `src/store/scripts`; the Rust here only names parameters and columns.
+//! Every call has a name (its `operation`), a timeout, and one error type. Queries are files: SQL under `sql/queries`,
+//! Lua under `src/store/scripts`; the Rust here only names parameters and columns.
 //!
 //! ```text
 //! postgres        pool, client, transaction, deadlines, TLS
@@ -56,14 +56,14 @@ pub use self::redis::Redis;
 /// Which store a call went to: the label `store` of the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreName {
-    /// The truth.
+    /// The source of truth.
     Postgres,
-    /// The ephemeral.
+    /// Ephemeral data.
     Redis,
 }
 
 impl StoreName {
-    /// The word in metrics and logs.
+    /// The name in metrics and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -78,47 +78,48 @@ impl fmt::Display for StoreName {
     }
 }
 
-/// Why a store did not do what it was asked. No variant holds a value of a row or a parameter, so all may be logged.
+/// Why a call to a store failed. No variant contains a value of a row or a parameter, so that all can be logged.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No answer within the deadline. Whether the call took effect is unknown.
+    /// No response within the timeout. It is unknown whether the call took effect.
     #[error("{store} did not answer {operation} in time")]
     Timeout {
-        /// Who.
+        /// The store that was called.
         store: StoreName,
-        /// Which call.
+        /// The operation.
         operation: &'static str,
     },
-    /// The store is away, refuses connections, or gave up on this call; the same call may work later.
+    /// The store is unreachable, refuses connections, or aborted the call; a retry may succeed.
     #[error("{store} is not available for {operation}: {cause}")]
     Unavailable {
-        /// Who.
+        /// The store that was called.
         store: StoreName,
-        /// Which call.
+        /// The operation.
         operation: &'static str,
-        /// What it said.
+        /// The error of the store.
         cause: String,
     },
-    /// A constraint of the schema refused the row. The name is the sentence that was false.
+    /// A constraint of the schema refused the row. Its name is the sentence that was false.
     #[error("refused by the constraint {name}")]
     Constraint {
         /// The constraint's or unique index's name.
         name: String,
     },
-    /// The answer, or the question, is not what the program was written for: a bug, or another program's schema.
+    /// The query or its result does not match the program: a defect, or another program's schema.
     #[error("{store} and the program disagree on {operation}: {cause}")]
     Data {
-        /// Who.
+        /// The store that was called.
         store: StoreName,
-        /// Which call.
+        /// The operation.
         operation: &'static str,
-        /// What was wrong.
+        /// The mismatch.
         cause: String,
     },
 }
 
 impl StoreError {
-    /// Whether the store is away, so that the answer is 503 and `Retry-After`, as opposed to a refusal or a bug.
+    /// Whether the store is unreachable, so that the response is 503 with `Retry-After`, as opposed to a refusal or a
+    /// defect.
     pub const fn is_outage(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Unavailable { .. })
     }

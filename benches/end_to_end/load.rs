@@ -1,4 +1,5 @@
-//! A proxy under load from outside: wrk sends requests out of a file, and the kernel says what the proxy's process used.
+//! A proxy under load from outside: wrk sends requests out of a file, and the kernel says what the proxy's process
+//! used.
 
 use std::{
     fmt::Write as _,

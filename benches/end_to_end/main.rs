@@ -4,9 +4,9 @@
 //! absolute figures belong to one machine on one day. CPU time is that of the `sidegate` process alone, as the kernel
 //! counts it; load generator and upstream do not disturb it.
 //!
-//! `make bench` runs it with a private PostgreSQL and Redis. `SIDEGATE_BENCH_SECONDS` (default 2) is the length of a round,
-//! `SIDEGATE_BENCH_BINARY` another `sidegate` to measure; `cargo bench --bench end_to_end -- TEXT` runs the parts whose
-//! names hold TEXT (scenarios, growth, redis, budgets, logins).
+//! `make bench` runs it with a private PostgreSQL and Redis. `SIDEGATE_BENCH_SECONDS` (default 2) is the length of a
+//! round, `SIDEGATE_BENCH_BINARY` another `sidegate` to measure; `cargo bench --bench end_to_end -- TEXT` runs the
+//! parts whose names hold TEXT (scenarios, growth, redis, budgets, logins).
 
 #![expect(
     clippy::print_stdout,

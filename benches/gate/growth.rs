@@ -1,7 +1,7 @@
-//! What more of everything costs: the time of `admit` and resident memory with many routes, cached tokens and revocations.
+//! How costs grow: the time of `admit` and resident memory with many routes, cached tokens and revocations.
 //!
-//! Each row is a process of its own, so that none finds the memory of another. Its time is the least of many batches, which
-//! is what the work takes when nobody else is on the core.
+//! Each row is a process of its own, so that none reuses the memory of another. Its time is the minimum of many
+//! batches, which is the time without other processes on the core.
 
 use std::{
     process::Command,
@@ -19,7 +19,7 @@ use crate::{
     support::{progress, resident_bytes},
 };
 
-/// Set in the process that is measured, to what it has much of.
+/// Set in the measured process, to the kind of data that is large.
 const MANY: &str = "SIDEGATE_BENCH_MANY";
 /// As many tokens are in use at one time.
 const IN_USE: usize = 10_000;
@@ -62,8 +62,8 @@ pub(crate) fn table() {
 fn measure(what: &str, count: usize) -> (f64, f64) {
     let output = Command::new(std::env::current_exe().unwrap())
         .env(MANY, format!("{what} {count}"))
-        // What growth leaves behind goes back to the system within milliseconds while a process works: here at once, since
-        // this one is looked at as soon as it has grown.
+        // What growth leaves behind goes back to the system within milliseconds while a process works: here at once,
+        // since this one is looked at as soon as it has grown.
         .env("MIMALLOC_PURGE_DELAY", "0")
         .output()
         .unwrap();

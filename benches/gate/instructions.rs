@@ -1,8 +1,8 @@
-//! What `admit` costs, in instructions and allocations: the same from run to run, on however busy a machine.
+//! The cost of `admit`, in instructions and allocations: the same in every run, however busy the machine is.
 //!
-//! The program runs itself under callgrind. Each row is a loop inside [`callgrind_window`], for which callgrind writes a profile of
-//! its own, so that making the tokens and warming the caches is not counted. Allocations are calls of the allocator in that
-//! profile.
+//! The program runs itself under callgrind. Each row is a loop inside [`callgrind_window`], for which callgrind writes
+//! a profile of its own, so that creating tokens and warming caches is not counted. Allocations are calls of the
+//! allocator in that profile.
 
 use std::{
     hint::black_box,
@@ -32,7 +32,7 @@ use sidegate::{
 /// Set in the process that is measured.
 const MEASURED: &str = "SIDEGATE_BENCH_MEASURED";
 
-/// In the process that is measured: runs the rows and says how long each took.
+/// Runs the rows in the measured process, and prints how long each took.
 pub(crate) fn be_measured_if_asked(wanted: Option<&str>) -> bool {
     let asked = std::env::var_os(MEASURED).is_some();
     if asked {
@@ -118,7 +118,7 @@ struct Profile {
 
 impl Profile {
     fn read(path: &Path) -> Self {
-        // Those that Rust calls; what they call themselves is not counted once more.
+        // The functions that Rust calls; their own calls are not counted again.
         const ALLOCATORS: [&str; 6] = [
             "mi_malloc_aligned",
             "mi_zalloc_aligned",
@@ -147,7 +147,7 @@ impl Profile {
     }
 }
 
-/// What callgrind counts: nothing but the calls of `body`.
+/// The part that callgrind counts: only the calls of `body`.
 #[inline(never)]
 fn callgrind_window(iterations: u32, body: &mut dyn FnMut(u32)) {
     for index in 0..iterations {
@@ -308,11 +308,11 @@ fn steps(rows: &mut Rows<'_>, rig: &Rig) {
     });
 }
 
-/// The same call with more of everything.
+/// The same call with larger data.
 fn growth(rows: &mut Rows<'_>) {
     for more in [10, 1_000, 10_000] {
         let name = format!("admit, cached token, {more} routes");
-        // To read ten thousand routes takes callgrind a while.
+        // Reading ten thousand routes under callgrind takes a while.
         if !rows.wants(&name) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! The gate by itself: what `admit` and each of its steps cost, and how that grows.
+//! The gate alone: the cost of `admit` and of each of its steps, and how it grows.
 //!
 //! `make bench` runs it with a private Redis; `cargo bench --bench gate -- TEXT` runs the rows of the first table whose
 //! names hold TEXT, and `-- growth` only the second table.
@@ -19,7 +19,7 @@ mod support;
 
 use sidegate::keys::provider;
 
-/// The one of the shipped binary.
+/// The allocator of the shipped binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

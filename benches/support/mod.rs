@@ -12,7 +12,7 @@ const ISSUER: &str = "https://bench.test";
 const HMAC_ISSUER: &str = "https://hmac.bench.test";
 const HMAC_SECRET: &str = "a secret of the benches, and of nothing and nobody else";
 
-/// Whoever signs the tokens.
+/// The issuer that signs the tokens.
 pub(crate) struct Signers {
     keys: [SigningKey; 3],
     hmac: ring::hmac::Key,

@@ -1,5 +1,5 @@
 -- audit_count :one
--- How many entries of an event there are since an instant, up to a limit.
+-- The number of entries of an event since a time, up to a limit.
 --   $1  event    text         one of audit::Event
 --   $2  since    timestamptz
 --   $3  at_most  int8

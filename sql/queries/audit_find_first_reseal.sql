@@ -1,5 +1,5 @@
 -- audit_find_first_reseal :one
--- When everything was moved to a secret for the first time.
+-- When all values were encrypted with a secret for the first time.
 --   $1  key_id  text
 --   ->  at      timestamptz?
 -- budget: 10 buffers

@@ -1,11 +1,11 @@
 -- audit_insert :exec
--- Writes down what happened, in the transaction in which it happens.
+-- Inserts an audit entry, in the transaction of the change it records.
 --   $1  id          uuid         made by the caller, in order of time
 --   $2  at          timestamptz
 --   $3  event       text         one of audit::Event
 --   $4  outcome     text         success or failure
 --   $5  actor_id    uuid?        who did it
---   $6  user_id     uuid?        whom it concerns
+--   $6  user_id     uuid?        the affected account
 --   $7  session_id  uuid?
 --   $8  address     inet?
 --   $9  user_agent  text?

@@ -1,7 +1,7 @@
 -- audit_insert_many :exec
--- Writes down that the same happened to many users, in the transaction in which it happened.
+-- Inserts the same audit entry for many users, in the transaction of the change.
 --   $1  ids       _uuid        made by the caller, one for each user
---   $2  user_ids  _uuid        whom it concerns
+--   $2  user_ids  _uuid        the affected account
 --   $3  at        timestamptz
 --   $4  event     text         one of audit::Event
 -- budget: 60 buffers

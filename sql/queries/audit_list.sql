@@ -1,6 +1,6 @@
 -- audit_list :many
--- A page of audit entries, the newest first. A filter that is null lets everything pass; those that have an index have a
--- query of their own, since a plan for any parameters cannot use the index of one that may be null.
+-- A page of audit entries, the newest first. A filter that is null matches all; filters with an index have a query of their
+-- own, since a generic plan cannot use the index of a filter that can be null.
 --   $1  user_id     uuid?
 --   $2  actor_id    uuid?
 --   $3  session_id  uuid?

@@ -1,5 +1,5 @@
 -- audit_list_by_actor :many
--- A page of the audit entries of what one account did, the newest first. Another filter that is null lets everything pass.
+-- A page of the audit entries of one actor, the newest first. Another filter that is null matches all.
 --   $1  user_id     uuid?
 --   $2  actor_id    uuid
 --   $3  session_id  uuid?

@@ -1,5 +1,5 @@
 -- audit_list_by_address :many
--- A page of the audit entries of one client IP, the newest first. Another filter that is null lets everything pass.
+-- A page of the audit entries of one client IP, the newest first. Another filter that is null matches all.
 --   $1  user_id     uuid?
 --   $2  actor_id    uuid?
 --   $3  session_id  uuid?

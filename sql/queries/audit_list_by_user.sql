@@ -1,5 +1,5 @@
 -- audit_list_by_user :many
--- A page of the audit entries of what was done to one account, the newest first. Another filter that is null lets everything pass.
+-- A page of the audit entries about one account, the newest first. Another filter that is null matches all.
 --   $1  user_id     uuid
 --   $2  actor_id    uuid?
 --   $3  session_id  uuid?

@@ -1,7 +1,6 @@
 -- cleanup_invitations :exec
--- Old invitations, used or not.
--- Removes one batch; a row that another transaction holds waits for the next run. By their places, and not by a join: for any
--- limit PostgreSQL expects a tenth of the table, and would read all of it.
+-- Old invitations, used or not. Removes one batch; locked rows are skipped until the next run. By their physical location
+-- (ctid), and not by a join: for any limit PostgreSQL expects a tenth of the table, and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8
 -- budget: 6000 buffers, 50 ms

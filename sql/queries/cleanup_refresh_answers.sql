@@ -1,7 +1,7 @@
 -- cleanup_refresh_answers :exec
--- Forgets the answers that nobody may be given again, of tokens whose successor no refresh has asked for since.
--- There is no index by the time of issue, which every refresh would pay for: tokens issued in a period expire in one, except
--- near the end of their session, and those go by their expiry soon.
+-- Deletes the stored responses that cannot be requested any more, of tokens whose successor was not refreshed since. There is
+-- no index by the time of issue, which would cost every refresh: tokens issued in a period expire in one, except near the end
+-- of their session, and those are deleted by their expiry soon.
 --   $1  issued_before   timestamptz
 --   $2  expires_from    timestamptz
 --   $3  expires_before  timestamptz

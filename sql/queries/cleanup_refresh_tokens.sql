@@ -1,7 +1,7 @@
 -- cleanup_refresh_tokens :exec
--- Refresh tokens that expired, and the end of the sessions whose live token they were.
--- Removes one batch; a row that another transaction holds waits for the next run. Rows are found by their places and ids, and
--- not by a join: for any limit PostgreSQL expects a tenth of the table, and would read all sessions.
+-- Expired refresh tokens, and the end of the sessions whose live token they were. Removes one batch; locked rows are skipped
+-- until the next run. Rows are found by physical location (ctid) and id, and not by a join: for any limit PostgreSQL expects a
+-- tenth of the table, and would read all sessions.
 --   $1  before  timestamptz
 --   $2  limit   int8
 -- budget: 20000 buffers, 100 ms

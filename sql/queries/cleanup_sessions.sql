@@ -1,7 +1,7 @@
 -- cleanup_sessions :exec
--- Sessions that ended a while ago. Until then a late refresh token is answered with why the session is over.
--- Removes one batch; a row that another transaction holds waits for the next run. By their places, and not by a join: for any
--- limit PostgreSQL expects a tenth of the table, and would read all of it.
+-- Sessions that ended a while ago. Until then a late refresh is answered with the reason why the session ended. Removes one
+-- batch; locked rows are skipped until the next run. By their physical location (ctid), and not by a join: for any limit
+-- PostgreSQL expects a tenth of the table, and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8
 -- budget: 8000 buffers, 50 ms

@@ -1,7 +1,7 @@
 -- cleanup_signing_keys :exec
--- Keys whose last token has expired. The private half goes with the row.
--- Removes one batch; a row that another transaction holds waits for the next run. By their places, and not by a join: for any
--- limit PostgreSQL expects a tenth of the table, and would read all of it.
+-- Keys whose last token has expired. The private key is deleted with the row. Removes one batch; locked rows are skipped until
+-- the next run. By their physical location (ctid), and not by a join: for any limit PostgreSQL expects a tenth of the table,
+-- and would read all of it.
 --   $1  before  timestamptz
 --   $2  limit   int8
 -- budget: 100 buffers

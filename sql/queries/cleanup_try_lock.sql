@@ -1,5 +1,5 @@
 -- cleanup_try_lock :one
--- Holds the cleanup until the transaction ends, if nobody else does: one instance at a time.
+-- Locks the cleanup until the transaction ends, unless another instance has: one instance at a time.
 --   ->  held  bool
 
 SELECT pg_try_advisory_xact_lock(hashtextextended('sidegate:cleanup', 0)) AS held

@@ -1,5 +1,5 @@
 -- db_connections :many
--- Who is connected to this database and in what state, the most first.
+-- The connections to this database by application and state, the largest number first.
 --   ->  application      text
 --   ->  state            text
 --   ->  connections      int8

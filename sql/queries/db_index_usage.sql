@@ -1,5 +1,5 @@
 -- db_index_usage :many
--- How often each index was used since the statistics began, the least first: what is never used costs every write.
+-- How often each index was used since the statistics were reset, the least used first: an unused index costs every write.
 --   ->  table_name   text
 --   ->  index_name   text
 --   ->  scans        int8

@@ -1,5 +1,5 @@
 -- db_table_sizes :many
--- How large the tables are, the largest first.
+-- The sizes of the tables, the largest first.
 --   ->  table_name      text
 --   ->  estimated_rows  int8
 --   ->  table_bytes     int8

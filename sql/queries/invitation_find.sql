@@ -1,5 +1,5 @@
 -- invitation_find :one?
--- Finds an invitation that may still be used.
+-- Finds an open invitation.
 --   $1  token_hash  bytea        SHA-256
 --   $2  now         timestamptz  the caller's clock, never now()
 --   ->  id          uuid

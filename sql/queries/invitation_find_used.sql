@@ -1,5 +1,5 @@
 -- invitation_find_used :one?
--- Finds an invitation that was used a moment ago: a client whose answer was lost comes with it again.
+-- Finds an invitation that was just used, for a retry by a client whose response was lost.
 --   $1  token_hash  bytea        SHA-256
 --   $2  since       timestamptz  used at this instant or later
 --   ->  id          uuid

@@ -1,5 +1,5 @@
 -- invitation_list :many
--- Invitations that may still be used, in the order of their making; a page begins after the last id of the one before.
+-- A page of open invitations, the oldest first, after the last id of the previous page.
 --   $1  after       uuid         all zeros: the first page
 --   $2  now         timestamptz  the caller's clock, never now()
 --   $3  limit       int8

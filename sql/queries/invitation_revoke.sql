@@ -1,5 +1,5 @@
 -- invitation_revoke :one?
--- Takes an invitation back, unless it was used.
+-- Withdraws an invitation, unless it was used.
 --   $1  id          uuid
 --   $2  now         timestamptz  the caller's clock, never now()
 --   ->  id          uuid

@@ -1,5 +1,5 @@
 -- invitation_revoke_of_email :exec
--- Takes back every open invitation of an address: a newer one takes their place, or the account is there.
+-- Withdraws every open invitation of an email address, because a new one replaces them or the account exists.
 --   $1  email  text         canonical
 --   $2  now    timestamptz  the caller's clock, never now()
 

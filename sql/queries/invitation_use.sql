@@ -1,5 +1,5 @@
 -- invitation_use :exec
--- Uses an invitation up: of two who try at once, one finds it used.
+-- Marks an invitation as used: of two concurrent attempts, one finds it used.
 --   $1  id   uuid
 --   $2  now  timestamptz  the caller's clock, never now()
 

@@ -1,5 +1,5 @@
 -- mail_count_waiting :one
--- How many messages wait.
+-- The number of messages to be sent.
 --   ->  waiting  int8
 
 SELECT count(*) AS waiting

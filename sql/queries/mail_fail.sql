@@ -1,5 +1,6 @@
 -- mail_fail :exec
--- Gives a message up, unless somebody else took it meanwhile. Its recipient and its code go, since nothing will be done with them.
+-- Marks a message as failed, unless another worker took it meanwhile. Its recipient and content are deleted, since they are not
+-- needed any more.
 --   $1  id          uuid
 --   $2  attempts    int4         as it was taken
 --   $3  failed_at   timestamptz  the caller's clock, never now()

@@ -1,8 +1,8 @@
 -- mail_insert :exec
--- Queues a message, in the transaction of what it tells about: neither is ever without the other.
+-- Queues a message, in the transaction of the change it reports: neither exists without the other.
 --   $1  id              uuid         made by the caller, in order of time
 --   $2  message          text         which one
---   $3  user_id         uuid?        whom it concerns; the message goes when the account's row does
+--   $3  user_id         uuid?        the account; the message is deleted with it
 --   $4  payload_sealed  bytea        recipient and data
 --   $5  created_at      timestamptz  also the first attempt
 --   $6  expires_at      timestamptz  after this it is not worth sending

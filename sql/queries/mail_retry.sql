@@ -1,5 +1,5 @@
 -- mail_retry :exec
--- Puts a message back for another try, unless somebody else took it meanwhile.
+-- Schedules a retry of a message, unless another worker took it meanwhile.
 --   $1  id               uuid
 --   $2  attempts         int4         as it was taken
 --   $3  next_attempt_at  timestamptz

@@ -1,6 +1,6 @@
 -- mail_take :many
--- Takes messages that are due, the longest waiting first. Nobody else gets them before the lease is over; who took them tells by
--- the number of attempts whether they are still theirs.
+-- Takes messages that are due, the longest waiting first. No other worker gets them before the lease ends; a worker sees from
+-- the number of attempts whether it still has them.
 --   $1  now             timestamptz  the caller's clock, never now()
 --   $2  lease           timestamptz
 --   $3  limit           int8

@@ -1,5 +1,5 @@
 -- migration_delete :exec
--- Writes down that a migration was undone.
+-- Records that a migration was reverted.
 --   $1  version  int4
 
 DELETE FROM sidegate_migrations

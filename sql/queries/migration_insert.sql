@@ -1,5 +1,5 @@
 -- migration_insert :exec
--- Writes down that a migration ran.
+-- Records that a migration ran.
 --   $1  version     int4
 --   $2  name        text
 --   $3  checksum    bytea        SHA-256 of both its files

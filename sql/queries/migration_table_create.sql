@@ -1,5 +1,5 @@
 -- migration_table_create :exec
--- Where the migrations that ran are written down.
+-- Creates the table in which migrations are recorded.
 
 CREATE TABLE IF NOT EXISTS sidegate_migrations (
     version    integer     PRIMARY KEY,

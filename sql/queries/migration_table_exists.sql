@@ -1,5 +1,5 @@
 -- migration_table_exists :one
--- Whether any migration ever ran here.
+-- Whether the table of migrations exists.
 --   ->  present  bool
 
 SELECT to_regclass('sidegate_migrations') IS NOT NULL AS present

@@ -1,5 +1,5 @@
 -- migration_unlock :one
--- Lets the next instance migrate.
+-- Releases the lock of the migrations.
 --   ->  released  bool
 
 SELECT pg_advisory_unlock(hashtextextended('sidegate:migrations', 0)) AS released

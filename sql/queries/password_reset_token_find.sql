@@ -1,5 +1,5 @@
 -- password_reset_token_find :one?
--- Finds a token that may still be used, without holding it: the new password is judged and hashed before anything is held.
+-- Finds a valid token, without locking it: the new password is checked and hashed before anything is locked.
 --   $1  token_hash  bytea         SHA-256
 --   $2  now         timestamptz   the caller's clock, never now()
 --   ->  id          uuid

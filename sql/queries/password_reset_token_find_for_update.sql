@@ -1,5 +1,5 @@
 -- password_reset_token_find_for_update :one?
--- Finds a token that may still be used and holds it and its user until the transaction ends: it works once.
+-- Finds a valid token and locks it and its user until the transaction ends: it works once.
 --   $1  token_hash  bytea         SHA-256
 --   $2  now         timestamptz   the caller's clock, never now()
 --   ->  id          uuid

@@ -1,6 +1,6 @@
 -- password_reset_token_find_used :one?
--- Finds a token that was used a moment ago, if the password that was set then is still the account's: a client whose answer was
--- lost comes with it again.
+-- Finds a token that was just used, if the password that was set then is still current, for a retry by a client whose response
+-- was lost.
 --   $1  token_hash  bytea         SHA-256
 --   $2  since       timestamptz   used at this instant or later
 --   ->  id          uuid

@@ -1,5 +1,5 @@
 -- password_reset_token_insert :exec
--- Adds a token by which a forgotten password may be replaced.
+-- Inserts a password reset token.
 --   $1  id          uuid         made by the caller
 --   $2  token_hash  bytea        SHA-256
 --   $3  user_id     uuid

@@ -1,5 +1,5 @@
 -- password_reset_token_use_all :exec
--- Uses up every open token of a user: one reset, or one changed password, ends them all.
+-- Marks every open token of a user as used: a reset or changed password ends them all.
 --   $1  user_id  uuid
 --   $2  now      timestamptz  the caller's clock, never now()
 

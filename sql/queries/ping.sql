@@ -1,5 +1,5 @@
 -- ping :one
--- Asks whether the server answers.
+-- Checks that the server responds.
 --   ->  one  int4
 
 SELECT 1 AS one

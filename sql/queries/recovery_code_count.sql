@@ -1,5 +1,5 @@
 -- recovery_code_count :one
--- Counts the codes of an account that may still be used.
+-- Counts the unused codes of an account.
 --   $1  user_id  uuid
 --   ->  unused   int8
 -- budget: 20 buffers

@@ -1,5 +1,5 @@
 -- recovery_code_insert_all :exec
--- Adds the codes that open an account whose authenticator is lost.
+-- Inserts new codes, which sign in to an account whose authenticator app is lost.
 --   $1  user_id         uuid
 --   $2  ids             _uuid        made by the caller
 --   $3  digests_sealed  _bytea       SHA-256, sealed; one for each id

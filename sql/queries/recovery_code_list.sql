@@ -1,5 +1,5 @@
 -- recovery_code_list :many
--- Lists the codes of an account that may still be used.
+-- Lists the unused codes of an account.
 --   $1  user_id        uuid
 --   ->  id             uuid
 --   ->  digest_sealed  bytea

@@ -1,6 +1,6 @@
 -- recovery_code_reseal :exec
--- Replaces sealed values of recovery codes, unless they changed meanwhile. Locked rows are skipped: a statement that
--- never waits is in no deadlock, and the command comes again.
+-- Replaces sealed values of recovery codes, unless they changed meanwhile. Locked rows are skipped: a statement that never
+-- waits cannot deadlock, and the command runs again.
 --   $1  ids     _text
 --   $2  before  _bytea  as it was read, one for each id
 --   $3  sealed  _bytea  one for each id
@@ -18,7 +18,7 @@ WITH held AS MATERIALIZED (
         FOR UPDATE SKIP LOCKED
     ) AS stored
 )
--- By their places, and not by a join, for which PostgreSQL might read the whole table.
+-- By physical location (ctid), and not by a join, for which PostgreSQL might read the whole table.
 UPDATE recovery_codes
 SET digest_sealed = (SELECT held.sealed FROM held WHERE held.place = recovery_codes.ctid)
 WHERE ctid = ANY (ARRAY(SELECT place FROM held))

@@ -1,5 +1,5 @@
 -- recovery_code_spend :exec
--- Spends a code: of two that present it at once, one touches the row.
+-- Spends a code: of two concurrent attempts, one updates the row.
 --   $1  id   uuid
 --   $2  now  timestamptz  the caller's clock, never now()
 -- budget: 20 buffers

@@ -1,6 +1,6 @@
 -- refresh_token_find :one?
--- All that decides about a refresh token that was presented, in one snapshot: its session, the live token of it, the token
--- that this one replaced, and the account. Holds nothing.
+-- Everything that is needed to decide about a presented refresh token, in one snapshot: its session, the live token, the
+-- predecessor of the live token, and the account. Locks nothing.
 --   $1  session_id                  uuid          from the token
 --   $2  generation                  int4          from the token
 --   ->  session_id                  uuid

@@ -1,6 +1,6 @@
 -- revocation_insert :many
--- Records revocations in the transaction of the change that they follow from, and wakes every issuer when it commits. The
--- notification carries nothing: whoever is woken reads the table.
+-- Records revocations in the transaction of the change that caused them, and notifies every issuer at the commit. The
+-- notification has no payload: issuers read the table.
 --   $1  kinds           _text         token, session, user, key
 --   $2  subjects        _text         a jti, a sid, a user's id or a kid
 --   $3  token_versions  _int4         of a user, else NULL

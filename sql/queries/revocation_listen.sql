@@ -1,4 +1,4 @@
 -- revocation_listen :exec
--- Wakes this session when a revocation is recorded.
+-- Notifies this session when a revocation is recorded.
 
 LISTEN sidegate_revocations

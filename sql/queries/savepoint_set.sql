@@ -1,4 +1,4 @@
 -- savepoint_set :exec
--- Remembers how far the transaction has come.
+-- Sets the savepoint.
 
 SAVEPOINT here

@@ -1,6 +1,6 @@
 -- session_count :one
--- How many sessions are open. Exact up to a limit; above it, what the last VACUUM or ANALYZE counted in their index. Sessions
--- that nobody refreshes count until cleanup ends them, within an hour of their expiry.
+-- The number of open sessions. Exact up to a limit; above it, what the last VACUUM or ANALYZE counted in their index. Sessions
+-- that are not refreshed count until cleanup ends them, within an hour of their expiry.
 --   $1  exact_to  int8  rows
 --   ->  open      int8
 -- budget: 6000 buffers

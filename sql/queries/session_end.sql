@@ -1,7 +1,7 @@
 -- session_end :many
--- Ends one session of a user, unless it has ended.
--- The caller holds the user's row (user_find_for_update). The refresh tokens are deleted: that the session has ended is all that
--- is ever asked about them again. One that a refresh inserts at this very moment stays until it expires, worth as little.
+-- Ends one session of a user, unless it has ended. The caller has locked the user's row (user_find_for_update). The refresh
+-- tokens are deleted: after the end only the reason is needed. A token that a concurrent refresh inserts remains until it
+-- expires, but is not valid.
 --   $1  user_id     uuid
 --   $2  session_id  uuid
 --   $3  now         timestamptz  the caller's clock, never now()

@@ -1,5 +1,5 @@
 -- session_find :one?
--- Finds a session that may still be refreshed: neither ended nor expired.
+-- Finds a session that can be refreshed: neither ended nor expired.
 --   $1  session_id          uuid
 --   $2  now                 timestamptz  the caller's clock, never now()
 --   ->  session_id          uuid

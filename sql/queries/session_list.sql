@@ -1,5 +1,5 @@
 -- session_list :many
--- The open sessions of a user, the last seen first.
+-- The open sessions of a user, most recently seen first.
 --   $1  user_id             uuid
 --   $2  now                 timestamptz  the caller's clock, never now()
 --   ->  session_id          uuid

@@ -1,8 +1,8 @@
 -- session_open :one
--- Opens a session with its first refresh token, notes the login on the account, and says whether the account was never
--- signed in from there before. The caller holds the user's row (user_find_for_update).
--- A login on a locked account (its owner on a known device, while a stranger guesses) leaves failures and lock as they
--- are: the stranger must not get a fresh count by that.
+-- Opens a session with its first refresh token, records the sign-in in the account, and returns whether the account was never
+-- used with this fingerprint before. The caller has locked the user's row (user_find_for_update). A sign-in to a locked account
+-- (by the owner on a known device, while somebody guesses passwords) keeps failures and lock: otherwise the guessing could
+-- start again.
 --   $1  session_id        uuid         made by the caller
 --   $2  user_id           uuid
 --   $3  device_id         uuid

@@ -1,15 +1,15 @@
 -- session_refresh :exec
--- Replaces the live refresh token of a session; no row when it is not the live one any more, or the session has ended.
--- A statement, and not a lock and then a decision: of 200 that come at once the first updates the session's row, and the
--- others, which waited for it, find another generation there. The replaced token stays, so that whoever presents it again
--- can be told the same; what is older goes.
+-- Replaces the live refresh token of a session; no row if it is not the live one any more, or the session has ended. One
+-- statement instead of a lock and a decision: of 200 concurrent refreshes the first updates the session's row, and the others,
+-- which waited for it, find another generation there. The predecessor is kept, so that a retry with it gets the same response;
+-- older tokens are deleted.
 --   $1  session_id     uuid
 --   $2  live           int4         the generation that was live when the caller looked
 --   $3  presented      int4         the same; or the one before it, when the answer with the live one was lost
 --   $4  now            timestamptz  the caller's clock, never now()
 --   $5  token_hash     bytea        SHA-256 of the successor
 --   $6  expires_at     timestamptz  of the successor
---   $7  answer_sealed  bytea        for whoever presents the same token again
+--   $7  answer_sealed  bytea        for a retry with the same token
 --   $8  user_agent     text?
 --   $9  address        inet?
 --   $10 fingerprint    bytea?       SHA-256 of the network and the user agent, when one of them changed

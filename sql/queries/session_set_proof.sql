@@ -1,10 +1,10 @@
 -- session_set_proof :exec
--- Notes on an open session how and when the user last authenticated: the access tokens of its refreshes say so, too.
+-- Records in an open session how and when the user last authenticated, for the access tokens of later refreshes.
 --   $1  session_id  uuid
 --   $2  user_id     uuid
 --   $3  amr         _text
 --   $4  auth_time   timestamptz
--- budget: 10 buffers
+-- budget: 20 buffers
 
 UPDATE sessions
 SET amr       = $3,

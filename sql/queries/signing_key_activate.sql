@@ -1,5 +1,5 @@
 -- signing_key_activate :exec
--- Makes the next key the one that signs. The active one is retired before: there is at most one.
+-- Makes the next key the active one. The previous one has to be retired before: there is at most one.
 --   $1  kid  text
 --   $2  now  timestamptz  the caller's clock, never now()
 

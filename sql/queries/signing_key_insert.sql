@@ -1,5 +1,5 @@
 -- signing_key_insert :exec
--- Adds a key that will sign later (next) or at once (active).
+-- Inserts a key that will sign later (next) or at once (active).
 --   $1  kid             text
 --   $2  algorithm       text
 --   $3  state           text          next or active

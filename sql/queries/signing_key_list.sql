@@ -1,5 +1,5 @@
 -- signing_key_list :many
--- Every key, in the order of making. There are a handful.
+-- All keys, the oldest first. There are few.
 --   ->  kid             text
 --   ->  algorithm       text
 --   ->  state           text

@@ -1,5 +1,5 @@
 -- signing_key_retire :exec
--- Ends a key's signing; it verifies until the last token it signed is dead.
+-- Retires a key: it verifies until the last token it signed has expired.
 --   $1  kid         text
 --   $2  now         timestamptz  the caller's clock, never now()
 --   $3  expires_at  timestamptz

@@ -1,5 +1,5 @@
 -- signing_key_withdraw :exec
--- Takes a key out of use at once, whatever its state: it signs no more, verifies no more, and is not published.
+-- Withdraws a key at once, whatever its state: it does not sign, verify, or get published any more.
 --   $1  kid  text
 --   $2  now  timestamptz  the caller's clock, never now()
 

@@ -1,5 +1,5 @@
 -- totp_factor_confirm :exec
--- Notes that the person's authenticator shows the right codes. The step that proved it is spent.
+-- Confirms an authenticator app, and spends the time step of the code.
 --   $1  user_id  uuid
 --   $2  step     int8
 --   $3  now      timestamptz  the caller's clock, never now()

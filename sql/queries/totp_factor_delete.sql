@@ -1,5 +1,5 @@
 -- totp_factor_delete :exec
--- Removes the authenticator of an account, confirmed or not.
+-- Deletes the authenticator app of an account, confirmed or not.
 --   $1  user_id  uuid
 -- budget: 10 buffers
 

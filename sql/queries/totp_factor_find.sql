@@ -1,5 +1,5 @@
 -- totp_factor_find :one?
--- Finds the authenticator of an account, also one that was not confirmed yet.
+-- Finds the authenticator app of an account, also an unconfirmed one.
 --   $1  user_id        uuid
 --   ->  user_id        uuid
 --   ->  secret_sealed  bytea

@@ -1,5 +1,5 @@
 -- totp_factor_list_sealed :many
--- Lists the sealed values of authenticators, a page at a time, for `sidegate secrets reseal`.
+-- Lists the sealed values of authenticator apps, a page at a time, for `sidegate secrets reseal`.
 --   $1  after    text   the last id of the page before
 --   $2  limit    int8
 --   ->  id       text

@@ -1,5 +1,5 @@
 -- totp_factor_put :exec
--- Begins an authenticator, in the place of one that was never confirmed. A confirmed one stays: touches no row then.
+-- Inserts an authenticator app, which replaces an unconfirmed one. A confirmed one is kept: then no row is affected.
 --   $1  user_id        uuid
 --   $2  secret_sealed  bytea
 --   $3  now            timestamptz  the caller's clock, never now()

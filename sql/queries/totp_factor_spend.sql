@@ -1,6 +1,6 @@
 -- totp_factor_spend :exec
--- Spends a time step, which works once and only forwards: of two that present one code at once, one touches the row
--- (RFC 6238 section 5.2). A code that was looked at over a shoulder is of no use after its owner's.
+-- Spends a time step, which works once and only forwards: of two concurrent attempts with one code, one updates the row (RFC
+-- 6238 section 5.2). An observed code is useless after the owner has used it.
 --   $1  user_id  uuid
 --   $2  step     int8
 --   $3  now      timestamptz  the caller's clock, never now()

@@ -1,4 +1,4 @@
 -- transaction_begin :exec
--- Read committed whatever the server's default: the locks above are written for it.
+-- Read committed whatever the server's default: the locks of the queries are written for it.
 
 BEGIN ISOLATION LEVEL READ COMMITTED

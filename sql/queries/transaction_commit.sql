@@ -1,4 +1,4 @@
 -- transaction_commit :exec
--- Makes it true.
+-- Commits the transaction.
 
 COMMIT

@@ -1,4 +1,4 @@
 -- transaction_rollback :exec
--- Forgets it.
+-- Rolls the transaction back.
 
 ROLLBACK

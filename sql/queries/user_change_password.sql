@@ -1,11 +1,11 @@
 -- user_change_password :exec
--- Sets the password that a signed-in user chose; only if the old one is still what was verified.
--- Access tokens stay valid: the caller ends every session but the one that asks, and with a session go its tokens.
+-- Sets a password chosen by the signed-in user, only if the previous one is still what was verified. Access tokens stay valid:
+-- the caller ends all other sessions, which invalidates their tokens.
 --   $1  id             uuid
 --   $2  verified_hash  text
 --   $3  password_hash  text
 --   $4  now            timestamptz  the caller's clock, never now()
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_hash              = $3,

@@ -1,6 +1,6 @@
 -- user_count :one
--- How many accounts there are. Exact up to a limit; above it, what the last VACUUM or ANALYZE counted in the indexes of these
--- accounts: a million rows are not read for a glance.
+-- The numbers of accounts. Exact up to a limit; above it, what the last VACUUM or ANALYZE counted in the indexes of these
+-- accounts, because reading a million rows is too expensive for an overview.
 --   $1  now       timestamptz  the caller's clock, never now()
 --   $2  exact_to  int8         rows
 --   ->  existing  int8

@@ -1,6 +1,6 @@
 -- user_create :one
--- Creates an account. A taken address or name fails with the constraint's name:
--- users_email_is_taken, users_username_is_taken.
+-- Creates an account. A taken email address or username fails with the constraint's name: users_email_is_taken,
+-- users_username_is_taken.
 --   $1  id                          uuid          made by the caller, in order of time
 --   $2  email                       text
 --   $3  username                    text?

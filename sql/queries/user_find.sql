@@ -1,5 +1,5 @@
 -- user_find :one?
--- Finds an account by its id, also a deleted one: the caller looks at deleted_at.
+-- Finds an account by its id, also a deleted one: the caller checks deleted_at.
 --   $1  id                          uuid
 --   ->  id                          uuid
 --   ->  email                       text

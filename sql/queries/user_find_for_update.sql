@@ -1,7 +1,7 @@
 -- user_find_for_update :one?
--- Finds an account by its id, also a deleted one, and holds its row until the transaction ends.
--- Whatever opens or ends sessions of a user, or changes the account, holds this lock first. A refresh does not: it locks
--- its session, which the end of a session updates.
+-- Finds an account by its id, also a deleted one, and locks its row until the transaction ends. Whatever opens or ends sessions
+-- of a user, or changes the account, takes this lock first. A refresh does not: it locks its session, which the end of a
+-- session updates.
 --   $1  id                          uuid
 --   ->  id                          uuid
 --   ->  email                       text

@@ -1,5 +1,6 @@
 -- user_find_taken :many
--- Of many ids, addresses and names, the accounts that have them: why accounts could not be made. 500 of each at most.
+-- Of many ids, email addresses and usernames, the accounts that have them: why accounts could not be imported. At most 500 of
+-- each.
 --   $1  ids         _uuid
 --   $2  emails      _text   canonical
 --   $3  usernames   _text   canonical
@@ -11,7 +12,7 @@
 
 SELECT id, email, username, deleted_at IS NOT NULL AS is_deleted
 FROM users
--- One look-up for each: a plan for many of them might read the whole table.
+-- One lookup for each: a plan for many of them might read the whole table.
 WHERE ctid = ANY (ARRAY(
     SELECT found.ctid
     FROM unnest($1::uuid[]) AS wanted (id)

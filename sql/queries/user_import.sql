@@ -1,6 +1,6 @@
 -- user_import :many
--- Creates accounts that come from another system, all with one statement. One whose id, address or name is taken, be it by
--- an earlier one of the same call, is left out.
+-- Imports accounts from another system, all with one statement. Accounts whose id, email address or username is taken, also by
+-- an earlier one of the same call, are left out.
 --   $1  accounts  jsonb        array of objects with the columns named below
 --   $2  now       timestamptz  the caller's clock, never now()
 --   ->  id        uuid

@@ -1,6 +1,6 @@
 -- user_list :many
--- A page of accounts in the order of their ids, which is the order in which they were created. For filters that nearly every
--- account passes; user_list_by_role, user_list_deleted and user_list_locked are for those that few do.
+-- A page of accounts in the order of their ids, which is the order in which they were created. For filters that match most
+-- accounts; user_list_by_role, user_list_deleted and user_list_locked are for selective ones.
 --   $1  after                       uuid          the last id of the page before; all zeros: the first page
 --   $2  deleted                     bool?         null: all; true: only deleted ones; false: none of them
 --   $3  locked                      bool?         null: all; true: only locked ones; false: none of them

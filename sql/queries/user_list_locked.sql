@@ -1,5 +1,5 @@
 -- user_list_locked :many
--- A page of locked accounts in the order of their ids. A lock that has expired is still in the index, and few are.
+-- A page of locked accounts in the order of their ids. Expired locks are still in the index, but there are few.
 --   $1  after                       uuid          the last id of the page before; all zeros: the first page
 --   $2  deleted                     bool?         null: all; true: only deleted ones; false: none of them
 --   $3  locked                      bool?         null: all; true: only locked ones; false: none of them

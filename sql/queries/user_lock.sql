@@ -1,6 +1,6 @@
 -- user_lock :one?
--- Locks an account until an instant, or for good, and outdates the access tokens; the caller ends the sessions.
--- The count of locks by failed logins starts anew: they are over.
+-- Locks an account until a time, or until it is unlocked, and outdates the access tokens; the caller ends the sessions. The
+-- count of consecutive locks by failed sign-ins is reset.
 --   $1  id             uuid
 --   $2  locked_until   timestamptz?  null: until an operator unlocks it
 --   ->  token_version  int4

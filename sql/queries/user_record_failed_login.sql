@@ -1,7 +1,7 @@
 -- user_record_failed_login :one?
--- Counts a failed login and locks the account when it was one too many, in one statement, so that parallel guesses
--- are all counted. Each lock in a row is twice as long as the one before, up to a limit.
--- Failures against a locked account do not count: they would let a stranger keep its owner out for ever.
+-- Counts a failed sign-in and locks the account if the limit is reached, in one statement, so that concurrent attempts are all
+-- counted. Each consecutive lock is twice as long as the one before, up to a limit. Failures of a locked account do not count:
+-- otherwise anybody could lock the owner out forever.
 --   $1  id                uuid
 --   $2  now               timestamptz   the caller's clock, never now()
 --   $3  attempts          int4          failures within the window that lock
@@ -11,7 +11,7 @@
 --   ->  failures          int4
 --   ->  locked_until      timestamptz?
 --   ->  locked_now        bool
--- budget: 20 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET failed_login_count   = CASE WHEN counted.failures >= $3::integer THEN 0 ELSE counted.failures END,

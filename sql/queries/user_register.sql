@@ -1,6 +1,6 @@
 -- user_register :one?
--- Creates an account if its address is free; none comes back when it is taken. A taken address is no error here, so that the
--- transaction goes on and does for it what it does for a free one. A taken username fails with users_username_is_taken.
+-- Registers an account if its email address is free; no row if it is taken. This is no error, so that the transaction continues
+-- and does the same work in both cases. A taken username fails with users_username_is_taken.
 --   $1  id                          uuid          made by the caller, in order of time
 --   $2  email                       text
 --   $3  username                    text?

@@ -1,10 +1,10 @@
 -- user_rehash_password :exec
--- Replaces the hash of an unchanged password by one with the parameters of today.
--- Only if it is still the hash that was verified: a password changed meanwhile stays changed.
+-- Replaces the hash of an unchanged password by one with the current parameters, only if it is still the hash that was
+-- verified: a password that was changed meanwhile must not be reverted.
 --   $1  id             uuid
 --   $2  verified_hash  text
 --   $3  password_hash  text
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_hash = $3,

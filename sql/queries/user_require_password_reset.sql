@@ -1,9 +1,9 @@
 -- user_require_password_reset :one?
--- Requires a new password before the next sign-in, and outdates the access tokens; the caller ends the sessions.
+-- Requires a password change at the next sign-in, and outdates the access tokens; the caller ends the sessions.
 --   $1  id             uuid
 --   $2  now            timestamptz  the caller's clock, never now()
 --   ->  token_version  int4
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_reset_required_at = $2,

@@ -1,11 +1,11 @@
 -- user_reset_password :one?
--- Sets the password of a user who followed a link that was mailed to them, and outdates the access tokens; the caller ends
--- the sessions. The link proved the address, so it is confirmed. A lock by failed logins is lifted, an operator's is not.
+-- Sets the password of a user who followed an emailed link, and outdates the access tokens; the caller ends the sessions. The
+-- link verified the email address. A lock by failed sign-ins is lifted, an operator's is not.
 --   $1  id             uuid
 --   $2  password_hash  text
 --   $3  now            timestamptz  the caller's clock, never now()
 --   ->  token_version  int4
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_hash              = $2,

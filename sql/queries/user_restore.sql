@@ -1,5 +1,5 @@
 -- user_restore :one?
--- Brings a deleted account back; fails with users_email_is_taken or users_username_is_taken when another account has the name.
+-- Restores a deleted account; fails with users_email_is_taken or users_username_is_taken if another account has the name.
 --   $1  id                          uuid
 --   ->  id                          uuid
 --   ->  email                       text

@@ -1,6 +1,6 @@
 -- user_search :many
--- A page of accounts whose email address or username begins with a text, in the byte order of these names: of the address,
--- if it does, otherwise of the username. Never a deleted one.
+-- A page of accounts whose email address or username begins with a text, in the byte order of the matching name: the email
+-- address if it matches, otherwise the username. Never a deleted one.
 --   $1  from                        text          the first characters
 --   $2  until                       text          the first text, in byte order, that does not begin with them
 --   $3  after                       uuid          the last id of the page before; all zeros: the first page

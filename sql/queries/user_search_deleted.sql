@@ -1,5 +1,5 @@
 -- user_search_deleted :many
--- The same as user_search among deleted accounts, of which several may have had one name.
+-- Like user_search, for deleted accounts, of which several can have had the same name.
 --   $1  from                        text          the first characters
 --   $2  until                       text          the first text, in byte order, that does not begin with them
 --   $3  after                       uuid          the last id of the page before; all zeros: the first page

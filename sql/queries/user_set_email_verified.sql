@@ -1,9 +1,9 @@
 -- user_set_email_verified :exec
--- Notes that the address was confirmed; only if it is still the account's.
+-- Marks the email address as verified, only if it is still the account's.
 --   $1  id             uuid
 --   $2  email          text         canonical
 --   $3  now            timestamptz  the caller's clock, never now()
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET email_verified_at = $3,

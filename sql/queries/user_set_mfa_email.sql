@@ -1,8 +1,8 @@
 -- user_set_mfa_email :exec
--- Turns codes by email as a second factor on or off.
+-- Enables or disables emailed codes as a second factor.
 --   $1  id             uuid
 --   $2  enabled_at     timestamptz?  null: off
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET mfa_email_enabled_at = $2,

@@ -1,11 +1,11 @@
 -- user_set_password :one?
--- Sets a password that an operator chose, and outdates the access tokens; the caller ends the sessions.
--- A lock by failed logins is lifted, an operator's is not.
+-- Sets a password chosen by an operator, and outdates the access tokens; the caller ends the sessions. A lock by failed
+-- sign-ins is lifted, an operator's is not.
 --   $1  id             uuid
 --   $2  password_hash  text
 --   $3  now            timestamptz  the caller's clock, never now()
 --   ->  token_version  int4
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET password_hash              = $2,

@@ -23,7 +23,7 @@
 --   ->  created_at                  timestamptz
 --   ->  updated_at                  timestamptz
 --   ->  deleted_at                  timestamptz?
--- budget: 14 buffers
+-- budget: 30 buffers
 
 UPDATE users
 SET permissions   = $2,

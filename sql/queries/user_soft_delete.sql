@@ -1,5 +1,6 @@
 -- user_soft_delete :one?
--- Deletes an account: the row stays, the names become free, the access tokens are outdated. The caller ends the sessions.
+-- Deletes an account: the row is kept, its email address and username become free, its access tokens outdated. The caller ends
+-- the sessions.
 --   $1  id             uuid
 --   $2  now            timestamptz  the caller's clock, never now()
 --   ->  token_version  int4

@@ -1,5 +1,5 @@
 -- user_unlock :exec
--- Lifts a lock, also an operator's, and forgets the failures that led to it.
+-- Lifts a lock, also an operator's, and resets the failures that led to it.
 --   $1  id             uuid
 -- budget: 30 buffers
 

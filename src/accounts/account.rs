@@ -1,5 +1,4 @@
-//! An account as it is shown, without what signs in, and for those who only look at it: out of a copy in Redis where there
-//! is one.
+//! An account for display, without credentials, from a cached copy in Redis if there is one.
 
 use std::sync::Arc;
 
@@ -15,27 +14,27 @@ use crate::store::redis::Redis;
 use crate::store::user_cache::{self, Copy};
 use crate::store::users::User;
 
-/// What may be shown of an account: no hash, no counters of failures.
+/// An account for display, without password hash and failure counters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
-    /// Its id.
+    /// The account's id.
     pub id: Uuid,
-    /// The address.
+    /// The email address.
     pub email: String,
-    /// Whether the address was confirmed.
+    /// Whether the email address is verified.
     pub email_verified: bool,
-    /// A second name.
+    /// The username, if there is one.
     pub username: Option<String>,
     /// Roles.
     pub roles: Vec<String>,
     /// Permissions.
     pub permissions: Vec<String>,
-    /// What the person says of themselves.
+    /// The profile, which users edit themselves.
     pub profile: Map<String, Value>,
-    /// When the account was made.
+    /// When the account was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// The last login.
+    /// The time of the last sign-in.
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_login_at: Option<OffsetDateTime>,
 }
@@ -56,7 +55,7 @@ impl From<User> for Account {
     }
 }
 
-/// Copies of accounts in Redis, to be shown and not to be decided by.
+/// Cached copies of accounts in Redis, for display and not for decisions.
 pub struct AccountCache {
     pub(crate) redis: Redis,
     pub(crate) directory: Arc<Directory>,
@@ -64,11 +63,11 @@ pub struct AccountCache {
 }
 
 impl AccountCache {
-    /// An account that is not deleted, to be shown and not to be decided by: the copy of a change that Redis did not hear
-    /// of is old for up to a minute.
+    /// An account that is not deleted, for display and not for decisions: if Redis missed a change, the copy is
+    /// outdated for up to a minute.
     ///
     /// # Errors
-    /// When PostgreSQL is asked and away. Without Redis it is asked every time.
+    /// When PostgreSQL is needed and unreachable. Without Redis it is always needed.
     pub async fn find(&self, user_id: Uuid) -> Result<Option<Account>, Failure> {
         let found = user_cache::find(&self.redis, user_id).await;
         if let Ok((Copy::Known(text), _)) = &found
@@ -83,7 +82,7 @@ impl AccountCache {
         if let (Some(account), Ok((_, reading))) = (&account, found) {
             let text = serde_json::to_string(account).expect("strings and times are always JSON");
             if let Err(error) = user_cache::keep(&self.redis, user_id, &text, reading).await {
-                tracing::debug!(%error, "no copy of the account is kept");
+                tracing::debug!(%error, "the account was not cached");
             }
         }
         Ok(account)

@@ -1,6 +1,6 @@
-//! Services that were given a token: who they are, and what they may know of a token and do to it.
+//! Services of `auth.clients`: authentication, introspection and revocation.
 //!
-//! A client may ask about every token of ours and revoke it: tokens are issued to people, not to clients.
+//! A client can introspect and revoke every token of this issuer: tokens are issued to users, not to clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,30 +28,30 @@ use crate::store::sessions;
 
 pub use super::settings::Client;
 
-/// What somebody says of themselves.
+/// The credentials of a client.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The name.
+    /// The client id.
     pub id: String,
-    /// The proof.
+    /// The client secret.
     pub secret: Secret,
 }
 
-/// Why a client is none.
+/// Why a client was not authenticated.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// It did not prove who it is.
-    #[error("no such client, or not its secret")]
+    /// The id or the secret is wrong.
+    #[error("wrong client id or secret")]
     Refused,
-    /// Too many failures from this address.
+    /// Too many failures from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
 }
 
-/// The services that may introspect and revoke tokens.
+/// The services that can introspect and revoke tokens.
 pub struct TokenClients {
     pub(crate) settings: Arc<Settings>,
     pub(crate) limiter: Arc<Limiter>,
@@ -62,7 +62,8 @@ pub struct TokenClients {
 }
 
 impl TokenClients {
-    /// Finds the client that one of the readings names and proves. From memory: it works while PostgreSQL is away.
+    /// Authenticates a client by one of the interpretations of its credentials. From memory, so that it works while
+    /// PostgreSQL is unreachable.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -72,8 +73,8 @@ impl TokenClients {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<&Client, ClientError> {
-        // Only failures are counted: a service asks about each of its requests. The limit is for the audit log, which a
-        // stranger could fill; guessing a secret of 32 characters is hopeless at any pace.
+        // Only failures are counted, because a service introspects with each of its requests. The limit protects the
+        // audit log from being flooded; guessing a secret of 32 characters is hopeless at any rate.
         if let Some(client) = presented.iter().find_map(|credentials| self.client_of(credentials)) {
             return Ok(client);
         }
@@ -94,7 +95,7 @@ impl TokenClients {
         Err(ClientError::Refused)
     }
 
-    /// Compared by their MACs, which takes the same time wherever two secrets first differ.
+    /// Compares the MACs of two secrets, which takes the same time wherever the secrets differ.
     fn client_of(&self, credentials: &Credentials) -> Option<&Client> {
         let client = self.settings.clients.iter().find(|client| client.id == credentials.id);
         let (_, key) = self.settings.secrets.current_key(KeyUse::ClientSecret);
@@ -105,29 +106,27 @@ impl TokenClients {
         client.filter(|_| same)
     }
 
-    /// A name that no client has is not written down: it may be a secret in the wrong place.
+    /// An unknown client id is not recorded: it could be a secret in the wrong place.
     async fn note_refused(&self, presented: &[Credentials], origin: &Origin, now: OffsetDateTime) {
         let known = |credentials: &Credentials| {
             let mut clients = self.settings.clients.iter();
             clients.find(|client| client.id == credentials.id)
         };
-        let mut happening = AuditRecord::to(None, Event::ClientRefused, origin).failed();
-        happening = match presented.iter().find_map(known) {
-            _ if presented.is_empty() => happening.with("reason", "no_credentials"),
-            Some(client) => happening
-                .with("reason", "wrong_secret")
-                .with("client", client.id.as_str()),
-            None => happening.with("reason", "unknown_client"),
+        let mut entry = AuditRecord::to(None, Event::ClientRefused, origin).failed();
+        entry = match presented.iter().find_map(known) {
+            _ if presented.is_empty() => entry.with("reason", "no_credentials"),
+            Some(client) => entry.with("reason", "wrong_secret").with("client", client.id.as_str()),
+            None => entry.with("reason", "unknown_client"),
         };
-        if let Err(error) = happening.insert(&self.postgres, &self.metrics, now).await {
-            tracing::warn!(%error, "a client was refused, which could not be written down");
+        if let Err(error) = entry.insert(&self.postgres, &self.metrics, now).await {
+            tracing::warn!(%error, "a refused client could not be recorded in the audit log");
         }
     }
 
-    /// A refresh token that could still be used, and whose it is.
+    /// A refresh token that is still valid, and its account.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn find_refresh_token(
         &self,
         presented: &Secret,
@@ -147,10 +146,10 @@ impl TokenClients {
         }))
     }
 
-    /// Revokes one access token, and no other of its session.
+    /// Revokes a single access token, not its session.
     ///
     /// # Errors
-    /// When PostgreSQL is away; then nothing is revoked.
+    /// When PostgreSQL is unreachable; then nothing is revoked.
     pub async fn revoke_access(
         &self,
         of: Option<SessionOf>,
@@ -160,13 +159,13 @@ impl TokenClients {
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
         let tx = self.postgres.transaction("token_revoke").await?;
-        let mut happening = AuditRecord::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
+        let mut entry = AuditRecord::to(of.map(|of| of.user_id), Event::TokenRevoked, origin)
             .with("client", by.id.as_str())
             .with(audit::TOKEN_ID, token_id);
         if let Some(of) = of {
-            happening = happening.session(of.session_id);
+            entry = entry.session(of.session_id);
         }
-        happening.insert(&tx, &self.metrics, now).await?;
+        entry.insert(&tx, &self.metrics, now).await?;
         let revocation = self.sessions.revocation(Subject::Token(token_id.to_owned()), now);
         let recorded = revocations::insert(&tx, vec![revocation], now).await?;
         tx.commit().await?;
@@ -174,11 +173,11 @@ impl TokenClients {
         Ok(())
     }
 
-    /// Ends the session of a refresh token, be it used or expired. A text that is none, or one long forgotten, is no
-    /// mistake.
+    /// Ends the session of a refresh token, even if it was used or has expired. A malformed or unknown token is not an
+    /// error.
     ///
     /// # Errors
-    /// When PostgreSQL is away; then nothing has ended.
+    /// When PostgreSQL is unreachable; then nothing has ended.
     pub async fn revoke_refresh(
         &self,
         presented: &Secret,
@@ -198,7 +197,7 @@ impl TokenClients {
                 .insert(&tx, &self.metrics, now)
                 .await?;
         }
-        // Also when the refresh token had expired: an access token may live on.
+        // Also if the refresh token has expired: an access token may still be valid.
         let revocations = self.sessions.record_ended(&tx, &[session_id], now).await?;
         tx.commit().await?;
         self.sessions.publish(&revocations, ended.len(), "client").await;

@@ -1,4 +1,4 @@
-//! What more than one room of the accounts uses.
+//! Services that more than one module of the accounts uses.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::open::SessionOpener;
 use crate::mail::Queue;
 
-/// Services that services of several rooms are made of.
+/// The shared services.
 pub struct Common {
     /// Queues messages.
     pub mail: Arc<Queue>,
@@ -24,28 +24,28 @@ pub struct Common {
     pub directory: Arc<Directory>,
     /// The limits of `auth.limits`, by client IP and by account.
     pub limits: Arc<Limits>,
-    /// Six-digit codes that are emailed and typed back.
+    /// Creates and verifies emailed codes.
     pub codes: Arc<Codes>,
-    /// Recognizes a request that is sent again because its answer was lost.
+    /// Recognizes retries of a client whose response was lost.
     pub repeated_requests: Arc<RepeatedRequests>,
-    /// Requires the current password before what an access token alone must not do.
+    /// Requires the current password for sensitive changes.
     pub reauthentication: Arc<Reauthentication>,
     /// Issues access tokens.
     pub access_tokens: Arc<AccessTokens>,
     /// Lists and ends sessions.
     pub sessions: Arc<Sessions>,
-    /// Recognizes devices that signed in before.
+    /// Recognizes devices that were used to sign in before.
     pub devices: Arc<Devices>,
     /// Opens sessions.
     pub opener: Arc<SessionOpener>,
     /// Records failed sign-ins and locks accounts.
     pub failures: Arc<Failures>,
-    /// Compares and spends second factors.
+    /// Verifies second factors and uses them up.
     pub factors: Arc<Factors>,
 }
 
 impl Common {
-    /// Joins them.
+    /// Builds them from the shared parts.
     pub fn new(parts: &Parts) -> Self {
         let mail = Arc::new(Queue::new(
             parts.settings.mail.clone().map(Arc::new),

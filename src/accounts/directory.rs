@@ -1,4 +1,4 @@
-//! Finding an account by id or by what its owner types at sign-in.
+//! Finds an account by id, email address or username.
 
 use uuid::Uuid;
 
@@ -17,14 +17,15 @@ impl Directory {
     /// An account that is not deleted.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn user(&self, user_id: Uuid) -> Result<Option<User>, Failure> {
         Ok(users::find(&self.postgres, user_id)
             .await?
             .filter(|user| user.deleted_at.is_none()))
     }
 
-    /// Finds the account of a name. A text that can be no name is not asked for: PostgreSQL would refuse its NUL.
+    /// Finds the account of an email address or username. A text that cannot be one is not looked up: PostgreSQL
+    /// refuses NUL.
     pub(crate) async fn find(&self, identifier: &Identifier) -> Result<Option<User>, StoreError> {
         let text = identifier.text();
         if text.len() > 512 || text.chars().any(char::is_control) {

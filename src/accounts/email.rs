@@ -1,4 +1,4 @@
-//! Email addresses: their one spelling, how one is proven, and how an account moves to another.
+//! Email addresses: canonical form, verification, and change.
 
 pub mod change;
 pub mod codes;
@@ -14,16 +14,16 @@ use self::verification::EmailVerification;
 use crate::accounts::common::Common;
 use crate::accounts::parts::Parts;
 
-/// The services of this room.
+/// The services of this module.
 pub struct Services {
-    /// Confirms email addresses with a code.
+    /// Verifies email addresses with a code.
     pub verification: Arc<EmailVerification>,
-    /// Moves an account to another email address.
+    /// Changes the email address of an account.
     pub change: Arc<EmailChange>,
 }
 
 impl Services {
-    /// Joins them.
+    /// Builds them from the shared parts.
     pub fn new(parts: &Parts, common: &Common) -> Self {
         let verification = Arc::new(EmailVerification {
             metrics: Arc::clone(&parts.metrics),

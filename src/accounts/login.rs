@@ -1,4 +1,4 @@
-//! Signing in with a password, and what keeps guessing in bounds.
+//! Sign-in with a password, and the protection against guessing.
 
 pub mod attempt;
 pub mod devices;

@@ -1,4 +1,4 @@
-//! Second factors: an authenticator (TOTP), recovery codes, codes by email.
+//! Second factors: authenticator apps (TOTP), recovery codes, emailed codes.
 
 pub mod by_email;
 pub mod enrolment;
@@ -24,22 +24,22 @@ use self::step_up::StepUp;
 use crate::accounts::common::Common;
 use crate::accounts::parts::Parts;
 
-/// The services of this room.
+/// The services of this module.
 pub struct Services {
-    /// Enrols and removes authenticators, and makes recovery codes.
+    /// Adds and removes authenticator apps, and creates recovery codes.
     pub authenticators: Arc<Authenticators>,
-    /// Codes by email as a second factor.
+    /// Emailed codes as a second factor.
     pub email: Arc<EmailFactor>,
     /// Completes a sign-in with a second factor.
     pub second_step: Arc<SecondStep>,
-    /// Raises a session with a second factor.
+    /// Adds a second factor to a session (step-up).
     pub step_up: Arc<StepUp>,
-    /// Shows and removes the second factors of somebody else.
+    /// Shows and removes the second factors of an account, for operators.
     pub reset: Arc<FactorReset>,
 }
 
 impl Services {
-    /// Joins them.
+    /// Builds them from the shared parts.
     pub fn new(parts: &Parts, common: &Common) -> Self {
         let authenticators = Arc::new(Authenticators {
             factors: Arc::clone(&common.factors),

@@ -1,4 +1,4 @@
-//! What operators do to the accounts of others, over the admin API and at the command line.
+//! The operations of operators on accounts, for the admin API and the command line.
 
 pub mod accounts;
 pub mod actor;
@@ -21,11 +21,11 @@ use self::standing::AccountStanding;
 use crate::accounts::common::Common;
 use crate::accounts::parts::Parts;
 
-/// The services of this room.
+/// The services of this module.
 pub struct Services {
     /// Creates accounts and sets passwords for an operator.
     pub accounts: Arc<AccountAdmin>,
-    /// Grants and takes away roles and permissions.
+    /// Adds and removes roles and permissions.
     pub rights: Arc<AccountRights>,
     /// Changes accounts for an operator.
     pub edits: Arc<AccountEdits>,
@@ -36,7 +36,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Joins them.
+    /// Builds them from the shared parts.
     pub fn new(parts: &Parts, common: &Common) -> Self {
         let accounts = Arc::new(AccountAdmin {
             hasher: Arc::clone(&parts.hasher),

@@ -1,4 +1,4 @@
-//! What an operator wants to see at a glance: who is online, how many there are of everything, what happened.
+//! Lists and numbers for operators: presence, statistics, accounts, audit entries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,45 +16,46 @@ use crate::store::user_list::{self, Page};
 use crate::store::users::{self, User};
 use crate::store::{presence, sessions};
 
-/// Whoever was seen within this time is online. Activity is noted every fifteen seconds at most, and written in batches.
+/// A user is online for this long after the last activity event. Events are recorded every fifteen seconds at most, and
+/// written in batches.
 pub const ONLINE_WITHIN: Duration = Duration::from_secs(300);
 
-/// How many logins of a day are counted.
+/// The maximum number of sign-ins of a day that are counted.
 pub const LOGINS_COUNTED_TO: i64 = 10_000;
 
-/// Accounts that are looked up at once for a list of names.
+/// The number of accounts that are looked up at once.
 const AT_ONCE: usize = 8;
 
-/// Somebody who is online.
+/// A user who is online.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Online {
-    /// Who.
+    /// The user's id.
     pub user_id: Uuid,
     /// When they were last seen.
     pub last_seen_at: OffsetDateTime,
-    /// Their account; none when it was deleted a moment ago, or belongs to another issuer.
+    /// The account; `None` if it was just deleted, or belongs to another issuer.
     pub account: Option<Account>,
 }
 
-/// Who is online.
+/// The users who are online.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Presence {
-    /// How many.
+    /// The number of users.
     pub online: u64,
-    /// Those last seen, the last first.
+    /// The users, most recently seen first.
     pub users: Vec<Online>,
 }
 
-/// How many there are.
+/// Numbers of accounts, sessions and logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
     /// Accounts that are not deleted, those of them that are locked, and those deleted.
     pub users: user_list::Count,
-    /// Open sessions.
+    /// Active sessions.
     pub open_sessions: i64,
-    /// Logins within the last 24 hours, at most [`LOGINS_COUNTED_TO`].
+    /// Sign-ins within the last 24 hours, at most [`LOGINS_COUNTED_TO`].
     pub logins_24h: i64,
-    /// Who is online; `None` when Redis is away, which alone knows.
+    /// Users who are online; `None` while Redis is unreachable, which alone stores presence.
     pub online: Option<u64>,
 }
 
@@ -66,10 +67,10 @@ pub struct Overview {
 }
 
 impl Overview {
-    /// Who was seen lately; at most `limit` of them by name.
+    /// The users who are online, at most `limit` of them by name.
     ///
     /// # Errors
-    /// When a store is away: only Redis knows, and PostgreSQL has the names.
+    /// When a store is unreachable: Redis stores presence, and PostgreSQL the names.
     pub async fn presence(&self, limit: u32, now: OffsetDateTime) -> Result<Presence, Failure> {
         let found = presence::list(&self.redis, now - ONLINE_WITHIN, limit).await?;
         let named = found.users.into_iter().map(async |(user_id, last_seen_at)| {
@@ -85,11 +86,11 @@ impl Overview {
         })
     }
 
-    /// Counts, in a few milliseconds however many there are: accounts and sessions exactly up to 5,000 and by the database's
-    /// statistics above that, logins up to [`LOGINS_COUNTED_TO`].
+    /// The numbers, in a few milliseconds: accounts and sessions exactly up to 5,000 and by the database's statistics
+    /// above that, sign-ins up to [`LOGINS_COUNTED_TO`].
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn stats(&self, now: OffsetDateTime) -> Result<Stats, Failure> {
         let reader = self.postgres.reader();
         let day = Duration::from_secs(86_400);
@@ -104,7 +105,7 @@ impl Overview {
     /// A page of accounts.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn users(&self, page: Page<'_>, now: OffsetDateTime) -> Result<Vec<User>, Failure> {
         Ok(user_list::list(&self.postgres, page, now).await?)
     }
@@ -112,15 +113,15 @@ impl Overview {
     /// An account, also a deleted one.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn any_user(&self, user_id: Uuid) -> Result<Option<User>, Failure> {
         Ok(users::find(&self.postgres, user_id).await?)
     }
 
-    /// A page of what happened, the newest first.
+    /// A page of audit entries, the newest first.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn audit(&self, filter: &Filter, limit: u32) -> Result<Vec<Entry>, Failure> {
         Ok(audit::list(&self.postgres, filter, limit).await?)
     }

@@ -1,4 +1,4 @@
-//! What the services of the accounts are made of.
+//! The parts that the services of the accounts are built from.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use crate::store::redis::Redis;
 pub struct Parts {
     /// The `auth` section of the configuration.
     pub settings: Arc<Settings>,
-    /// Holds everything that must not be lost.
+    /// The source of truth.
     pub postgres: Postgres,
-    /// Holds codes, limits and what was last seen, all of which may be lost.
+    /// Codes, rate limits and presence, which may be lost.
     pub redis: Redis,
-    /// The signing keys and those that verify.
+    /// The signing and verification keys.
     pub keys: Arc<Keys>,
-    /// Hashes passwords on threads of its own.
+    /// Hashes passwords, on threads of its own.
     pub hasher: Arc<Hasher>,
     /// Publishes revocations.
     pub revoker: Arc<Revoker>,
-    /// Counts attempts.
+    /// Counts attempts, for the limits.
     pub limiter: Arc<Limiter>,
-    /// Counters of everything else.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
 }

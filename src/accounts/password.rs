@@ -1,4 +1,4 @@
-//! Passwords: which are accepted, and how they are hashed and verified.
+//! Passwords: rules, hashing, change and reset.
 
 mod argon2;
 mod bcrypt;
@@ -22,16 +22,16 @@ use self::reset::PasswordReset;
 use crate::accounts::common::Common;
 use crate::accounts::parts::Parts;
 
-/// The services of this room.
+/// The services of this module.
 pub struct Services {
-    /// Replaces the password of somebody who knows the current one.
+    /// Changes a password; requires the current one.
     pub change: Arc<PasswordChange>,
-    /// Replaces a forgotten password by an emailed link.
+    /// Resets a forgotten password with an emailed link.
     pub reset: Arc<PasswordReset>,
 }
 
 impl Services {
-    /// Joins them.
+    /// Builds them from the shared parts.
     pub fn new(parts: &Parts, common: &Common) -> Self {
         let change = Arc::new(PasswordChange {
             settings: Arc::clone(&parts.settings),

@@ -1,4 +1,4 @@
-//! What people say of themselves, and the end of an account by its owner.
+//! Changes and deletion of an account by its owner.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::store::audit::Event;
 use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
-/// A profile is for a name and a picture's address, not for files.
+/// The largest profile, in bytes: it is for names and the URL of a picture, not for files.
 const PROFILE_MAX_BYTES: usize = 8 * 1024;
 
-/// Members that stay the person's own although they are made claims (`OpenID` Connect Core section 5.1).
+/// Members that users can edit although they are copied to claims (`OpenID` Connect Core section 5.1).
 pub const SELF_DESCRIBED: [&str; 12] = [
     "name",
     "given_name",
@@ -41,46 +41,46 @@ pub const SELF_DESCRIBED: [&str; 12] = [
     "locale",
 ];
 
-/// A change of one's own account. What is `None` stays.
+/// Changes of an account by its owner. `None` means unchanged.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Change<'a> {
     /// Another username, or (`Some(None)`) none.
     pub username: Option<Option<&'a str>>,
-    /// Members of the profile to set, or (`null`) to remove: a merge patch (RFC 7396), one level deep.
+    /// Members of the profile to set, or to remove with `null`: a merge patch (RFC 7396), one level deep.
     pub profile: Option<&'a Map<String, Value>>,
 }
 
-/// Why a profile is not accepted, or an account not changed.
+/// Why a profile was not accepted, or an account not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
-    /// The account is gone.
+    /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
-    /// The password is not the account's.
+    /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
-    /// The username is none.
+    /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
-    /// Somebody else has the username.
-    #[error("this username is taken")]
+    /// Another account has the username.
+    #[error("the username is taken by another account")]
     UsernameTaken,
     /// The profile is too large.
     #[error("a profile has at most {PROFILE_MAX_BYTES} bytes")]
     TooLarge,
-    /// A text holds a character that no text holds.
-    #[error("the profile holds a control character")]
+    /// A text contains a control character.
+    #[error("the profile contains a control character")]
     ControlCharacter,
-    /// The member becomes a claim by which others decide; an operator sets it.
+    /// The member is copied to a claim that applications decide by, so only an operator can set it.
     #[error("`{0}` is set by an operator")]
     ReadOnly(String),
     /// Too many wrong passwords.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: std::time::Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -101,7 +101,7 @@ impl From<ProofError> for ProfileError {
     }
 }
 
-/// Changes and deletes the account of the person signed in.
+/// Changes and deletes the account of the signed-in user.
 pub struct Profiles {
     pub(crate) settings: Arc<Settings>,
     pub(crate) postgres: Postgres,
@@ -112,7 +112,7 @@ pub struct Profiles {
 }
 
 impl Profiles {
-    /// Changes one's own account.
+    /// Changes the account of a signed-in user.
     ///
     /// # Errors
     /// See [`ProfileError`].
@@ -159,8 +159,8 @@ impl Profiles {
         Ok(changed)
     }
 
-    /// Deletes one's own account and ends its sessions. The password is asked for: a token that was left open in a
-    /// library must not be enough for what cannot be undone by its owner.
+    /// Deletes the account of a signed-in user and ends its sessions. Requires the current password: a stolen token
+    /// must not be enough for what the owner cannot undo.
     ///
     /// # Errors
     /// See [`ProfileError`].
@@ -191,7 +191,7 @@ impl Profiles {
     }
 }
 
-/// What a person may say of themselves: any member that no one else decides by.
+/// Checks which members users can edit: all except those that applications decide by.
 pub(crate) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Result<(), ProfileError> {
     let own: HashSet<&str> = SELF_DESCRIBED.into_iter().collect();
     let decided = |name: &&String| claims.contains(name) && !own.contains(name.as_str());
@@ -201,12 +201,12 @@ pub(crate) fn check_own(profile: &Map<String, Value>, claims: &[String]) -> Resu
     check_any(profile)
 }
 
-/// What a profile may hold whoever writes it.
+/// Checks the content of a profile, for users and operators.
 pub(crate) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError> {
     if let Some(name) = profile.keys().find(|name| tokens::RESERVED.contains(&name.as_str())) {
         return Err(ProfileError::ReadOnly(name.clone()));
     }
-    // PostgreSQL's JSON has no NUL, and a terminal obeys the others.
+    // PostgreSQL's JSON has no NUL, and terminals interpret the others.
     if profile
         .iter()
         .any(|(name, value)| is_unclean(name) || holds_unclean(value))

@@ -1,4 +1,4 @@
-//! How accounts come to be: by registration, by invitation, by import.
+//! Creates accounts: by registration, by invitation, by import.
 
 pub mod domains;
 pub mod import;
@@ -13,18 +13,18 @@ use self::register::Registrations;
 use crate::accounts::common::Common;
 use crate::accounts::parts::Parts;
 
-/// The services of this room.
+/// The services of this module.
 pub struct Services {
     /// Invites people to register.
     pub invitations: Arc<Invitations>,
-    /// Creates accounts for those who register.
+    /// Registers accounts.
     pub registrations: Arc<Registrations>,
     /// Imports accounts from another system.
     pub imports: Arc<Imports>,
 }
 
 impl Services {
-    /// Joins them.
+    /// Builds them from the shared parts.
     pub fn new(parts: &Parts, common: &Common) -> Self {
         let invitations = Arc::new(Invitations {
             settings: Arc::clone(&parts.settings),

@@ -1,4 +1,4 @@
-//! Sessions and their tokens: how one begins, is refreshed, is listed and ends.
+//! Sessions and their tokens: opening, refreshing, listing and ending.
 
 pub mod access;
 pub mod end;

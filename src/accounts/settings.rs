@@ -1,6 +1,7 @@
-//! Everything the `auth` section of the configuration says, as values that are already right.
+//! The `auth` section of the configuration as checked values.
 
 mod clients;
+mod days;
 mod email;
 mod limits;
 mod paths;
@@ -12,18 +13,19 @@ use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
 
 pub use self::clients::Client;
+use self::days::days;
 pub use self::email::{Email, Invitation, PasswordReset, Verification};
 pub use self::limits::{Limit, Limits, Rate};
 pub use self::paths::{WELL_KNOWN, is_own_path};
 
-/// What an issuer needs to know. `config` builds it and has checked each value; nothing here is checked again.
+/// The settings of an issuer. `config` has checked each value.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `auth.base_path`: where the endpoints live, such as `/auth`. No slash at its end.
+    /// `auth.base_path`: the path prefix of the API, such as `/auth`, without a trailing slash.
     pub base_path: String,
-    /// `auth.issuer`: the `iss` of our tokens.
+    /// `auth.issuer`: the `iss` of issued tokens.
     pub issuer: String,
-    /// `auth.audience`: the `aud` of our tokens, at least one.
+    /// `auth.audience`: the `aud` of issued tokens, at least one.
     pub audience: Vec<String>,
     /// The keys derived from `auth.secret` and `auth.previous_secrets`.
     pub secrets: Secrets,
@@ -49,11 +51,11 @@ pub struct Settings {
     pub login_limit: LoginLimit,
     /// `auth.limits`.
     pub limits: Limits,
-    /// `auth.change_password_url`: where a password manager sends someone.
+    /// `auth.change_password_url`: the target of `/.well-known/change-password`.
     pub change_password_url: Option<String>,
     /// `auth.clients`.
     pub clients: Vec<Client>,
-    /// `auth.mail`; without it no message is sent.
+    /// `auth.mail`; without it no email is sent.
     pub mail: Option<Mail>,
     /// `auth.mfa`.
     pub mfa: Mfa,
@@ -62,17 +64,17 @@ pub struct Settings {
 /// `auth.access_token`.
 #[derive(Clone, Debug)]
 pub struct AccessToken {
-    /// How long one lives; 10 minutes.
+    /// The lifetime; 10 minutes.
     pub ttl: Duration,
-    /// By which part of `ttl` a life may be shorter or longer, 0.05 for 5 %, so that clients that signed in together do
-    /// not refresh together.
+    /// The fraction of `ttl` by which a lifetime can be shorter or longer, 0.05 for 5 %, so that clients that signed in
+    /// together do not refresh together.
     pub jitter: f64,
     /// Members of the profile that become claims of the same name.
     pub profile_claims: Vec<String>,
 }
 
 impl AccessToken {
-    /// The longest life a token can be given: what a revocation and a retired key must outlive.
+    /// The longest lifetime of a token, which revocations and retired keys have to outlive.
     pub fn longest_life(&self) -> Duration {
         self.ttl.mul_f64(1.0 + self.jitter)
     }
@@ -81,20 +83,20 @@ impl AccessToken {
 /// `auth.refresh_token`.
 #[derive(Clone, Debug)]
 pub struct RefreshToken {
-    /// How long an unused one lives; 30 days.
+    /// The lifetime of an unused token; 30 days.
     pub ttl: Duration,
-    /// How long a session lives at most, however often it is refreshed; 90 days.
+    /// The maximum lifetime of a session, independent of refreshes; 90 days.
     pub session_max: Duration,
-    /// How long a used token gives the same answer again; 30 seconds. Zero is the strict rule: a second use is reuse.
+    /// How long a used token gets the same response again; 30 seconds. Zero is the strict rule: a second use is reuse.
     pub reuse_grace: Duration,
-    /// What a used token means after that, when its successor was never used.
+    /// What a used token means after that, if its successor was never used.
     pub lost_answer: LostAnswer,
 }
 
-/// `auth.refresh_token.lost_answer`.
+/// `auth.refresh_token.lost_response`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum LostAnswer {
-    /// The answer never arrived: give another, once, and revoke the successor nobody used.
+    /// The response was lost: return another successor, once, in place of the unused one.
     #[default]
     Accept,
     /// It may have been stolen: end the session.
@@ -104,30 +106,30 @@ pub enum LostAnswer {
 /// `auth.audit.refreshes`: which refreshes are audit entries of their own. All are counted by their session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum AuditRefreshes {
-    /// Each.
+    /// Every refresh.
     All,
-    /// Those that come from another network or another user agent than the one before.
+    /// Refreshes from another network or with another user agent than the one before.
     #[default]
     Changes,
-    /// None, but for those whose answer was lost.
+    /// None, except those whose response was lost.
     None,
 }
 
 /// `auth.signing`.
 #[derive(Clone, Debug)]
 pub struct Signing {
-    /// With which algorithm new keys sign.
+    /// The algorithm of new keys.
     pub algorithm: Algorithm,
-    /// How long a key signs before the next takes over; never without.
+    /// How long a key signs before the next one becomes active; `None` for no automatic rotation.
     pub rotate_every: Option<Duration>,
 }
 
 /// `auth.registration`.
 #[derive(Clone, Debug, Default)]
 pub struct Registration {
-    /// Who may create an account.
+    /// Who can register.
     pub mode: RegistrationMode,
-    /// Mail domains that may; empty means any.
+    /// The domains of email addresses that can register; empty means any.
     pub domains: Vec<String>,
     /// `auth.registration.invitation`.
     pub invitation: Invitation,
@@ -138,7 +140,7 @@ pub struct Registration {
 pub enum RegistrationMode {
     /// Anyone.
     Open,
-    /// Whoever holds an invitation.
+    /// Anyone with an invitation.
     Invitation,
     /// Nobody; operators create accounts.
     #[default]
@@ -148,19 +150,19 @@ pub enum RegistrationMode {
 /// `auth.password`.
 #[derive(Clone, Debug)]
 pub struct Password {
-    /// With what new passwords are hashed; a hash of any known make verifies.
+    /// The hash function of new passwords; hashes of all supported functions are verified.
     pub hash: PasswordHash,
     /// The cost of bcrypt: each step doubles the work. 12 takes about 0.3 s.
     pub cost: u32,
     /// The cost of argon2id.
     pub argon2: Cost,
-    /// In characters; 8.
+    /// The minimum length in characters; 8.
     pub min_length: usize,
-    /// Threads that hash.
+    /// The number of threads that hash.
     pub workers: usize,
-    /// Jobs that may wait for a thread; one more is answered 503.
+    /// The number of jobs that can wait for a thread; one more is answered with 503.
     pub queue: usize,
-    /// How long a job may wait; after that nobody waits for it any more.
+    /// How long a job can wait; after that its caller has timed out.
     pub wait: Duration,
 }
 
@@ -177,22 +179,22 @@ pub enum PasswordHash {
 /// `auth.lockout`.
 #[derive(Clone, Debug)]
 pub struct Lockout {
-    /// Wrong passwords in a row that lock an account; 5.
+    /// The number of consecutive wrong passwords that locks an account; 5.
     pub attempts: u32,
     /// How long a wrong password counts.
     pub window: Duration,
-    /// The first lock; each in a row is twice as long.
+    /// The duration of the first lock; each consecutive one is twice as long.
     pub duration: Duration,
-    /// No lock is longer.
+    /// The maximum duration of a lock.
     pub max: Duration,
 }
 
-/// `auth.login_limit`: attempts, right or wrong, in a sliding window.
+/// `auth.login_limit`: attempts, successful or not, in a sliding window.
 #[derive(Clone, Debug)]
 pub struct LoginLimit {
-    /// From one address (IPv6: one /64).
+    /// Per client IP (IPv6: per /64).
     pub per_address: u32,
-    /// For one account.
+    /// Per account.
     pub per_account: u32,
     /// The window of both.
     pub window: Duration,
@@ -201,11 +203,11 @@ pub struct LoginLimit {
 /// `auth.mfa`.
 #[derive(Clone, Debug)]
 pub struct Mfa {
-    /// What an authenticator calls this service.
+    /// The name of this service in authenticator apps.
     pub issuer: String,
 }
 
-/// Characters of `auth.mfa.issuer`: a QR code holds it twice, with every character escaped.
+/// The longest `auth.mfa.issuer`, in characters: a QR code contains it twice, with every character escaped.
 pub const MFA_ISSUER_MAX: usize = 40;
 
 impl Default for AccessToken {
@@ -272,8 +274,4 @@ impl Default for LoginLimit {
             window: Duration::from_secs(60),
         }
     }
-}
-
-const fn days(n: u64) -> Duration {
-    Duration::from_secs(n * 86_400)
 }

@@ -70,7 +70,7 @@ fn drop_copies(shared: &Shared) -> OnUserChanged {
         let redis = redis.clone();
         Box::pin(async move {
             if let Err(error) = user_cache::drop_copies(&redis, &users).await {
-                tracing::debug!(%error, "copies of accounts may be a minute old");
+                tracing::debug!(%error, "cached copies of accounts may be outdated for a minute");
             }
         })
     })
@@ -98,8 +98,8 @@ pub(super) fn keep(settings: &Settings) -> Duration {
     settings.access_token.longest_life() + Duration::from_secs(120)
 }
 
-/// Publishes committed revocations: before the answer is sent they are in the view of this instance, and on their way to all
-/// others. A command has no ledger: running issuers look after what it recorded.
+/// Publishes committed revocations: before the response is sent they are in the view of this instance and in the feed
+/// for all others. A command has no ledger: running issuers publish what it recorded.
 fn revoker(shared: &Shared, keep: Duration) -> Revoker {
     let (view, ledger) = (Arc::clone(&shared.view), shared.ledger.clone());
     let apply = move |rows: &[Recorded]| {

@@ -19,8 +19,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(2);
 /// The number of events that are written at once, without waiting for the interval.
 const LARGE: usize = 4096;
-/// The interval between two last-seen updates of a session in PostgreSQL. A refresh updates it too, so this matters only between two
-/// refreshes.
+/// The interval between two last-seen updates of a session in PostgreSQL. A refresh updates it too, so this matters
+/// only between two refreshes.
 const SEEN_FOR: Duration = Duration::from_secs(86_400);
 
 /// Writes events until the runtime ends.

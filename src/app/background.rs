@@ -99,7 +99,7 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
     }));
 }
 
-/// An issuer's part in revocations: its own view from PostgreSQL, and the feed for everybody.
+/// The revocation loops of an issuer: its own view from PostgreSQL, and the feed for all others.
 fn spawn_revocations(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
     let Some(ledger) = &shared.ledger else { return };
     let (parts, settings) = (shared.revocation_parts(), &services.accounts.settings);
@@ -125,7 +125,7 @@ async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDa
     };
     let result = match run().await {
         Ok(Some((removed, answers))) => {
-            tracing::info!(?removed, answers, "old rows were removed");
+            tracing::info!(?removed, answers, "expired rows were removed");
             let done = shared.metrics.job_last_success.with_label_values(&["cleanup"]);
             #[expect(clippy::cast_precision_loss, reason = "a timestamp fits")]
             done.set(now.unix_timestamp() as f64);
@@ -133,7 +133,7 @@ async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDa
         }
         Ok(None) => "skipped",
         Err(error) => {
-            tracing::warn!(%error, "old rows were not removed");
+            tracing::warn!(%error, "expired rows could not be removed");
             "error"
         }
     };
@@ -145,7 +145,8 @@ async fn listening(shared: Arc<Shared>) {
     while tokio::net::TcpStream::connect(shared.boot.listen).await.is_err() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    // Before the feed is read, routes with `on_stale: check` or `deny` would refuse. Without Redis the other routes can be served.
+    // Before the feed is read, routes with `on_stale: check` or `deny` would refuse. Without Redis the other routes can
+    // be served.
     let begun = Instant::now();
     while shared.view.age(Instant::now()) > shared.snapshot.load().rules.max_lag && begun.elapsed() < FIRST_SYNC {
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -59,8 +59,8 @@ async fn reload(shared: &Shared, source: Option<&PathBuf>) -> Result<String, Str
 
 async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {
     let restart = shared.boot.differences(&loaded.boot);
-    // The snapshot has the requirements for our own tokens, and the running signer makes them. Replacing one without the other would
-    // refuse every new token.
+    // The snapshot has the requirements for our own tokens, and the running signer makes them. Replacing one without
+    // the other would refuse every new token.
     if restart.iter().any(|key| key.starts_with("auth")) {
         return Err(format!(
             "these keys need a restart to change, so nothing was reloaded: {}",
@@ -99,7 +99,8 @@ pub(super) fn remote_sources(snapshot: &Snapshot) -> Vec<Source> {
     sources.collect()
 }
 
-/// Installs what is in the configuration but not in the snapshot: inline keys and secrets, and the gauges of the configuration.
+/// Installs what is in the configuration but not in the snapshot: inline keys and secrets, and the gauges of the
+/// configuration.
 pub(super) fn install(shared: &Shared, snapshot: &Snapshot) {
     for rules in snapshot.rules.issuers.values() {
         // `config` has checked each of them; one that fails here is skipped.

@@ -1,4 +1,5 @@
-//! Keeps the view of revocations, and on an issuer also the feed that the views of all others are made of.
+//! Keeps the view of revocations up to date, and on an issuer also the feed, from which all other instances build their
+//! views.
 //!
 //! ```text
 //!              every instance               an issuer
@@ -8,8 +9,9 @@
 //! outbox  ──────────────► outbox.rs ──┘    what the feed lacks
 //! ```
 //!
-//! The bound of a logout depends on these loops. None of them concludes anything from silence: a view is complete up to the
-//! newest heartbeat it has read, and a heartbeat is written only when the outbox was read and the feed holds all of it.
+//! The bound of a sign-out depends on these loops. None of them concludes anything from silence: a view is complete up
+//! to the last heartbeat it has read, and a heartbeat is written only after the outbox was read and if the feed
+//! contains all of it.
 
 pub(super) mod follow;
 pub(super) mod ledger;

@@ -25,9 +25,9 @@ pub(crate) struct Shared {
     pub(crate) refreshers: Refreshers,
     pub(crate) redis: Redis,
     pub(crate) view: Arc<View>,
-    /// What this issuer knows of its outbox and the feed; a verifier has none.
+    /// The ledger of the outbox and the feed; `None` on a verifier.
     pub(crate) ledger: Option<Arc<Ledger>>,
-    /// Publishes what the feed lacks, once an issuer is up.
+    /// Publishes what the feed lacks, once the issuer is ready.
     pub(crate) publisher: OnceLock<Arc<Publisher>>,
     pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) upstreams: Arc<Upstreams>,
@@ -57,7 +57,7 @@ impl Shared {
         })
     }
 
-    /// What the loops about revocations share.
+    /// The parts that the revocation loops share.
     pub(super) fn revocation_parts(&self) -> Parts {
         Parts {
             redis: self.redis.clone(),
@@ -66,7 +66,7 @@ impl Shared {
         }
     }
 
-    /// The last thing an issuer does: what it committed is published, or the log says that it is not.
+    /// The end of an issuer: publishes what it committed, or logs that it could not.
     pub(super) fn finish(&self) {
         if let Some(publisher) = self.publisher.get() {
             publisher.finish();

@@ -1,7 +1,8 @@
 //! How the process ends.
 //!
-//! SIGTERM: report "not ready", continue accepting for `drain_delay` so that load balancers stop sending requests, then close the
-//! listeners, finish open requests, and exit as soon as there are none, at the latest after `grace_period`. SIGINT: at once.
+//! SIGTERM: report "not ready", continue accepting for `drain_delay` so that load balancers stop sending requests, then
+//! close the listeners, finish open requests, and exit as soon as there are none, at the latest after `grace_period`.
+//! SIGINT: at once.
 
 use std::{sync::Arc, time::Duration};
 

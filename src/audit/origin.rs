@@ -1,24 +1,24 @@
-//! Where an action came from, for the audit log.
+//! The origin of a request, for the audit log.
 
 use std::net::IpAddr;
 
-/// What a client calls itself may be as long as a header; a row keeps this much of it, in characters.
+/// The longest stored user agent, in characters.
 const USER_AGENT_MAX: usize = 256;
 
-/// Where an action came from. On the command line all of it is unknown.
+/// The origin of a request. At the command line all of it is unknown.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The client's address.
+    /// The client IP.
     pub address: Option<IpAddr>,
-    /// What the client calls itself.
+    /// The user agent.
     pub user_agent: Option<String>,
-    /// The request's id, as it stands in the access log.
+    /// The request id, as in the access log.
     pub request_id: Option<String>,
 }
 
 impl Origin {
-    /// The user agent as a row keeps it: cut, and without the control characters that PostgreSQL (NUL) or a terminal
-    /// (the rest) would trip over.
+    /// The stored user agent: shortened, and without control characters, which PostgreSQL (NUL) refuses and terminals
+    /// interpret.
     pub fn user_agent(&self) -> Option<String> {
         let kept = |text: &String| {
             text.chars()

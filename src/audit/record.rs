@@ -1,4 +1,4 @@
-//! Where an action came from, and the audit entry that says so.
+//! An audit entry that is to be written.
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use crate::store::audit::{self, Event, Outcome};
 use crate::store::postgres::Executor;
 use crate::store::{StoreError, id};
 
-/// Something that happened, to be written in the transaction in which it happens.
+/// An audit entry, to be written in the transaction of the change it records.
 #[derive(Debug, Clone)]
 pub struct AuditRecord<'a> {
     pub(crate) event: Event,
@@ -23,7 +23,7 @@ pub struct AuditRecord<'a> {
 }
 
 impl<'a> AuditRecord<'a> {
-    /// Something a user did to their own account.
+    /// An entry for what a user did with their own account.
     pub(crate) fn by(user_id: Uuid, event: Event, origin: &'a Origin) -> Self {
         Self {
             event,
@@ -36,7 +36,7 @@ impl<'a> AuditRecord<'a> {
         }
     }
 
-    /// Something that was done by nobody who is signed in: a failed login, an operator at the command line.
+    /// An entry without an actor: a failed sign-in, or the command line.
     pub(crate) fn to(user_id: Option<Uuid>, event: Event, origin: &'a Origin) -> Self {
         Self {
             event,

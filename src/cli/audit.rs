@@ -18,12 +18,12 @@ use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 use crate::app::Tools;
 use crate::clock;
 
-/// Entries per query.
+/// The number of entries per query.
 const PAGE: u32 = 500;
-/// Between two queries while following.
+/// The interval between two queries while following.
 const EVERY: Duration = Duration::from_secs(1);
-/// An entry has the time at which its request began and becomes visible at its commit. So an entry that is new to us may be
-/// this much older than one that was printed already.
+/// The overlap of two queries. An entry has the time at which its request began and becomes visible at its commit, so a
+/// new entry can be this much older than one that was printed already.
 const LATE: Duration = Duration::from_secs(35);
 
 const COLUMNS: &[&str] = &[

@@ -68,8 +68,8 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         }
         Command::Rotate { now: at_once } => {
             issuer.load(now).await?;
-            // Later than the load, which may have created the first keys: keys created at the same instant count as published
-            // together.
+            // Later than the load, which may have created the first keys: keys created at the same instant count as
+            // published together.
             issuer.rotate(at_once, clock::now()).await?;
             let kid = tools
                 .accounts

@@ -1,4 +1,5 @@
-//! What commands that work on an issuer's data share: they load the configuration, build the services and run on a runtime.
+//! What commands that work on an issuer's data share: they load the configuration, build the services and run on a
+//! runtime.
 
 use std::fmt::Display;
 use std::path::PathBuf;

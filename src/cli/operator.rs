@@ -92,13 +92,13 @@ pub(super) fn text_of(file: &Path) -> Result<Secret, Failed> {
     Ok(Secret::new(text))
 }
 
-/// What a command answers.
+/// The result of a command.
 pub(super) enum Answer {
     /// One sentence.
     Done(String),
     /// Rows, with the columns that a table shows.
     Rows(&'static [&'static str], Vec<Value>),
-    /// One thing, all of it.
+    /// A single object with all of its fields.
     One(Value),
 }
 

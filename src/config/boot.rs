@@ -1,4 +1,5 @@
-//! What is fixed when the process starts. The rest of the configuration is the [`Snapshot`](crate::proxy::snapshot::Snapshot).
+//! What is fixed when the process starts. The rest of the configuration is the
+//! [`Snapshot`](crate::proxy::snapshot::Snapshot).
 
 use std::net::SocketAddr;
 use std::time::Duration;

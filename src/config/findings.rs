@@ -18,15 +18,16 @@ pub(super) struct Findings {
     pub(super) more: bool,
     /// Keys that are missing because they are misspelt beside: one mistake must not cause two lines.
     misspelt: BTreeSet<KeyPath>,
-    /// List elements that were removed because they are malformed: list → positions in the file. Later elements have moved up.
+    /// List elements that were removed because they are malformed: list → positions in the file. Later elements have
+    /// moved up.
     taken_out: BTreeMap<KeyPath, BTreeSet<usize>>,
 }
 
 impl Findings {
     /// Records a problem with the value at `path`.
     ///
-    /// Dropped if there is a problem at, above or below `path` already: a malformed value was removed, so that it would also be
-    /// reported as missing.
+    /// Dropped if there is a problem at, above or below `path` already: a malformed value was removed, so that it would
+    /// also be reported as missing.
     pub(super) fn add(&mut self, path: &KeyPath, message: impl Into<String>) {
         let path = self.as_written(path);
         if self.misspelt.contains(&path) || self.problems.iter().any(|(known, _)| known.overlaps(&path)) {
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn suggestions_are_made_for_slips_and_not_for_other_words() {
+    fn suggestions_are_made_for_typing_mistakes_and_not_for_other_words() {
         let known = ["upstream", "rate_limits", "access"];
         assert_eq!(did_you_mean("upstraem", known), " (did you mean `upstream`?)");
         assert_eq!(did_you_mean("rate-limits", known), " (did you mean `rate_limits`?)");

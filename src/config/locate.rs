@@ -1,8 +1,8 @@
 //! Finds line and column of a key path.
 //!
-//! `serde_yaml` keeps no positions in its tree, but an error that is raised while a value is read has the position of that value.
-//! So the text is read once more along the path, and an error is raised at its end. This costs a parse per problem, and avoids a
-//! second YAML parser that could disagree with the first.
+//! `serde_yaml` keeps no positions in its tree, but an error that is raised while a value is read has the position of
+//! that value. So the text is read once more along the path, and an error is raised at its end. This costs a parse per
+//! problem, and avoids a second YAML parser that could disagree with the first.
 
 use std::fmt;
 
@@ -10,7 +10,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::path::{KeyPath, Segment};
 
-/// Line and column, from 1, of the key or list element at the end of `path`; if it is absent, of the closest one around it.
+/// Line and column, from 1, of the key or list element at the end of `path`; if it is absent, of the closest one around
+/// it.
 pub(super) fn position(text: &str, path: &KeyPath) -> Option<(usize, usize)> {
     let mut path = path.clone();
     loop {

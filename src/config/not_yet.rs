@@ -1,5 +1,5 @@
-//! Planned keys, which are refused with their own message: to accept and ignore them would be misleading, and "unknown key" would
-//! make an operator look for a typing mistake.
+//! Planned keys, which are refused with their own message: to accept and ignore them would be misleading, and "unknown
+//! key" would make an operator look for a typing mistake.
 
 use super::path::{KeyPath, Segment};
 
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_planned_key_is_told_from_an_unknown_one() {
+    fn a_planned_key_is_distinguished_from_an_unknown_one() {
         let root = KeyPath::root();
         assert!(key(&root.key("server").key("tls")).is_some());
         assert!(key(&root.key("observability").key("tracing")).is_some());

@@ -1,8 +1,8 @@
 //! Converts a tree to a [`File`](super::File) and records every problem, not only the first.
 //!
-//! serde stops at its first error. So the value that caused it is recorded and removed from the tree, and reading starts again until it
-//! succeeds. That works because no field of the file types is required by serde: a field without a default is an `Option`, and the
-//! checks that follow report it as missing.
+//! serde stops at its first error. So the value that caused it is recorded and removed from the tree, and reading
+//! starts again until it succeeds. That works because no field of the file types is required by serde: a field without
+//! a default is an `Option`, and the checks that follow report it as missing.
 
 use std::collections::BTreeSet;
 
@@ -128,13 +128,13 @@ fn explain(message: &str, path: &KeyPath, value: Option<&Value>, from_variable: 
         .strip_prefix("invalid type: ")
         .and_then(|rest| rest.split_once(", expected "))
     {
-        return format!("expected {}, got {}", in_plain_words(expected.1), kind_of(value));
+        return format!("expected {}, got {}", in_plain_english(expected.1), kind_of(value));
     }
     if let Some(expected) = message
         .strip_prefix("invalid value: ")
         .and_then(|rest| rest.split_once(", expected "))
     {
-        return format!("expected {}, got {}", in_plain_words(expected.1), kind_of(value));
+        return format!("expected {}, got {}", in_plain_english(expected.1), kind_of(value));
     }
     // The messages of the parsers in `text` are `expected …, got …`, with the value last.
     match message.split_once(", got ") {
@@ -162,7 +162,7 @@ fn in_backticks(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-fn in_plain_words(expected: &str) -> &str {
+fn in_plain_english(expected: &str) -> &str {
     match expected.trim_end_matches(" at line 0 column 0") {
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
         "f64" | "f32" => "a number",

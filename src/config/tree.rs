@@ -1,5 +1,5 @@
-//! Parses YAML to a tree. Refuses what YAML allows and an operator hardly intends: repeated keys, keys without a value, keys that are
-//! not strings.
+//! Parses YAML to a tree. Refuses what YAML allows and an operator hardly intends: repeated keys, keys without a value,
+//! keys that are not strings.
 
 use std::fmt;
 

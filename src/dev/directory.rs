@@ -10,8 +10,8 @@ use data_encoding::HEXLOWER;
 use super::DevError;
 use super::owner::Owner;
 
-/// The longest directory path for sockets: a socket's path can have 107 bytes on Linux and 103 on macOS, and the longest name in the
-/// directory is `/.s.PGSQL.5432.lock`.
+/// The longest directory path for sockets: a socket's path can have 107 bytes on Linux and 103 on macOS, and the
+/// longest name in the directory is `/.s.PGSQL.5432.lock`.
 const LONGEST_SOCKET_DIR: usize = 103 - 19;
 
 /// The free space that a fresh cluster and some use of it need, in bytes.
@@ -129,8 +129,8 @@ fn room_on_disk(root: &Path) -> Result<(), DevError> {
     }
 }
 
-/// The data directory for root if the servers' user cannot enter `dir`: always the same for the same directory, and below a parent
-/// that only root can write, so that no other user can create it first.
+/// The data directory for root if the servers' user cannot enter `dir`: always the same for the same directory, and
+/// below a parent that only root can write, so that no other user can create it first.
 fn reachable_place(root: &Path) -> Result<PathBuf, DevError> {
     let digest = ring::digest::digest(&ring::digest::SHA256, root.as_os_str().as_encoded_bytes());
     let name = HEXLOWER.encode(&digest.as_ref()[..8]);
@@ -140,8 +140,8 @@ fn reachable_place(root: &Path) -> Result<PathBuf, DevError> {
     Ok(place)
 }
 
-/// A fresh directory for sockets: beside the data, or if that path is too long for a socket, in the temporary directory, with a
-/// symbolic link to it so that the next start can remove it.
+/// A fresh directory for sockets: beside the data, or if that path is too long for a socket, in the temporary
+/// directory, with a symbolic link to it so that the next start can remove it.
 fn make_socket_dir(root: &Path, data: &Path, owner: Owner) -> Result<PathBuf, DevError> {
     let link = root.join("run-elsewhere");
     if let Ok(left) = fs::read_link(&link) {

@@ -1,5 +1,5 @@
-//! The application behind `sidegate dev` if none is named: it answers every request with what it received, to show which headers
-//! reach an application.
+//! The application behind `sidegate dev` if none is named: it answers every request with what it received, to show
+//! which headers reach an application.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::content_length;
 
 /// The longest request line and headers, in bytes, so that a client cannot fill the memory.
 const HEAD_BYTES: u64 = 64 << 10;
@@ -128,7 +130,7 @@ async fn skip_body(stream: &mut BufReader<TcpStream>, head: &Head) -> io::Result
     }
     let length = head
         .value("content-length")
-        .and_then(|value| value.parse().ok())
+        .and_then(|value| content_length::parse(value.as_bytes()))
         .unwrap_or(0);
     skip(stream, length).await
 }

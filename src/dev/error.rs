@@ -129,7 +129,7 @@ impl DevError {
     }
 
     /// An error from a server's last log lines; a full disk has an error of its own.
-    pub(super) fn from_words(program: &'static str, words: &str, log: &Path) -> Self {
+    pub(super) fn from_log(program: &'static str, words: &str, log: &Path) -> Self {
         if words.contains("No space left on device") {
             return Self::DiskFull {
                 dir: log.parent().unwrap_or(log).to_path_buf(),

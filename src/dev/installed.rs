@@ -1,4 +1,5 @@
-//! Finds the programs of the servers. Distributions install those of PostgreSQL outside of the PATH, several releases side by side.
+//! Finds the programs of the servers. Distributions install those of PostgreSQL outside of the PATH, several releases
+//! side by side.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,8 @@ pub(super) fn find() -> Result<Programs, DevError> {
 }
 
 impl Programs {
-    /// The directory of PostgreSQL's programs: the preferred one, or that of the release that wrote the data in `cluster`, because no
-    /// other release can read it.
+    /// The directory of PostgreSQL's programs: the preferred one, or that of the release that wrote the data in
+    /// `cluster`, because no other release can read it.
     pub(super) fn postgres_for(&self, cluster: &Path) -> Result<&Path, DevError> {
         let Ok(written_by) = std::fs::read_to_string(cluster.join("PG_VERSION")) else {
             return Ok(&self.postgres[0]);

@@ -9,8 +9,8 @@ use std::process::Command;
 
 use super::DevError;
 
-/// The user that the servers run as: the current user, or for root a user with fewer rights, because PostgreSQL refuses to run as
-/// root.
+/// The user that the servers run as: the current user, or for root a user with fewer rights, because PostgreSQL refuses
+/// to run as root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     uid: u32,

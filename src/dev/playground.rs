@@ -19,8 +19,8 @@ pub const CONFIG: &str = include_str!("../../config/dev.yaml");
 /// The demo user's email address.
 pub const DEMO_EMAIL: &str = "demo@example.com";
 
-/// The characters of passwords, without `0`, `1`, `i`, `l`, `o`, `u`, which are easy to confuse when a password is typed on another
-/// machine. Sixteen of these thirty characters have 78 bits.
+/// The characters of passwords, without `0`, `1`, `i`, `l`, `o`, `u`, which are easy to confuse when a password is
+/// typed on another machine. Sixteen of these thirty characters have 78 bits.
 const ALPHABET: &[u8] = b"23456789abcdefghjkmnpqrstvwxyz";
 
 /// The options of `sidegate dev`.
@@ -255,7 +255,8 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-/// A password of four groups of four characters. The modulo prefers some characters slightly, which costs a fraction of a bit.
+/// A password of four groups of four characters. The modulo prefers some characters slightly, which costs a fraction of
+/// a bit.
 fn password() -> String {
     let characters: Vec<char> = random::<16>()
         .iter()

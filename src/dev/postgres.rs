@@ -127,7 +127,8 @@ pub(super) fn percent_encoded(path: &Path) -> String {
     url
 }
 
-/// Creates the cluster under another name and renames it when it is complete, so that an incomplete one is created again.
+/// Creates the cluster under another name and renames it when it is complete, so that an incomplete one is created
+/// again.
 fn make_cluster(
     bin: &Path,
     directory: &Directory,
@@ -199,5 +200,5 @@ fn must_succeed(program: &'static str, command: &mut Command, log: &Path) -> Res
     if output.status.success() && !words.contains("ERROR:") {
         return Ok(());
     }
-    Err(DevError::from_words(program, &words, log))
+    Err(DevError::from_log(program, &words, log))
 }

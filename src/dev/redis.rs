@@ -50,7 +50,8 @@ pub(super) fn start(
     let mut server = Server::spawn("Redis", command, &log, SHUTDOWN)?;
     let config = config(&data, &socket, &data.join(PID_FILE), durability, password.as_ref());
     let stdin = server.stdin();
-    // Redis reads until the end of its input, so `stdin` has to be dropped. If Redis has ended already, its log says why.
+    // Redis reads until the end of its input, so `stdin` has to be dropped. If Redis has ended already, its log says
+    // why.
     let _ = stdin.map(|mut stdin| stdin.write_all(config.as_bytes()));
     server.wait_until(|| answers(&socket))?;
     Ok((server, url(&socket, password.as_ref())))

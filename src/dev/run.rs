@@ -21,8 +21,8 @@ const PREFIX: &str = "sidegate-run-";
 /// The free space from which the tests run in memory, in bytes. They were seen to use a tenth of it.
 const ENOUGH_BYTES: u64 = 2 << 30;
 
-/// Runs `command` with fresh services, whose URLs are in `SIDEGATE_TEST_DATABASE_URL` and `SIDEGATE_TEST_REDIS_URL`, and removes
-/// them afterwards. Returns the command's exit code, or 128 plus the signal that ended it.
+/// Runs `command` with fresh services, whose URLs are in `SIDEGATE_TEST_DATABASE_URL` and `SIDEGATE_TEST_REDIS_URL`,
+/// and removes them afterwards. Returns the command's exit code, or 128 plus the signal that ended it.
 ///
 /// # Errors
 /// When the services or the command cannot be started.
@@ -46,8 +46,8 @@ pub fn run_with_services(command: &[OsString]) -> Result<u8, DevError> {
     code
 }
 
-/// The parent directory of runs: `TMPDIR` if it is set; otherwise memory, where copying a database for each test takes half the
-/// time, if there is enough; otherwise the usual temporary directory.
+/// The parent directory of runs: `TMPDIR` if it is set; otherwise memory, where copying a database for each test takes
+/// half the time, if there is enough; otherwise the usual temporary directory.
 fn place(owner: &Owner) -> PathBuf {
     let memory = Path::new("/dev/shm");
     let roomy =

@@ -39,7 +39,8 @@ impl Server {
     ) -> Result<Self, DevError> {
         let words = open_log(log)?;
         let errors = words.try_clone().map_err(|error| DevError::io("write", log, error))?;
-        // A process group of its own: Ctrl-C reaches only this process, which ends the servers after the application that uses them.
+        // A process group of its own: Ctrl-C reaches only this process, which ends the servers after the application
+        // that uses them.
         let child = command.process_group(0).stdout(words).stderr(errors).spawn();
         let child = child.map_err(|error| DevError::io("start", Path::new(command.get_program()), error))?;
         Ok(Self {
@@ -70,7 +71,7 @@ impl Server {
             let ended = !matches!(self.child.try_wait(), Ok(None));
             if ended || begun.elapsed() > START_WITHIN {
                 let words = fs::read(&self.log).unwrap_or_default();
-                return Err(DevError::from_words(
+                return Err(DevError::from_log(
                     self.program,
                     &String::from_utf8_lossy(&words),
                     &self.log,
@@ -97,12 +98,12 @@ impl Server {
         }
     }
 
-    fn ended_within(&mut self, patience: Duration) -> Option<ExitStatus> {
+    fn ended_within(&mut self, timeout: Duration) -> Option<ExitStatus> {
         let begun = Instant::now();
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
-                Ok(None) if begun.elapsed() < patience => std::thread::sleep(POLL_EVERY),
+                Ok(None) if begun.elapsed() < timeout => std::thread::sleep(POLL_EVERY),
                 _ => return None,
             }
         }
@@ -132,8 +133,8 @@ fn open_log(log: &Path) -> Result<File, DevError> {
     opened.map_err(|error| DevError::io("write", log, error))
 }
 
-/// Ends a server that an earlier `sidegate` left running when it was killed. The process in the pid file counts as ours only if it
-/// has the right name and works in our data directory, because pids are reused.
+/// Ends a server that an earlier `sidegate` left running when it was killed. The process in the pid file counts as ours
+/// only if it has the right name and works in our data directory, because pids are reused.
 pub(super) fn end_orphan(pid_file: &Path, name: &str, works_in: &Path, polite: Signal) -> Result<(), DevError> {
     let Ok(text) = fs::read_to_string(pid_file) else {
         return Ok(());

@@ -1,4 +1,5 @@
-//! The cookie with a browser's device token. It does not sign anybody in: it only shows that the device was used before.
+//! The cookie with a browser's device token. It does not sign anybody in: it only shows that the device was used
+//! before.
 
 use cookie::{Cookie, SameSite};
 use http::header::SET_COOKIE;
@@ -12,8 +13,8 @@ use crate::secret::Secret;
 /// The name of the cookie.
 pub(super) const NAME: &str = "sidegate_device";
 
-/// The device token of a request: the first cookie of this name. A cookie planted by a sibling subdomain can at worst make the
-/// device unknown.
+/// The device token of a request: the first cookie of this name. A cookie planted by a sibling subdomain can at worst
+/// make the device unknown.
 pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
     cookies::values(headers, NAME).next().map(Secret::new)
 }

@@ -1,5 +1,5 @@
-//! Form bodies, as RFC 7662 and RFC 7009 require them, for the endpoints for services only. A page of another site can send a
-//! form, but it does not have a client secret.
+//! Form bodies, as RFC 7662 and RFC 7009 require them, for the endpoints for services only. A page of another site can
+//! send a form, but it does not have a client secret.
 
 use axum::body::Body as HttpBody;
 use axum::extract::FromRequest;

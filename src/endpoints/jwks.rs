@@ -32,8 +32,8 @@ struct Jwks {
     responses((status = 200, description = "The keys.", body = Jwks, content_type = "application/jwk-set+json"))
 )]
 pub(super) async fn jwks(State(services): State<Arc<Services>>) -> Response {
-    // From memory, so that it works while PostgreSQL is unreachable. The cache lifetime is shorter than the time for which a key
-    // is published before it signs.
+    // From memory, so that it works while PostgreSQL is unreachable. The cache lifetime is shorter than the time for
+    // which a key is published before it signs.
     let Some(document) = services.accounts.keys.jwks() else {
         return Problem::new(Code::Unavailable).retry_after(1).into_response();
     };

@@ -14,9 +14,9 @@
 //! )]
 //! ```
 //!
-//! The codes in backticks of a refusal are rows of the table of problems. [`operation`] turns them into bodies with examples, and
-//! adds the refusals that every operation has: a malformed request, an invalid token, a body of the wrong type. A code that is not
-//! in the table fails a test, and so does a row that no operation names.
+//! The codes in backticks of a refusal are rows of the table of problems. [`operation`] turns them into bodies with
+//! examples, and adds the refusals that every operation has: a malformed request, an invalid token, a body of the wrong
+//! type. A code that is not in the table fails a test, and so does a row that no operation names.
 
 mod examples;
 mod operation;
@@ -130,8 +130,8 @@ pub(super) fn complete(described: &openapi::OpenApi, public_url: Option<&str>) -
     document
 }
 
-/// Responses always have all members, also those that are `null`, so that a generated client does not have to handle absent ones.
-/// Requests are recognized by `additionalProperties: false`.
+/// Responses always have all members, also those that are `null`, so that a generated client does not have to handle
+/// absent ones. Requests are recognized by `additionalProperties: false`.
 fn require_nullable(schema: &mut Value) {
     if schema["additionalProperties"] == false {
         return;

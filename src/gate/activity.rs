@@ -1,6 +1,6 @@
-//! Notes who is active, for "last seen" and "who is online". A request pays one atomic load for it: only when its token
-//! was not noted for a while is a sign of life put into a bounded queue, and when that is full it is dropped. Whoever
-//! empties the queue has the stores; nothing here waits.
+//! Records activity events, for "last seen" and presence. A request costs one atomic load: only if its token was not
+//! recorded for a while, an event is put into a bounded queue, and dropped if the queue is full. `app/activity.rs`
+//! writes the events to the stores; nothing here waits.
 
 mod last_noted;
 
@@ -14,12 +14,12 @@ pub(super) use self::last_noted::LastNoted;
 use super::caller::Caller;
 use crate::store::sessions_seen::{Seen, Sign};
 
-/// Signs that wait. At one per token and fifteen seconds this is a burst that no flush of two seconds leaves behind.
+/// The capacity of the queue: with one event per token and fifteen seconds, more than is recorded between two writes.
 const QUEUE: usize = 8192;
-/// What a client calls itself may be as long as a header.
+/// The longest user agent that is stored, in bytes.
 const USER_AGENT_MAX: usize = 256;
 
-/// The queue's end that requests write to.
+/// The sender of the queue.
 #[derive(Debug, Clone)]
 pub struct Activity {
     queue: mpsc::Sender<Sign>,
@@ -27,15 +27,15 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// A queue. An issuer notes only its own sessions: those of another issuer are not in its lists. A verifier cannot
-    /// tell whose lists it writes, and notes all (`only: None`).
+    /// A queue. An issuer records only its own sessions, because those of other issuers are not in its lists. A
+    /// verifier does not know which issuer reads the lists, and records all (`only: None`).
     pub fn new(only: Option<&str>) -> (Self, mpsc::Receiver<Sign>) {
         let (queue, signs) = mpsc::channel(QUEUE);
         let only = only.map(Arc::from);
         (Self { queue, only }, signs)
     }
 
-    /// Notes a request of `caller`.
+    /// Records a request of `caller`.
     pub fn note(&self, caller: &Caller, address: Option<IpAddr>, headers: &HeaderMap, now: OffsetDateTime) {
         let seconds = u32::try_from(now.unix_timestamp()).unwrap_or(0);
         if caller.last_noted.is_due(seconds) {
@@ -51,7 +51,7 @@ impl Activity {
         }
     }
 
-    /// Notes a call of `/auth`, which is rare enough to be noted each time.
+    /// Records a call of `/auth`. These are rare enough to be recorded each time.
     pub fn note_call(
         &self,
         issuer: &str,
@@ -73,7 +73,7 @@ impl Activity {
         headers: &HeaderMap,
         now: OffsetDateTime,
     ) {
-        // Ids of others may be anything; ours are UUIDs, and the keys in Redis are made of them.
+        // Ids of other issuers can be anything; ours are UUIDs, and Redis keys contain them.
         let ids = (subject.parse(), session.map(str::parse));
         let (Ok(user), Some(Ok(session))) = ids else { return };
         if self.only.as_deref().is_some_and(|only| only != issuer) {
@@ -83,10 +83,10 @@ impl Activity {
         let seen = Seen {
             at: now,
             address,
-            // `to_str` lets only printable ASCII pass, so that a cut at a byte is a cut at a character.
+            // `to_str` accepts printable ASCII only, so that cutting at a byte cuts at a character.
             user_agent: agent.map(|agent| agent[..agent.len().min(USER_AGENT_MAX)].to_owned()),
         };
-        // Full: the stores are away or slow. This sign is lost and the next one tells the same.
+        // The queue is full, because the stores are unreachable or slow. The session's next event replaces this one.
         let _ = self.queue.try_send(Sign { user, session, seen });
     }
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_queue_holds_up_nobody_and_other_issuers_are_not_noted() {
+    fn a_full_queue_delays_no_request_and_events_of_other_issuers_are_not_recorded() {
         let (activity, mut signs) = Activity::new(Some("https://us"));
         let (user, session) = (
             uuid::Uuid::from_u128(1).to_string(),

@@ -1,12 +1,11 @@
-//! Our word for one request: a signed JWT that says who is calling, good for one method, host and path, and for a minute
-//! at most.
+//! The signed identity assertion: a JWT that says who is calling, bound to one method, host and path, and valid for a
+//! minute at most.
 //!
-//! Identity headers are worth as much as the network between us and the application. Who gets around us and speaks to the
-//! application directly can write any header, but not this one; and one that was read on the way is good for the same
-//! request again, for some seconds, and for nothing else.
+//! Identity headers can be trusted only as far as the network between Sidegate and the application. A client that
+//! reaches the application directly can write any header, but not this one; and a copied assertion can only be replayed
+//! for the same request, for some seconds.
 //!
-//! It is no access token and can never pass for one: it has a `typ` and an audience of its own (RFC 8725 sections 3.11 and
-//! 3.12).
+//! It cannot be used as an access token: it has its own `typ` and audience (RFC 8725 sections 3.11 and 3.12).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,19 +29,19 @@ use super::{
 use crate::keys::{Keys, SigningKey, jwks};
 use crate::metrics::Metrics;
 
-/// How many are kept to be sent again; some 10 MB. A caller with more paths than that pays with signatures, not with memory.
+/// The number of cached assertions, some 10 MB. A caller with more paths costs signatures, not memory.
 const KEPT: u64 = 10_000;
 
 /// The request that an assertion is for, as the application receives it.
 #[derive(Debug, Clone, Copy)]
 pub struct Bound<'a> {
-    /// The method.
+    /// The HTTP method.
     pub method: &'a Method,
-    /// `http` or `https`: what `X-Forwarded-Proto` says.
+    /// `http` or `https`, as in `X-Forwarded-Proto`.
     pub scheme: &'a str,
-    /// Host and port: what `X-Forwarded-Host` says.
+    /// Host and port, as in `X-Forwarded-Host`.
     pub authority: &'a [u8],
-    /// Path, with or without a query, which is not looked at.
+    /// The path; a query is ignored.
     pub target: &'a [u8],
 }
 
@@ -59,7 +58,7 @@ impl Bound<'_> {
     }
 }
 
-/// Makes assertions, and remembers them while they are fresh.
+/// Signs assertions, and caches them while they are fresh.
 pub struct Asserter {
     issuer: Arc<str>,
     signer: Signer,
@@ -68,28 +67,28 @@ pub struct Asserter {
     misses: prometheus::IntCounter,
 }
 
-/// Whose key signs.
+/// The key that signs.
 enum Signer {
-    /// The issuer's own; which one that is changes when keys are rotated.
+    /// The issuer's active signing key, which changes with a rotation.
     Own(Arc<Keys>),
-    /// One that this process made and that ends with it: a verifier holds no issuer's key. Its name is its thumbprint, so
-    /// that no two instances' keys are taken for one another.
+    /// A key that this process created and that ends with it, for a verifier, which has no key of an issuer. Its `kid`
+    /// is its thumbprint, so that keys of two instances have different ids.
     Ephemeral { key: Arc<SigningKey>, jwks: Arc<str> },
 }
 
-/// An assertion and what it was made for.
+/// An assertion and the request it was signed for.
 struct Made {
     value: HeaderValue,
-    /// The very identity and route, not equal ones; held here, so that no other can come to lie at their address.
+    /// The same identity and route by pointer, not equal ones; held here, so that no other value can get their address.
     caller: Arc<Caller>,
     route: Arc<Route>,
     kid: Box<str>,
     since: OffsetDateTime,
-    /// Until when it may be sent again: half of its life is left then.
+    /// Until when it can be sent again: then half of its lifetime is left.
     fresh_until: OffsetDateTime,
 }
 
-/// What is signed. `htm` and `htu` are those of RFC 9449, but for a request that we make and not the client.
+/// The claims. `htm` and `htu` are those of RFC 9449, for the request that Sidegate makes.
 #[derive(Serialize)]
 struct Claims<'a> {
     iss: &'a str,
@@ -98,7 +97,7 @@ struct Claims<'a> {
     exp: i64,
     htm: &'a str,
     htu: String,
-    /// The issuer of the caller's token: a `sub` alone names nobody where several issuers are trusted.
+    /// The issuer of the caller's token: `sub` is unique for one issuer only.
     idp: &'a str,
     sub: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,12 +112,12 @@ struct Claims<'a> {
 }
 
 impl Asserter {
-    /// An issuer's: `keys` sign.
+    /// For an issuer: signs with its `keys`.
     pub fn of_issuer(issuer: &str, keys: Arc<Keys>, metrics: &Metrics) -> Self {
         Self::new(issuer, Signer::Own(keys), metrics)
     }
 
-    /// A verifier's, with a key that it has just made.
+    /// For a verifier: signs with a new key.
     pub fn ephemeral(issuer: &str, key: SigningKey, metrics: &Metrics) -> Self {
         let jwks = jwks::document(std::iter::once(&**key.verifying_key())).into();
         let key = Arc::new(key);
@@ -135,7 +134,7 @@ impl Asserter {
         }
     }
 
-    /// The public half, as a JWK set; none before an issuer has loaded its keys.
+    /// The public keys as a JWK set; `None` before an issuer has loaded its keys.
     pub fn jwks(&self) -> Option<Arc<str>> {
         match &self.signer {
             Signer::Own(keys) => keys.jwks(),
@@ -143,10 +142,10 @@ impl Asserter {
         }
     }
 
-    /// The header for a request that passed; none if its route sends none, or nobody in particular is calling.
+    /// The header for an allowed request; `None` if its route sends none, or the caller is anonymous.
     ///
     /// # Errors
-    /// `AssertionUnavailable`: an application that asks for it must not be left to guess.
+    /// `AssertionUnavailable`: an application that expects an assertion must not get a request without one.
     pub fn assert<'p>(
         &self,
         permit: &'p Permit,
@@ -175,7 +174,8 @@ impl Asserter {
         Ok(Some((&rule.header, value)))
     }
 
-    /// After a rotation nothing that the old key signed is sent any more: it may have been withdrawn because it leaked.
+    /// After a rotation, cached assertions of the old key are not sent: the key may have been retired because it
+    /// leaked.
     fn signs_with(&self, kid: &str) -> bool {
         match &self.signer {
             Signer::Own(keys) => keys.is_signer(kid),
@@ -196,7 +196,7 @@ impl Asserter {
             Signer::Ephemeral { key, .. } => Some(Arc::clone(key)),
         };
         let key = key.ok_or(Denial::AssertionUnavailable)?;
-        // It never outlives the token that it speaks for.
+        // It never outlives the caller's token.
         let life = rule.ttl.min(caller.identity.time_left(now)).as_secs().max(1);
         let claims = claims(&self.issuer, &caller.identity, route, bound, now, life);
         let value = key.sign(TYP, &claims).ok();
@@ -223,7 +223,7 @@ impl std::fmt::Debug for Asserter {
     }
 }
 
-/// What would be said, for an explanation; none where nothing would.
+/// The claims that would be signed, for an explanation.
 pub fn describe(
     issuer: &str,
     caller: &Identity,
@@ -237,7 +237,7 @@ pub fn describe(
     Some((rule.header.clone(), serde_json::to_value(claims).ok()?))
 }
 
-/// The audience of an application: its upstream, in a form that is nobody's audience of access tokens by accident.
+/// The audience of an application: its upstream, in a form that no access token has as its audience by accident.
 fn audience(route: &Route) -> String {
     format!("urn:sidegate:upstream:{}", route.upstream)
 }
@@ -268,8 +268,8 @@ fn claims<'a>(
     }
 }
 
-/// Under which name an assertion is kept. By SHA-256, since the path is the client's: with a weaker hash one could look for
-/// a second path of the same name, and have the assertion of the first sent with it.
+/// The cache key of an assertion. A SHA-256, because the client chooses the path: with a weaker hash it could find a
+/// second path with the same key, and the assertion of the first one would be sent.
 fn fingerprint(caller: &Arc<Caller>, route: &Arc<Route>, bound: &Bound<'_>) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(&Arc::as_ptr(caller).addr().to_ne_bytes());
@@ -280,7 +280,7 @@ fn fingerprint(caller: &Arc<Caller>, route: &Arc<Route>, bound: &Bound<'_>) -> [
         bound.authority,
         bound.path(),
     ] {
-        // Lengths first, or two different requests could be one text.
+        // With lengths, so that no two different requests are the same text.
         context.update(&part.len().to_ne_bytes());
         context.update(part);
     }

@@ -1,4 +1,4 @@
-//! A caller whose token was verified, as the cache of tokens keeps it.
+//! A caller whose token was verified, as it is stored in the token cache.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,20 +13,21 @@ use super::{
     verify::Standard,
 };
 
-/// Identity headers, and the plan they were rendered by.
+/// Rendered identity headers, and the plan they were rendered for.
 type Rendered = (Arc<Plan>, Values);
 
-/// An identity with what this instance has worked out or noted for it. Small: a million of them are kept, and a test counts
-/// the bytes.
+/// An identity with what this instance has computed or recorded for it. Small, because a million of them are cached; a
+/// test counts the bytes.
 #[derive(Debug)]
 pub struct Caller {
-    /// What the token says.
+    /// The identity in the token.
     pub identity: Identity,
-    /// How the revocation view knows this token.
-    pub(super) fingerprints: Fingerprints,
-    /// When this caller was last noted as active.
+    /// The fingerprints of token, session and user in the revocation view.
+    ids: [u64; 3],
+    /// When an activity event was last recorded.
     pub(super) last_noted: LastNoted,
-    /// By what the token was judged: after a reload or the withdrawal of a key it is judged again.
+    /// The configuration and keys that the token was verified with. After a reload, or after a key was retired, it is
+    /// verified again.
     pub(super) judged_by: Standard,
     rendered: OnceLock<Rendered>,
 }
@@ -42,7 +43,7 @@ impl Caller {
             version: identity.version,
         });
         Self {
-            fingerprints,
+            ids: [fingerprints.token, fingerprints.session, fingerprints.user],
             identity,
             last_noted: LastNoted::default(),
             judged_by,
@@ -50,7 +51,19 @@ impl Caller {
         }
     }
 
-    /// The identity headers of `plan`, rendered once for as long as this caller is cached.
+    /// How the view of revocations knows this token.
+    pub(super) fn fingerprints(&self) -> Fingerprints {
+        let [token, session, user] = self.ids;
+        Fingerprints {
+            token,
+            session,
+            user,
+            key: self.identity.key,
+            version: self.identity.version,
+        }
+    }
+
+    /// The identity headers of `plan`, rendered once while this caller is cached.
     pub fn headers(&self, plan: &Arc<Plan>, write: &mut impl FnMut(&HeaderName, &HeaderValue)) {
         let (known, values) = self
             .rendered
@@ -58,7 +71,7 @@ impl Caller {
         if Arc::ptr_eq(known, plan) {
             values.write(plan, write);
         } else {
-            // Another route with another plan: rare enough not to be worth memory in every cached token.
+            // Another route with another plan: too rare to use memory in every cached token for it.
             identity_headers::render(plan, &self.identity).write(plan, write);
         }
     }
@@ -68,7 +81,8 @@ impl Caller {
 mod tests {
     use super::*;
 
-    /// With the counts of its `Arc` it fills a piece of 256 bytes; one byte more takes 320 from every cached token.
+    /// With the counts of its `Arc` it fills an allocation of 256 bytes; with one byte more each cached token would
+    /// take 320.
     #[test]
     fn a_caller_is_small() {
         assert!(size_of::<Caller>() <= 240, "{}", size_of::<Caller>());

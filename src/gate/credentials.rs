@@ -1,7 +1,7 @@
-//! Which credential a request carries.
+//! Finds the credential of a request.
 //!
-//! Absent and invalid are different things: an invalid credential is refused where it is found and never falls through to
-//! the next source, or a request could be judged by one token and served by another.
+//! Absent and invalid are different: an invalid credential is refused, and the next source is not tried. Otherwise a
+//! request could be authorized by one token and served with another.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -18,21 +18,21 @@ use super::{
 };
 use crate::cookies;
 
-/// Longer tokens are not even split at their dots.
+/// The longest token, in bytes. Longer ones are refused unparsed.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// A credential nobody has checked yet. Only [`find`] makes one.
+/// A credential that is not verified yet. Only [`find`] creates one.
 #[derive(Debug)]
 pub struct Unverified<'a> {
     pub(super) route: Arc<Route>,
-    /// `None`: the route lets anonymous callers pass, and this is one.
+    /// `None` for an anonymous caller on a route that allows them.
     pub(super) token: Option<Cow<'a, str>>,
 }
 
-/// Finds the credential that the route asks for.
+/// Finds the credential that the route requires.
 ///
 /// # Errors
-/// When a needed one is missing, or one is there that cannot be a token.
+/// When a required one is missing, or one is present that cannot be a token.
 pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, rules: &Rules) -> Result<Unverified<'a>, Denial> {
     let route = routed.route;
     if route.access == Access::Public {
@@ -56,10 +56,11 @@ pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, rules: &Rules) -> 
     }
 }
 
-/// The token in `Authorization: Bearer` (RFC 6750 section 2.1; the scheme's case does not matter, RFC 9110 section 11.1).
+/// The token in `Authorization: Bearer` (RFC 6750 section 2.1; the scheme's case does not matter, RFC 9110 section
+/// 11.1).
 ///
 /// # Errors
-/// When there are two such headers, another scheme, or something that is no token.
+/// For two such headers, another scheme, or a value that cannot be a token.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denial> {
     let Some(value) = only(headers, &header::AUTHORIZATION)? else {
         return Ok(None);
@@ -83,7 +84,7 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denial> {
 fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<Cow<'a, str>>, Denial> {
     let mut found = cookies::values(headers, name);
     let Some(value) = found.next() else { return Ok(None) };
-    // Two cookies of one name: a sub-domain can plant the second (cookie tossing), and which one wins is a guess.
+    // Two cookies of this name: a subdomain can set the second (cookie tossing), and choosing one would be a guess.
     if found.next().is_some() {
         return Err(Denial::CredentialsAmbiguous);
     }
@@ -91,13 +92,13 @@ fn session_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<Cow<'
     Ok(Some(value))
 }
 
-/// The alphabet of a JWS in compact form (RFC 7515 section 7.1): anything else never reaches a parser.
+/// Whether all bytes are of the alphabet of a compact JWS (RFC 7515 section 7.1): nothing else reaches a parser.
 fn token_in(text: &[u8]) -> Result<&str, Denial> {
     if text.len() > MAX_TOKEN_BYTES {
         return Err(TokenFault::TooLarge.into());
     }
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    // Without a way out early: then the compiler looks at sixteen bytes at a time, and a token has seven hundred.
+    // Without an early exit, so that the compiler checks sixteen bytes at a time; a token has seven hundred.
     let all_fit = text.iter().fold(true, |all, &byte| all & fits(byte));
     match std::str::from_utf8(text) {
         Ok(text) if all_fit && !text.is_empty() => Ok(text),
@@ -114,8 +115,8 @@ fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a Head
     Ok(first)
 }
 
-/// Whether a browser sends this cookie on behalf of another site: a request that changes something, or a WebSocket, must
-/// come from our own pages. A cookie goes along by itself; a bearer token never does.
+/// Whether a browser sends the cookie with a cross-site request. A request that changes something, or a WebSocket, has
+/// to come from the same site, because browsers add cookies by themselves, unlike bearer tokens.
 fn is_cross_site(request: &Request<'_>) -> bool {
     let safe = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method);
     if safe && !request.headers.contains_key(header::UPGRADE) {
@@ -125,7 +126,7 @@ fn is_cross_site(request: &Request<'_>) -> bool {
     if let Some(site) = text("sec-fetch-site") {
         return !matches!(site, "same-origin" | "none");
     }
-    // Browsers before Sec-Fetch-Site send Origin with such requests; programs send neither.
+    // Browsers without Sec-Fetch-Site send Origin with such requests; other programs send neither.
     text("origin").is_some_and(|origin| {
         let host = origin.split_once("://").map_or("", |(_, host)| host);
         let name = host

@@ -1,28 +1,28 @@
-//! Every reason for which a proxied request is refused, in one enum.
+//! Every reason to refuse a proxied request, in one enum.
 //!
-//! `code()` is the word in the response body, the metric label and the log field, so an operator who reads one can search
-//! for it in the other two. The client gets the word; the log gets the cause; neither gets the token.
+//! `code()` is the same in the response body, the metric label and the log field, so that an operator can search for
+//! it. The client gets the code, the log gets the cause, and neither gets the token.
 
 use std::{fmt::Write as _, time::Duration};
 
 use http::StatusCode;
 
-/// A refusal.
+/// A reason to refuse a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denial {
-    /// The request could be read in two ways, or breaks a limit on its form.
-    Unreadable(Unreadable),
-    /// No route matches; there is no default.
+    /// The request is malformed or ambiguous, or exceeds a limit.
+    Malformed(Malformed),
+    /// No route matches. There is no default route.
     RouteNotFound,
-    /// The route needs a token and there is none.
+    /// The route requires a token, and there is none.
     CredentialsMissing,
-    /// A credential is there but its form is wrong: another scheme, an empty token, bytes that no token has.
+    /// The credential is malformed: another scheme, an empty token, bytes that no token contains.
     CredentialsMalformed,
-    /// Two credentials of one kind: which one counts would be a guess.
+    /// There are two credentials of one kind, and choosing one would be a guess.
     CredentialsAmbiguous,
-    /// A cookie that another site made the browser send (request forgery).
+    /// The browser sent the cookie with a cross-site request (request forgery).
     CrossSite,
-    /// The token did not pass verification.
+    /// The token was not verified.
     Token(TokenFault),
     /// The token, its session, or all tokens of its user were revoked.
     Revoked,
@@ -32,39 +32,39 @@ pub enum Denial {
     KeyRevoked,
     /// The in-memory view of revocations is too old and the route does not accept that.
     RevocationUnknown,
-    /// A rate limit is used up.
+    /// A rate limit is exceeded.
     RateLimited(LimitState),
-    /// The limit could not be asked and the limit says `on_store_error: deny`.
+    /// Redis did not answer, and the limit has `on_store_error: deny`.
     LimitUnknown,
-    /// The policy of the route does not let this caller pass.
+    /// The policy of the route denies this caller.
     PolicyDenied,
-    /// The policy would let this caller pass after a (fresh) second factor (RFC 9470).
+    /// The policy would allow this caller after a (recent) second factor (RFC 9470).
     StepUpRequired {
-        /// How old the authentication may be, if the policy says so.
+        /// The maximum age of the authentication, if the policy has one.
         max_age: Option<Duration>,
     },
-    /// The application is to get a signed assertion, and there is no key to sign it with (yet).
+    /// The route sends a signed assertion, and there is no key to sign it with (yet).
     AssertionUnavailable,
     /// The body is larger than the route allows.
     BodyTooLarge,
-    /// The client did not send its request in time.
+    /// The request was not received in time.
     RequestTimeout,
     /// No server of the upstream could be reached.
     UpstreamUnreachable,
-    /// The upstream did not answer in time.
+    /// The upstream did not respond in time.
     UpstreamTimeout,
     /// All servers of the upstream fail their health checks.
     UpstreamUnhealthy,
-    /// The upstream's answer broke off or was not HTTP.
+    /// The upstream's response was incomplete or malformed.
     UpstreamBroken,
-    /// A defect of ours; the log has the cause.
+    /// A defect of Sidegate; the log has the cause.
     Internal,
 }
 
-/// What made a request unreadable. Each is a difference that two HTTP parsers could have over the same bytes.
+/// Why a request is malformed. Each is a case in which two HTTP parsers can differ about the same bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreadable {
-    /// The request target does not begin with `/`.
+pub enum Malformed {
+    /// The request target does not start with `/`.
     TargetNotAbsolute,
     /// A `.` or `..` segment, plain or encoded.
     DotSegment,
@@ -74,15 +74,15 @@ pub enum Unreadable {
     EncodedSlash,
     /// An encoded `%`: a second decoding would make a new path.
     EncodedPercent,
-    /// `//`: some servers merge it.
+    /// `//`: some servers merge the slashes.
     DoubleSlash,
-    /// `;`: some servers cut parameters off the segment.
+    /// `;`: some servers remove parameters from the segment.
     Semicolon,
     /// A control byte or NUL, plain or encoded, or a raw `#`.
     ControlByte,
     /// A `%` without two hexadecimal digits, or escapes that are not UTF-8.
     BadEscape,
-    /// No `Host`, or more than one reading of it.
+    /// No `Host`, or an ambiguous one.
     Host,
     /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`.
     Framing,
@@ -90,26 +90,27 @@ pub enum Unreadable {
     HeaderTooLarge,
     /// More header fields than the limit.
     TooManyHeaders,
-    /// A method that proxies treat specially (`CONNECT`, `TRACE`).
+    /// A method that is not proxied (`CONNECT`, `TRACE`).
     Method,
 }
 
 /// Why a token was not verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenFault {
-    /// Over 8 KiB; not even split at its dots.
+    /// Over 8 KiB; refused unparsed.
     TooLarge,
-    /// Not three base64url parts with JSON objects inside, or a header that asks for what we do not do (`crit`, `b64`, `jku` …).
+    /// Not three base64url parts with JSON objects, or a header with a member that is not supported (`crit`, `b64`,
+    /// `jku` …).
     Malformed,
     /// An issuer that is not configured.
     WrongIssuer,
     /// No published key has this `kid`.
     UnknownKey,
-    /// No key of its issuer is known: they were never fetched, or are too old to be believed.
+    /// No key of its issuer is known: they were never fetched, or are too old.
     KeysUnavailable,
-    /// The token names an algorithm other than its key's.
+    /// The token names another algorithm than its key has.
     WrongAlgorithm,
-    /// The signature is not by that key.
+    /// The signature is wrong.
     BadSignature,
     /// A required claim is missing or has the wrong type.
     BadClaims,
@@ -123,26 +124,26 @@ pub enum TokenFault {
     WrongAudience,
 }
 
-/// Where a caller stands in a limit; becomes `RateLimit` and `Retry-After`.
+/// The state of a rate limit for a caller, for the headers `RateLimit` and `Retry-After`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitState {
     /// The limit's name in the configuration.
     pub policy: std::sync::Arc<str>,
-    /// How many requests the window holds.
+    /// The number of requests per window.
     pub limit: u32,
-    /// The window.
+    /// The length of the window.
     pub window: Duration,
-    /// How many are left.
+    /// The number of requests left.
     pub remaining: u32,
-    /// Until there is room again.
+    /// The time until a request is allowed again.
     pub reset: Duration,
 }
 
 impl Denial {
-    /// The stable word: in the body, the metric and the log.
+    /// The stable code, as in the body, the metric and the log.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unreadable(what) => what.code(),
+            Self::Malformed(what) => what.code(),
             Self::RouteNotFound => "route_not_found",
             Self::CredentialsMissing => "credentials_missing",
             Self::CredentialsMalformed => "credentials_malformed",
@@ -168,15 +169,15 @@ impl Denial {
         }
     }
 
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unreadable(Unreadable::HeaderTooLarge | Unreadable::TooManyHeaders) => {
+            Self::Malformed(Malformed::HeaderTooLarge | Malformed::TooManyHeaders) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::Unreadable(Unreadable::Method) => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unreadable(_) | Self::CredentialsAmbiguous => StatusCode::BAD_REQUEST,
-            // Nothing is wrong with the token as far as we know; with a 401 every client would throw its session away.
+            Self::Malformed(Malformed::Method) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed(_) | Self::CredentialsAmbiguous => StatusCode::BAD_REQUEST,
+            // The token may be valid: with a 401 every client would discard its session.
             Self::Token(TokenFault::KeysUnavailable)
             | Self::RevocationUnknown
             | Self::LimitUnknown
@@ -200,10 +201,10 @@ impl Denial {
         }
     }
 
-    /// One sentence for the person who reads the answer. It never holds anything the caller sent.
+    /// One sentence for users. It never contains anything the client sent.
     pub fn title(&self) -> &'static str {
         match self {
-            Self::Unreadable(what) => what.title(),
+            Self::Malformed(what) => what.title(),
             Self::RouteNotFound => "No route matches this host and path.",
             Self::CredentialsMissing => "This route requires an access token.",
             Self::CredentialsMalformed => "The Authorization header is not a valid bearer token.",
@@ -229,8 +230,8 @@ impl Denial {
         }
     }
 
-    /// The challenge for `WWW-Authenticate`, where the answer needs one (RFC 6750 section 3, RFC 9470 section 3).
-    /// Without any credential the error attribute is left out, as RFC 6750 section 3.1 asks.
+    /// The challenge for `WWW-Authenticate`, if the response needs one (RFC 6750 section 3, RFC 9470 section 3).
+    /// Without a credential it has no error attribute (RFC 6750 section 3.1).
     pub fn challenge(&self) -> Option<String> {
         let error = match self {
             Self::CredentialsMissing => return Some(r#"Bearer realm="sidegate""#.to_owned()),
@@ -254,7 +255,7 @@ impl Denial {
         ))
     }
 
-    /// How long the client should wait, where waiting helps.
+    /// The `Retry-After`, if a retry can succeed.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(state) => Some(state.reset),
@@ -275,7 +276,7 @@ impl Denial {
         }
     }
 
-    /// One of every variant, for the tables in tests, documentation and pre-created metrics.
+    /// One value of each variant, for tests, documentation and pre-created metrics.
     pub fn all() -> Vec<Self> {
         let state = LimitState {
             policy: "per-user".into(),
@@ -284,7 +285,7 @@ impl Denial {
             remaining: 0,
             reset: Duration::from_secs(7),
         };
-        let mut all: Vec<Self> = Unreadable::ALL.into_iter().map(Self::Unreadable).collect();
+        let mut all: Vec<Self> = Malformed::ALL.into_iter().map(Self::Malformed).collect();
         all.extend(TokenFault::ALL.into_iter().map(Self::Token));
         all.extend([
             Self::RouteNotFound,
@@ -315,7 +316,7 @@ impl Denial {
     }
 }
 
-impl Unreadable {
+impl Malformed {
     /// Every variant.
     pub const ALL: [Self; 14] = [
         Self::TargetNotAbsolute,
@@ -434,9 +435,9 @@ impl TokenFault {
     }
 }
 
-impl From<Unreadable> for Denial {
-    fn from(what: Unreadable) -> Self {
-        Self::Unreadable(what)
+impl From<Malformed> for Denial {
+    fn from(what: Malformed) -> Self {
+        Self::Malformed(what)
     }
 }
 
@@ -452,10 +453,10 @@ mod tests {
 
     use super::*;
 
-    /// A new variant lands in the wildcard-free match below and so cannot be forgotten in `all()`.
+    /// A match without a wildcard, so that a new variant cannot be forgotten in `all()`.
     fn kind(denial: &Denial) -> usize {
         match denial {
-            Denial::Unreadable(_) => 0,
+            Denial::Malformed(_) => 0,
             Denial::RouteNotFound => 1,
             Denial::CredentialsMissing => 2,
             Denial::CredentialsMalformed => 3,
@@ -518,7 +519,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_token_is_challenged_without_an_error_word() {
+    fn a_missing_token_is_challenged_without_an_error_attribute() {
         assert_eq!(
             Denial::CredentialsMissing.challenge().unwrap(),
             r#"Bearer realm="sidegate""#

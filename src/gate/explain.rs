@@ -1,7 +1,7 @@
-//! What the gate would say to a request, and why, out of the configuration alone.
+//! Explains how the gate would decide on a request, from the configuration alone.
 //!
-//! The steps are those of [`admit`](super::admit), so an explanation cannot differ from the decision. What needs a signature
-//! or a store is left out: the claims are believed, nothing is revoked, and every limit has room.
+//! The steps are those of [`admit`](super::admit), so that an explanation cannot differ from the decision. What needs a
+//! signature or a store is left out: the claims count as verified, nothing is revoked, and no limit is exceeded.
 
 use std::sync::Arc;
 
@@ -26,26 +26,27 @@ use super::{
     verify,
 };
 
-/// What would happen.
+/// An explained decision.
 #[derive(Debug)]
 pub struct Explanation {
     /// The route, if one matches.
     pub route: Option<Arc<Route>>,
-    /// Those of the route's patterns that match the request.
+    /// The patterns of the route that match the request.
     pub matched: Option<Match>,
-    /// What the policy said, if there is one and it was asked.
+    /// The outcome of the policy, if it was evaluated.
     pub outcome: Option<Outcome>,
-    /// The refusal, if it would be one.
+    /// The reason to refuse the request, if there is one.
     pub denial: Option<Denial>,
     /// Identity headers that the application would receive.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Who is calling, if the route wants to know and the claims say so.
+    /// The caller, if the route looks at tokens and the claims are valid.
     pub caller: Option<Identity>,
 }
 
-/// Explains the decision on a request by somebody with these claims, or by nobody.
+/// Explains the decision on a request of a caller with these claims, or of an anonymous one.
 ///
-/// Claims that every token has may be left out: `iss` when there is one issuer or it is our own, `aud`, `sub`, `iat`, `exp`.
+/// Claims that every token has can be left out: `iss` if there is one issuer or it is our own, `aud`, `sub`, `iat`,
+/// `exp`.
 pub fn explain(
     request: &Request<'_>,
     claims: Option<&Map<String, Value>>,
@@ -76,7 +77,7 @@ fn walk(
     found.matched = Some(matched(&route, request));
     found.route = Some(Arc::clone(&route));
 
-    // Whether the route looks at a token at all is for the step to say that always says it.
+    // The credentials step decides whether the route looks at a token.
     let mut headers = HeaderMap::new();
     if claims.is_some() {
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer example"));
@@ -104,7 +105,7 @@ fn walk(
     Ok(())
 }
 
-/// The patterns of `route` that match, each found by the same table that finds routes.
+/// The patterns of `route` that match, found with the same table as routes.
 fn matched(route: &Route, request: &Request<'_>) -> Match {
     let alone = |matches: Match| {
         let mut table = Table::default();
@@ -138,7 +139,7 @@ fn matched(route: &Route, request: &Request<'_>) -> Match {
     }
 }
 
-/// The claims, with what every token has.
+/// The claims, completed with those that every token has.
 fn completed(claims: &Map<String, Value>, rules: &Rules, now: OffsetDateTime) -> Value {
     let mut claims = claims.clone();
     let own = rules.issuers.values().find(|issuer| issuer.keys == KeySource::Own);
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_refused_where_a_token_is_needed_and_passes_where_none_is() {
+    fn an_anonymous_caller_needs_a_token_only_where_one_is_required() {
         assert_eq!(
             explained("/api/x", &Value::Null).denial,
             Some(Denial::CredentialsMissing)

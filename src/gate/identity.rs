@@ -1,4 +1,4 @@
-//! Who a verified token speaks of.
+//! The identity in a verified token.
 
 mod texts;
 
@@ -11,68 +11,66 @@ use self::texts::Text;
 pub(super) use self::texts::Texts;
 use super::denial::TokenFault;
 
-/// Some words. Callers have few different lists of them, so those that are cached share each.
+/// A list of names. Callers have few different ones, so cached identities share them.
 pub(super) type Words = Arc<[Box<str>]>;
 
-/// What a token says of its subject, as far as this configuration looks at it. Small: a million of them are kept.
+/// The claims of a token that this configuration uses. Small, because a million of them are cached.
 #[derive(Debug)]
 pub struct Identity {
-    /// `iss`.
+    /// The claim `iss`.
     pub issuer: Arc<str>,
     pub(super) texts: Texts,
-    /// `iat` in Unix seconds; 0 when absent, so that a revocation "from then on" always covers it.
-    pub issued_at: i64,
     /// `exp` in Unix seconds.
     pub expires_at: i64,
-    /// `auth_time` in Unix seconds; 1970 counts as absent, and is as long ago.
+    /// `auth_time` in Unix seconds; 0 if absent.
     pub auth_time: Option<NonZeroI64>,
     /// Whether `amr` names more than one factor (RFC 8176).
     pub mfa: bool,
-    /// Roles.
+    /// The roles.
     pub roles: Words,
-    /// Scopes.
+    /// The scopes.
     pub scopes: Words,
-    /// Permissions.
+    /// The permissions.
     pub permissions: Words,
-    /// Those other claims that a policy or a header of this configuration names.
+    /// Other claims that a policy or a header of this configuration uses.
     pub(super) claims: Box<[(Box<str>, Value)]>,
     /// The later of `nbf` and `iat`, in Unix seconds.
     pub(super) not_before: i64,
-    /// How far clocks may differ, in seconds.
+    /// The accepted clock difference, in seconds.
     pub(super) leeway: u32,
-    /// `ver`, with which a token of ours says which rights of its user it carries; 0 when absent.
+    /// The claim `ver`: the version of the user's permissions in a token of this issuer; 0 if absent.
     pub(super) version: u32,
     /// The fingerprint of the key that verified the token.
     pub(super) key: u64,
 }
 
 impl Identity {
-    /// `sub`.
+    /// The claim `sub`: the user's id.
     pub fn subject(&self) -> &str {
         self.texts.get(Text::Subject).unwrap_or_default()
     }
 
-    /// `sid`, where the issuer has sessions.
+    /// The claim `sid`, if the issuer has sessions.
     pub fn session(&self) -> Option<&str> {
         self.texts.get(Text::Session)
     }
 
-    /// `jti`.
+    /// The claim `jti`: the token's id.
     pub fn jti(&self) -> Option<&str> {
         self.texts.get(Text::Jti)
     }
 
-    /// `email`, if `email_verified` is true.
+    /// The claim `email`, if `email_verified` is true.
     pub fn verified_email(&self) -> Option<&str> {
         self.texts.get(Text::VerifiedEmail)
     }
 
-    /// `preferred_username`.
+    /// The claim `preferred_username`.
     pub fn preferred_username(&self) -> Option<&str> {
         self.texts.get(Text::PreferredUsername)
     }
 
-    /// `exp`, `nbf` and `iat` against the clock. Asked at every use, cached or not.
+    /// Compares `exp`, `nbf` and `iat` with the clock, at every use, cached or not.
     ///
     /// # Errors
     /// `Expired` or `NotYetValid`.
@@ -87,8 +85,8 @@ impl Identity {
         Ok(())
     }
 
-    /// How long a stream that opens `now` may last: until `exp`, which both sides read the same, and not until the end of the
-    /// leeway, unless the token is in its leeway already.
+    /// How long a stream that opens `now` can last: until `exp`, and until the end of the leeway only if `exp` has
+    /// passed already.
     pub fn time_left(&self, now: OffsetDateTime) -> Duration {
         let until = |end: i64| {
             let left = i128::from(end) * 1_000_000_000 - now.unix_timestamp_nanos();
@@ -99,7 +97,7 @@ impl Identity {
             .unwrap_or(Duration::ZERO)
     }
 
-    /// The value of a claim that this configuration names; `a.b` looks into objects.
+    /// The value of a claim that this configuration uses; `a.b` is a path into objects.
     pub fn claim(&self, path: &str) -> Option<&Value> {
         let (name, rest) = path
             .split_once('.')

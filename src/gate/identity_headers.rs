@@ -1,7 +1,7 @@
-//! Who is calling, as headers that the application can trust.
+//! The identity headers, which tell the application who is calling.
 //!
-//! Trust has two halves: our headers are written from the verified token, and every header a client could forge is removed
-//! first, on every route, public ones too, also when we then set nothing.
+//! They can be trusted because their values come from the verified token, and because every header that a client could
+//! forge is removed first, on every route, public ones included, even if none is set then.
 
 use std::fmt::Write as _;
 
@@ -14,20 +14,20 @@ use super::{
     rules::identity_headers::{Plan, Source},
 };
 
-/// The values of a plan's headers for one caller, one after the other and each behind its length, in one piece of memory: a
-/// million callers are kept. An absent value has no bytes.
+/// The header values of a plan for one caller, each after its length, in one allocation, because a million callers are
+/// cached. An absent value has no bytes.
 #[derive(Debug)]
 pub(super) struct Values(Box<[u8]>);
 
-/// How a length is written.
+/// The encoding of a length.
 type Length = u32;
 
-/// The values of `plan` for `caller`.
+/// Renders the values of `plan` for `caller`.
 pub(super) fn render(plan: &Plan, caller: &Identity) -> Values {
     let mut out = Vec::new();
     for planned in &plan.headers {
         let text = text(&planned.source, caller).unwrap_or_default();
-        // An empty identity header is read as "nobody" by one application and as "present" by another: it is not sent.
+        // An empty header is not sent: one application would take it for "anonymous", another for "present".
         let value = text.trim_matches(' ').as_bytes();
         let length = Length::try_from(value.len()).expect("it came in a token of 8 KiB");
         out.extend_from_slice(&length.to_be_bytes());
@@ -37,7 +37,7 @@ pub(super) fn render(plan: &Plan, caller: &Identity) -> Values {
 }
 
 impl Values {
-    /// Writes the headers of `plan`, by which they were rendered.
+    /// Writes the headers of `plan`, which has to be the plan they were rendered for.
     pub(super) fn write(&self, plan: &Plan, write: &mut impl FnMut(&HeaderName, &HeaderValue)) {
         let mut rest = Bytes::copy_from_slice(&self.0);
         for planned in &plan.headers {
@@ -53,7 +53,7 @@ impl Values {
     }
 }
 
-/// The value of one header, in printable ASCII.
+/// The value of a header, in printable ASCII.
 fn text(source: &Source, caller: &Identity) -> Option<String> {
     Some(match source {
         Source::Subject => encode(caller.subject(), ""),
@@ -70,7 +70,8 @@ fn text(source: &Source, caller: &Identity) -> Option<String> {
     })
 }
 
-/// A scalar as it is, a list of scalars joined; objects have no reading that two applications would share.
+/// A scalar as it is, a list of scalars joined; objects are left out, because applications would interpret them
+/// differently.
 fn claim_text(value: &Value, join: &str) -> Option<String> {
     let scalar = |value: &Value, join: &str| match value {
         Value::String(text) => Some(encode(text, join)),
@@ -87,9 +88,10 @@ fn claim_text(value: &Value, join: &str) -> Option<String> {
     }
 }
 
-/// Percent-encodes all but printable ASCII, `%` itself, and `reserved`. CR, LF and NUL would end the field and begin another;
-/// bytes beyond ASCII are read in as many ways as there are servers; a comma in the name of a role would make two roles.
-/// With `%` encoded too, no two values look alike: a user cannot name himself so as to be read as another.
+/// Percent-encodes everything except printable ASCII, and also `%` itself and `reserved`. CR, LF and NUL would end the
+/// field and start another one; servers interpret bytes beyond ASCII differently; a comma in the name of a role would
+/// make two roles. With `%` encoded, different values stay different, so that a user cannot choose a name that reads
+/// like another user's.
 fn encode(text: &str, reserved: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for &byte in text.as_bytes() {

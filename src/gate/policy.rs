@@ -1,4 +1,4 @@
-//! Whether this caller may do this: the last step, and the only one that makes a [`Permit`].
+//! Evaluates the policy of the route: the last step, and the only one that creates a [`Permit`].
 
 mod evaluate;
 
@@ -16,7 +16,7 @@ use super::{
     rules::route::{Access, Route},
 };
 
-/// The proof that a request passed every step; without one there is no upstream. Only [`authorize`] makes one.
+/// The proof that a request passed every step; forwarding requires it. Only [`authorize`] creates one.
 #[derive(Debug)]
 pub struct Permit {
     route: Arc<Route>,
@@ -30,21 +30,21 @@ impl Permit {
         &self.route
     }
 
-    /// Who is calling; `None`: anonymous.
+    /// The caller; `None` if anonymous.
     pub fn caller(&self) -> Option<&Arc<Caller>> {
         self.caller.as_ref()
     }
 
-    /// Where the caller stands in the route's limits.
+    /// The state of the route's rate limits for the caller.
     pub fn limits(&self) -> &[LimitState] {
         &self.limits
     }
 }
 
-/// Lets the caller pass, or not.
+/// Allows or denies the request.
 ///
 /// # Errors
-/// `PolicyDenied`, or `StepUpRequired` when a second factor would help.
+/// `PolicyDenied`, or `StepUpRequired` if the policy would allow the caller with a second factor.
 pub(super) fn authorize(metered: Metered, request: &Request<'_>, now: OffsetDateTime) -> Result<Permit, Denial> {
     let Metered { route, caller, limits } = metered;
     match judge(&route, caller.as_deref().map(|caller| &caller.identity), request, now).and_then(Outcome::denial) {
@@ -53,7 +53,7 @@ pub(super) fn authorize(metered: Metered, request: &Request<'_>, now: OffsetDate
     }
 }
 
-/// What the policy of the route says; `None`: it has none, and anybody may pass.
+/// The outcome of the route's policy; `None` if it has none and allows everybody.
 pub(super) fn judge(
     route: &Route,
     caller: Option<&Identity>,

@@ -1,4 +1,4 @@
-//! How often a caller may do this.
+//! Applies the rate limits of the route.
 
 mod key;
 mod lease;
@@ -17,19 +17,19 @@ use super::{
     rules::route::Route,
 };
 
-/// A caller within its limits. Only [`take`] makes one.
+/// A caller within the limits. Only [`take`] creates one.
 #[derive(Debug)]
 pub struct Metered {
     pub(super) route: Arc<Route>,
     pub(super) caller: Option<Arc<Caller>>,
-    /// Where the caller stands in each limit of the route.
+    /// The state of each limit of the route for the caller.
     pub(super) limits: Vec<LimitState>,
 }
 
-/// Draws one request from each limit of the route.
+/// Takes one request from each limit of the route.
 ///
 /// # Errors
-/// `RateLimited`, or `LimitUnknown` when Redis does not answer and the limit says `deny`.
+/// `RateLimited`, or `LimitUnknown` if Redis does not answer and the limit has `on_store_error: deny`.
 pub(super) async fn take(
     live: Live,
     limiter: &Limiter,

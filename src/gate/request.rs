@@ -6,17 +6,17 @@ use http::{HeaderMap, Method};
 
 use super::target::Target;
 
-/// A request as the gate sees it: plain data, already read once.
+/// A request as the gate sees it: plain data that was parsed before.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// The method.
+    /// The HTTP method.
     pub method: &'a Method,
     /// The host in lower case, without port.
     pub host: &'a str,
-    /// The target.
+    /// The parsed request target.
     pub target: Target<'a>,
-    /// All header fields.
+    /// All headers.
     pub headers: &'a HeaderMap,
-    /// The caller's address, after trusted proxies.
+    /// The client IP, as reported by trusted proxies.
     pub address: IpAddr,
 }

@@ -1,7 +1,7 @@
-//! Whether a genuine token is still alive.
+//! Checks whether a verified token was revoked.
 //!
-//! Asked on every request, cached token or not, against the view in memory. Only when the view is older than `max_lag`
-//! does the route's `on_stale` decide, and a known revocation denies whatever it says.
+//! Checked at every request, cached token or not, in the view in memory. Only if the view is older than `max_lag`, the
+//! route's `on_stale` decides; a known revocation denies in any case.
 
 mod ending;
 mod entries;
@@ -29,16 +29,16 @@ use super::{
 };
 use crate::store::{redis::Redis, revocations};
 
-/// What the step needs: the view, and Redis for when the view is stale.
+/// What the step needs: the view, and Redis for a stale view.
 #[derive(Debug)]
 pub struct Revocations {
-    /// The live revocations.
+    /// The current revocations.
     pub view: Arc<View>,
-    /// Asked only by `on_stale: check`.
+    /// Asked only for `on_stale: check`.
     pub redis: Redis,
 }
 
-/// A caller whose session lives, or who is anonymous. Only [`check`] makes one.
+/// A caller whose session is active, or who is anonymous. Only [`check`] creates one.
 #[derive(Debug)]
 pub struct Live {
     pub(super) route: Arc<Route>,
@@ -48,7 +48,8 @@ pub struct Live {
 /// Refuses a token that was revoked.
 ///
 /// # Errors
-/// `Revoked`, `KeyRevoked`, `TokenOutdated`, or `RevocationUnknown` when nothing recent is known and the route does not accept
+///
+/// `Revoked`, `KeyRevoked`, `TokenOutdated`, or `RevocationUnknown` if the view is stale and the route does not accept
 /// that.
 pub(super) async fn check(verified: Verified, revocations: &Revocations, rules: &Rules) -> Result<Live, Denial> {
     let Verified { route, caller } = verified;
@@ -60,20 +61,20 @@ pub(super) async fn check(verified: Verified, revocations: &Revocations, rules: 
 
 impl Revocations {
     /// Ends a request as soon as its caller's token is revoked. With `expiry` also when the token expires: a WebSocket
-    /// could outlive it for ever, but a download that began in time may be finished.
+    /// could outlive it without a limit, but a download that was started in time is completed.
     pub fn watch(&self, caller: &Caller, ending: &Arc<Ending>, expiry: Option<Duration>) -> Watched {
         if let Some(left) = expiry {
             ending.at(Instant::now() + left);
         }
-        self.view.watch(caller.fingerprints, ending)
+        self.view.watch(caller.fingerprints(), ending)
     }
 
-    /// The same for one caller.
+    /// Checks the token of one caller.
     ///
     /// # Errors
     /// See [`check`].
     pub async fn check(&self, caller: &Caller, on_stale: OnStale, rules: &Rules) -> Result<(), Denial> {
-        let standing = match (self.view.standing(&caller.fingerprints), on_stale) {
+        let standing = match (self.view.standing(&caller.fingerprints()), on_stale) {
             (Standing::Live, OnStale::Deny | OnStale::Check) if self.view.age(Instant::now()) > rules.max_lag => {
                 if on_stale == OnStale::Deny {
                     return Err(Denial::RevocationUnknown);
@@ -90,9 +91,10 @@ impl Revocations {
         }
     }
 
-    /// Asks Redis about this one token. That it knows of no revocation counts only while what it knows is recent.
+    /// Reads the status of this one token from Redis. That there is no revocation counts only while the feed is
+    /// recently complete.
     async fn ask(&self, caller: &Caller, max_lag: Duration) -> Result<Standing, Denial> {
-        let (identity, fingerprints) = (&caller.identity, &caller.fingerprints);
+        let (identity, fingerprints) = (&caller.identity, caller.fingerprints());
         let token = revocations::Token {
             issuer: &identity.issuer,
             jti: identity.jti().unwrap_or_default(),
@@ -120,7 +122,7 @@ impl Revocations {
             if complete.is_some_and(|instant| instant.elapsed() <= max_lag) {
                 Ok(Standing::Live)
             } else {
-                tracing::warn!("the revocation view is stale, and so is what Redis knows: refusing");
+                tracing::warn!("the revocation view and the feed in Redis are stale: refusing");
                 Err(Denial::RevocationUnknown)
             }
         }

@@ -1,7 +1,7 @@
-//! Which rule of the configuration a request falls under.
+//! Finds the route of a request.
 //!
-//! Most specific wins: an exact host before a wildcard before none, then segment by segment a literal before `*` before
-//! `**`. Paths are compared at slashes, so `/public/**` never covers `/publicity`.
+//! The most specific one wins: an exact host before a wildcard before none, then segment by segment a literal before
+//! `*` before `**`. Paths are compared segment by segment, so `/public/**` never matches `/publicity`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{
     rules::{Rules, route::Route, spelling::Unusual},
 };
 
-/// A request whose route is known. Only [`find`] makes one.
+/// A request with its route. Only [`find`] creates one.
 #[derive(Debug)]
 pub struct Routed {
     pub(super) route: Arc<Route>,
@@ -20,18 +20,18 @@ pub struct Routed {
 /// Finds the route of a request.
 ///
 /// # Errors
-/// `RouteNotFound`; or `Unreadable` when the path is spelled in a way that this route does not tolerate.
+/// `RouteNotFound`; or why the path is malformed, if its spelling is not allowed on this route.
 pub(super) fn find(request: &Request<'_>, rules: &Rules) -> Result<Routed, Denial> {
     let table = &rules.routes;
     let target = &request.target;
     let route = table
         .find(request.host, target.path(), request.method)
         .ok_or(Denial::RouteNotFound)?;
-    if let Some(unreadable) = target.beyond(route.tolerated) {
-        return Err(unreadable.into());
+    if let Some(malformed) = target.beyond(route.tolerated) {
+        return Err(malformed.into());
     }
-    // Tolerated is not trusted: if a lenient upstream would serve this as the path of another route, that route's rules
-    // would be skipped (`//admin` let in by a public `/**` that tolerates double slashes).
+    // An allowed spelling is not trusted: if a lenient upstream would serve it as the path of another route, that
+    // route's rules would be bypassed (`//admin`, allowed by a public `/**` with `double_slash`).
     if let Some(lenient) = target.lenient_path() {
         let other = table.find(request.host, lenient, request.method);
         if !other.is_some_and(|other| Arc::ptr_eq(other, route)) {

@@ -1,7 +1,7 @@
-//! What the operator's file became for the gate: plain data, without behaviour beyond matching.
+//! The rules for requests that the configuration became: plain data, without behaviour beyond matching.
 //!
-//! `config` builds it; from then on its values are already right, so that no step of the gate has to ask whether a name
-//! exists or a header is legal. The steps know the rules, never the other way round.
+//! `config` builds them from checked values, so that no step of the gate has to check whether a name exists or a header
+//! is valid. The steps use the rules, never the other way round.
 
 pub mod assertion;
 pub mod identity_headers;
@@ -18,21 +18,21 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use self::{issuer::IssuerRules, reserved_headers::Family, table::Table};
 
-/// Everything that the gate needs of one state of the configuration.
+/// All rules of one version of the configuration.
 #[derive(Debug)]
 pub struct Rules {
-    /// SHA-256 of the file that they were made from, to compare replicas.
+    /// SHA-256 of the configuration file, to compare replicas.
     pub sha256: [u8; 32],
-    /// The routes, ready to be searched.
+    /// The route table.
     pub routes: Table,
-    /// What is demanded of a token, by the issuer it names.
+    /// The requirements for tokens, by issuer.
     pub issuers: HashMap<Box<str>, Arc<IssuerRules>>,
-    /// How old the view of revocations may be before a route's `on_stale` decides.
+    /// The age of the revocation view from which a route's `on_stale` decides.
     pub max_lag: Duration,
-    /// Header names that nobody but us may send upstream.
+    /// Header names that only Sidegate may send upstream.
     pub family: Family,
-    /// Claims that a policy or header names: [`wanted_claims::of`] all routes.
+    /// The claims that policies and headers use: [`wanted_claims::of`] all routes.
     pub wanted_claims: Box<[Box<str>]>,
-    /// The cookie that may carry an access token, when sessions by cookie are on.
+    /// The name of the cookie that can contain an access token, if configured.
     pub session_cookie: Option<Box<str>>,
 }

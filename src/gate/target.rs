@@ -1,47 +1,47 @@
-//! One reading of the request target: the bytes judged are the bytes forwarded.
+//! Parses the request target: the bytes that are authorized are the bytes that are forwarded.
 //!
-//! We never rewrite a path into the form we understood. What an upstream might read differently is refused, because every
-//! clean-up is a second opinion, and the gap between two opinions is where a protected path is served as a public one.
+//! A path is never normalized. What an upstream could interpret differently is refused, because a difference between
+//! two interpretations is how a protected path gets served as a public one.
 
 use std::borrow::Cow;
 
-use super::{denial::Unreadable, rules::spelling::Unusual};
+use super::{denial::Malformed, rules::spelling::Unusual};
 
-/// A target that has one reading, apart from what a route may tolerate.
+/// A target that is unambiguous, apart from spellings that a route can allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// The path with its escapes decoded: what routes match. An encoded slash stays `%2F`, so it never separates segments.
+    /// The decoded path, which routes match. An encoded slash stays `%2F`, so that it never separates segments.
     path: Cow<'a, str>,
-    /// Spellings that only some routes tolerate.
+    /// Spellings in it that only some routes allow.
     unusual: Unusual,
-    /// How a lenient upstream would read the same bytes, when that differs.
+    /// The path as a lenient upstream would interpret it, if that differs.
     lenient: Option<String>,
 }
 
 impl<'a> Target<'a> {
-    /// Reads the raw bytes that will be forwarded: path and query as they stand in the request line.
+    /// Parses the raw bytes that will be forwarded: path and query of the request line.
     ///
     /// # Errors
-    /// Names the first thing an upstream could read in another way.
-    pub fn read(raw: &'a [u8]) -> Result<Self, Unreadable> {
+    /// The first part that an upstream could interpret differently.
+    pub fn read(raw: &'a [u8]) -> Result<Self, Malformed> {
         if raw.first() != Some(&b'/') {
-            return Err(Unreadable::TargetNotAbsolute);
+            return Err(Malformed::TargetNotAbsolute);
         }
         let (path, query) = match raw.iter().position(|&b| b == b'?') {
             Some(at) => (&raw[..at], &raw[at + 1..]),
             None => (raw, &raw[..0]),
         };
         if query.iter().any(|&b| b <= b' ' || b == b'#' || b >= 0x7f) {
-            return Err(Unreadable::ControlByte);
+            return Err(Malformed::ControlByte);
         }
-        let plain = std::str::from_utf8(path).map_err(|_| Unreadable::ControlByte)?;
+        let plain = std::str::from_utf8(path).map_err(|_| Malformed::ControlByte)?;
         let mut unusual = Unusual::default();
         let mut escaped = false;
         let mut previous = 0;
         for &byte in path {
             match byte {
-                0..=b' ' | 0x7f.. | b'#' => return Err(Unreadable::ControlByte),
-                b'\\' => return Err(Unreadable::Backslash),
+                0..=b' ' | 0x7f.. | b'#' => return Err(Malformed::ControlByte),
+                b'\\' => return Err(Malformed::Backslash),
                 b';' => unusual.semicolon = true,
                 b'%' => escaped = true,
                 b'/' if previous == b'/' => unusual.double_slash = true,
@@ -55,18 +55,19 @@ impl<'a> Target<'a> {
             Cow::Borrowed(plain)
         };
         let lenient = (unusual != Unusual::default()).then(|| lenient(&path));
-        // Dot segments are looked for in the lenient reading too: `/a/..;/b` and `/a%2F..%2Fb` climb on lenient servers.
+        // Dot segments are also searched for in the lenient interpretation: `/a/..;/b` and `/a%2F..%2Fb` are path
+        // traversal on lenient servers.
         if [Some(path.as_ref()), lenient.as_deref()]
             .into_iter()
             .flatten()
             .any(has_dot_segment)
         {
-            return Err(Unreadable::DotSegment);
+            return Err(Malformed::DotSegment);
         }
         Ok(Self { path, unusual, lenient })
     }
 
-    /// `OPTIONS *`: about the server as a whole, so no route matches it.
+    /// Whether it is the target of `OPTIONS *`, which no route matches.
     pub fn asterisk() -> Self {
         Self {
             path: Cow::Borrowed("*"),
@@ -80,26 +81,27 @@ impl<'a> Target<'a> {
         &self.path
     }
 
-    /// How an upstream that merges slashes, cuts parameters and decodes `%2F` reads the path, when that differs.
+    /// The path as an upstream interprets it that merges slashes, removes parameters and decodes `%2F`, if that
+    /// differs.
     pub fn lenient_path(&self) -> Option<&str> {
         self.lenient.as_deref()
     }
 
-    /// The first unusual spelling that `tolerated` does not cover.
-    pub fn beyond(&self, tolerated: Unusual) -> Option<Unreadable> {
+    /// The first ambiguous spelling that `tolerated` does not allow.
+    pub fn beyond(&self, tolerated: Unusual) -> Option<Malformed> {
         if self.unusual.encoded_slash && !tolerated.encoded_slash {
-            Some(Unreadable::EncodedSlash)
+            Some(Malformed::EncodedSlash)
         } else if self.unusual.semicolon && !tolerated.semicolon {
-            Some(Unreadable::Semicolon)
+            Some(Malformed::Semicolon)
         } else if self.unusual.double_slash && !tolerated.double_slash {
-            Some(Unreadable::DoubleSlash)
+            Some(Malformed::DoubleSlash)
         } else {
             None
         }
     }
 }
 
-fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
+fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Malformed> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -110,10 +112,10 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
         }
         let (high, low) = match tail {
             [high, low, ..] => (*high, *low),
-            _ => return Err(Unreadable::BadEscape),
+            _ => return Err(Malformed::BadEscape),
         };
         let (Some(high), Some(low)) = ((high as char).to_digit(16), (low as char).to_digit(16)) else {
-            return Err(Unreadable::BadEscape);
+            return Err(Malformed::BadEscape);
         };
         rest = &tail[2..];
         let decoded = u8::try_from(high * 16 + low).expect("two hexadecimal digits fit a byte");
@@ -122,10 +124,10 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
                 unusual.encoded_slash = true;
                 out.extend_from_slice(b"%2F");
             }
-            b'%' => return Err(Unreadable::EncodedPercent),
-            b'.' => return Err(Unreadable::DotSegment),
-            b'\\' => return Err(Unreadable::Backslash),
-            0..=0x1f | 0x7f => return Err(Unreadable::ControlByte),
+            b'%' => return Err(Malformed::EncodedPercent),
+            b'.' => return Err(Malformed::DotSegment),
+            b'\\' => return Err(Malformed::Backslash),
+            0..=0x1f | 0x7f => return Err(Malformed::ControlByte),
             b';' => {
                 unusual.semicolon = true;
                 out.push(b';');
@@ -133,8 +135,8 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Unreadable> {
             other => out.push(other),
         }
     }
-    // Overlong and surrogate encodings of `/` and `.` are not UTF-8 and end here.
-    String::from_utf8(out).map_err(|_| Unreadable::BadEscape)
+    // Overlong and surrogate encodings of `/` and `.` are not UTF-8, and are refused here.
+    String::from_utf8(out).map_err(|_| Malformed::BadEscape)
 }
 
 /// `/a//b;x=1/c%2Fd` → `/a/b/c/d`.
@@ -158,8 +160,8 @@ fn has_dot_segment(path: &str) -> bool {
     path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
-/// The raw target without `prefix`, cut at a slash; `None` when the raw bytes do not begin with it, because they spell it
-/// with escapes.
+/// The raw target without `prefix`, cut at a slash; `None` if the raw bytes do not start with it, because it is
+/// percent-encoded in them.
 pub fn without_prefix(target: &[u8], prefix: &str) -> Option<Box<[u8]>> {
     let rest = target.strip_prefix(prefix.trim_end_matches('/').as_bytes())?;
     match rest.first() {
@@ -185,11 +187,11 @@ mod tests {
         assert_eq!(cut("/%77iki/a"), None);
     }
 
-    fn refusal(raw: &str) -> Unreadable {
+    fn refusal(raw: &str) -> Malformed {
         Target::read(raw.as_bytes()).unwrap_err()
     }
 
-    fn beyond(raw: &str) -> Option<Unreadable> {
+    fn beyond(raw: &str) -> Option<Malformed> {
         Target::read(raw.as_bytes()).unwrap().beyond(Unusual::default())
     }
 
@@ -205,7 +207,7 @@ mod tests {
             "http://a/b",
             "*",
         ] {
-            assert_eq!(refusal(raw), Unreadable::TargetNotAbsolute, "{raw}");
+            assert_eq!(refusal(raw), Malformed::TargetNotAbsolute, "{raw}");
         }
     }
 
@@ -224,7 +226,7 @@ mod tests {
             "/a/..;x=1",
             "/a/..%3Bx",
         ] {
-            assert_eq!(refusal(raw), Unreadable::DotSegment, "{raw}");
+            assert_eq!(refusal(raw), Malformed::DotSegment, "{raw}");
         }
     }
 
@@ -237,24 +239,24 @@ mod tests {
 
     #[test]
     fn bytes_that_servers_read_differently_are_refused() {
-        assert_eq!(refusal("/a\\b"), Unreadable::Backslash);
-        assert_eq!(refusal("/a%5cb"), Unreadable::Backslash);
-        assert_eq!(refusal("/a%00"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a%0d%0a"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a#b"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a?b#c"), Unreadable::ControlByte);
-        assert_eq!(refusal("/a%252e"), Unreadable::EncodedPercent);
+        assert_eq!(refusal("/a\\b"), Malformed::Backslash);
+        assert_eq!(refusal("/a%5cb"), Malformed::Backslash);
+        assert_eq!(refusal("/a%00"), Malformed::ControlByte);
+        assert_eq!(refusal("/a%0d%0a"), Malformed::ControlByte);
+        assert_eq!(refusal("/a#b"), Malformed::ControlByte);
+        assert_eq!(refusal("/a?b#c"), Malformed::ControlByte);
+        assert_eq!(refusal("/a%252e"), Malformed::EncodedPercent);
         for raw in ["/%", "/%2", "/%zz", "/%c0%af", "/%c0%ae%c0%ae/x", "/%ff", "/%ed%a0%80"] {
-            assert_eq!(refusal(raw), Unreadable::BadEscape, "{raw}");
+            assert_eq!(refusal(raw), Malformed::BadEscape, "{raw}");
         }
     }
 
     #[test]
     fn what_a_route_may_tolerate_is_named() {
-        assert_eq!(beyond("/a%2fb"), Some(Unreadable::EncodedSlash));
-        assert_eq!(beyond("/a;v=1"), Some(Unreadable::Semicolon));
-        assert_eq!(beyond("/a%3Bv"), Some(Unreadable::Semicolon));
-        assert_eq!(beyond("//a"), Some(Unreadable::DoubleSlash));
+        assert_eq!(beyond("/a%2fb"), Some(Malformed::EncodedSlash));
+        assert_eq!(beyond("/a;v=1"), Some(Malformed::Semicolon));
+        assert_eq!(beyond("/a%3Bv"), Some(Malformed::Semicolon));
+        assert_eq!(beyond("//a"), Some(Malformed::DoubleSlash));
         assert_eq!(beyond("/a?x=//;%2f"), None, "the query is not judged");
     }
 

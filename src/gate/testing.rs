@@ -1,4 +1,4 @@
-//! Plain values for the unit tests of the gate.
+//! Values for the unit tests of the gate.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -87,7 +87,7 @@ pub(crate) fn request<'a>(method: &'a Method, target: &'a str, headers: &'a Head
     }
 }
 
-/// A limit by address.
+/// A rate limit by client IP.
 pub(crate) fn rate_limit(limit: u32, window: Duration) -> RateLimit {
     RateLimit {
         name: "test".into(),
@@ -98,7 +98,7 @@ pub(crate) fn rate_limit(limit: u32, window: Duration) -> RateLimit {
     }
 }
 
-/// How many cases a property is tried on: `SIDEGATE_PROPTEST_CASES`, by default few enough for every run.
+/// The number of cases per property: `SIDEGATE_PROPTEST_CASES`, by default few enough for every run.
 pub(crate) fn cases() -> proptest::test_runner::Config {
     // Read when the tests are built: only `config` reads the environment of a running process.
     let wanted = option_env!("SIDEGATE_PROPTEST_CASES").and_then(|cases| cases.parse().ok());

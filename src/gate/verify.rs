@@ -1,8 +1,8 @@
-//! Whether a token is what it says: signature, issuer, audience, kind, times.
+//! Verifies a token: signature, issuer, audience, type, times.
 //!
-//! The key is chosen by issuer and `kid` among those configured, and the algorithm belongs to the key: the token never
-//! decides how it is checked. What passed is cached under the SHA-256 of its bytes until it expires, so that a signature
-//! is checked once and not once per request. Revocation is *not* part of what is cached.
+//! The key is chosen by issuer and `kid` from the configured ones, and the algorithm belongs to the key: the token
+//! never decides how it is verified. Verified tokens are cached by the SHA-256 of their bytes until they expire, so
+//! that a signature is checked once and not with every request. Revocation is *not* cached.
 
 mod cache;
 pub(super) mod check;
@@ -24,17 +24,17 @@ use super::{
     rules::{Rules, route::Route},
 };
 
-/// A caller whose token is genuine, or who may be anonymous. Only [`token`] makes one.
+/// A caller whose token was verified, or who is anonymous. Only [`token`] creates one.
 #[derive(Debug)]
 pub struct Verified {
     pub(super) route: Arc<Route>,
     pub(super) caller: Option<Arc<Caller>>,
 }
 
-/// Verifies the token of a request, or finds that it was verified before.
+/// Verifies the token of a request, or finds it in the cache.
 ///
 /// # Errors
-/// `Denial::Token` says which check failed.
+/// `Denial::Token` with the check that failed.
 pub(super) fn token(
     unverified: Unverified<'_>,
     verifier: &Verifier,

@@ -1,15 +1,16 @@
-//! The issuer's own keys: kept sealed in PostgreSQL, shared by all instances, rotated without a token lost.
+//! The issuer's own keys: stored encrypted in PostgreSQL, shared by all instances, rotated without invalidating a
+//! token.
 //!
 //! ```text
 //! next ──rotate──► active ──rotate──► retired ──last token dead──► gone
 //! published        signs              verifies
 //! ```
 //!
-//! The invariant: a key is published before it signs, and stays published until every token it signed is dead. So whoever
-//! meets a token has had the time to learn its key, and a rotation is seen by nobody.
+//! The invariant: a key is published before it signs, and stays published until every token it signed has expired. So
+//! every verifier had time to fetch the key of a token, and a rotation has no visible effect.
 //!
-//! Instances agree by reading the table: every few seconds, and at once when a token names a key they do not have.
-//! Whatever writes holds an advisory lock, so that two instances that start together make one key, not two.
+//! Instances read the table every few seconds, and at once if a token names a key that they do not have. Writers hold
+//! an advisory lock, so that two instances that start at the same time create one key, not two.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,82 +28,82 @@ use crate::store::revocations::{self, Recorded, Revocation, Subject};
 use crate::store::signing_keys::{self, SigningKeyRow, State};
 use crate::store::{StoreError, id};
 
-/// How long anyone may keep our key set document: the `max-age` of `/.well-known/jwks.json`.
+/// How long the JWK set document can be cached: the `max-age` of `/.well-known/jwks.json`.
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(60);
 
-/// How long a key is published before it signs; longer than [`JWKS_MAX_AGE`] and [`RELOAD_EVERY`], so that nobody meets
-/// a signature by a key which their copy of the document does not have yet.
+/// How long a key is published before it signs; longer than [`JWKS_MAX_AGE`] and [`RELOAD_EVERY`], so that every cached
+/// copy of the document has the key before the first signature.
 pub const MIN_PUBLISHED: Duration = Duration::from_secs(120);
 
-/// How often an instance reads the table.
+/// The interval at which an instance reads the table.
 pub const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
-/// The pause after a reload that an unknown key asked for: tokens with invented names must not become queries.
+/// The pause after a reload that an unknown key caused: tokens with invented key ids must not cause a query each.
 const COOL_DOWN: Duration = Duration::from_secs(1);
 
-/// What a retired key outlives its last token by: the leeway of verifiers, and an instance that learns of a rotation one
-/// reload late and signs with the old key until then.
+/// How long a retired key is kept after its last token: the leeway of verifiers, plus one reload in which another
+/// instance can still sign with the old key.
 const SLACK: Duration = Duration::from_secs(120);
 
-/// How long the tokens of a leaked key are refused. Whoever has the key chooses how long they live, so it is longer than any copy
-/// of our key set is believed (`stale_ok_for`).
+/// How long the tokens of a leaked key are refused. Anybody with the key chooses their lifetime, so it is longer than
+/// any copy of the key set is used (`stale_ok_for`).
 const REVOKED_FOR: Duration = Duration::from_secs(30 * 86_400);
 
-/// What the issuer's keys need to know.
+/// The settings of the issuer's keys.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The `iss` whose keys these are.
+    /// The issuer (`iss`) of the keys.
     pub issuer: String,
-    /// What seals their private halves.
+    /// The secret that encrypts the private keys.
     pub secrets: Secrets,
-    /// With which algorithm new keys sign.
+    /// The algorithm of new keys.
     pub algorithm: Algorithm,
-    /// How long a key signs before the next takes over by itself; `None`: only by command.
+    /// How long a key signs before the next one replaces it; `None`: only by command.
     pub rotate_every: Option<Duration>,
-    /// The longest life of a token.
+    /// The longest lifetime of a token.
     pub longest_life: Duration,
 }
 
 /// Why the issuer's keys could not be loaded or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
-    /// PostgreSQL.
+    /// PostgreSQL is unreachable, or refused a statement.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A key cannot be made or used.
+    /// A key cannot be generated or used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A private half does not open.
-    #[error("the private half of the signing key {kid} does not open: {cause}")]
+    /// A private key cannot be decrypted.
+    #[error("the private key of the signing key {kid} cannot be decrypted: {cause}")]
     Sealed {
-        /// Which key.
+        /// The key id.
         kid: String,
-        /// Why.
+        /// The reason.
         cause: OpenError,
     },
-    /// A row holds what this program never wrote.
+    /// A row contains a value that this program never writes.
     #[error("the signing key {kid} is damaged: {cause}")]
     Damaged {
-        /// Which key.
+        /// The key id.
         kid: String,
-        /// What is wrong.
+        /// What is wrong with it.
         cause: String,
     },
     /// There is no key to rotate to.
-    #[error("there is no next key to rotate to: bring one in with `sidegate keys import`")]
+    #[error("there is no next key to rotate to: import one with `sidegate keys import`")]
     NoNext,
-    /// The next key is too young.
-    #[error("the next key has been published for {0} s only; verifiers may not know it before {min} s are over (--now rotates all the same)", min = MIN_PUBLISHED.as_secs())]
+    /// The next key was published too recently.
+    #[error("the next key was published {0} s ago, expected {min} s or more: verifiers may not have fetched it yet (--now rotates in any case)", min = MIN_PUBLISHED.as_secs())]
     TooYoung(i64),
-    /// No such key, or one that was removed since its last token expired.
+    /// There is no such key, or it was removed after its last token expired.
     #[error("there is no key {0}")]
     Unknown(String),
-    /// It exists already.
-    #[error("the key {0} is there already")]
+    /// The key exists already.
+    #[error("the key {0} exists already")]
     Exists(String),
 }
 
-/// The issuer's keys in the store, and the place in memory which they fill.
+/// The issuer's keys in the store, and their copy in memory.
 pub struct Issuer {
     settings: Settings,
     postgres: Postgres,
@@ -111,7 +112,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Joins the parts; reads nothing yet.
+    /// Connects the parts, without reading keys.
     pub const fn new(settings: Settings, postgres: Postgres, keys: Arc<Keys>, metrics: Arc<Metrics>) -> Self {
         Self {
             settings,
@@ -121,10 +122,10 @@ impl Issuer {
         }
     }
 
-    /// Reads the keys into memory; makes the first ones if there are none.
+    /// Reads the keys into memory; creates the first ones if there are none.
     ///
     /// # Errors
-    /// When PostgreSQL is away, or the secret is wrong; what is in memory stays.
+    /// When PostgreSQL is unreachable, or the secret is wrong. The keys in memory stay as they are.
     pub async fn load(&self, now: OffsetDateTime) -> Result<(), IssuerError> {
         let rows = signing_keys::list(&self.postgres).await?;
         let rows = if self.is_complete(&rows) {
@@ -135,11 +136,11 @@ impl Issuer {
         self.install(&rows, now)
     }
 
-    /// Makes the next key sign, keeps the old one for verifying, and publishes a new next. `force`: even if the next key
-    /// is so young that a verifier may not know it.
+    /// Makes the next key the active one, keeps the old one for verification, and publishes a new next key. With
+    /// `force` even if the next key is so new that a verifier may not have fetched it.
     ///
     /// # Errors
-    /// When there is no next key, or it is too young.
+    /// When there is no next key, or it is too new.
     pub async fn rotate(&self, force: bool, now: OffsetDateTime) -> Result<(), IssuerError> {
         let tx = self.postgres.transaction("signing_keys_rotate").await?;
         signing_keys::lock(&tx).await?;
@@ -149,9 +150,9 @@ impl Issuer {
         self.install(&rows, now)
     }
 
-    /// Takes a key that leaked out of use at once, whatever its state: after a rotation it is a retired one that still verifies.
-    /// The next key takes the place of an active one. Returns the revocation that refuses what it signed, to be published:
-    /// instances would otherwise believe the key until they read the table or fetch the key set again.
+    /// Withdraws a leaked key at once, whatever its state: after a rotation it is a retired one that still verifies.
+    /// The next key replaces an active one. Returns the revocation of the tokens it signed, to be published: instances
+    /// would otherwise use the key until they read the table or fetch the key set again.
     ///
     /// # Errors
     /// When there is no such key.
@@ -183,11 +184,11 @@ impl Issuer {
         Ok(recorded)
     }
 
-    /// Brings a key in from outside: it becomes next, in place of a next key that has not signed yet; the first key of
-    /// all becomes active.
+    /// Imports a key: it becomes the next key, and replaces one that has not signed yet; the first key of all becomes
+    /// active.
     ///
     /// # Errors
-    /// When it is there already.
+    /// When it exists already.
     pub async fn import(&self, key: &SigningKey, now: OffsetDateTime) -> Result<State, IssuerError> {
         let tx = self.postgres.transaction("signing_key_import").await?;
         signing_keys::lock(&tx).await?;
@@ -209,25 +210,25 @@ impl Issuer {
         Ok(state)
     }
 
-    /// Every key there is, for `sidegate keys list`.
+    /// All keys, for `sidegate keys list`.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn list(&self) -> Result<Vec<SigningKeyRow>, IssuerError> {
         Ok(signing_keys::list(&self.postgres).await?)
     }
 
-    /// Keeps memory and table in agreement until the task is dropped, and rotates on schedule.
+    /// Reloads the keys until the task is dropped, and rotates them on schedule.
     pub async fn run(&self, clock: fn() -> OffsetDateTime) {
         let wanted = self.keys.reload_wanted(&self.settings.issuer);
         loop {
-            // Either: whichever is first.
+            // Whichever comes first.
             let _ = tokio::time::timeout(RELOAD_EVERY, wanted.notified()).await;
             let outcome = self.tick(clock()).await;
             let result = if outcome.is_ok() { "success" } else { "error" };
             self.metrics.job_runs.with_label_values(&["signing_keys", result]).inc();
             if let Err(error) = outcome {
-                tracing::warn!(%error, "signing keys stay as they are");
+                tracing::warn!(%error, "signing keys were not reloaded");
             }
             tokio::time::sleep(COOL_DOWN).await;
         }
@@ -254,7 +255,7 @@ impl Issuer {
         now - since >= every && rows.iter().any(|row| row.state == State::Next)
     }
 
-    /// Of several instances that find the rotation due, the first does it; the others look again and find it done.
+    /// Rotates if it is due. Of several instances one does it; the others check again under the lock and find it done.
     async fn rotate_if_due(&self, now: OffsetDateTime) -> Result<(), IssuerError> {
         let tx = self.postgres.transaction("signing_keys_rotate").await?;
         signing_keys::lock(&tx).await?;
@@ -273,7 +274,7 @@ impl Issuer {
             .find(|row| row.state == State::Next)
             .ok_or(IssuerError::NoNext)?;
         let active = rows.iter().find(|row| row.state == State::Active);
-        // Keys that were made together were published together: whoever knows one knows the other.
+        // Keys that were created together were published together: a verifier that has one has the other.
         let published_later = active.is_some_and(|active| next.created_at > active.created_at);
         let age = now - next.created_at;
         if published_later && age < MIN_PUBLISHED && !force {
@@ -288,7 +289,7 @@ impl Issuer {
         self.add_next(tx, now).await
     }
 
-    /// An active key, and a next of the configured algorithm, if that can be generated.
+    /// Creates an active key, and a next one of the configured algorithm if it can be generated.
     fn is_complete(&self, rows: &[SigningKeyRow]) -> bool {
         let has_active = rows.iter().any(|row| row.state == State::Active);
         let next = rows.iter().find(|row| row.state == State::Next);
@@ -298,7 +299,7 @@ impl Issuer {
             })
     }
 
-    /// The operator chose another algorithm since this next key was made, and we can make one.
+    /// Whether the next key has another algorithm than the configured one, and a new one can be generated.
     fn is_of_old_algorithm(&self, next: &SigningKeyRow) -> bool {
         self.settings.algorithm != Algorithm::Rs256 && next.algorithm != self.settings.algorithm.name()
     }
@@ -306,7 +307,7 @@ impl Issuer {
     async fn complete(&self, now: OffsetDateTime) -> Result<Vec<SigningKeyRow>, IssuerError> {
         let tx = self.postgres.transaction("signing_keys_complete").await?;
         signing_keys::lock(&tx).await?;
-        // Again, under the lock: another instance may have done it all meanwhile.
+        // Checked again under the lock: another instance may have done it meanwhile.
         let rows = signing_keys::list(&tx).await?;
         let next = rows.iter().find(|row| row.state == State::Next);
         if !rows.iter().any(|row| row.state == State::Active) {
@@ -326,7 +327,7 @@ impl Issuer {
         Ok(rows)
     }
 
-    /// Makes a next key if there is none; with RS256 there is none until one is imported.
+    /// Creates a next key if there is none; with RS256 there is none until one is imported.
     async fn add_next(&self, tx: &Transaction, now: OffsetDateTime) -> Result<(), IssuerError> {
         let has_next = signing_keys::list(tx).await?.iter().any(|row| row.state == State::Next);
         if has_next || self.settings.algorithm == Algorithm::Rs256 {
@@ -379,7 +380,7 @@ impl Issuer {
         Ok(())
     }
 
-    /// Puts what the table says into memory.
+    /// Copies the keys of the table into memory.
     fn install(&self, rows: &[SigningKeyRow], now: OffsetDateTime) -> Result<(), IssuerError> {
         let active = rows
             .iter()
@@ -410,7 +411,7 @@ impl Issuer {
                 cause,
             })?;
         let key = SigningKey::from_der(algorithm, &zeroize::Zeroizing::new(der))?;
-        // A row whose halves are not of one key would sign tokens that nobody can verify.
+        // A row whose private and public keys do not belong together would sign tokens that cannot be verified.
         if key.kid() == row.kid {
             Ok(key)
         } else {

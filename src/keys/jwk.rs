@@ -1,7 +1,7 @@
 //! Public keys as JSON (RFC 7517, 7518, 8037) and their thumbprints (RFC 7638).
 //!
-//! A reader that is too kind is dangerous here: a symmetric "key" makes its publisher's secret public, a private one
-//! should never have been sent, and a short RSA modulus can be factored. Each is refused by name.
+//! Parsing is strict: a symmetric key would be a published secret, a private key must not be sent, and a short RSA
+//! modulus can be factored. Each is refused with its own error.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,33 +13,33 @@ use super::algorithm::Algorithm;
 /// Why a JWK is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JwkError {
-    /// Not a JSON object.
-    #[error("a JWK is a JSON object")]
+    /// The value is not a JSON object.
+    #[error("expected a JSON object")]
     NotAnObject,
-    /// A member is absent, or no string.
-    #[error("the member `{0}` is missing or no string")]
+    /// A member is missing, or not a string.
+    #[error("the member `{0}` is missing or not a string")]
     Missing(&'static str),
-    /// A member is no base64url, or no value of this kind of key.
+    /// A member is not base64url, or not a value for this type of key.
     #[error("the member `{0}` is malformed")]
     Malformed(&'static str),
-    /// It holds a private or secret part.
-    #[error("the member `{0}` is private: only public keys belong here")]
+    /// The key contains a private or secret part.
+    #[error("the member `{0}` is private: expected a public key")]
     Private(&'static str),
-    /// A key type or curve that we do not verify with.
+    /// The key type or curve is not supported.
     #[error("{0} keys are not supported: expected EC with P-256, OKP with Ed25519, or RSA")]
     Unsupported(String),
-    /// `alg` is another than the key's own.
-    #[error("the key is for {0}, which we do not verify with it: expected {1}")]
+    /// `alg` does not match the key.
+    #[error("the key has alg {0}: expected {1}")]
     Algorithm(String, Algorithm),
-    /// `use` or `key_ops` say that it does not verify signatures.
+    /// `use` or `key_ops` say that the key is not for verification.
     #[error("the key is not for verifying signatures")]
     NotForVerifying,
-    /// An RSA modulus that is too short to be safe or too long to be sane.
+    /// The RSA modulus is too short or too long.
     #[error("an RSA key of {0} bits is refused: expected 2048 to 8192")]
     RsaSize(usize),
 }
 
-/// The public part of a key.
+/// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Public {
     /// P-256: the uncompressed point, 65 bytes.
@@ -53,7 +53,7 @@ pub(super) enum Public {
 /// RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1.
 const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-/// Reads a key and the name it bears.
+/// Parses a key and its `kid`.
 pub(super) fn read(jwk: &Value) -> Result<(Public, Option<String>), JwkError> {
     let members = jwk.as_object().ok_or(JwkError::NotAnObject)?;
     if let Some(private) = PRIVATE_MEMBERS.into_iter().find(|name| members.contains_key(*name)) {
@@ -83,7 +83,7 @@ pub(super) fn read(jwk: &Value) -> Result<(Public, Option<String>), JwkError> {
     };
     match members.get("alg") {
         None => {}
-        // RFC 9864 renames EdDSA on this curve to Ed25519; publishers use either.
+        // RFC 9864 renames EdDSA on this curve to Ed25519; issuers use either name.
         Some(Value::String(alg)) if alg == algorithm.name() || (algorithm == Algorithm::EdDsa && alg == "Ed25519") => {}
         Some(Value::String(alg)) => return Err(JwkError::Algorithm(alg.clone(), algorithm)),
         Some(_) => return Err(JwkError::Malformed("alg")),
@@ -91,7 +91,7 @@ pub(super) fn read(jwk: &Value) -> Result<(Public, Option<String>), JwkError> {
     Ok((public, kid))
 }
 
-/// Writes a key for publication.
+/// The key as a JWK, for publication.
 pub(super) fn write(public: &Public, kid: &str) -> Value {
     let mut jwk = required(public);
     let algorithm = match public {
@@ -108,7 +108,7 @@ pub(super) fn write(public: &Public, kid: &str) -> Value {
 /// The RFC 7638 thumbprint with SHA-256, base64url.
 pub(super) fn thumbprint(public: &Public) -> String {
     // Section 3: required members only, in lexicographic order, without white space. `serde_json` maps are sorted, and
-    // the test below holds it to the RFC's own example.
+    // a test checks the RFC's example.
     let canonical = required(public).to_string();
     URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes()))
 }
@@ -129,8 +129,8 @@ fn ec(members: &Map<String, Value>) -> Result<Public, JwkError> {
     if curve != "P-256" {
         return Err(JwkError::Unsupported(format!("EC {curve}")));
     }
-    // Section 6.2.1.2: each coordinate in full length, leading zeros included. Whether the point is on the curve is
-    // checked by ring at each verification.
+    // Section 6.2.1.2: each coordinate has its full length, including leading zeros. ring checks at each verification
+    // that the point is on the curve.
     let (x, y) = (bytes(members, "x")?, bytes(members, "y")?);
     for (name, coordinate) in [("x", &x), ("y", &y)] {
         if coordinate.len() != 32 {
@@ -163,7 +163,8 @@ fn rsa(members: &Map<String, Value>) -> Result<Public, JwkError> {
     if !(2048..=8192).contains(&bits) {
         return Err(JwkError::RsaSize(bits));
     }
-    // Odd and at least 3, and no longer than ring takes: an exponent of 1 would make every message its own signature.
+    // Odd, at least 3, and not longer than ring supports: with an exponent of 1 every message would be its own
+    // signature.
     let odd = e.last().is_some_and(|last| last & 1 == 1);
     if !odd || e == [1] || e.len() > 4 {
         return Err(JwkError::Malformed("e"));

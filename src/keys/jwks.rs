@@ -1,4 +1,4 @@
-//! Key sets as documents.
+//! JWK set documents.
 
 use serde_json::{Value, json};
 

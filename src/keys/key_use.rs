@@ -1,27 +1,27 @@
-//! What keys are derived from `auth.secret` for, with the label of each.
+//! The keys that are derived from `auth.secret`, each for one use, and their labels.
 
-/// One use of `auth.secret`. Each has a key of its own (HKDF-SHA256, RFC 5869, with the label as `info`), so that a value
-/// made for one use is never accepted for another.
+/// One use of `auth.secret`. Each has a key of its own (HKDF-SHA256, RFC 5869, with the label as `info`), so that a
+/// value made for one use is never accepted for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyUse {
     /// Names a secret: its id is derived like a key, so that it says nothing about the others.
     KeyId,
-    /// Seals the private halves of signing keys.
+    /// Encrypts the private keys of signing keys.
     SigningKey,
-    /// Seals the secrets of authenticators.
+    /// Encrypts the secrets of authenticator apps.
     TotpSecret,
-    /// Seals the digests of recovery codes.
+    /// Encrypts the digests of recovery codes.
     RecoveryCode,
-    /// Seals the mail queue.
+    /// Encrypts queued email.
     Mail,
-    /// Seals MFA tokens.
+    /// Encrypts MFA tokens.
     MfaToken,
     /// Authenticates refresh tokens.
     RefreshToken,
     /// Authenticates device tokens.
     DeviceToken,
     /// Authenticates codes that were sent by email.
-    MailedCode,
+    EmailedCode,
     /// Compares the secrets of clients in constant time.
     ClientSecret,
 }
@@ -37,11 +37,12 @@ impl KeyUse {
         Self::MfaToken,
         Self::RefreshToken,
         Self::DeviceToken,
-        Self::MailedCode,
+        Self::EmailedCode,
         Self::ClientSecret,
     ];
 
-    /// The label that separates this use's key from the others. A changed label makes every value of this use unreadable.
+    /// The label that separates this use's key from the others. If it changed, no existing value of this use could be
+    /// decrypted or verified any more.
     pub const fn label(self) -> &'static str {
         match self {
             Self::KeyId => "sidegate/key-id",
@@ -52,7 +53,7 @@ impl KeyUse {
             Self::MfaToken => "sidegate/mfa-token",
             Self::RefreshToken => "sidegate/refresh-token",
             Self::DeviceToken => "sidegate/device-token",
-            Self::MailedCode => "sidegate/mailed-code",
+            Self::EmailedCode => "sidegate/emailed-code",
             Self::ClientSecret => "sidegate/client-secret",
         }
     }

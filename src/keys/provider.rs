@@ -1,7 +1,7 @@
-//! The ring back-end for jsonwebtoken, which ships with none that uses ring.
+//! A crypto provider for jsonwebtoken that uses ring; it has none of its own.
 //!
-//! One crypto library for TLS and tokens alike. Only the algorithms of [`super::Algorithm`] exist here: a token or a key
-//! that names another is refused at the lowest level, whatever the code above believes.
+//! So there is one crypto library for TLS and tokens. Only the algorithms of [`super::Algorithm`] exist here: a token
+//! or a key with another one is refused at the lowest level.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind, Result};
@@ -22,7 +22,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     verifier_factory: verifier,
     key_utils: KeyUtils {
         rsa_pub_components_from_private_key: rsa_components,
-        // Our own code keeps RSA public keys as modulus and exponent; a DER one never reaches jsonwebtoken.
+        // RSA public keys are stored as modulus and exponent; jsonwebtoken never gets one in DER.
         rsa_pub_components_from_public_key: |_| Err(ErrorKind::InvalidKeyFormat.into()),
         ec_pub_components_from_private_key: ec_components,
         ed_pub_components_from_private_key: ed_component,
@@ -30,8 +30,8 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     },
 };
 
-/// Makes ring what jsonwebtoken signs and verifies with. May be called any number of times; call it before the first
-/// token, since jsonwebtoken panics without a provider.
+/// Installs the provider. Can be called several times, and has to be called before the first token, because
+/// jsonwebtoken panics without a provider.
 pub fn install() {
     // An error only says that it was installed before.
     let _ = PROVIDER.install_default();
@@ -96,7 +96,7 @@ enum RingVerifier {
 impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), signature::Error> {
         let checked = match self {
-            // In constant time: a comparison that stops early tells the right tag byte by byte.
+            // In constant time: a comparison that stops early would reveal the tag byte by byte.
             Self::Hs256(key) => hmac::verify(key, message, signature),
             Self::Es256(key) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, raw(key)?).verify(message, signature),
             Self::EdDsa(key) => UnparsedPublicKey::new(&ED25519, raw(key)?).verify(message, signature),
@@ -139,7 +139,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
     Ok(Box::new(verifier))
 }
 
-/// ring says that something failed, on purpose never what.
+/// ring's errors deliberately have no details.
 fn unspecified(_: ring::error::Unspecified) -> signature::Error {
     signature::Error::new()
 }
@@ -153,12 +153,12 @@ pub(super) fn ec_pair(pkcs8: &[u8]) -> Result<EcdsaKeyPair> {
         .map_err(|_| ErrorKind::InvalidEcdsaKey.into())
 }
 
-/// Accepts PKCS#8 without the public half too, which is what `openssl genpkey` writes.
+/// Also accepts PKCS#8 without the public key, which `openssl genpkey` writes.
 pub(super) fn ed_pair(pkcs8: &[u8]) -> Result<Ed25519KeyPair> {
     Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| ErrorKind::InvalidEddsaKey.into())
 }
 
-/// Reads PKCS#1, which is what jsonwebtoken takes out of either kind of PEM.
+/// Reads PKCS#1, which jsonwebtoken extracts from both kinds of PEM.
 pub(super) fn rsa_pair(pkcs1: &[u8]) -> Result<RsaKeyPair> {
     RsaKeyPair::from_der(pkcs1).map_err(|e| ErrorKind::InvalidRsaKey(e.to_string()).into())
 }

@@ -1,11 +1,11 @@
-//! Random bytes, from the operating system by way of ring.
+//! Random bytes of the operating system, from ring.
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// `N` bytes that nobody can guess.
+/// `N` cryptographically secure random bytes.
 ///
 /// # Panics
-/// When the operating system has no randomness to give, which it always has once it has booted.
+/// When the operating system has no randomness, which cannot happen after it has booted.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SystemRandom::new()

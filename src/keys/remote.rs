@@ -1,4 +1,4 @@
-//! Public keys of other issuers, from where they publish them: fetched in the background, one task per issuer.
+//! Fetches the public keys of other issuers in the background, with one task per issuer.
 //!
 //! ```text
 //! on schedule ─┐                    ┌─ keys: replace, and look again when they are no longer fresh
@@ -6,8 +6,8 @@
 //!                                   └─ error: known keys stay until `stale_ok_for`, and the pause grows
 //! ```
 //!
-//! No request ever waits for a fetch. The invariant: a key is believed only while its publisher was heard to name it not
-//! longer ago than `stale_ok_for`.
+//! No request waits for a fetch. The invariant: a key is used only if its issuer published it not longer ago than
+//! `stale_ok_for`.
 
 mod document;
 mod fetch;
@@ -27,26 +27,26 @@ pub use self::{document::DocumentError, fetch::FetchError};
 use super::{Algorithm, Keys, VerifyingKey};
 use crate::metrics::Metrics;
 
-/// An issuer whose keys are behind a URL.
+/// An issuer with a `jwks_url`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The `iss` whose keys they are.
+    /// The issuer (`iss`) of the keys.
     pub issuer: Arc<str>,
-    /// Where they are.
+    /// The URL of the JWK set.
     pub url: Box<str>,
-    /// Which kinds of key are taken.
+    /// The accepted algorithms.
     pub algorithms: Vec<Algorithm>,
-    /// How long they are used after the URL was last heard.
+    /// How long the keys are used after the last successful fetch.
     pub stale_ok_for: Duration,
 }
 
-/// The tasks that refresh.
+/// The tasks that fetch keys.
 pub struct Refreshers {
     around: Around,
     running: tokio::sync::Mutex<HashMap<Arc<str>, Running>>,
 }
 
-/// What every task needs.
+/// What all tasks share.
 #[derive(Clone)]
 struct Around {
     keys: Arc<Keys>,
@@ -61,11 +61,11 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-/// When the keys in use were fetched; outlives its task, so that changed settings do not make fresh keys doubtful.
+/// When the current keys were fetched; kept when a task is restarted with changed settings.
 type Succeeded = Arc<Mutex<Option<Instant>>>;
 
 impl Refreshers {
-    /// None yet; [`Self::adopt`] brings them.
+    /// Without any issuer; [`Self::adopt`] adds them.
     pub fn new(keys: Arc<Keys>, metrics: Arc<Metrics>, clock: fn() -> OffsetDateTime) -> Self {
         let client = Arc::default();
         Self {
@@ -79,10 +79,10 @@ impl Refreshers {
         }
     }
 
-    /// Starts, restarts and stops tasks, so that `sources` are what is refreshed. What did not change goes on undisturbed.
-    /// Keys of issuers that went are not touched here, but when this returns no task writes them any more.
+    /// Starts, restarts and stops tasks, so that exactly the `sources` are fetched. Unchanged ones go on. Keys of
+    /// removed issuers are not removed here, but when this returns no task writes them.
     ///
-    /// Needs to be called on the runtime that is to do the work.
+    /// Has to be called on the runtime that the tasks run on.
     pub async fn adopt(&self, sources: Vec<Source>) {
         let mut running = self.running.lock().await;
         let mut before = std::mem::take(&mut *running);
@@ -120,10 +120,10 @@ impl Refreshers {
 }
 
 impl Running {
-    /// When this returns the task will write no more keys.
+    /// Stops a task. When this returns it writes no more keys.
     async fn stop(self) -> Succeeded {
         self.task.abort();
-        // It says that it was aborted, which is known.
+        // The error only says that the task was aborted.
         let _ = self.task.await;
         self.succeeded
     }
@@ -136,14 +136,14 @@ impl Around {
 
     fn forget(&self, issuer: &str) {
         for result in ["success", "error"] {
-            // An error says that there was no such series.
+            // An error only says that there was no such series.
             let _ = self.metrics.jwks_refreshes.remove_label_values(&[issuer, result]);
         }
         let _ = self.metrics.jwks_last_refresh_success.remove_label_values(&[issuer]);
     }
 }
 
-/// Keeps the keys of one issuer fresh until its task is aborted.
+/// Fetches the keys of one issuer until its task is aborted.
 struct Refresher {
     around: Around,
     source: Source,
@@ -153,7 +153,7 @@ struct Refresher {
 impl Refresher {
     async fn run(self) {
         let issuer = &*self.source.issuer;
-        // So that an alert on errors sees the first one.
+        // Created in advance, so that an alert sees the first error.
         for result in ["success", "error"] {
             self.around.metrics.jwks_refreshes.with_label_values(&[issuer, result]);
         }
@@ -163,7 +163,7 @@ impl Refresher {
             let stale_at = schedule.stale_at();
             tokio::select! {
                 () = sleep_until(stale_at.unwrap_or_else(Instant::now)), if stale_at.is_some() => {
-                    tracing::error!(issuer, url = &*self.source.url, "the issuer's keys are too old to be believed: its tokens are refused");
+                    tracing::error!(issuer, url = &*self.source.url, "the issuer's keys are older than stale_ok_for: its tokens are refused");
                     self.drop_keys(&mut schedule);
                 }
                 () = sleep_until(schedule.next()) => self.refresh(&mut schedule).await,
@@ -182,7 +182,7 @@ impl Refresher {
                 schedule.succeeded(began, now, max_age);
                 self.set_last_success(Some(now));
                 if !self.around.keys.current().knows(issuer) {
-                    tracing::info!(issuer, url, keys = keys.len(), "the issuer's keys are here");
+                    tracing::info!(issuer, url, keys = keys.len(), "the issuer's keys were fetched");
                 }
                 self.around.keys.replace(issuer, &keys);
                 self.around.count(issuer, "success");
@@ -198,10 +198,10 @@ impl Refresher {
                 schedule.failed(began, Instant::now());
                 self.around.count(issuer, "error");
                 if schedule.has_succeeded() {
-                    tracing::warn!(issuer, url, %error, "the issuer's keys were not refreshed: the known ones stay for now");
+                    tracing::warn!(issuer, url, %error, "the issuer's keys could not be fetched: the last known ones are used");
                 } else {
-                    tracing::error!(issuer, url, %error, "the issuer's keys cannot be had: its tokens are refused");
-                    // Keys from another place, which the configuration no longer names.
+                    tracing::error!(issuer, url, %error, "the issuer's keys could not be fetched, and none are known: its tokens are refused");
+                    // Keys from a URL that is no longer in the configuration.
                     self.drop_keys(schedule);
                 }
             }

@@ -1,7 +1,8 @@
-//! Moves what the database holds to the current secret, so that an earlier one can be taken out of the configuration.
+//! Encrypts the values in the database with the current secret, so that a previous one can be removed from the
+//! configuration.
 //!
-//! Safe while instances run, and to repeat: a value is replaced only if it is still what was read, rows that are locked
-//! are left for the next round, and every instance opens values under both secrets.
+//! Safe while instances run, and can be repeated: a value is replaced only if it is still what was read, locked rows
+//! are left for the next round, and every instance decrypts with both secrets.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,49 +16,49 @@ use crate::store::audit::{self, Event, Outcome};
 use crate::store::sealed::{self, SealedColumn, SealedValue};
 use crate::store::{Postgres, StoreError, id};
 
-/// Values per statement: few enough that none holds its rows for long.
+/// The number of values per statement: few enough that no statement locks its rows for long.
 const BATCH: i64 = 200;
-/// How many times locked rows are tried again, and the pause before.
+/// The number of further rounds for locked rows, and the pause before each.
 const ROUNDS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Why it stopped.
+/// Why resealing stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ResealError {
-    /// PostgreSQL.
+    /// PostgreSQL failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The command runs elsewhere.
+    /// Another instance runs the command.
     #[error("another `sidegate secrets reseal` is running on this database")]
     Busy,
 }
 
-/// What was done to one column.
+/// The result for one column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resealed {
-    /// How many values there are.
+    /// The number of values.
     pub values: u64,
-    /// How many were moved.
+    /// The number of values that were moved.
     pub moved: u64,
-    /// How many were locked or changed in every round.
+    /// The number of values that were locked or changed in every round.
     pub left: u64,
-    /// How many are sealed under a secret that is not configured.
+    /// The number of values of a secret that is not configured.
     pub unknown: BTreeMap<KeyId, u64>,
-    /// How many do not open for another reason.
+    /// The number of values that cannot be decrypted for another reason.
     pub damaged: u64,
 }
 
 impl Resealed {
-    /// Whether every value is under the current secret now.
+    /// Whether every value is of the current secret now.
     pub fn is_complete(&self) -> bool {
         self.left == 0 && self.unknown.is_empty() && self.damaged == 0
     }
 }
 
-/// Moves one column. `progress` hears after each batch how far it is.
+/// Moves one column. `progress` is called after each batch.
 ///
 /// # Errors
-/// See [`ResealError`]. What was moved until then stays moved.
+/// See [`ResealError`]. Values that were moved until then stay moved.
 pub async fn column(
     postgres: &Postgres,
     secrets: &Secrets,
@@ -127,7 +128,7 @@ async fn move_page(
 /// Records that everything is under the current secret, the first time that it is, and returns when that was.
 ///
 /// # Errors
-/// When PostgreSQL is away.
+/// When PostgreSQL is unreachable.
 pub async fn record(
     postgres: &Postgres,
     current: KeyId,

@@ -1,7 +1,8 @@
-//! Sealing: AES-256-GCM for values that rest in a store.
+//! Sealing: authenticated encryption (AES-256-GCM) of values in a store.
 //!
-//! `version (1) | nonce (12) | ciphertext | tag (16)`. What a value is for goes in as associated data, so that one who
-//! can write to the database cannot pass one sealed value off as another, say a user's factor as a signing key.
+//! `version (1) | nonce (12) | ciphertext | tag (16)`. The purpose of a value is its associated data, so that an
+//! attacker who can write to the database cannot use a sealed value for another purpose, for example a TOTP secret as a
+//! signing key.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
@@ -9,18 +10,18 @@ use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use super::random;
 use crate::secret::Key32;
 
-/// The first byte of everything sealed: the day the cipher changes, old values can still be told apart.
+/// The first byte of every sealed value, to recognize old values if the cipher changes.
 const VERSION: u8 = 1;
 const TAG_LEN: usize = 16;
 
-/// A sealed value that does not open: another secret, another purpose, or changed on the way. Nothing more is known.
+/// A sealed value cannot be decrypted: another secret, another purpose, or changed. The reason is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a sealed value does not open: was `auth.secret` changed, or the value?")]
+#[error("a sealed value cannot be decrypted: was `auth.secret` changed, or the value?")]
 pub struct SealError;
 
-/// Seals `plain` under `key` for the purpose named by `associated`.
+/// Encrypts `plain` with `key` for the purpose `associated`.
 ///
-/// The nonce is random: up to 2^32 values per key are safe (NIST SP 800-38D section 8.3), more than will ever be sealed.
+/// The nonce is random: up to 2^32 values per key are safe (NIST SP 800-38D section 8.3), more than are ever sealed.
 pub fn seal(key: &Key32, associated: &str, plain: &[u8]) -> Vec<u8> {
     let nonce: [u8; NONCE_LEN] = random::bytes();
     let mut sealed = Vec::with_capacity(1 + NONCE_LEN + plain.len() + TAG_LEN);
@@ -36,10 +37,10 @@ pub fn seal(key: &Key32, associated: &str, plain: &[u8]) -> Vec<u8> {
     sealed
 }
 
-/// Opens what [`seal`] made with the same key and purpose.
+/// Decrypts a value that [`seal`] encrypted with the same key and purpose.
 ///
 /// # Errors
-/// When it was not, or was changed since.
+/// When the key, the purpose or the value is another.
 pub fn open(key: &Key32, associated: &str, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
     let (&VERSION, rest) = sealed.split_first().ok_or(SealError)? else {
         return Err(SealError);
@@ -55,8 +56,8 @@ pub fn open(key: &Key32, associated: &str, sealed: &[u8]) -> Result<Vec<u8>, Sea
     Ok(plain)
 }
 
-/// A key for one purpose, derived (HKDF-SHA256, RFC 5869) from input that is already full of entropy, such as a token of
-/// 256 random bits. Not for passwords.
+/// Derives a key for one purpose (HKDF-SHA256, RFC 5869) from input with full entropy, such as a token of 256 random
+/// bits. Not for passwords.
 pub fn derive(input: &[u8], purpose: &str) -> Key32 {
     struct Len32;
     impl KeyType for Len32 {

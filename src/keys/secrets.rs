@@ -1,5 +1,5 @@
-//! `auth.secret` and `auth.previous_secrets`: everything that is sealed or authenticated with a key of ours says which of
-//! them it was made with, so that the secret can be replaced while values made with the old one are still around.
+//! `auth.secret` and `auth.previous_secrets`: every sealed or authenticated value contains the id of the secret that it
+//! was made with, so that the secret can be replaced while values of the previous one still exist.
 //!
 //! ```text
 //! secret ─► HKDF ─┬─ key id (4 bytes), written beside what is made
@@ -15,15 +15,15 @@ use super::key_use::KeyUse;
 use super::seal;
 use crate::secret::Key32;
 
-/// How many bytes of an HMAC-SHA-256 tag must be there at least (RFC 2104 section 5).
+/// The minimum number of bytes of a truncated HMAC-SHA-256 tag (RFC 2104 section 5).
 const TAG_MIN: usize = 16;
 
-/// Which secret a value was made with. It is derived from the secret and tells nothing about it.
+/// The id of a secret. It is derived from the secret and reveals nothing about it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; Self::LEN]);
 
 impl KeyId {
-    /// Bytes of an id.
+    /// The number of bytes of an id.
     pub const LEN: usize = 4;
 
     /// The id as it is written into a value.
@@ -31,12 +31,12 @@ impl KeyId {
         self.0
     }
 
-    /// Reads an id back. Any bytes are an id, though not of a secret that we have.
+    /// Reads an id. Any bytes are an id, which may not be that of a configured secret.
     pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    /// Takes an id off the front of a value.
+    /// Splits the id off the front of a value.
     pub fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let (id, rest) = bytes.split_first_chunk()?;
         Some((Self(*id), rest))
@@ -55,10 +55,10 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// Why a sealed value does not open.
+/// Why a sealed value cannot be decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// It names a secret that is not configured.
+    /// It was made with a secret that is not configured.
     #[error(
         "it is encrypted with a secret (key id {0}) that is neither `auth.secret` nor in `auth.previous_secrets`: \
          add that secret to `auth.previous_secrets`"
@@ -69,7 +69,8 @@ pub enum OpenError {
     Damaged,
 }
 
-/// Two configured secrets with one id: the same secret twice, or a coincidence of one in four thousand million.
+/// The error for two configured secrets with the same id: the same secret twice, or a coincidence of one in four
+/// billion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it has the key id {0}, as another secret has")]
 pub struct DuplicateKeyId(pub KeyId);
@@ -77,7 +78,7 @@ pub struct DuplicateKeyId(pub KeyId);
 /// The keys derived from one secret.
 struct Derived {
     id: KeyId,
-    /// At the position of their use in [`KeyUse::ALL`].
+    /// The keys, each at the position of its use in [`KeyUse::ALL`].
     keys: [Key32; KeyUse::ALL.len()],
 }
 
@@ -89,7 +90,8 @@ impl Derived {
     }
 }
 
-/// The keys of the current secret, which makes new values, and of earlier ones, which only open and verify. Cheap to clone.
+/// The keys of the current secret, which makes new values, and of previous ones, which only decrypt and verify. Cheap
+/// to clone.
 #[derive(Clone)]
 pub struct Secrets(
     /// The current one first; never empty.
@@ -123,26 +125,26 @@ impl Secrets {
         self.0.iter().map(|derived| derived.id)
     }
 
-    /// The key for `key_use` under the secret `id`; `None` when no such secret is configured.
+    /// The key for `key_use` of the secret `id`; `None` if it is not configured.
     pub fn key(&self, key_use: KeyUse, id: KeyId) -> Option<&Key32> {
         let derived = self.0.iter().find(|derived| derived.id == id)?;
         Some(&derived.keys[key_use as usize])
     }
 
-    /// The key for `key_use` under the current secret, with the id to write beside what it makes.
+    /// The key for `key_use` of the current secret, with the id to write beside what it makes.
     pub fn current_key(&self, key_use: KeyUse) -> (KeyId, &Key32) {
         let current = &self.0[0];
         (current.id, &current.keys[key_use as usize])
     }
 
-    /// Seals `plain` under the current secret: `key id (4) | sealed`, see [`seal::seal`]. `context` names what it belongs
-    /// to, such as a row: moved to another, it does not open.
+    /// Seals `plain` with the current secret: `key id (4) | sealed`, see [`seal::seal`]. `context` is what the value
+    /// belongs to, such as a row: with another context it cannot be decrypted.
     pub fn seal(&self, key_use: KeyUse, context: &str, plain: &[u8]) -> Vec<u8> {
         let (id, key) = self.current_key(key_use);
         [&id.to_bytes()[..], &seal::seal(key, context, plain)].concat()
     }
 
-    /// Opens what [`Self::seal`] made for the same use and context, under whichever secret it says.
+    /// Decrypts what [`Self::seal`] made for the same use and context, with the secret of its id.
     ///
     /// # Errors
     /// When that secret is not configured, or the value is not what was sealed.
@@ -152,19 +154,18 @@ impl Secrets {
         seal::open(key, context, sealed).map_err(|_| OpenError::Damaged)
     }
 
-    /// Whether a sealed value was made under the current secret. Reads its id only.
+    /// Whether a sealed value was made with the current secret. Reads its id only.
     pub fn is_current(&self, sealed: &[u8]) -> bool {
         KeyId::split(sealed).is_some_and(|(id, _)| id == self.current())
     }
 
-    /// The HMAC-SHA-256 of `message` under the current secret, with the id to write beside it.
+    /// The HMAC-SHA-256 of `message` with the current secret, and the id to write beside it.
     pub fn authenticate(&self, key_use: KeyUse, message: &[u8]) -> (KeyId, [u8; 32]) {
         let (id, key) = self.current_key(key_use);
         (id, tag(key, message))
     }
 
-    /// Whether `presented` is the tag of `message` under the secret `id`, whole or cut to its first 16 bytes or more.
-    /// In constant time: a forger must not learn how many bytes were right.
+    /// Whether `presented` is the tag of `message` with the secret `id`, complete or truncated to 16 bytes or more.
     pub fn verify(&self, key_use: KeyUse, id: KeyId, message: &[u8], presented: &[u8]) -> bool {
         let Some(key) = self.key(key_use, id) else {
             return false;
@@ -173,13 +174,13 @@ impl Secrets {
         let Some(expected) = expected.get(..presented.len()).filter(|cut| cut.len() >= TAG_MIN) else {
             return false;
         };
-        // ring compares whole tags only: so the tags of the two cut tags are compared.
+        // ring compares complete tags only: so the tags of the two truncated tags are compared.
         let key = hmac::Key::new(HMAC_SHA256, key.expose());
         hmac::verify(&key, presented, hmac::sign(&key, expected).as_ref()).is_ok()
     }
 
-    /// The HMAC-SHA-256 of `message` under every secret, the current one first: for a tag that is kept where no id can be
-    /// written beside it.
+    /// The HMAC-SHA-256 of `message` with every secret, the current one first: for a tag that is stored where no id can
+    /// be written beside it.
     pub fn candidates(&self, key_use: KeyUse, message: &[u8]) -> Vec<[u8; 32]> {
         let keys = self.0.iter().map(|derived| &derived.keys[key_use as usize]);
         keys.map(|key| tag(key, message)).collect()

@@ -1,18 +1,18 @@
-//! The keys that verify, by issuer and name. Immutable: a change makes a new set.
+//! Verification keys, by issuer and key id. Immutable: a change creates a new set.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Algorithm, VerifyingKey};
 
-/// Which key verifies a token of which issuer.
+/// The verification keys of all issuers.
 #[derive(Clone, Default, Debug)]
 pub struct KeySet {
     issuers: HashMap<Box<str>, IssuerKeys>,
 }
 
-/// Either public keys or a secret: with both, a token could choose which kind of key it is checked with, and a public key
-/// taken for a secret is known to everybody.
+/// The keys of an issuer: public keys or a secret. With both, a token could choose the kind of key it is verified with,
+/// and a public key that is used as a secret is known to everybody.
 #[derive(Clone, Debug)]
 enum IssuerKeys {
     Public(HashMap<Box<str>, Arc<VerifyingKey>>),
@@ -33,7 +33,7 @@ impl IssuerKeys {
 
     fn find(&self, kid: Option<&str>) -> Option<&Arc<VerifyingKey>> {
         match (self, kid) {
-            // A secret has no name to be called by.
+            // A secret has no key id.
             (Self::Secret(key), _) => Some(key),
             (Self::Public(keys), Some(kid)) => keys.get(kid),
             (Self::Public(keys), None) if keys.len() == 1 => keys.values().next(),
@@ -57,7 +57,8 @@ impl IssuerKeys {
 }
 
 impl KeySet {
-    /// This set with `issuer`'s keys replaced by `keys`. Two keys of one name: the later stays. A secret stands alone.
+    /// This set with the keys of `issuer` replaced by `keys`. Of two keys with one id the later one is used. A secret
+    /// is the only key.
     #[must_use]
     pub fn with(&self, issuer: &str, keys: impl IntoIterator<Item = Arc<VerifyingKey>>) -> Self {
         let mut issuers = self.issuers.clone();
@@ -65,7 +66,7 @@ impl KeySet {
         Self { issuers }
     }
 
-    /// This set without the issuers that `stays` does not name.
+    /// This set with only the issuers that `stays` names.
     #[must_use]
     pub fn only(&self, stays: impl Fn(&str) -> bool) -> Self {
         let mut issuers = self.issuers.clone();
@@ -73,7 +74,7 @@ impl KeySet {
         Self { issuers }
     }
 
-    /// Whether every key of this set is in `other`, too, as the same key under the same name.
+    /// Whether `other` has every key of this set, with the same id.
     pub fn is_within(&self, other: &Self) -> bool {
         let mut issuers = self.issuers.iter();
         issuers.all(|(issuer, keys)| {
@@ -82,18 +83,18 @@ impl KeySet {
         })
     }
 
-    /// The key that `issuer` calls `kid`. A token without `kid` is verified only if its issuer has exactly one key:
-    /// trying several would let a token choose by luck.
+    /// The key `kid` of `issuer`. A token without `kid` is verified only if its issuer has exactly one key: with
+    /// several attempts a token could match any of them.
     pub fn find(&self, issuer: &str, kid: Option<&str>) -> Option<Arc<VerifyingKey>> {
         self.issuers.get(issuer)?.find(kid).cloned()
     }
 
-    /// Whether any key of `issuer` is known.
+    /// Whether `issuer` has any key.
     pub fn knows(&self, issuer: &str) -> bool {
         self.issuers.get(issuer).is_some_and(|keys| !keys.is_empty())
     }
 
-    /// Whether there is no key at all; a process without one is not ready.
+    /// Whether there is no key at all. A process without a key is not ready.
     pub fn is_empty(&self) -> bool {
         self.issuers.values().all(IssuerKeys::is_empty)
     }

@@ -1,4 +1,4 @@
-//! A private key that signs our tokens.
+//! A private key that signs tokens.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::jwk::Public;
 use super::{Algorithm, KeyError, VerifyingKey, provider};
 
-/// A private key, its algorithm, and its public half. Its name is its RFC 7638 thumbprint, so that the same key has the
-/// same name on every instance and in every database.
+/// A private key, its algorithm, and its public key. Its id is its RFC 7638 thumbprint, so that the same key has the
+/// same id on every instance and in every database.
 pub struct SigningKey {
     algorithm: Algorithm,
     encoding: EncodingKey,
@@ -20,7 +20,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Makes a new key.
+    /// Generates a key.
     ///
     /// # Errors
     /// For RS256, which has to be imported.
@@ -39,7 +39,7 @@ impl SigningKey {
     /// Reads an unencrypted PEM file.
     ///
     /// # Errors
-    /// When the text is no PEM of a private key for `algorithm`.
+    /// When the text is not a private key for `algorithm` in PEM.
     pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
         let read = match algorithm {
             Algorithm::Es256 => EncodingKey::from_ec_pem(pem.as_bytes()),
@@ -51,10 +51,10 @@ impl SigningKey {
         Self::new(algorithm, encoding)
     }
 
-    /// Reads what [`Self::to_der`] wrote.
+    /// Reads a key that [`Self::to_der`] wrote.
     ///
     /// # Errors
-    /// When the bytes are no usable key for `algorithm`.
+    /// When the bytes are not a usable key for `algorithm`.
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let encoding = match algorithm {
             Algorithm::Es256 => EncodingKey::from_ec_der(der),
@@ -74,30 +74,30 @@ impl SigningKey {
         })
     }
 
-    /// The private key itself (PKCS#8; PKCS#1 for RSA). It leaves the process only sealed.
+    /// The private key (PKCS#8; PKCS#1 for RSA). It leaves the process only encrypted.
     pub fn to_der(&self) -> &[u8] {
         self.encoding.as_bytes()
     }
 
-    /// The key's name, which goes into each token's header.
+    /// The key id, for the header of each token.
     pub fn kid(&self) -> &str {
         self.verifying.kid()
     }
 
-    /// The algorithm it signs with.
+    /// The algorithm of the key.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Its public half.
+    /// The public key.
     pub const fn verifying_key(&self) -> &Arc<VerifyingKey> {
         &self.verifying
     }
 
-    /// Signs `claims` as a JWT whose header says `typ`, for instance `at+jwt` (RFC 9068 section 2.1).
+    /// Signs `claims` as a JWT with this `typ`, for example `at+jwt` (RFC 9068 section 2.1).
     ///
     /// # Errors
-    /// When the claims are no JSON, or the system has no randomness for the signature.
+    /// When the claims cannot be serialized, or the system has no randomness for the signature.
     pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, KeyError> {
         let mut header = Header::new(self.algorithm.of_jsonwebtoken());
         header.typ = Some(typ.to_owned());
@@ -105,7 +105,7 @@ impl SigningKey {
         jsonwebtoken::encode(&header, claims, &self.encoding).map_err(|e| KeyError::Signing(e.to_string()))
     }
 
-    /// A token with any header and payload, as an attacker who has some other token of ours might wish for.
+    /// A token with any header and payload, for tests of attacks with a valid signature.
     #[cfg(test)]
     pub(crate) fn sign_raw(&self, header: &str, payload: &str) -> String {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,4 +1,4 @@
-//! A key that verifies tokens, with the one algorithm it is for.
+//! A verification key, with its algorithm.
 
 use jsonwebtoken::DecodingKey;
 
@@ -16,19 +16,19 @@ pub struct VerifyingKey {
     decoding: DecodingKey,
 }
 
-/// What tells one key from another.
+/// What distinguishes keys.
 #[derive(Clone, PartialEq, Eq)]
 enum Material {
     Public(Public),
-    /// Its SHA-256, so that the secret is in one place only.
+    /// The SHA-256 of a secret, so that the secret itself is in one place only.
     Secret([u8; 32]),
 }
 
 impl VerifyingKey {
-    /// Reads a JWK (RFC 7517). Its `kid` is its name; without one, its thumbprint (RFC 7638) is.
+    /// Parses a JWK (RFC 7517). Without a `kid`, its thumbprint (RFC 7638) is the key id.
     ///
     /// # Errors
-    /// When the key is private, symmetric, for encryption, on another curve, of a size that is not safe, or malformed.
+    /// When the key is private, symmetric, for encryption, on another curve, of an unsafe size, or malformed.
     pub fn from_jwk(jwk: &serde_json::Value) -> Result<Self, JwkError> {
         let (public, kid) = jwk::read(jwk)?;
         Ok(Self::new(public, kid))
@@ -52,7 +52,7 @@ impl VerifyingKey {
         })
     }
 
-    /// The public half as a JWK, as our key set document publishes it; null for a shared secret, which has none.
+    /// The public key as a JWK, for publication; null for a shared secret, which is never published.
     pub fn to_jwk(&self) -> serde_json::Value {
         match &self.material {
             Material::Public(public) => jwk::write(public, &self.kid),
@@ -60,22 +60,23 @@ impl VerifyingKey {
         }
     }
 
-    /// The name by which tokens refer to this key.
+    /// The key id, which tokens refer to.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The algorithm this key verifies with; no other is ever tried.
+    /// The only algorithm that is used with this key.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Whether this is the same key under the same name.
+    /// Whether this is the same key with the same id.
     pub fn is_same(&self, other: &Self) -> bool {
         self.kid == other.kid && self.material == other.material
     }
 
-    /// Whether `signature` (base64url, the third part of a token) signs `signing_input` (the first two with their dot).
+    /// Whether `signature` (base64url, the third part of a token) is valid for `signing_input` (the first two parts
+    /// with their dot).
     pub fn verify(&self, signing_input: &[u8], signature: &str) -> bool {
         jsonwebtoken::crypto::verify(
             signature,
@@ -86,7 +87,7 @@ impl VerifyingKey {
         .unwrap_or(false)
     }
 
-    /// `kid` as given, or the thumbprint.
+    /// The given `kid`, or the thumbprint.
     pub(super) fn new(public: Public, kid: Option<String>) -> Self {
         let kid = kid.unwrap_or_else(|| jwk::thumbprint(&public)).into_boxed_str();
         let (algorithm, decoding) = match &public {

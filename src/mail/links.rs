@@ -1,23 +1,24 @@
 //! The links in messages.
 
-/// `auth.mail.links`: the pages that emailed links lead to. Never made of anything that a request said: a forged `Host` would send the token to its author.
+/// `auth.mail.links`: the pages that emailed links lead to. They never contain anything from a request: a forged `Host`
+/// would send the token to the attacker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Links {
-    /// Where a new password is typed.
+    /// The page for setting a new password.
     pub reset: Link,
-    /// Where an invitation is accepted.
+    /// The page for accepting an invitation.
     pub invitation: Link,
 }
 
-/// A URL with the place of its token.
+/// A URL with a placeholder for its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link(pub String);
 
 impl Link {
-    /// What stands for the token.
+    /// The placeholder.
     pub const PLACE: &str = "{token}";
 
-    /// The link for one token, which is made of characters that need no escape; any other would be left out.
+    /// The link with a token, which consists of characters that need no escape; others are left out.
     pub fn with(&self, token: &str) -> String {
         let legal = |c: &char| c.is_ascii_alphanumeric() || "-_.~".contains(*c);
         let token: String = token.chars().filter(legal).collect();

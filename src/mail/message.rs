@@ -1,55 +1,55 @@
-//! Every message there is, and to whom it goes.
+//! The messages, and their recipients.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::store::users::User;
 
-/// Every message there is. Its name is that of its templates.
+/// A message. Its name is that of its templates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum Message {
-    /// The code that confirms the address of a new account, or of one that asked again.
+    /// The code that verifies the email address of an account.
     EmailVerification {
-        /// Six digits.
+        /// The code, six digits.
         code: String,
     },
-    /// To the old address: the code that agrees to a change.
+    /// To the current email address: the code that confirms a change.
     EmailChangeOld {
-        /// Six digits.
+        /// The code, six digits.
         code: String,
-        /// Where the account would move.
+        /// The requested email address.
         new_email: String,
     },
-    /// To the new address: the code that proves it.
+    /// To the new email address: the code that verifies it.
     EmailChangeNew {
-        /// Six digits.
+        /// The code, six digits.
         code: String,
     },
-    /// To the old address: the account moved.
+    /// To the previous email address: it was changed.
     EmailChanged {
-        /// Where.
+        /// The new email address.
         new_email: String,
     },
-    /// To the owner of an address with which somebody tried to register again.
+    /// To the owner of an account: somebody tried to register with the same email address.
     RegistrationAttempted,
-    /// The link that replaces a forgotten password.
+    /// A password reset link.
     PasswordReset {
-        /// What the link carries.
+        /// The token of the link.
         token: String,
     },
-    /// The password is another.
+    /// The password was changed.
     PasswordChanged,
-    /// A sign-in with a device that was not seen before.
+    /// A sign-in from a new device.
     NewDevice {
-        /// What it calls itself.
+        /// The name or user agent of the device.
         device: String,
-        /// From where.
+        /// The client IP.
         address: String,
     },
     /// A code that completes a sign-in.
     MfaCode {
-        /// Six digits.
+        /// The code, six digits.
         code: String,
     },
     /// A second factor was added.
@@ -62,20 +62,20 @@ pub enum Message {
         /// `totp` or `email`.
         method: String,
     },
-    /// A refresh token was used twice: somebody else may have it.
+    /// A refresh token was used twice, so that it may have been stolen.
     RefreshReused {
-        /// What the session's device calls itself.
+        /// The name or user agent of the session's device.
         device: String,
     },
-    /// To somebody without an account yet.
+    /// An invitation to register.
     Invitation {
-        /// What the link carries.
+        /// The token of the link.
         token: String,
     },
 }
 
 impl Message {
-    /// The words of all messages.
+    /// The names of all messages.
     pub const NAMES: [&str; 13] = [
         "email_verification",
         "email_change_old",
@@ -92,7 +92,7 @@ impl Message {
         "invitation",
     ];
 
-    /// Its word in the table, in metrics, and the name of its templates.
+    /// Its name in the table, in metrics, and of its templates.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::EmailVerification { .. } => "email_verification",
@@ -111,7 +111,7 @@ impl Message {
         }
     }
 
-    /// One of each, to try templates with before there is anybody to write to.
+    /// A sample of each message, to check templates.
     pub fn samples() -> Vec<Self> {
         let code = || "123456".to_owned();
         let token = || "c2FtcGxl".to_owned();
@@ -145,22 +145,22 @@ impl Message {
     }
 }
 
-/// To whom.
+/// The recipient of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {
-    /// The account; none for somebody invited.
+    /// The account; `None` for an invitation.
     pub user_id: Option<Uuid>,
-    /// The address.
+    /// The email address.
     pub email: String,
-    /// What to call them, if known.
+    /// The name of the recipient, if known.
     pub name: Option<String>,
 }
 
 impl Recipient {
-    /// The owner of an account, at its address.
+    /// The owner of an account.
     pub fn of(user: &User) -> Self {
-        // A name goes only to an address that is known to be theirs: else whoever registers could have us write their words
-        // to strangers.
+        // The name only for a verified email address: otherwise anybody could register with another's email address and
+        // send them a text of their choice in the name.
         let proven = user.email_verified_at.is_some();
         let name = user.profile.get("name").and_then(|name| name.as_str());
         Self {
@@ -170,7 +170,7 @@ impl Recipient {
         }
     }
 
-    /// An address of which nothing is known.
+    /// An email address without an account.
     pub fn stranger(email: &str) -> Self {
         Self {
             user_id: None,
@@ -180,7 +180,7 @@ impl Recipient {
     }
 }
 
-/// What a row of the queue holds, sealed.
+/// The encrypted content of a row of the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Payload {
     pub(crate) to: Recipient,

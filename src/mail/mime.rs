@@ -1,4 +1,4 @@
-//! A rendered message → a message with headers (RFC 5322) and two bodies, of which a mail program shows the better one.
+//! Builds a MIME message (RFC 5322) with a text and an HTML body.
 
 use lettre::Address;
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -10,19 +10,19 @@ use crate::mail::settings::Mail;
 use crate::mail::templates::Rendered;
 use crate::mail::{Recipient, sanitize};
 
-/// What is sent.
+/// A message that is ready to be sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
-    /// All of it.
+    /// The MIME message.
     pub(crate) message: Message,
-    /// The plain body, for the transport that shows it.
+    /// The text body, for the transport `log`.
     pub(crate) text: String,
 }
 
-/// Puts a message into an envelope. `id` is the row's: should a message be sent twice, it is recognisably the same one.
+/// Builds the MIME message. `id` is that of the row, so that a message that is sent twice has the same `Message-ID`.
 ///
 /// # Errors
-/// When nobody can have such an address.
+/// When the email address is not valid.
 pub(crate) fn write(
     mail: &Mail,
     to: &Recipient,
@@ -30,8 +30,11 @@ pub(crate) fn write(
     id: Uuid,
     at: OffsetDateTime,
 ) -> Result<Written, String> {
-    let address: Address = to.email.parse().map_err(|_| "the address is none".to_owned())?;
-    // `name` has neither line breaks nor anything else that could begin a header of its own; the library quotes the rest.
+    let address: Address = to
+        .email
+        .parse()
+        .map_err(|_| "email: not a valid email address".to_owned())?;
+    // `name` contains no line breaks, so that it cannot start a header of its own; the library quotes the rest.
     let to = Mailbox::new(to.name.as_deref().and_then(sanitize::name), address);
     let mut builder = Message::builder()
         .from(mail.from.clone())
@@ -39,7 +42,7 @@ pub(crate) fn write(
         .subject(sanitize::line(&rendered.subject))
         .date(at.into())
         .message_id(Some(format!("<{id}@{}>", mail.from.email.domain())))
-        // RFC 3834: no mail program on holiday should answer.
+        // Prevents automatic replies (RFC 3834).
         .raw_header(HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_refused_rather_than_mended() {
+    fn an_invalid_email_address_is_refused_and_not_corrected() {
         for email in [
             "alice@example.com\r\nBcc: eve@example.com",
             "alice",

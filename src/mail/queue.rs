@@ -16,10 +16,10 @@ use crate::store::postgres::{Executor, Transaction};
 use crate::store::users::User;
 use crate::store::{StoreError, id};
 
-/// News that nobody has to act on within minutes may be late by this much.
+/// How long a notice that is not urgent is worth sending.
 const NEWS: Duration = Duration::from_secs(3 * 86_400);
 
-/// Puts messages into the queue, in the transaction of what they tell about.
+/// Queues messages, in the transaction of the change they report.
 pub struct Queue {
     settings: Option<Arc<Mail>>,
     secrets: Secrets,
@@ -27,7 +27,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// `settings`: `auth.mail`; without it no message is queued. `secrets` seal what a message says.
+    /// `settings` is `auth.mail`; without it no message is queued. `secret` encrypts the content.
     pub fn new(settings: Option<Arc<Mail>>, secrets: Secrets) -> Self {
         Self {
             settings,
@@ -40,19 +40,19 @@ impl Queue {
         self.settings.as_deref()
     }
 
-    /// What a queued message says.
+    /// Decrypts the content of a queued message.
     pub(super) fn open(&self, row: &Queued) -> Result<Payload, OpenError> {
         let plain = self.secrets.open(KeyUse::Mail, "", &row.payload_sealed)?;
         serde_json::from_slice(&plain).map_err(|_| OpenError::Damaged)
     }
 
-    /// Whether messages can be sent here. What needs one is refused where they cannot, and says so.
+    /// Whether `auth.mail` is configured. Operations that need email are refused otherwise.
     pub fn is_enabled(&self) -> bool {
         self.settings.is_some()
     }
 
-    /// Queues a message; where none can be sent, does nothing. `life`: how long it is worth sending, such as the life of its
-    /// code; news by default.
+    /// Queues a message; does nothing without `auth.mail`. `life` is how long it is worth sending, for example the
+    /// lifetime of its code; the default is that of a notice.
     pub(crate) async fn insert(
         &self,
         db: &impl Executor,
@@ -75,12 +75,12 @@ impl Queue {
             expires_at: now + life.unwrap_or(NEWS),
         };
         mail::insert(db, &message).await?;
-        // The row is not committed yet: the worker looks several times.
+        // The row is not committed yet: the worker polls several times.
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Queues news for the owner of an account, where messages are sent at all.
+    /// Queues a notice to the owner of an account.
     pub(crate) async fn tell(
         &self,
         tx: &Transaction,
@@ -99,7 +99,7 @@ impl Queue {
         self.insert(tx, to, message, None, now).await
     }
 
-    /// Queues a message, or (not `real`) does the same work and takes it back.
+    /// Queues a message, or (if not `real`) does the same work and rolls it back.
     pub(crate) async fn insert_or_pretend(
         &self,
         tx: &Transaction,
@@ -109,13 +109,14 @@ impl Queue {
         life: Option<Duration>,
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
-        tx.mark().await?;
+        tx.savepoint().await?;
         self.insert(tx, to, message, life, now).await?;
         if real {
-            tx.keep().await
+            tx.release().await
         } else {
-            // A message of an account makes PostgreSQL look for the account, which is much less than a statement of ours would be.
-            tx.undo().await
+            // A message of an account makes PostgreSQL check the foreign key, which takes much less time than a
+            // statement.
+            tx.rollback_to().await
         }
     }
 }

@@ -1,15 +1,15 @@
-//! When a message that was not accepted is tried again.
+//! The delay before a message is retried.
 
 use std::time::Duration;
 
 use crate::mail::settings::Retry;
 
-/// How long to wait after `attempts` tries. `luck` from 0 to 1 spreads messages that failed together over a fifth of the
-/// pause: a mail server that comes back should not meet them all at once.
-pub(crate) fn pause(retry: Retry, attempts: u32, luck: f64) -> Duration {
+/// The delay after `attempts` attempts. `jitter`, from 0 to 1, spreads messages that failed together over a fifth of
+/// the delay, so that a mail server that recovers does not get all of them at once.
+pub(crate) fn pause(retry: Retry, attempts: u32, jitter: f64) -> Duration {
     let doublings = attempts.saturating_sub(1).min(30);
     let pause = retry.first.saturating_mul(1 << doublings).min(retry.max);
-    pause.mul_f64(1.0 - luck.clamp(0.0, 1.0) / 5.0)
+    pause.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 5.0)
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! What strangers wrote, made sanitize before it stands in a message of ours: names, devices, addresses.
+//! Sanitizes user-controlled values in messages: names, devices, email addresses.
 //!
-//! Somebody registers with another's address and the name "You won, visit evil.example": our server would carry it, signed,
-//! into a mailbox it could not have reached. A line break would begin a header or a paragraph of its own.
+//! Otherwise somebody could register with another's email address and the name "You won, visit evil.example", and our
+//! server would deliver that text. A line break could start a header or a paragraph of its own.
 
-/// Longest value, in characters.
+/// The longest value, in characters.
 const MAX: usize = 100;
 
-/// One line, printable, of bounded length.
+/// A printable line of bounded length.
 pub(crate) fn line(text: &str) -> String {
     let mut line = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
@@ -25,13 +25,13 @@ pub(crate) fn line(text: &str) -> String {
     line
 }
 
-/// What to call somebody; nothing when a mail program would make a link of it.
+/// A person's name; `None` if a mail program would turn it into a link.
 pub(crate) fn name(text: &str) -> Option<String> {
     let name = line(text);
     (!name.is_empty() && !looks_like_a_link(&name)).then_some(name)
 }
 
-/// What a device calls itself. It may well hold dots and slashes (`Firefox/126.0`), so only what makes a link is cut.
+/// The name of a device. It can contain dots and slashes (`Firefox/126.0`), so only what makes a link is removed.
 pub(crate) fn device(text: &str) -> String {
     let device = line(&text.replace("://", " ").replace("www.", "www "));
     if device.is_empty() {
@@ -49,12 +49,12 @@ fn looks_like_a_link(text: &str) -> bool {
     dot_between_messages || text.contains(['/', '@', '\\', ':'])
 }
 
-/// Bytes of names of hosts, in any script.
+/// Whether a byte can be part of a host name, in any script.
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
-/// Characters without a shape of their own that change how their neighbours look: a name written with them reads as another.
+/// Whether a character is invisible and changes how others are displayed, so that a name looks like another.
 const fn turns_or_hides(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'

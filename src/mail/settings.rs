@@ -1,4 +1,4 @@
-//! `auth.mail`, as values that are already right.
+//! `auth.mail` as checked values.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,24 +12,24 @@ pub use lettre::message::Mailbox;
 
 pub use crate::mail::smtp::{Security, Smtp, is_loopback};
 
-/// How messages leave. Without it none does, and what needs one is refused.
+/// The settings of email. Without them no email is sent, and operations that need it are refused.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// `auth.mail.from`: who writes.
+    /// `auth.mail.from`: the sender.
     pub from: Mailbox,
-    /// `auth.mail.reply_to`: who is answered, if that is somebody else.
+    /// `auth.mail.reply_to`.
     pub reply_to: Option<Mailbox>,
-    /// `auth.mail.transport`, with what it needs.
+    /// `auth.mail.transport` with its settings.
     pub transport: Transport,
-    /// `auth.mail.product`: what messages call the service.
+    /// `auth.mail.product`: the name of the service in messages.
     pub product: String,
-    /// `server.public_url`, shown below each message.
+    /// `server.public_url`, which is shown below each message.
     pub home: Option<String>,
     /// `auth.mail.links`.
     pub links: Links,
     /// `auth.mail.retry`.
     pub retry: Retry,
-    /// Ours, and those of `auth.mail.templates` in their place.
+    /// The built-in templates, with those of `auth.mail.templates` in their place.
     pub templates: Arc<Templates>,
 }
 
@@ -43,28 +43,28 @@ impl Mail {
     }
 }
 
-/// Which way messages take.
+/// Where messages are sent to.
 #[derive(Clone, Debug)]
 pub enum Transport {
     /// To a mail server.
     Smtp(Box<Smtp>),
-    /// Into a folder, one file each.
+    /// Into a directory, one file per message.
     File {
-        /// Which.
+        /// The directory.
         directory: PathBuf,
     },
-    /// Into the log, codes and all: for development.
+    /// Into the log, including codes and links: for development.
     Log,
 }
 
 /// `auth.mail.retry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Tries before a message is given up; 30.
+    /// The maximum number of attempts; 30.
     pub attempts: u32,
-    /// The first pause; each further one is twice as long.
+    /// The delay before the first retry. Each following one is twice as long.
     pub first: Duration,
-    /// No pause is longer.
+    /// The longest delay.
     pub max: Duration,
 }
 
@@ -78,10 +78,10 @@ impl Default for Retry {
     }
 }
 
-/// Reads an address, with or without a name: `Sidegate <no-reply@example.com>`.
+/// Parses an email address, with or without a name: `Sidegate <no-reply@example.com>`.
 ///
 /// # Errors
-/// When it is none.
+/// When it is malformed.
 pub fn mailbox(text: &str) -> Result<Mailbox, &'static str> {
     const EXPECTED: &str = "an email address such as no-reply@example.com or Example <no-reply@example.com>";
     if text.chars().any(char::is_control) {

@@ -1,7 +1,7 @@
-//! One message, one conversation with a mail server.
+//! Sends a message with SMTP, over a connection of its own.
 //!
-//! Connections are not kept: one that was given up in the middle would give the next message the answer meant for this one,
-//! and a message taken for sent is lost.
+//! Connections are not reused: after an aborted conversation the reply to one message could be taken for that of the
+//! next, and a message that counts as sent by mistake is lost.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,49 +13,49 @@ use lettre::transport::smtp::client::{
 };
 use lettre::transport::smtp::extension::ClientId;
 
-use crate::mail::transport::NotSent;
+use crate::mail::not_sent::NotSent;
 use crate::secret::Secret;
 
-/// Replies to `MAIL`, `RCPT` or `DATA` that speak of our login and not of this message (RFC 4954 section 6): the operator
-/// mends that, and the message is still worth sending then.
+/// Replies to `MAIL`, `RCPT` or `DATA` about the authentication and not about the message (RFC 4954 section 6). The
+/// operator has to fix that, and the message is retried.
 const ABOUT_THE_LOGIN: [&str; 4] = ["530", "534", "535", "538"];
-/// How long a server may take to answer our farewell.
+/// The timeout of `QUIT`.
 const PARTING: Duration = Duration::from_secs(2);
-/// Longest answer of a server that is kept as the reason.
+/// The longest reply that is stored as the reason, in characters.
 const REASON_MAX: usize = 200;
 
-/// `auth.mail.smtp`: which server, and how to speak to it.
+/// `auth.mail.smtp`: the mail server.
 #[derive(Clone)]
 pub struct Smtp {
-    /// Its name, which its certificate must have.
+    /// The host name, which the certificate is verified for.
     pub host: String,
-    /// Its port.
+    /// The port.
     pub port: u16,
-    /// How the conversation is hidden from the network.
+    /// The encryption of the connection.
     pub security: Security,
-    /// Who we are to it.
+    /// The credentials.
     pub login: Option<(String, Secret)>,
-    /// The deadline of a whole conversation.
+    /// The timeout of the whole conversation.
     pub timeout: Duration,
     tls: Option<TlsParameters>,
 }
 
-/// How the conversation is hidden from the network.
+/// The encryption of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
     /// TLS from the first byte: `smtps://`.
     Tls,
-    /// TLS before anything is said: `smtp://`. A server that does not offer it is told nothing.
+    /// STARTTLS before anything else: `smtp://`. Nothing is sent to a server that does not support it.
     StartTls,
-    /// In the clear, to this machine.
+    /// No encryption, to this machine only.
     None,
 }
 
 impl Smtp {
-    /// A server whose certificate is checked against the system's authorities, or against those in `ca` (PEM) alone.
+    /// A server whose certificate is verified with the system's authorities, or with those in `ca` (PEM) only.
     ///
     /// # Errors
-    /// When `ca` holds no certificates, or the system has none.
+    /// When `ca` contains no certificates, or the system has none.
     pub fn new(
         host: String,
         port: u16,
@@ -78,12 +78,12 @@ impl Smtp {
         })
     }
 
-    /// Sends a message, with everything that belongs to it before and after.
+    /// Sends a message in a conversation of its own.
     pub(crate) async fn send(&self, envelope: &Envelope, message: &[u8]) -> Result<(), NotSent> {
         let mut connection = self.connect().await?;
         if let Some((user, password)) = &self.login {
             let credentials = Credentials::new(user.clone(), password.expose().to_owned());
-            // Also a refusal of the password is not the message's fault, whatever the number of the reply.
+            // A failed authentication is not a fault of the message, whatever the reply code is.
             connection
                 .auth(DEFAULT_MECHANISMS, &credentials)
                 .await
@@ -97,8 +97,8 @@ impl Smtp {
                 NotSent::Later(reason(&error))
             }
         })?;
-        // It has accepted the message. Parting politely must not take from the deadline: a message that was accepted and then
-        // came too late would be sent again.
+        // The message is accepted. QUIT has its own timeout: if it exceeded that of the conversation, the message would
+        // be sent again.
         tokio::spawn(async move { tokio::time::timeout(PARTING, connection.quit()).await });
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Smtp {
         {
             connection.starttls(tls.clone(), &hello).await.map_err(later)?;
         }
-        // What is said from here on names people and holds codes and a password.
+        // From here on the conversation contains email addresses, codes and a password.
         if self.security != Security::None && !connection.is_encrypted() {
             return Err(NotSent::Later("the connection is not encrypted".to_owned()));
         }
@@ -150,13 +150,13 @@ fn tls(host: &str, ca: Option<&[u8]>) -> Result<TlsParameters, String> {
         .map_err(|error| format!("TLS cannot be used: {error}"))
 }
 
-/// Whether `host` is this machine: only there may messages go in the clear.
+/// Whether `host` is this machine: only there messages can be sent without encryption.
 pub fn is_loopback(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Why, for the log and the table: short, printable, and without the addresses of people, which servers like to repeat.
+/// The reason for the log and the table: short, printable, and without email addresses, which servers repeat.
 fn reason(error: &lettre::transport::smtp::Error) -> String {
     without_addresses(&error.to_string())
 }
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_holds_no_address_and_no_line_break() {
+    fn a_reason_contains_no_email_address_and_no_line_break() {
         assert_eq!(
             without_addresses("permanent error (550): 5.1.1 <alice@example.com>: unknown\r\nuser"),
             "permanent error (550): 5.1.1 [address] unknown user"

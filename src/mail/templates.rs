@@ -1,7 +1,8 @@
-//! The words of messages: templates in Jinja's language, ours or an operator's in their place.
+//! The templates of messages, in Jinja's language: built-in ones, and those of an operator in their place.
 //!
-//! A message has two files, `<message>.txt` and `<message>.html`, which extend `layout.txt` and `layout.html`. The text begins
-//! with `Subject: …` and an empty line. In `.html` every value is escaped; in both, every value was made sanitize before.
+//! A message has two files, `<message>.txt` and `<message>.html`, which extend `layout.txt` and `layout.html`. The text
+//! starts with `Subject: …` and an empty line. In `.html` every value is escaped; in both, every value was sanitized
+//! before.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +18,7 @@ use crate::mail::{Message, Recipient, sanitize};
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
-        /// Ours, by the name of their file.
+        /// The built-in templates, by file name.
         const SHIPPED: &[(&str, &str)] = &[$(
             (concat!($name, ".txt"), include_str!(concat!("templates/", $name, ".txt"))),
             (concat!($name, ".html"), include_str!(concat!("templates/", $name, ".html"))),
@@ -42,27 +43,27 @@ shipped! {
     "invitation",
 }
 
-/// What the first line of a text begins with.
+/// The start of the first line of a text.
 const SUBJECT: &str = "Subject:";
 
-/// Templates that were tried with a sample of every message.
+/// Templates that were checked with a sample of every message.
 pub struct Templates {
     environment: Environment<'static>,
-    /// The operator's, by file name.
+    /// The operator's templates, by file name.
     overridden: BTreeMap<String, String>,
 }
 
-/// What is wrong with a template.
+/// A mistake in a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {message}")]
 pub struct TemplateError {
-    /// Which file, with its line if that is known.
+    /// The file, with its line if that is known.
     pub file: String,
     /// What is wrong.
     pub message: String,
 }
 
-/// A message in words.
+/// A rendered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rendered {
     pub(crate) subject: String,
@@ -70,7 +71,7 @@ pub(crate) struct Rendered {
     pub(crate) html: String,
 }
 
-/// What all messages of an installation have in common.
+/// The branding: what all messages of an installation have in common.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Branding<'a> {
     pub(crate) product: &'a str,
@@ -78,7 +79,7 @@ pub(crate) struct Branding<'a> {
     pub(crate) links: &'a Links,
 }
 
-/// When a message was written, and until when what it holds is good.
+/// When a message was written, and until when its code or link works.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dates {
     pub(crate) written: OffsetDateTime,
@@ -86,15 +87,15 @@ pub(crate) struct Dates {
 }
 
 impl Templates {
-    /// Ours.
+    /// The built-in templates.
     pub fn shipped() -> Self {
         Self::new(BTreeMap::new()).expect("ours are tested")
     }
 
-    /// Ours, and in the place of some the files of a folder.
+    /// The built-in templates, some of them replaced by files of a directory.
     ///
     /// # Errors
-    /// Everything that is wrong with the folder, a line for each file.
+    /// Every mistake in the directory.
     pub fn with_overrides(directory: &Path) -> Result<Self, Vec<TemplateError>> {
         let overridden = read(directory)?;
         Self::new(overridden).map_err(|errors| {
@@ -108,7 +109,7 @@ impl Templates {
 
     fn new(overridden: BTreeMap<String, String>) -> Result<Self, Vec<TemplateError>> {
         let mut environment = Environment::new();
-        // A name that no message has is a typing mistake, and would be an empty place in somebody's message.
+        // An unknown variable is a typing mistake, and would leave a gap in the message.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|name| {
             if has_extension(name, "html") {
@@ -136,7 +137,7 @@ impl Templates {
         if errors.is_empty() { Ok(templates) } else { Err(errors) }
     }
 
-    /// Renders a sample of each message, for somebody with a name and somebody without.
+    /// Renders a sample of each message, with and without a name.
     fn try_all(&self) -> Vec<TemplateError> {
         let link = super::links::Link("https://example.com/{token}".to_owned());
         let links = Links {
@@ -170,7 +171,7 @@ impl Templates {
         errors
     }
 
-    /// Puts a message into words.
+    /// Renders a message.
     pub(crate) fn render(
         &self,
         branding: Branding<'_>,
@@ -206,7 +207,7 @@ impl Templates {
     }
 }
 
-/// Equal for equal overrides, so that a reload notices when one has changed; their text is nobody's business in a log.
+/// Equal for equal templates, so that a reload detects a change. Prints digests, so that no text gets into a log.
 impl fmt::Debug for Templates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digest = |text: &String| {
@@ -219,7 +220,7 @@ impl fmt::Debug for Templates {
     }
 }
 
-/// What templates may say. All of it is there for every message; what a message does not have is `none`.
+/// The variables of templates. All exist for every message; those of other messages are `none`.
 fn values(branding: Branding<'_>, to: &Recipient, message: &Message, dates: Dates) -> Value {
     let at = dates
         .written
@@ -256,11 +257,11 @@ fn values(branding: Branding<'_>, to: &Recipient, message: &Message, dates: Date
     };
     let absent = ["code", "link", "new_email", "device", "client_ip", "method"].map(|name| (name, None));
     let own = own.into_iter().map(|(name, value)| (name, Some(value)));
-    // The last of two of one name counts.
+    // Of two variables with one name the last one counts.
     Value::from_pairs(absent.into_iter().chain(common).chain(own))
 }
 
-/// `10 minutes`, `1 hour`, `3 days`: rounded down, since a code that is said to work longer than it does is a riddle.
+/// `10 minutes`, `1 hour`, `3 days`: rounded down, so that a code never works for less time than the message says.
 fn in_words(length: time::Duration) -> String {
     let (count, unit) = match length.whole_minutes() {
         minutes if minutes < 120 => (minutes.max(1), "minute"),
@@ -270,7 +271,7 @@ fn in_words(length: time::Duration) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Without the empty lines that blocks leave behind.
+/// Removes the empty lines that blocks leave behind.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
     let mut empty = 0;
@@ -288,17 +289,17 @@ fn has_extension(name: &str, extension: &str) -> bool {
     Path::new(name).extension().is_some_and(|found| found == extension)
 }
 
-/// The files of a folder that are templates. What begins with a dot is an editor's, or Kubernetes' own.
+/// Reads the templates of a directory. Files that start with a dot are those of editors, or of Kubernetes.
 fn read(directory: &Path) -> Result<BTreeMap<String, String>, Vec<TemplateError>> {
     let wrong = |file: PathBuf, message: String| TemplateError {
         file: file.display().to_string(),
         message,
     };
-    let unreadable = |error: std::io::Error| vec![wrong(directory.to_owned(), format!("cannot be read: {error}"))];
+    let cannot_read = |error: std::io::Error| vec![wrong(directory.to_owned(), format!("cannot be read: {error}"))];
     let mut found = BTreeMap::new();
     let mut errors = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
+    for entry in std::fs::read_dir(directory).map_err(cannot_read)? {
+        let path = entry.map_err(cannot_read)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if name.starts_with('.') || !(has_extension(&name, "txt") || has_extension(&name, "html")) {
             continue;
@@ -316,7 +317,7 @@ fn read(directory: &Path) -> Result<BTreeMap<String, String>, Vec<TemplateError>
     if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
-/// The library's error as file, line, sentence. The file may be the layout that a message extends.
+/// The library's error as file, line and sentence. The file can be the layout that a message extends.
 fn explained(file: &str, error: &minijinja::Error) -> TemplateError {
     let mut innermost = error;
     while let Some(cause) = std::error::Error::source(innermost).and_then(|cause| cause.downcast_ref()) {

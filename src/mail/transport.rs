@@ -1,4 +1,4 @@
-//! Where a message goes.
+//! Sends a message with the configured transport.
 
 use std::io;
 use std::path::Path;
@@ -10,22 +10,14 @@ use uuid::Uuid;
 
 use crate::mail::message::Payload;
 use crate::mail::mime::Written;
+use crate::mail::not_sent::NotSent;
 use crate::mail::settings::Transport;
 
-/// How long writing a file may take: a folder on a network may hang.
+/// The timeout of writing a file: a network file system can hang.
 const FILE: Duration = Duration::from_secs(10);
 
-/// Why a message did not go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum NotSent {
-    /// It may go later.
-    Later(String),
-    /// It never will.
-    Never(String),
-}
-
 impl Transport {
-    /// How long one try takes at most.
+    /// The longest duration of an attempt.
     pub(crate) fn deadline(&self) -> Duration {
         match self {
             Self::Smtp(smtp) => smtp.timeout,
@@ -33,7 +25,7 @@ impl Transport {
         }
     }
 
-    /// Sends one message. The same id twice is the same message twice.
+    /// Sends a message. Messages with the same id are the same message.
     pub(crate) async fn send(&self, id: Uuid, payload: &Payload, written: &Written) -> Result<(), NotSent> {
         let sending = async {
             match self {
@@ -61,7 +53,8 @@ impl Transport {
     }
 }
 
-/// Whole or not at all: whoever watches the folder must not read half a message. For its owner's eyes, since it holds codes.
+/// Writes a file atomically, so that nobody reads an incomplete message; readable by its owner only, because it
+/// contains codes.
 async fn write(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)

@@ -1,8 +1,8 @@
-//! Sends what waits in the queue.
+//! The worker that sends queued messages.
 //!
-//! A row is not locked while its message is on its way: taking it pushes its next attempt into the future (a lease), and
-//! whoever dies meanwhile leaves it to be taken again after that. So no two send one message at the same time, and a message is
-//! sent at least once; twice only if somebody dies between the server's "250 OK" and the row's end.
+//! A row is not locked while its message is being sent: taking it moves its next attempt into the future (a lease), and
+//! if the process dies, the row is taken again after that. So a message is never sent by two workers at the same time,
+//! and is sent at least once; twice only if a process dies between the server's "250 OK" and the end of the row.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 
 use crate::audit::{AuditRecord, Origin};
 use crate::keys::random;
+use crate::mail::not_sent::NotSent;
 use crate::mail::settings::Mail;
 use crate::mail::templates::{Branding, Dates};
-use crate::mail::transport::NotSent;
 use crate::mail::{Message, Queue, mime, retry};
 use crate::metrics::Metrics;
 use crate::store::StoreError;
@@ -22,20 +22,20 @@ use crate::store::audit::Event;
 use crate::store::mail::{self, Queued};
 use crate::store::postgres::Postgres;
 
-/// Messages on their way at once, of one instance: mail servers limit connections, too.
+/// The number of messages that an instance sends at once: mail servers limit connections.
 const AT_ONCE: u32 = 8;
-/// The first look after a message was queued: its transaction commits about now.
+/// The delay of the first poll after a message was queued, when its transaction commits.
 const SOON: Duration = Duration::from_millis(20);
-/// Between two looks while nothing happens here: messages of other instances and of a process that died, and retries.
+/// The poll interval, for retries, and for messages of other instances and of processes that died.
 const POLL: Duration = Duration::from_secs(2);
-/// How much longer than one try a message is left to whoever took it. Instances' clocks may differ by less.
+/// How much longer than an attempt a lease lasts. Clocks of instances have to differ by less.
 const LEASE_BEYOND: Duration = Duration::from_secs(60);
-/// Between two tries to write down what became of a message.
+/// The interval of attempts to store the outcome of a message.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Such tries. With the deadlines of the store they are over before the lease.
+/// The number of these attempts. With the timeouts of the store they end before the lease.
 const SETTLE: u32 = 6;
 
-/// What became of a message.
+/// The outcome of an attempt.
 #[derive(Debug)]
 enum Outcome {
     Sent,
@@ -45,7 +45,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// All words of the label `result`.
+    /// All values of the label `result`.
     const NAMES: [&str; 4] = ["sent", "retried", "failed", "expired"];
 
     const fn as_str(&self) -> &'static str {
@@ -58,18 +58,18 @@ impl Outcome {
     }
 }
 
-/// Sends what waits in the queue. One runs in every issuer.
+/// Sends queued messages. One runs in every issuer.
 pub struct Worker {
-    /// What it empties.
+    /// The queue.
     pub queue: Arc<Queue>,
-    /// Holds the queue.
+    /// The store of the queue.
     pub postgres: Postgres,
-    /// Counts what became of each message.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
 }
 
 impl Worker {
-    /// Sends messages, until the task is dropped. Does nothing where none can be sent.
+    /// Sends messages until the task is dropped. Does nothing without `auth.mail`.
     pub async fn run(&self, clock: fn() -> OffsetDateTime) {
         let Some(settings) = self.queue.settings() else { return };
         for message in Message::NAMES {
@@ -89,7 +89,7 @@ impl Worker {
                 }
                 Err(error) => {
                     if !away {
-                        tracing::warn!(%error, "messages wait for PostgreSQL");
+                        tracing::warn!(%error, "the mail queue cannot be read");
                     }
                     away = true;
                 }
@@ -101,7 +101,7 @@ impl Worker {
         }
     }
 
-    /// How many messages wait, for the gauge.
+    /// The number of queued messages, for the gauge.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -127,9 +127,9 @@ impl Worker {
         for _ in 0..SETTLE {
             match self.settle(settings, row, &outcome, clock()).await {
                 Ok(()) => return,
-                // If it went, it should not go again.
+                // If it was sent, it must not be sent again.
                 Err(error) => {
-                    tracing::warn!(%error, message_id = %row.id, "what became of a message is not written down yet");
+                    tracing::warn!(%error, message_id = %row.id, "the outcome of a message could not be stored yet");
                 }
             }
             tokio::time::sleep(AGAIN).await;
@@ -171,7 +171,7 @@ impl Worker {
         }
     }
 
-    /// Writes down what became of a message.
+    /// Stores the outcome of an attempt.
     async fn settle(
         &self,
         settings: &Mail,
@@ -187,9 +187,9 @@ impl Worker {
                 Ok(())
             }
             Outcome::Later(reason) => {
-                let luck = f64::from(random::bytes::<1>()[0]) / 255.0;
-                let next = now + retry::pause(settings.retry, row.attempts, luck);
-                // Not later than its end: somebody should learn then that it failed.
+                let jitter = f64::from(random::bytes::<1>()[0]) / 255.0;
+                let next = now + retry::pause(settings.retry, row.attempts, jitter);
+                // Not later than its expiry, when it is recorded as failed.
                 mail::retry(&self.postgres, row, next.min(row.expires_at), reason).await?;
                 tracing::warn!(
                     message, message_id = %row.id, attempts = row.attempts, reason,
@@ -215,7 +215,7 @@ impl Worker {
         let message = known(&row.message);
         let tx = self.postgres.transaction("mail_fail").await?;
         if !mail::fail(&tx, row, reason, now).await? {
-            // Somebody else had it meanwhile.
+            // Another worker has taken it meanwhile.
             return tx.rollback().await;
         }
         AuditRecord::to(row.user_id, Event::MailFailed, &Origin::default())
@@ -227,12 +227,12 @@ impl Worker {
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
-        tracing::warn!(message, message_id = %row.id, attempts = row.attempts, reason, "a message will never arrive");
+        tracing::warn!(message, message_id = %row.id, attempts = row.attempts, reason, "a message could not be delivered and will not be retried");
         Ok(())
     }
 }
 
-/// The word of a message as a label: a newer instance may have queued one that this one does not know.
+/// The label of a message: a newer instance can have queued one that this one does not know.
 fn known(word: &str) -> &'static str {
     Message::NAMES
         .into_iter()

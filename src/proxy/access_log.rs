@@ -1,6 +1,6 @@
-//! One line and one set of counts per request, from one place.
+//! The access log: one line, and one update of the metrics, per request.
 //!
-//! Never in it: tokens, cookies, query strings, bodies. A query may hold a one-time code or a token of somebody's.
+//! It never contains tokens, cookies, query strings or bodies: a query can contain a one-time code or a token.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::gate::{identity::Identity, revocation::Reason};
 
-/// Counts the request and writes its line.
+/// Updates the metrics and writes the line of a request.
 pub(super) fn record(session: &Session, ctx: &mut Context) {
     ctx.recorded = true;
     let status = session.response_written().map_or(0, |answer| answer.status.as_u16());
@@ -22,7 +22,7 @@ pub(super) fn record(session: &Session, ctx: &mut Context) {
     write(method(&header.method), header.uri.path(), status, bytes, ctx);
 }
 
-/// The same for a request that did not come to its own end.
+/// The same for a request that was ended early.
 pub(super) fn record_cut_short(ctx: &Context) {
     let summary = ctx.summary.as_ref();
     let (method, path) = summary.map_or(("other", ""), |summary| (summary.method, &*summary.path));
@@ -69,7 +69,7 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
     );
 }
 
-/// Why a request was ended before its time.
+/// Why a request was ended early.
 fn ended(reason: Reason) -> &'static str {
     match reason {
         Reason::Revoked => "revoked",
@@ -117,7 +117,7 @@ fn count(method: &'static str, status: u16, response_bytes: u64, ctx: &Context, 
     }
 }
 
-/// The `result` of the gate.
+/// The label `result` of the gate's decision.
 fn decision(ctx: &Context) -> &'static str {
     match (&ctx.denial, &ctx.trace.caller, ctx.answered_by) {
         (Some(denial), _, _) => denial.result(),
@@ -143,7 +143,7 @@ fn sampled(ctx: &Context) -> bool {
     if share >= 1.0 {
         return true;
     }
-    // By request id, so that one request is in or out on every instance it passes.
+    // By request id, so that every instance on the path of a request samples it alike.
     let digits = ctx.ids.as_ref().map_or("", Ids::request_id).get(..8).unwrap_or("0");
     let position = u32::from_str_radix(digits, 16).unwrap_or(0);
     f64::from(position) < share * f64::from(u32::MAX)

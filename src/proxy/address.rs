@@ -1,35 +1,35 @@
-//! Where a request comes from.
+//! Finds the client IP of a request.
 //!
-//! `X-Forwarded-*` are words anybody can say. They are believed only from peers in `trusted_proxies`, and the chain is
-//! walked from the right: the last entry was written by the peer, the one before by the proxy before it if that one is
-//! trusted too, and the first that is not trusted is the caller.
+//! Any client can send `X-Forwarded-*`, so they are trusted only from peers in `trusted_proxies`. The list is read from
+//! the right: the last entry was written by the peer, the one before it by the previous proxy if that is trusted too,
+//! and the first address that is not trusted is the client.
 
 use std::net::IpAddr;
 
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// Who connected, and what is believed of whom they speak for.
+/// The origin of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
-    /// The caller.
+    /// The client IP.
     pub(super) address: IpAddr,
-    /// Whether the connection comes from a trusted proxy, whose request id and trace are kept.
+    /// Whether the peer is a trusted proxy, whose request id and trace are used.
     pub(super) trusted_peer: bool,
-    /// Whether the caller spoke TLS to us or to the trusted proxy.
+    /// Whether the client used TLS, to Sidegate or to the trusted proxy.
     pub(super) secure: bool,
-    /// The addresses between the caller and us, for `X-Forwarded-For`: what was believed, then the peer.
+    /// The addresses for `X-Forwarded-For`: the trusted entries, then the peer.
     pub(super) chain: String,
 }
 
 impl Origin {
-    /// How the caller spoke, for `X-Forwarded-Proto`.
+    /// The scheme, for `X-Forwarded-Proto`.
     pub(super) fn scheme(&self) -> &'static str {
         if self.secure { "https" } else { "http" }
     }
 }
 
-/// Works out the origin of a request.
+/// Finds the origin of a request.
 pub(super) fn origin(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[IpNet]) -> Origin {
     let peer = peer.to_canonical();
     let trusts = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
@@ -46,7 +46,7 @@ pub(super) fn origin(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[Ip
     said.reverse();
     'walk: for field in said {
         for entry in field.to_str().unwrap_or_default().rsplit(',') {
-            // An entry that is no address ends the walk: what stands left of it cannot be checked.
+            // A malformed entry ends the search, because the entries left of it cannot be checked.
             let Some(address) = parse(entry.trim()) else {
                 break 'walk;
             };
@@ -57,7 +57,7 @@ pub(super) fn origin(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[Ip
         }
     }
     let secure = headers.get("x-forwarded-proto").map_or(tls, |proto| {
-        // The last word is the nearest proxy's.
+        // The last entry is that of the nearest proxy.
         let last = proto
             .to_str()
             .unwrap_or_default()
@@ -81,7 +81,7 @@ pub(super) fn origin(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[Ip
     }
 }
 
-/// `192.0.2.1`, `192.0.2.1:1234`, `2001:db8::1`, `[2001:db8::1]:1234`.
+/// Parses `192.0.2.1`, `192.0.2.1:1234`, `2001:db8::1`, `[2001:db8::1]:1234`.
 fn parse(entry: &str) -> Option<IpAddr> {
     let plain = entry.parse::<IpAddr>().ok();
     plain
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_ends_the_walk() {
+    fn a_malformed_address_ends_the_search() {
         assert_eq!(
             from("10.0.0.1", &["192.0.2.7, unknown, 10.0.0.2"]).address.to_string(),
             "10.0.0.2"

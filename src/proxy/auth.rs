@@ -1,7 +1,7 @@
 //! The bridge to the endpoints under `/auth`: an ordinary `http::Request` in, an ordinary response out.
 //!
-//! They run on the runtime that owns the stores, never on the proxy's threads: a slow database must not slow a proxied
-//! request.
+//! The endpoints run on the runtime that owns the stores, never on the proxy's threads, so that a slow database does
+//! not slow down proxied requests.
 
 use std::time::Duration;
 
@@ -17,18 +17,18 @@ use super::context::{AnsweredBy, Context};
 use crate::{
     content_length,
     endpoints::{self, Caller},
-    gate::denial::{Denial, Unreadable},
+    gate::denial::{Denial, Malformed},
     metrics::Metrics,
 };
 
-/// No endpoint needs more.
+/// The largest request body, in bytes; no endpoint needs more.
 const MAX_BODY: usize = 64 * 1024;
-/// A client that dribbles its body holds a slot no longer than this.
+/// The timeout for a request body, so that a slow client does not occupy a slot for longer.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
-/// Every endpoint has deadlines of its own; this one is for the defect that has none.
+/// The timeout of an endpoint. Every endpoint has timeouts of its own; this one is for defects.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// The endpoints, ready to be called.
+/// The endpoints, and the runtime they run on.
 pub struct AuthApi {
     router: Router,
     runtime: Handle,
@@ -45,7 +45,7 @@ impl AuthApi {
         }
     }
 
-    /// Whether a path belongs to the endpoints: everything under the base path and the well-known documents.
+    /// Whether a path belongs to the endpoints: everything under the base path, and the well-known documents.
     pub(super) fn owns(&self, path: &str) -> bool {
         endpoints::is_own_path(&self.base, path)
     }
@@ -53,7 +53,7 @@ impl AuthApi {
     /// Answers a request.
     ///
     /// # Errors
-    /// A refusal of the request's form, still to be answered.
+    /// A refusal that is still to be sent.
     pub(super) async fn serve(
         &self,
         session: &mut Session,
@@ -68,7 +68,7 @@ impl AuthApi {
         ctx.request_bytes = body.len() as u64;
         ctx.answered_by = AnsweredBy::Auth;
         let Some(request) = request(session, ctx, path_and_query, body) else {
-            return Ok(Err(Denial::Unreadable(Unreadable::ControlByte)));
+            return Ok(Err(Denial::Malformed(Malformed::ControlByte)));
         };
         let answer = self.runtime.spawn(self.router.clone().oneshot(request));
         match tokio::time::timeout(ANSWER_WITHIN, answer).await {
@@ -81,7 +81,7 @@ impl AuthApi {
                 Ok(Err(Denial::Internal))
             }
             Err(_) => {
-                tracing::error!("an endpoint did not answer in time");
+                tracing::error!("an endpoint did not respond in time");
                 ctx.answered_by = AnsweredBy::Gateway;
                 Ok(Err(Denial::Internal))
             }
@@ -119,7 +119,7 @@ async fn read_body(session: &mut Session) -> Result<Result<Bytes, Denial>> {
     if announced.is_some_and(|length| length > MAX_BODY as u64) {
         return Ok(Err(Denial::BodyTooLarge));
     }
-    // Pingora never answers this itself; a client that waits for it would wait for its own timeout.
+    // Pingora does not send 100 Continue; a client that waits for it would wait until its own timeout.
     if session
         .req_header()
         .headers

@@ -1,8 +1,8 @@
-//! A client's connection: how long it may be silent, and how long a header block may take.
+//! Timeouts of a client connection: between requests, and while receiving a header block.
 //!
-//! Pingora limits the time of one read only, which a client keeps by sending a byte a minute, and it waits without any limit
-//! for 24 bytes that could be an HTTP/2 preface, so that the 18 bytes of `GET / HTTP/1.0` would hang. Hence a loop of our own
-//! around its HTTP/1 sessions:
+//! Pingora limits the time of a single read only, which a client meets by sending a byte a minute, and it waits without
+//! a limit for 24 bytes that could be an HTTP/2 preface, so that the 18 bytes of `GET / HTTP/1.0` would hang. So this
+//! is a loop of our own around its HTTP/1 sessions:
 //!
 //! ```text
 //! accepted ─► header block, within request_header ─► request ─► silence, at most idle ─► header block ─► …
@@ -32,7 +32,7 @@ use super::ending::EndingProxy;
 use super::snapshot::Snapshot;
 use crate::metrics::Metrics;
 
-/// What an HTTP/2 client sends first (RFC 9113 section 3.4).
+/// The connection preface of HTTP/2 (RFC 9113 section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// All connections of the proxy's listener.
@@ -42,7 +42,7 @@ pub struct Connections<P> {
     metrics: Arc<Metrics>,
 }
 
-/// Counts a connection for as long as its task exists, also one that panics.
+/// Counts a connection as long as its task exists, also if it panics.
 struct Open(IntGauge);
 
 impl Open {
@@ -59,11 +59,11 @@ impl Drop for Open {
     }
 }
 
-/// Tells the loop that the header block is there. It travels in Pingora's session and comes out in `on_connection_reuse`.
+/// Tells the loop that the header block has arrived. It is passed through Pingora's session to `on_connection_reuse`.
 struct Announcement(Arc<AtomicBool>);
 
 impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
-    /// `snapshot` has the limits.
+    /// `snapshot` has the timeouts.
     pub fn new(proxy: EndingProxy<P>, snapshot: Arc<ArcSwap<Snapshot>>, metrics: Arc<Metrics>) -> Self {
         Self {
             proxy: Arc::new(proxy),
@@ -72,7 +72,7 @@ impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
         }
     }
 
-    /// Requests one after the other, until either side has enough.
+    /// Serves requests one after the other, until either side closes the connection.
     async fn http1(&self, mut stream: Stream, shutdown: &ShutdownWatch, mut due: Instant) {
         let mut stopping = shutdown.clone();
         let arrived = Arc::new(AtomicBool::new(false));
@@ -99,7 +99,7 @@ impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
                 biased;
                 peeked = timeout(limits.idle, stream.try_peek(&mut first_byte)) => match peeked {
                     Ok(Ok(_)) => {}
-                    // Gone, or silent for too long.
+                    // Disconnected, or idle for too long.
                     _ => return,
                 },
                 _ = stopping.wait_for(|stopping| *stopping) => return,
@@ -108,9 +108,9 @@ impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
         }
     }
 
-    /// Without an answer: whoever sends a header block this slowly does not wait for one.
+    /// Closes the connection without a response: a client this slow is not waiting for one.
     fn give_up(&self) {
-        tracing::debug!("a client took too long over a header block");
+        tracing::debug!("a client took too long to send a header block");
         self.metrics.requests_rejected.with_label_values(&["bad_request"]).inc();
     }
 }
@@ -121,7 +121,8 @@ impl<P: HttpServerApp + Send + Sync + 'static> ServerApp for Connections<P> {
         let _open = Open::new(&self.metrics);
         let due = Instant::now() + self.snapshot.load().limits.request_header;
         match timeout_at(due, speaks_http2(&mut stream)).await {
-            // There Pingora closes what is idle: no stream is open, be it because a header block never ends.
+            // Pingora closes idle HTTP/2 connections: those without an open stream, also because a header block does
+            // not end.
             Ok(Ok(true)) => return self.proxy.process_new(stream, shutdown).await,
             Ok(Ok(false)) => self.http1(stream, shutdown, due).await,
             Ok(Err(_)) => {}
@@ -135,16 +136,16 @@ impl<P: HttpServerApp + Send + Sync + 'static> ServerApp for Connections<P> {
     }
 }
 
-/// From here on a request has the deadlines of its own steps.
+/// From now on the timeouts of the request's own steps apply.
 pub(super) fn header_arrived(announcement: &(dyn Any + Send + Sync)) {
     if let Some(Announcement(arrived)) = announcement.downcast_ref() {
         arrived.store(true, Ordering::Relaxed);
     }
 }
 
-/// Ends when `due` has passed and the header block has not arrived; otherwise never.
+/// Completes when `due` has passed and the header block has not arrived; otherwise never.
 async fn overdue(arrived: &AtomicBool, due: Instant) {
-    // Most header blocks are there at once, and then this sets no timer.
+    // Most header blocks arrive at once, and then no timer is set.
     if !arrived.load(Ordering::Relaxed) {
         sleep_until(due).await;
         if !arrived.load(Ordering::Relaxed) {
@@ -154,7 +155,7 @@ async fn overdue(arrived: &AtomicBool, due: Instant) {
     pending::<()>().await;
 }
 
-/// Looks no further than what has come can still be the preface.
+/// Reads only as long as the received bytes can still be the preface.
 async fn speaks_http2(stream: &mut Stream) -> io::Result<bool> {
     let mut seen = [0; PREFACE.len()];
     for length in [1, 3, PREFACE.len()] {

@@ -1,4 +1,4 @@
-//! What is known of one request while it passes through the phases.
+//! The state of a request while it passes through the phases.
 
 use std::{sync::Arc, time::Instant};
 
@@ -22,9 +22,9 @@ use crate::{
     metrics::Metrics,
 };
 
-/// The state of one request. Made by `new_ctx`, read by the access log.
+/// The state of a request. Created by `new_ctx`, read by the access log.
 pub struct Context {
-    /// The configuration this request keeps to its end, whatever is reloaded meanwhile.
+    /// The snapshot that this request uses until its end, even if the configuration is reloaded meanwhile.
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) started: Instant,
     pub(super) now: OffsetDateTime,
@@ -33,35 +33,35 @@ pub struct Context {
     pub(super) trace: Trace,
     pub(super) permit: Option<Permit>,
     pub(super) denial: Option<Denial>,
-    /// The target to forward; set when it differs from the one received.
+    /// The target to forward, if it differs from the received one.
     pub(super) forward_target: Option<Box<[u8]>>,
-    /// Our signed word to the application.
+    /// The signed assertion for the application.
     pub(super) assertion: Option<(HeaderName, HeaderValue)>,
     pub(super) host: Box<str>,
     pub(super) answered_by: AnsweredBy,
     pub(super) gate_took: Option<std::time::Duration>,
     pub(super) upstream: Option<Choice>,
     pub(super) attempts: usize,
-    /// For an upgrade: holds its answer back until the request has been sent whole.
+    /// For an upgrade: delays the response until the request was sent completely.
     pub(super) upgrade: Option<Arc<Hold>>,
     pub(super) upstream_started: Option<Instant>,
-    /// From the request's headers until an upstream was asked.
+    /// The time from the request's headers until the request to the upstream.
     pub(super) overhead: Option<std::time::Duration>,
     pub(super) upstream_took: Option<std::time::Duration>,
     pub(super) request_bytes: u64,
     pub(super) response_bytes: u64,
-    /// By which this request can be ended before its time.
+    /// The switch by which this request can be ended early.
     pub(super) ending: Arc<Ending>,
-    /// Set once it lasts.
+    /// Set when the request is in the list of long requests.
     pub(super) watched: Option<Watched>,
-    /// What the access log needs of a request whose session it cannot look at any more.
+    /// What the access log needs if the session is gone.
     pub(super) summary: Option<Summary>,
     pub(super) recorded: bool,
     pub(super) metrics: Arc<Metrics>,
     _in_flight: InFlight,
 }
 
-/// Counts a request for as long as it exists: also one whose task panics, or the drain would wait for it for ever.
+/// Counts a request as long as it exists, also if its task panics: otherwise the shutdown would wait for it forever.
 struct InFlight(IntGauge);
 
 impl InFlight {
@@ -77,10 +77,10 @@ impl Drop for InFlight {
     }
 }
 
-/// Who produced the answer.
+/// Who produced the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AnsweredBy {
-    /// A refusal of ours.
+    /// Sidegate, with a refusal.
     Gateway,
     /// An endpoint under `/auth`.
     Auth,
@@ -98,7 +98,7 @@ impl AnsweredBy {
     }
 }
 
-/// How this request is found again in the logs.
+/// The ids of a request in the logs.
 #[derive(Debug, Clone)]
 pub(super) struct Ids {
     /// `X-Request-Id`.
@@ -108,7 +108,7 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    /// Those of a trusted proxy, or new ones.
+    /// The ids of a trusted proxy, or new ones.
     pub(super) fn of(headers: &http::HeaderMap, trusted_peer: bool) -> Self {
         let random = uuid::Uuid::new_v4().simple().to_string();
         let believed = |name: &str, legal: fn(&str) -> bool| {
@@ -137,7 +137,7 @@ impl Ids {
     }
 }
 
-/// Nothing that could break out of a log line or a header.
+/// Whether an id is safe in a log line and in a header.
 fn is_request_id(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text
@@ -145,7 +145,7 @@ fn is_request_id(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(&byte))
 }
 
-/// `00-<32 hex>-<16 hex>-<2 hex>`.
+/// Whether a text is a `traceparent`: `00-<32 hex>-<16 hex>-<2 hex>`.
 fn is_traceparent(text: &str) -> bool {
     let lengths = text.split('-').map(str::len).eq([2, 32, 16, 2]);
     lengths
@@ -187,7 +187,7 @@ impl Context {
         }
     }
 
-    /// The route's id for metrics and logs; requests that never met a route share one.
+    /// The route's id for metrics and logs; requests without a route share one.
     pub(super) fn route_id(&self) -> &str {
         match (&self.trace.route, self.answered_by) {
             (Some(route), _) => &route.id,

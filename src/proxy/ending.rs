@@ -1,4 +1,4 @@
-//! Requests can be ended from outside: each runs together with its [`Ending`].
+//! Makes requests endable from outside: each runs inside its [`Ending`].
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use pingora::{
 use crate::gate::revocation::Ending;
 
 tokio::task_local! {
-    /// The end of the request that this task serves. Pingora has no other way to hand a value to a request of HTTP/2.
+    /// The ending of the request that this task serves. Pingora has no other way to pass a value to an HTTP/2 request.
     static ENDING: Arc<Ending>;
 }
 
-/// Pingora's proxy, whose requests can be ended.
+/// Pingora's proxy, with endable requests.
 pub struct EndingProxy<P>(pub Arc<P>);
 
 #[async_trait]
@@ -44,7 +44,7 @@ impl<P: HttpServerApp + Send + Sync + 'static> HttpServerApp for EndingProxy<P> 
     }
 }
 
-/// The end of the request that is being served.
+/// The ending of the current request.
 pub(super) fn current() -> Arc<Ending> {
     ENDING.try_with(Arc::clone).unwrap_or_default()
 }

@@ -1,20 +1,21 @@
-//! What the application receives: the caller's request without anything that could pass for our word, then our word.
+//! The headers that the application receives: the client's without reserved ones, and then those of Sidegate.
 //!
-//! It runs after Pingora has removed hop-by-hop fields, so `Connection: X-Forwarded-User` cannot take ours away again.
+//! This runs after Pingora has removed hop-by-hop headers, so that `Connection: X-Forwarded-User` cannot remove ours.
 
 use http::{HeaderName, HeaderValue, header};
 use pingora::{Result, http::RequestHeader};
 
 use super::context::Context;
 use crate::{
+    cookies,
     gate::{Permit, rules::reserved_headers::Class},
     metrics::Metrics,
 };
 
-/// Strips and writes the header fields of the request to the upstream.
+/// Removes and writes headers of the request to the upstream.
 ///
 /// # Errors
-/// When a value cannot be a header value, which the gate has ruled out.
+/// When a value is not a valid header value, which the gate has excluded.
 pub(super) fn prepare(upstream: &mut RequestHeader, ctx: &Context, permit: &Permit, metrics: &Metrics) -> Result<()> {
     strip(upstream, ctx, metrics);
     if !permit.route().forward_authorization {
@@ -41,14 +42,14 @@ pub(super) fn prepare(upstream: &mut RequestHeader, ctx: &Context, permit: &Perm
     Ok(())
 }
 
-/// The host and port that the client named: what the application is told, and what an assertion is bound to.
+/// The host and port of the client's request, for `X-Forwarded-Host` and for the assertion.
 pub(super) fn authority<'a>(request: &'a RequestHeader, host: &'a str) -> &'a [u8] {
     let field = request.headers.get(header::HOST).map(HeaderValue::as_bytes);
     let pseudo = request.uri.authority().map(|authority| authority.as_str().as_bytes());
     field.or(pseudo).unwrap_or(host.as_bytes())
 }
 
-/// On every route, public ones too: an upstream never sees one of these names unless we wrote it.
+/// Removes reserved headers, on every route, public ones too: an upstream gets one of them only if Sidegate wrote it.
 fn strip(upstream: &mut RequestHeader, ctx: &Context, metrics: &Metrics) {
     let family = &ctx.snapshot.rules.family;
     let ours: Vec<(HeaderName, Class)> = upstream
@@ -75,34 +76,25 @@ fn strip(upstream: &mut RequestHeader, ctx: &Context, metrics: &Metrics) {
     }
 }
 
-/// The session cookie is a credential for us, not for the application.
+/// Removes the session cookie, which is a credential for Sidegate and not for the application.
 fn remove_session_cookie(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
     let Some(name) = ctx.snapshot.rules.session_cookie.as_deref() else {
         return Ok(());
     };
-    let kept = cookies(upstream).filter(|pair| {
-        pair.strip_prefix(name.as_bytes())
-            .is_none_or(|rest| !rest.trim_ascii_start().starts_with(b"="))
-    });
+    // Parsed like the cookie that contained the token, so that what counted as that cookie is not forwarded.
+    let kept = cookies::pairs(&upstream.headers).filter(|pair| cookies::value(pair, name).is_none());
     let kept: Vec<_> = kept.map(<[u8]>::to_vec).collect();
     set_cookies(upstream, &kept)
 }
 
-/// HTTP/2 clients may split `Cookie` into several fields; an HTTP/1 application expects one (RFC 9113 section 8.2.3).
+/// Joins several `Cookie` headers, which HTTP/2 clients can send; an HTTP/1 application expects one (RFC 9113 section
+/// 8.2.3).
 fn join_cookies(upstream: &mut RequestHeader) -> Result<()> {
     if upstream.headers.get_all(header::COOKIE).iter().nth(1).is_none() {
         return Ok(());
     }
-    let all: Vec<_> = cookies(upstream).map(<[u8]>::to_vec).collect();
+    let all: Vec<_> = cookies::pairs(&upstream.headers).map(<[u8]>::to_vec).collect();
     set_cookies(upstream, &all)
-}
-
-fn cookies(upstream: &RequestHeader) -> impl Iterator<Item = &[u8]> {
-    let fields = upstream.headers.get_all(header::COOKIE).iter();
-    fields
-        .flat_map(|field| field.as_bytes().split(|&byte| byte == b';'))
-        .map(<[u8]>::trim_ascii)
-        .filter(|pair| !pair.is_empty())
 }
 
 fn set_cookies(upstream: &mut RequestHeader, pairs: &[Vec<u8>]) -> Result<()> {
@@ -115,7 +107,7 @@ fn set_cookies(upstream: &mut RequestHeader, pairs: &[Vec<u8>]) -> Result<()> {
     Ok(())
 }
 
-/// Where the request came from, and how to find it in the logs.
+/// Writes `X-Forwarded-*`, the request id and the trace.
 fn write_origin(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
     if let Some(origin) = &ctx.origin {
         upstream.insert_header("X-Forwarded-For", &*origin.chain)?;

@@ -1,10 +1,10 @@
-//! The state of a request, with its line in the access log: exactly one, however the request ends.
+//! Ensures exactly one line in the access log per request, however it ends.
 
 use std::ops::{Deref, DerefMut};
 
 use super::{access_log, context::Context};
 
-/// A [`Context`] that writes its line when it goes, unless it has been written.
+/// A [`Context`] that writes its line when it is dropped, unless it was written before.
 pub struct Logged(Context);
 
 impl Logged {
@@ -29,7 +29,7 @@ impl DerefMut for Logged {
 
 impl Drop for Logged {
     fn drop(&mut self) {
-        // Pingora logs no request that was ended, or whose task was.
+        // Pingora does not log requests that were ended, or whose task was.
         if !self.recorded {
             access_log::record_cut_short(self);
         }

@@ -1,43 +1,45 @@
-//! The one reading of a request: what is judged here is what is forwarded.
+//! Parses a request strictly: what is authorized is what is forwarded.
 //!
-//! Pingora is lenient where we must not be: it takes a missing `Host`, `Content-Length` beside `Transfer-Encoding`, bare
-//! line feeds, a megabyte of header fields, and targets without a leading slash. Some of these are gone from its parsed
-//! header, so HTTP/1 requests are read once more from their raw bytes.
+//! Pingora is more lenient than a security proxy can be: it accepts a missing `Host`, `Content-Length` beside
+//! `Transfer-Encoding`, bare line feeds, a megabyte of headers, and targets without a leading slash. Some of these are
+//! no longer visible in its parsed headers, so HTTP/1 requests are parsed again from their raw bytes.
 
 use http::{HeaderMap, Method, Version, header};
 use memchr::memchr;
 use pingora::proxy::Session;
 
 use super::snapshot::RequestLimits;
-use crate::gate::denial::Unreadable;
+use crate::content_length;
+use crate::gate::denial::Malformed;
 
-/// What the parsed header alone does not tell.
+/// What Pingora's parsed headers do not contain.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// Host in lower case, without port. Empty only on HTTP/1.0.
     pub(super) host: Box<str>,
-    /// Path and query in origin-form: what is judged, and what must be forwarded.
+    /// Path and query in origin-form: what is authorized, and what has to be forwarded.
     pub(super) target: Box<[u8]>,
-    /// Whether the request line held something else (absolute-form), so that the header must be rewritten.
+    /// Whether the request line has another form (absolute-form), so that it has to be rewritten.
     pub(super) rewritten: bool,
 }
 
-/// Reads the head of a request.
+/// Parses request line and headers.
 ///
 /// # Errors
-/// The first thing in which two parsers could differ, or a limit that is broken.
-pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Unreadable> {
+/// The first part in which two parsers could differ, or the limit that is exceeded.
+pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Malformed> {
     let header = session.req_header();
     if header.method == Method::TRACE || header.method == Method::CONNECT {
-        return Err(Unreadable::Method);
+        return Err(Malformed::Method);
     }
     match session.as_http1() {
         Some(h1) => {
             let raw = h1.get_headers_raw_bytes();
             let head = read_http1(&raw, &header.method, header.version, limits)?;
-            // Pingora percent-encodes bytes that no target may hold; then the upstream would get other bytes than these.
+            // Pingora percent-encodes bytes that are not allowed in a target, so that the upstream would get other
+            // bytes than these.
             if !head.rewritten && *header.raw_path() != *head.target {
-                return Err(Unreadable::ControlByte);
+                return Err(Malformed::ControlByte);
             }
             Ok(head)
         }
@@ -50,22 +52,22 @@ pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Un
     }
 }
 
-fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLimits) -> Result<Head, Unreadable> {
+fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLimits) -> Result<Head, Malformed> {
     if raw.len() > limits.header_bytes {
-        return Err(Unreadable::HeaderTooLarge);
+        return Err(Malformed::HeaderTooLarge);
     }
     let mut rest = raw;
-    // A lone LF ends a line, or the whole block, for us and not for another server (or the other way round).
+    // A bare LF ends a line, or the whole block, for one server and not for another.
     let mut line = || {
-        let end = memchr(b'\n', rest).ok_or(Unreadable::Framing)?;
+        let end = memchr(b'\n', rest).ok_or(Malformed::Framing)?;
         let (line, after) = (&rest[..end], &rest[end + 1..]);
         rest = after;
         match line {
             [line @ .., b'\r'] if memchr(b'\r', line).is_none() => Ok(line),
-            _ => Err(Unreadable::Framing),
+            _ => Err(Malformed::Framing),
         }
     };
-    // RFC 9112 section 2.2 lets a server skip empty lines before the request line.
+    // A server can skip empty lines before the request line (RFC 9112 section 2.2).
     let mut request_line = line()?;
     while request_line.is_empty() {
         request_line = line()?;
@@ -78,56 +80,57 @@ fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLim
             break;
         }
         fields += 1;
-        let colon = field.iter().position(|&byte| byte == b':').ok_or(Unreadable::Framing)?;
+        let colon = field.iter().position(|&byte| byte == b':').ok_or(Malformed::Framing)?;
         let (name, value) = (&field[..colon], field[colon + 1..].trim_ascii());
-        // Only the three names that decide where the request goes and where it ends.
+        // Only the three headers that decide where the request goes and where it ends.
         if name.eq_ignore_ascii_case(b"host") {
             if host.replace(value).is_some() {
-                return Err(Unreadable::Host);
+                return Err(Malformed::Host);
             }
         } else if name.eq_ignore_ascii_case(b"content-length") {
             lengths += 1;
-            if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-                return Err(Unreadable::Framing);
+            if content_length::parse(value).is_none() {
+                return Err(Malformed::Framing);
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             encodings += 1;
             if !value.eq_ignore_ascii_case(b"chunked") {
-                return Err(Unreadable::Framing);
+                return Err(Malformed::Framing);
             }
         } else if name.eq_ignore_ascii_case(b"connection") {
-            // Pingora would remove the field and forward the body, which the upstream then takes for a second request.
+            // Pingora would remove the field and forward the body, which the upstream would parse as a second request.
             if value
                 .split(|&byte| byte == b',')
                 .any(|option| is_framing(option.trim_ascii()))
             {
-                return Err(Unreadable::Framing);
+                return Err(Malformed::Framing);
             }
         } else if reads_as(name, b"content-length") || reads_as(name, b"transfer-encoding") {
-            // `Content_Length` is no length for us, and one for a server that takes header names for variables.
-            return Err(Unreadable::Framing);
+            // `Content_Length` is a length for servers that convert header names to variables, and for others it is
+            // not.
+            return Err(Malformed::Framing);
         }
     }
     if fields > limits.headers {
-        return Err(Unreadable::TooManyHeaders);
+        return Err(Malformed::TooManyHeaders);
     }
-    // RFC 9112 section 6.3 lets `Transfer-Encoding` win; the server behind us may let `Content-Length` win, and then a
-    // second request hides in the body of the first.
+    // `Transfer-Encoding` takes precedence (RFC 9112 section 6.3); for an upstream that uses `Content-Length`, a second
+    // request would be hidden in the body of the first.
     if lengths + encodings > 1 || (encodings == 1 && version != Version::HTTP_11) {
-        return Err(Unreadable::Framing);
+        return Err(Malformed::Framing);
     }
 
-    let raw_target = request_target(request_line).ok_or(Unreadable::TargetNotAbsolute)?;
+    let raw_target = request_target(request_line).ok_or(Malformed::TargetNotAbsolute)?;
     let (authority, target) = split_absolute_form(raw_target);
     let asterisk = target == b"*" && method == Method::OPTIONS;
     if target.first() != Some(&b'/') && !asterisk {
-        return Err(Unreadable::TargetNotAbsolute);
+        return Err(Malformed::TargetNotAbsolute);
     }
     let host = match host.or(authority) {
-        Some(host) => bare_host(host).ok_or(Unreadable::Host)?,
-        // RFC 9112 section 3.2: a 1.1 request without Host is a 400.
+        Some(host) => bare_host(host).ok_or(Malformed::Host)?,
+        // An HTTP/1.1 request without Host is a 400 (RFC 9112 section 3.2).
         None if version == Version::HTTP_10 => Box::default(),
-        None => return Err(Unreadable::Host),
+        None => return Err(Malformed::Host),
     };
     Ok(Head {
         host,
@@ -141,35 +144,35 @@ fn read_http2(
     authority: Option<&str>,
     target: &[u8],
     limits: &RequestLimits,
-) -> Result<Head, Unreadable> {
-    // As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 section 6.5.2).
+) -> Result<Head, Malformed> {
+    // Counted like SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113 section 6.5.2).
     let size: usize = headers
         .iter()
         .map(|(name, value)| name.as_str().len() + value.len() + 32)
         .sum();
     if size > limits.header_bytes {
-        return Err(Unreadable::HeaderTooLarge);
+        return Err(Malformed::HeaderTooLarge);
     }
     if headers.len() > limits.headers {
-        return Err(Unreadable::TooManyHeaders);
+        return Err(Malformed::TooManyHeaders);
     }
     if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 || headers.contains_key(header::TRANSFER_ENCODING) {
-        return Err(Unreadable::Framing);
+        return Err(Malformed::Framing);
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     let (field, second) = (hosts.next(), hosts.next());
     let field = field
-        .map(|field| field.to_str().map_err(|_| Unreadable::Host))
+        .map(|field| field.to_str().map_err(|_| Malformed::Host))
         .transpose()?;
     let differs =
         matches!((authority, field), (Some(authority), Some(field)) if !authority.eq_ignore_ascii_case(field));
     if second.is_some() || differs {
-        return Err(Unreadable::Host);
+        return Err(Malformed::Host);
     }
     let host = authority
         .or(field)
         .and_then(|host| bare_host(host.as_bytes()))
-        .ok_or(Unreadable::Host)?;
+        .ok_or(Malformed::Host)?;
     Ok(Head {
         host,
         target: target.into(),
@@ -177,18 +180,18 @@ fn read_http2(
     })
 }
 
-/// Whether `option` of `Connection` names a field that says where the body ends (RFC 9110 section 7.6.1 forbids it).
+/// Whether `option` of `Connection` is a header that frames the body, which is forbidden (RFC 9110 section 7.6.1).
 fn is_framing(option: &[u8]) -> bool {
     option.eq_ignore_ascii_case(b"content-length") || option.eq_ignore_ascii_case(b"transfer-encoding")
 }
 
-/// Whether a server that folds header names as CGI does takes `name` for `meant`.
+/// Whether a server that converts header names like CGI takes `name` for `meant`.
 fn reads_as(name: &[u8], meant: &[u8]) -> bool {
     let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (!a.is_ascii_alphanumeric() && *b == b'-');
     name.len() == meant.len() && name.iter().zip(meant).all(same)
 }
 
-/// `GET /x HTTP/1.1` → `/x`; exactly two spaces.
+/// The target of a request line with exactly two spaces: `GET /x HTTP/1.1` → `/x`.
 fn request_target(line: &[u8]) -> Option<&[u8]> {
     let mut parts = line.split(|&byte| byte == b' ');
     let (_, target, _, None) = (parts.next()?, parts.next()?, parts.next()?, parts.next()) else {
@@ -197,7 +200,7 @@ fn request_target(line: &[u8]) -> Option<&[u8]> {
     Some(target)
 }
 
-/// `http://host/path` → (`host`, `/path`) (RFC 9112 section 3.2.2); anything else stays as it is.
+/// Splits the absolute-form `http://host/path` into (`host`, `/path`) (RFC 9112 section 3.2.2); other forms stay as they are.
 fn split_absolute_form(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     let scheme_len = [&b"http://"[..], b"https://"]
         .into_iter()
@@ -220,7 +223,8 @@ fn split_absolute_form(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     }
 }
 
-/// `Example.com:8080` → `example.com`; `None` for what is no host name or address.
+/// The host in lower case without port: `Example.com:8080` → `example.com`; `None` if it is not a host name or IP
+/// address.
 fn bare_host(host: &[u8]) -> Option<Box<str>> {
     let host = std::str::from_utf8(host).ok()?;
     let (name, port) = match host.strip_prefix('[') {
@@ -236,9 +240,9 @@ fn bare_host(host: &[u8]) -> Option<Box<str>> {
     if name.is_empty() || !name.bytes().all(legal) || !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // `example.com.` is the same host (RFC 1034 section 3.1), and must not fall out of its routes.
+    // `example.com.` is the same host (RFC 1034 section 3.1), and has to match the same routes.
     let name = name.strip_suffix('.').unwrap_or(name);
-    // `.a.test` would match `*.a.test` without being any host below it.
+    // `.a.test` would match `*.a.test` without being a subdomain.
     let whole = !name.split('.').any(str::is_empty);
     whole.then(|| name.to_ascii_lowercase().into())
 }
@@ -258,7 +262,7 @@ mod tests {
         }
     }
 
-    fn read(raw: &str) -> Result<Head, Unreadable> {
+    fn read(raw: &str) -> Result<Head, Malformed> {
         let method = Method::from_bytes(raw.split(' ').next().unwrap().as_bytes()).unwrap();
         let version = if raw.contains("HTTP/1.0") {
             Version::HTTP_10
@@ -268,7 +272,7 @@ mod tests {
         read_http1(raw.as_bytes(), &method, version, &limits())
     }
 
-    fn with(fields: &str) -> Result<Head, Unreadable> {
+    fn with(fields: &str) -> Result<Head, Malformed> {
         read(&format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
     }
 
@@ -281,6 +285,7 @@ mod tests {
             "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
             "Content-Length: 5\r\nContent-Length: 5\r\n",
             "Content-Length: +5\r\n",
+            "Content-Length: 99999999999999999999\r\n",
             "Content-Length: 5, 5\r\n",
             "Content-Length: \r\n",
             "Transfer-Encoding: cow, chunked\r\n",
@@ -294,11 +299,11 @@ mod tests {
             "transfer.encoding: chunked\r\n",
             "X: y\rTransfer-Encoding: chunked\r\n",
         ] {
-            assert_eq!(with(fields), Err(Unreadable::Framing), "{fields}");
+            assert_eq!(with(fields), Err(Malformed::Framing), "{fields}");
         }
         assert_eq!(
             read("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            Err(Unreadable::Framing)
+            Err(Malformed::Framing)
         );
     }
 
@@ -311,7 +316,7 @@ mod tests {
             "GET / HTTP/1.1\nHost: a\n\n",
             "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
         ] {
-            assert_eq!(read(raw), Err(Unreadable::Framing), "{raw:?}");
+            assert_eq!(read(raw), Err(Malformed::Framing), "{raw:?}");
         }
         assert!(read("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok());
     }
@@ -341,7 +346,7 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a..test\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a.test..\r\n\r\n",
         ] {
-            assert_eq!(read(raw), Err(Unreadable::Host), "{raw}");
+            assert_eq!(read(raw), Err(Malformed::Host), "{raw}");
         }
     }
 
@@ -365,7 +370,7 @@ mod tests {
             "http://a\\x",
         ] {
             let raw = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
-            assert_eq!(read(&raw), Err(Unreadable::TargetNotAbsolute), "{target}");
+            assert_eq!(read(&raw), Err(Malformed::TargetNotAbsolute), "{target}");
         }
     }
 
@@ -375,11 +380,11 @@ mod tests {
         let fits = format!("{start}{}\r\n\r\n", "a".repeat(1024 - start.len() - 4));
         assert_eq!(fits.len(), 1024);
         assert!(read(&fits).is_ok());
-        assert_eq!(read(&fits.replace("X: ", "X: a")), Err(Unreadable::HeaderTooLarge));
+        assert_eq!(read(&fits.replace("X: ", "X: a")), Err(Malformed::HeaderTooLarge));
         assert!(with("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n").is_ok());
         assert_eq!(
             with("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n"),
-            Err(Unreadable::TooManyHeaders)
+            Err(Malformed::TooManyHeaders)
         );
     }
 
@@ -390,11 +395,11 @@ mod tests {
             &*read_http2(&headers, Some("A.test:443"), b"/", &limits()).unwrap().host,
             "a.test"
         );
-        assert_eq!(read_http2(&headers, None, b"/", &limits()), Err(Unreadable::Host));
+        assert_eq!(read_http2(&headers, None, b"/", &limits()), Err(Malformed::Host));
         headers.insert("host", "b.test".parse().unwrap());
         assert_eq!(
             read_http2(&headers, Some("a.test"), b"/", &limits()),
-            Err(Unreadable::Host)
+            Err(Malformed::Host)
         );
         assert!(read_http2(&headers, Some("b.test"), b"/", &limits()).is_ok());
     }

@@ -1,4 +1,4 @@
-//! Refusals as answers: problem+json (RFC 9457), or a page for a browser that navigates.
+//! Responds with refusals: problem+json (RFC 9457), or an HTML page for a browser that navigates.
 
 use std::fmt::Write as _;
 
@@ -8,21 +8,21 @@ use pingora::{Result, http::ResponseHeader, proxy::Session};
 
 use super::context::Context;
 use crate::gate::{
-    denial::{Denial, LimitState, Unreadable},
+    denial::{Denial, LimitState, Malformed},
     rules::route::Unauthenticated,
 };
 
-/// What a 405 lists as `Allow` (RFC 9110 section 15.5.6): `CONNECT` and `TRACE` are not among them. What an application
-/// knows of these is its own business.
+/// The `Allow` of a 405 (RFC 9110 section 15.5.6): all methods except `CONNECT` and `TRACE`. An application may support
+/// fewer.
 const PROXIED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// Answers with a refusal and leaves the connection usable.
+/// Responds with a refusal and keeps the connection usable.
 ///
-/// By hand, since `respond_error` and an `Err` out of a filter close the client's connection, which would let one expired
-/// token cost a client all its others.
+/// Written directly, because `respond_error`, and an `Err` from a filter, close the client's connection: one expired
+/// token would end all other requests on it.
 ///
 /// # Errors
-/// When the client cannot be written to.
+/// When the response cannot be written to the client.
 pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denial) -> Result<()> {
     let navigates = is_navigation(&session.req_header().headers);
     let login = ctx
@@ -63,13 +63,13 @@ pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denia
         answer.insert_header(header::WWW_AUTHENTICATE, challenge)?;
     }
     if let Some(wait) = denial.retry_after() {
-        // Rounded up: a client that comes back a moment early is only refused again.
+        // Rounded up: a client that retries a moment too early would be refused again.
         answer.insert_header(header::RETRY_AFTER, wait.as_millis().div_ceil(1000).max(1).to_string())?;
     }
     if let Denial::RateLimited(state) = &denial {
         limits(&mut answer, std::slice::from_ref(state))?;
     }
-    if denial == Denial::Unreadable(Unreadable::Method) {
+    if denial == Denial::Malformed(Malformed::Method) {
         answer.insert_header(header::ALLOW, PROXIED)?;
     }
     if let Some(request_id) = request_id {
@@ -87,7 +87,7 @@ pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denia
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
 ///
 /// # Errors
-/// Never in practice: names of limits are plain.
+/// Never in practice: names of limits are valid header values.
 pub(super) fn limits(answer: &mut ResponseHeader, states: &[LimitState]) -> Result<()> {
     if states.is_empty() {
         return Ok(());
@@ -119,7 +119,7 @@ fn problem(denial: &Denial, status: StatusCode, request_id: Option<&HeaderValue>
     problem.to_string().into_bytes()
 }
 
-/// A page with nothing of the request in it, so that there is nothing to escape.
+/// An HTML page that contains nothing of the request, so that there is nothing to escape.
 fn page(denial: &Denial, status: StatusCode) -> Vec<u8> {
     let title = status.canonical_reason().unwrap_or("Refused");
     format!(
@@ -133,12 +133,13 @@ fn page(denial: &Denial, status: StatusCode) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A browser shows the answer to a person (Fetch Metadata); scripts and programs get JSON.
+/// Whether a browser navigates, and shows the response to a user (Fetch Metadata); scripts and programs get JSON.
 fn is_navigation(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
 }
 
-/// Where to sign in, with the way back as a path only: a whole URL taken from the request would be an open redirect.
+/// The URL of the login page, with the path to return to. Only a path: a URL from the request would be an open
+/// redirect.
 fn login_location(login_url: &str, session: &Session) -> String {
     let target = session.req_header().raw_path();
     let mut location = format!(

@@ -1,6 +1,6 @@
-//! Everything a request may need of the configuration: immutable, and swapped whole on reload.
+//! The snapshot: everything that a request needs of the configuration, immutable, and replaced as a whole by a reload.
 //!
-//! `config` builds it out of the operator's file. A request takes one snapshot and keeps it to its end.
+//! `config` builds it. A request takes one snapshot and uses it until its end.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -9,39 +9,39 @@ use ipnet::IpNet;
 use super::upstream::settings::Upstream;
 use crate::gate::rules::Rules;
 
-/// One state of the configuration.
+/// The rules of one version of the configuration.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// By what the gate decides.
+    /// The rules of the gate.
     pub rules: Rules,
-    /// The groups of servers that routes name.
+    /// The upstreams.
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
-    /// Peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are believed. Empty: nobody's.
+    /// The networks of peers whose `X-Forwarded-*`, `X-Request-Id` and `traceparent` are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Limits on the form of every request.
+    /// The limits of every request.
     pub limits: RequestLimits,
-    /// Where browsers sign in, for routes with `unauthenticated: login`.
+    /// The login page, for routes with `unauthenticated: login`.
     pub login_url: Option<Box<str>>,
-    /// Which requests get a line in the access log.
+    /// The settings of the access log.
     pub access_log: AccessLog,
 }
 
-/// Limits on the form of a request; Pingora has none of its own below 1 MiB.
+/// The limits of a request; Pingora has none of its own below 1 MiB.
 #[derive(Debug, Clone)]
 pub struct RequestLimits {
-    /// Bytes of the request line and the header fields together.
+    /// The maximum size of request line and headers together, in bytes.
     pub header_bytes: usize,
-    /// Number of header fields.
+    /// The maximum number of headers.
     pub headers: usize,
-    /// How long a client may take to send the header block.
+    /// The timeout for receiving the headers of a request.
     pub request_header: Duration,
-    /// How long an idle connection is kept.
+    /// How long a connection can be idle between requests.
     pub idle: Duration,
 }
 
-/// Which requests get a line.
+/// The settings of the access log.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessLog {
-    /// Share of successful requests that are logged, 0 to 1; refusals and errors always are.
+    /// The fraction of successful requests that is logged, 0 to 1; refusals and errors are always logged.
     pub sample: f64,
 }

@@ -1,12 +1,12 @@
-//! Requests that last: they end when their session does.
+//! Long requests: they end with their session.
 //!
 //! | what | ends when its token is revoked | ends at its token's expiry |
 //! |---|---|---|
 //! | WebSocket and every other upgrade, `text/event-stream`, `application/grpc` | yes | yes |
-//! | a body in either direction that takes longer than a second | yes | no: a large download may be finished |
-//! | everything else | was judged when it began | |
+//! | a body in either direction that takes longer than a second | yes | no: a large download is completed |
+//! | everything else | was authorized when it began | |
 //!
-//! The client sees the connection close, on HTTP/2 its stream reset, and reconnects with a fresh token.
+//! The client sees the connection closed, on HTTP/2 the stream reset, and reconnects with a fresh token.
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use pingora::{http::ResponseHeader, proxy::Session};
 use super::{context::Context, summary::Summary};
 use crate::{clock, gate::revocation::Revocations};
 
-/// A body that moves for longer is watched.
+/// A body that takes longer is watched.
 const LONG: Duration = Duration::from_secs(1);
 
-/// Watches a request that will last by its own kind.
+/// Watches a request that is long because of its kind.
 pub(super) fn call(revocations: &Revocations, session: &Session, ctx: &mut Context) {
     if is(&session.req_header().headers, "application/grpc") {
         watch(revocations, session, 0, ctx, true);
     }
 }
 
-/// Watches an answer that will last by its kind.
+/// Watches a response that is long because of its kind.
 pub(super) fn answer(revocations: &Revocations, session: &Session, answer: &ResponseHeader, ctx: &mut Context) {
     if let Some(summary) = &mut ctx.summary {
         summary.status = answer.status.as_u16();
@@ -55,7 +55,7 @@ fn watch(revocations: &Revocations, session: &Session, status: u16, ctx: &mut Co
     ctx.summary = Some(Summary::of(session, status));
 }
 
-/// Whether the body is of this type, or of one made from it (`application/grpc+proto`).
+/// Whether the body has this media type, or one derived from it (`application/grpc+proto`).
 fn is(headers: &HeaderMap, kind: &str) -> bool {
     let value = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     value

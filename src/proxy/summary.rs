@@ -1,4 +1,4 @@
-//! What the access log needs of a request whose session it cannot look at any more.
+//! What the access log needs of a request whose session is gone.
 
 use http::Method;
 use pingora::proxy::Session;
@@ -22,7 +22,7 @@ impl Summary {
     }
 }
 
-/// Standard methods by name, all others as one: a client must not be able to invent label values.
+/// The label of a method: standard methods by name, all others as one, so that clients cannot invent label values.
 pub(super) fn method(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN

@@ -1,6 +1,6 @@
-//! The servers behind us: their addresses, their health, and which one is next.
+//! The servers of the applications: addresses, health, and load balancing.
 //!
-//! Names are resolved in the background: a lookup on a worker thread would stop every request on it, and Pingora's own
+//! Names are resolved in the background: a lookup on a proxying thread would block all of its requests, and Pingora's
 //! `HttpPeer::new` panics on a name that does not resolve.
 
 mod group;
@@ -25,14 +25,14 @@ use self::{group::Group, settings::Balance};
 use super::snapshot::Snapshot;
 use crate::{gate::denial::Denial, metrics::Metrics};
 
-/// How often names are resolved again.
+/// The interval at which names are resolved.
 const RESOLVE_EVERY: Duration = Duration::from_secs(10);
 
-/// All upstreams of the configuration in force.
+/// All upstreams of the current configuration.
 #[derive(Debug)]
 pub struct Upstreams {
     groups: ArcSwap<HashMap<Arc<str>, Arc<Group>>>,
-    /// Tells the connections of upgrades apart.
+    /// A counter that distinguishes the connections of upgrades.
     pub(super) upgrades: AtomicU64,
     metrics: Arc<Metrics>,
 }
@@ -55,7 +55,7 @@ impl Choice {
 }
 
 impl Upstreams {
-    /// No upstreams yet; [`Self::adopt`] brings them.
+    /// Without any upstream; [`Self::adopt`] adds them.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             groups: ArcSwap::default(),
@@ -64,8 +64,8 @@ impl Upstreams {
         }
     }
 
-    /// Takes over the upstreams of a configuration. Unchanged ones keep their health and addresses. Names are resolved
-    /// before this returns, or have had their time.
+    /// Replaces the upstreams by those of a new configuration. Unchanged ones keep their health and addresses. When
+    /// this returns, names are resolved, or their lookup has timed out.
     pub async fn adopt(&self, snapshot: &Snapshot) {
         let old = self.groups.load_full();
         let groups: HashMap<_, _> = (snapshot.upstreams.iter())
@@ -81,7 +81,7 @@ impl Upstreams {
         self.groups.store(Arc::new(groups));
     }
 
-    /// Keeps addresses and health fresh until the runtime ends.
+    /// Updates addresses and health until the runtime ends.
     pub async fn watch(self: Arc<Self>) {
         let mut due: HashMap<Arc<str>, tokio::time::Instant> = HashMap::new();
         let mut resolve_at = tokio::time::Instant::now() + RESOLVE_EVERY;
@@ -104,10 +104,10 @@ impl Upstreams {
         }
     }
 
-    /// Chooses a server of `upstream` for a caller at `address`; after a failure, the one after the server that `failed`.
+    /// Chooses a server of `upstream` for a client IP; after a failure, the one after the server that `failed`.
     ///
     /// # Errors
-    /// `UpstreamUnhealthy` when none passes its check, `UpstreamUnreachable` when no name has resolved.
+    /// `UpstreamUnhealthy` if no server passes its health check, `UpstreamUnreachable` if no name was resolved.
     pub(super) fn choose(
         &self,
         upstream: &str,
@@ -118,7 +118,7 @@ impl Upstreams {
         let group = groups.get(upstream).ok_or(Denial::UpstreamUnreachable)?;
         let count = group.backends.len();
         let start = match (failed, group.spec.balance, address) {
-            // Whatever was reloaded meanwhile, the index is only where the search begins.
+            // The configuration may have been reloaded meanwhile, but the index is only where the search begins.
             (Some(failed), ..) => failed.index.wrapping_add(1),
             (None, Balance::ConsistentHash, Some(address)) => group.preferred(address),
             (None, ..) => group.turn.fetch_add(1, Ordering::Relaxed),

@@ -1,6 +1,6 @@
-//! `GET /.well-known/sidegate/jwks.json`: the keys that verify our assertions, on issuers and verifiers alike.
+//! `GET /.well-known/sidegate/jwks.json`: the public keys for assertions, on issuers and verifiers.
 //!
-//! Answered here and not by the endpoints, since a verifier has none of those.
+//! Served here and not by the endpoints, because a verifier has none.
 
 use bytes::Bytes;
 use http::{Method, header};
@@ -9,16 +9,17 @@ use pingora::{Result, http::ResponseHeader, proxy::Session};
 use super::context::{AnsweredBy, Context};
 use crate::gate::{
     assertion::Asserter,
-    denial::{Denial, Unreadable},
+    denial::{Denial, Malformed},
 };
 
-/// Shorter than a key is published before it signs; and short, because an ephemeral key ends with its process.
+/// The `max-age`: shorter than a key is published before it signs; and short, because a verifier's key ends with its
+/// process.
 const CACHE_CONTROL: &str = "public, max-age=60";
 
-/// Answers.
+/// Sends the key set.
 ///
 /// # Errors
-/// A refusal that is still to be answered: another method, or no key yet.
+/// A refusal that is still to be sent: another method, or no key yet.
 pub(super) async fn jwks(
     session: &mut Session,
     ctx: &mut Context,
@@ -27,7 +28,7 @@ pub(super) async fn jwks(
     let method = &session.req_header().method;
     let head_only = method == Method::HEAD;
     if method != Method::GET && !head_only {
-        return Ok(Err(Unreadable::Method.into()));
+        return Ok(Err(Malformed::Method.into()));
     }
     let Some(document) = asserter.jwks() else {
         return Ok(Err(Denial::AssertionUnavailable));

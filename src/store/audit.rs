@@ -1,4 +1,5 @@
-//! `audit_logs`: what happened. Written in the transaction of what it records, so that neither is ever without the other.
+//! The table `audit_logs`. An entry is written in the transaction of the change it records, so that neither exists
+//! without the other.
 
 use std::net::IpAddr;
 
@@ -13,17 +14,17 @@ use super::{StoreError, sql};
 
 macro_rules! events {
     ($(#[doc = $text:literal] $variant:ident = $word:literal,)*) => {
-        /// Everything that is written down. The table `audit_events` has the same list.
+        /// The events of audit entries. The table `audit_events` has the same list.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Event {
             $(#[doc = $text] $variant,)*
         }
 
         impl Event {
-            /// All of them.
+            /// All events, for the documentation and for the table.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The word in the table, in filters and in metrics.
+            /// The name in the table, in filters and in metrics.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)*
@@ -144,23 +145,23 @@ events! {
 }
 
 impl Event {
-    /// The event of a word, for filters.
+    /// The event with this name, for filters.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|event| event.as_str() == word)
     }
 }
 
-/// Whether it worked.
+/// The outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It did.
+    /// The action succeeded.
     Success,
-    /// It was refused.
+    /// The action was refused.
     Failure,
 }
 
 impl Outcome {
-    /// The word in the table.
+    /// The name in the table.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -168,7 +169,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a word, for filters.
+    /// The outcome with this name, for filters.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Success, Self::Failure]
             .into_iter()
@@ -176,30 +177,30 @@ impl Outcome {
     }
 }
 
-/// One thing that happened.
+/// An audit entry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Its key, from [`super::id::new`].
     pub id: Uuid,
-    /// When.
+    /// The time of the event.
     pub at: OffsetDateTime,
-    /// What.
+    /// The event.
     pub event: Event,
-    /// Whether it worked.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Who did it; `None` for somebody not signed in, or the system.
+    /// The user who did it; `None` for an anonymous caller or the system.
     pub actor_id: Option<Uuid>,
-    /// Whom it concerns.
+    /// The affected user.
     pub user_id: Option<Uuid>,
-    /// In which session.
+    /// The session of the caller, or the affected one.
     pub session_id: Option<Uuid>,
-    /// From where.
+    /// The client IP.
     pub address: Option<IpAddr>,
-    /// With what.
+    /// The user agent of the client.
     pub user_agent: Option<String>,
-    /// In which request.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// What else there is to know; never a token, a password or a code.
+    /// Details that depend on the event; never a token, a password or a code.
     pub data: Map<String, Value>,
 }
 
@@ -208,8 +209,8 @@ impl FromRecord for Entry {
         Ok(Self {
             id: record.get("id")?,
             at: record.get("at")?,
-            event: record.word("event", Event::parse)?,
-            outcome: record.word("outcome", Outcome::parse)?,
+            event: record.named("event", Event::parse)?,
+            outcome: record.named("outcome", Outcome::parse)?,
             actor_id: record.get("actor_id")?,
             user_id: record.get("user_id")?,
             session_id: record.get("session_id")?,
@@ -221,7 +222,7 @@ impl FromRecord for Entry {
     }
 }
 
-/// Writes it down.
+/// Inserts the entry.
 pub async fn insert(db: &impl Executor, entry: &Entry) -> Result<(), StoreError> {
     db.execute(
         &sql::AUDIT_INSERT,
@@ -246,35 +247,35 @@ pub async fn insert(db: &impl Executor, entry: &Entry) -> Result<(), StoreError>
 /// The member of `data` that names a single token, for `token_revoked`.
 pub const TOKEN_ID: &str = "token_id";
 
-/// Which entries, and from where on. What is `None` lets everything pass.
+/// Filters of a page of entries. `None` matches all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter {
-    /// Whom it concerns.
+    /// The affected user.
     pub user_id: Option<Uuid>,
-    /// Who did it.
+    /// The user who did it.
     pub actor_id: Option<Uuid>,
-    /// In which session.
+    /// The session of the caller, or the affected one.
     pub session_id: Option<Uuid>,
-    /// From where.
+    /// The client IP.
     pub address: Option<IpAddr>,
-    /// What.
+    /// The event.
     pub event: Option<Event>,
-    /// Whether it worked.
+    /// The outcome.
     pub outcome: Option<Outcome>,
-    /// From this instant on.
+    /// Entries at this time or later.
     pub since: Option<OffsetDateTime>,
-    /// Before this instant.
+    /// Entries before this time.
     pub until: Option<OffsetDateTime>,
-    /// The last entry of the page before: its time and id.
+    /// The last entry of the previous page: its time and id.
     pub before: Option<(OffsetDateTime, Uuid)>,
 }
 
-/// Before every entry, after every entry, and the greatest id: bounds that let everything pass. A bound that may be null
-/// keeps PostgreSQL from using the index.
+/// Bounds that match everything: a time before every entry, a time after every entry, and the greatest id. With a bound
+/// that can be null, PostgreSQL would not use the index.
 const FIRST: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 const LAST: OffsetDateTime = datetime!(9999-12-31 0:00 UTC);
 
-/// A page of entries, the newest first. Of the filters given, the one that fewest entries pass chooses the index.
+/// A page of entries, the newest first. The most selective of the given filters determines the index.
 pub async fn list(db: &impl Executor, filter: &Filter, limit: u32) -> Result<Vec<Entry>, StoreError> {
     let query = match filter {
         Filter {
@@ -306,7 +307,7 @@ pub async fn list(db: &impl Executor, filter: &Filter, limit: u32) -> Result<Vec
     .await
 }
 
-/// How many entries of an event there are since an instant, at most `at_most`.
+/// The number of entries of an event since a time, at most `at_most`.
 pub async fn count(db: &impl Executor, event: Event, since: OffsetDateTime, at_most: i64) -> Result<i64, StoreError> {
     let count: Counted = db.one(&sql::AUDIT_COUNT, &[&event.as_str(), &since, &at_most]).await?;
     Ok(count.0)

@@ -1,4 +1,4 @@
-//! Removal of rows whose time is over, a batch at a time, by one instance at a time.
+//! Deletes expired rows, a batch at a time, on one instance at a time.
 
 use std::time::Duration;
 
@@ -8,35 +8,37 @@ use super::StoreError;
 use super::postgres::{Executor, FromRecord, Params, Postgres, Record};
 use super::sql::{self, Query};
 
-/// Rows per statement: few enough that none holds its rows for long.
+/// The number of rows per statement: few enough that no statement locks its rows for long.
 const BATCH: i64 = 1_000;
 
-/// What is old enough to go.
+/// The times before which rows are deleted.
 #[derive(Debug, Clone, Copy)]
 pub struct Before {
-    /// Ended sessions, and reset tokens and invitations that expired, and messages that failed, before this.
+    /// Sessions that ended, reset tokens and invitations that expired, and messages that failed, before this time.
     pub tokens: OffsetDateTime,
-    /// Refresh tokens that expired before this; their sessions end. Later than any answer may be asked for again.
+    /// Refresh tokens that expired before this time; their sessions end. It allows for the time in which a response can
+    /// be requested again.
     pub refresh_tokens: OffsetDateTime,
-    /// Devices that were not seen since this.
+    /// Devices that were last seen before this time.
     pub devices: OffsetDateTime,
-    /// Revocations of which every token expired before this.
+    /// Revocations whose tokens all expired before this time.
     pub revocations: OffsetDateTime,
-    /// Audit entries before this.
+    /// Audit entries from before this time.
     pub audit: OffsetDateTime,
-    /// Retired keys that expired before this.
+    /// Retired keys that expired before this time.
     pub keys: OffsetDateTime,
 }
 
-/// How long an expired refresh token stays: longer than the grace in which its answer may be asked for again.
+/// How long an expired refresh token is stored: longer than the grace period in which its response can be requested
+/// again.
 const REFRESH_TOKEN: Duration = Duration::from_secs(3600);
-/// How long a device stays that was not seen: as long as a browser keeps its device token.
+/// How long a device is stored after it was last seen: as long as a browser keeps its device token.
 const DEVICE: Duration = Duration::from_secs(400 * 86_400);
-/// How long an expired revocation stays: an instance whose clock is behind takes its tokens for live.
+/// How long an expired revocation is stored: for an instance whose clock is slow, its tokens have not expired yet.
 const REVOCATION: Duration = Duration::from_secs(3600);
 
 impl Before {
-    /// By the configured retention of tokens and of the audit log.
+    /// Computes the times from the configured retention of tokens and of the audit log.
     pub fn at(now: OffsetDateTime, tokens: Duration, audit: Duration) -> Self {
         Self {
             tokens: now - tokens,
@@ -49,23 +51,23 @@ impl Before {
     }
 }
 
-/// Which answers to refreshes nobody may be given again.
+/// Which stored responses to refreshes are deleted.
 #[derive(Debug, Clone, Copy)]
 pub struct Answers {
-    /// Those of tokens issued before this.
+    /// Those of tokens that were issued before this time.
     pub issued_before: OffsetDateTime,
-    /// How long a refresh token lives.
+    /// The lifetime of a refresh token.
     pub ttl: Duration,
-    /// How far back to look.
+    /// How far to look back.
     pub within: Duration,
 }
 
-/// How many rows went.
+/// The numbers of deleted rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Removed {
-    /// Sessions that had ended.
+    /// Ended sessions.
     pub sessions: u64,
-    /// Refresh tokens that had expired.
+    /// Expired refresh tokens.
     pub refresh_tokens: u64,
     /// Devices.
     pub devices: u64,
@@ -73,7 +75,7 @@ pub struct Removed {
     pub revocations: u64,
     /// Reset tokens.
     pub reset_tokens: u64,
-    /// Messages that failed.
+    /// Messages that could not be delivered.
     pub messages: u64,
     /// Invitations.
     pub invitations: u64,
@@ -83,9 +85,9 @@ pub struct Removed {
     pub signing_keys: u64,
 }
 
-/// Removes what is old enough. `None` when another instance is at it.
+/// Deletes expired rows. `None` when another instance is doing it.
 ///
-/// The lock is held by each batch's transaction, not by the run: an instance that dies in between holds up nobody.
+/// The lock belongs to the transaction of each batch and not to the run, so that an instance that dies blocks nobody.
 pub async fn run(postgres: &Postgres, before: Before) -> Result<Option<Removed>, StoreError> {
     let Some(refresh_tokens) = remove(postgres, &sql::CLEANUP_REFRESH_TOKENS, before.refresh_tokens).await? else {
         return Ok(None);
@@ -104,7 +106,7 @@ pub async fn run(postgres: &Postgres, before: Before) -> Result<Option<Removed>,
     }))
 }
 
-/// Forgets answers to refreshes; returns how many.
+/// Deletes stored responses to refreshes, and returns how many.
 pub async fn forget_answers(postgres: &Postgres, answers: Answers) -> Result<u64, StoreError> {
     let until = answers.issued_before + answers.ttl;
     let (issued_before, from) = (answers.issued_before, until - answers.within);

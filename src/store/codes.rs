@@ -1,4 +1,4 @@
-//! Codes that were mailed: their HMAC, what they are for, and how many attempts are left. Redis forgets them by itself.
+//! Emailed codes: their HMAC, purpose and remaining attempts. Redis expires them.
 
 use std::time::Duration;
 
@@ -8,23 +8,24 @@ use data_encoding::HEXLOWER;
 use super::redis::{Redis, read};
 use super::{StoreError, scripts};
 
-/// What a code turned out to be.
+/// The result of comparing a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Checked {
-    /// The right one; it is used up now. With what was kept beside it.
+    /// Correct, and used up now. With the data that was stored with the code.
     Right(String),
-    /// The right one, which was shown before and is kept to be recognised. With what was kept beside it.
+    /// Correct, but used before; recognized because the purpose allows a retry. With the data that was stored with the
+    /// code.
     Again(String),
-    /// A wrong one.
+    /// Wrong.
     Wrong {
-        /// At zero the code is gone.
+        /// The number of attempts left; at zero the code is deleted.
         attempts_left: u32,
     },
-    /// None waits: it expired, was used, or was never made.
+    /// There is no code: it expired, was used, or never existed.
     None,
 }
 
-/// Keeps a code, in the place of an earlier one for the same purpose.
+/// Stores a code. Replaces an earlier one for the same purpose.
 pub async fn put(
     redis: &Redis,
     purpose: &str,
@@ -47,7 +48,8 @@ pub async fn put(
     redis.all("code_put", vec![forget, keep, expire]).await.map(drop)
 }
 
-/// Compares and uses up. `code_hmacs`: what was typed, under each secret with which the code may have been made; with `keep`, a right one that comes again is recognised for as long as it would have lived.
+/// Compares a code and uses it up. `code_hmacs` is the HMAC of the typed code with each secret that the code may have
+/// been created with. With `keep`, a correct code is recognized again until it would have expired.
 pub async fn check(
     redis: &Redis,
     purpose: &str,
@@ -74,7 +76,7 @@ pub async fn check(
     }
 }
 
-/// Takes a code back.
+/// Deletes a code.
 pub async fn forget(redis: &Redis, purpose: &str, of: &str) -> Result<(), StoreError> {
     let mut command = ::redis::cmd("DEL");
     command.arg(redis.keys().code(purpose, of));

@@ -1,20 +1,21 @@
-//! How many different accounts an address failed to sign in to: a `HyperLogLog` per address, which Redis forgets by itself.
+//! The number of different accounts that a client IP failed to sign in to: a `HyperLogLog` per client IP, which Redis
+//! expires.
 
 use std::time::Duration;
 
 use super::redis::Redis;
 use super::{StoreError, scripts};
 
-/// Different accounts, before a failure and with it.
+/// The number of different accounts before and after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Distinct {
-    /// Before.
+    /// The number without this failure.
     pub before: u64,
-    /// And now.
+    /// The number with this failure.
     pub now: u64,
 }
 
-/// Counts `account` among those that `address` failed for within `window`.
+/// Adds `account` to those that `address` failed to sign in to within `window`.
 pub async fn failed_accounts(
     redis: &Redis,
     address: &str,

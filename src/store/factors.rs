@@ -1,7 +1,7 @@
-//! `totp_factors`, `recovery_codes`: what proves a person beside the password.
+//! The tables `totp_factors` and `recovery_codes`: second factors.
 //!
-//! Whoever spends one holds the user's row, and still each is spent by a statement that touches a row once: two instances
-//! that are given one code at the same moment accept it once.
+//! The caller has locked the user's row, and still each factor is spent by a statement that updates its row only once:
+//! if two instances get the same code at the same time, one of them accepts it.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -9,20 +9,20 @@ use uuid::Uuid;
 use super::postgres::{Executor, FromRecord, Record, Transaction};
 use super::{StoreError, sql};
 
-/// An authenticator.
+/// An authenticator app of a user (TOTP, RFC 6238).
 #[derive(Clone, PartialEq, Eq)]
 pub struct TotpFactor {
-    /// Whose.
+    /// The user's id.
     pub user_id: Uuid,
-    /// Its secret, sealed.
+    /// The encrypted secret.
     pub secret_sealed: Vec<u8>,
-    /// When it was begun.
+    /// When it was added.
     pub created_at: OffsetDateTime,
-    /// When the person proved to have it; before that it asks for nothing.
+    /// When the user confirmed it with a code; before that it is not required.
     pub confirmed_at: Option<OffsetDateTime>,
-    /// The last time step accepted.
+    /// The last time step that was accepted: it and earlier ones are refused.
     pub last_step: Option<i64>,
-    /// When that was.
+    /// When that step was accepted.
     pub last_used_at: Option<OffsetDateTime>,
 }
 
@@ -48,12 +48,12 @@ impl FromRecord for TotpFactor {
     }
 }
 
-/// Finds the authenticator of a user, also one that was not confirmed.
+/// Finds the authenticator app of a user, also an unconfirmed one.
 pub async fn find(db: &impl Executor, user_id: Uuid) -> Result<Option<TotpFactor>, StoreError> {
     db.optional(&sql::TOTP_FACTOR_FIND, &[&user_id]).await
 }
 
-/// Begins an authenticator, in the place of an unconfirmed one; `false` when there is a confirmed one.
+/// Adds an unconfirmed authenticator app, which replaces another unconfirmed one; `false` if there is a confirmed one.
 pub async fn put(
     tx: &Transaction,
     user_id: Uuid,
@@ -64,22 +64,22 @@ pub async fn put(
         .await
 }
 
-/// Confirms it, and spends the step that proved it.
+/// Confirms the authenticator app, and spends the time step of the code that confirmed it.
 pub async fn confirm(tx: &Transaction, user_id: Uuid, step: i64, now: OffsetDateTime) -> Result<bool, StoreError> {
     tx.touched(&sql::TOTP_FACTOR_CONFIRM, &[&user_id, &step, &now]).await
 }
 
-/// Spends a step; `false` when it, or a later one, was spent before.
+/// Spends a time step; `false` if it or a later one was spent before.
 pub async fn spend(tx: &Transaction, user_id: Uuid, step: i64, now: OffsetDateTime) -> Result<bool, StoreError> {
     tx.touched(&sql::TOTP_FACTOR_SPEND, &[&user_id, &step, &now]).await
 }
 
-/// Removes it.
+/// Deletes the authenticator app.
 pub async fn delete(tx: &Transaction, user_id: Uuid) -> Result<bool, StoreError> {
     tx.touched(&sql::TOTP_FACTOR_DELETE, &[&user_id]).await
 }
 
-/// Puts new recovery codes in the place of all that there were.
+/// Replaces all recovery codes of a user.
 pub async fn replace_recovery_codes(
     tx: &Transaction,
     user_id: Uuid,
@@ -93,11 +93,11 @@ pub async fn replace_recovery_codes(
         .map(drop)
 }
 
-/// A recovery code that was not used yet.
+/// A recovery code that was not used.
 pub struct RecoveryCode {
-    /// Its row.
+    /// The id of its row.
     pub id: Uuid,
-    /// The SHA-256 of the code, sealed.
+    /// The encrypted SHA-256 of the code.
     pub digest_sealed: Vec<u8>,
 }
 
@@ -110,12 +110,12 @@ impl FromRecord for RecoveryCode {
     }
 }
 
-/// The recovery codes of a user that may still be used.
+/// The unused recovery codes of a user.
 pub async fn recovery_codes(db: &impl Executor, user_id: Uuid) -> Result<Vec<RecoveryCode>, StoreError> {
     db.many(&sql::RECOVERY_CODE_LIST, &[&user_id]).await
 }
 
-/// Spends a recovery code; `false` when it was spent or replaced meanwhile.
+/// Spends a recovery code; `false` if it was used or replaced meanwhile.
 pub async fn spend_recovery_code(tx: &Transaction, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
     tx.touched(&sql::RECOVERY_CODE_SPEND, &[&id, &now]).await
 }
@@ -125,7 +125,7 @@ pub async fn delete_recovery_codes(tx: &Transaction, user_id: Uuid) -> Result<bo
     tx.touched(&sql::RECOVERY_CODE_DELETE_ALL, &[&user_id]).await
 }
 
-/// How many recovery codes may still be used.
+/// The number of unused recovery codes.
 pub async fn count_recovery_codes(db: &impl Executor, user_id: Uuid) -> Result<i64, StoreError> {
     let count: Unused = db.one(&sql::RECOVERY_CODE_COUNT, &[&user_id]).await?;
     Ok(count.0)

@@ -1,12 +1,12 @@
-//! Row ids.
+//! Ids of rows.
 
 use time::OffsetDateTime;
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// A new id in order of time (RFC 9562, version 7): rows made together lie together in the index, and a list in the order
-/// of ids is a list in the order of making.
+/// A new id, a UUID version 7 (RFC 9562), which contains the time: rows that are created together are adjacent in the
+/// index, and a list ordered by id is ordered by creation.
 ///
-/// 74 of its bits are random, but an id is no secret and proves nothing.
+/// 74 of its bits are random, but an id is no secret and must not be used as a credential.
 pub fn new(now: OffsetDateTime) -> Uuid {
     let seconds = u64::try_from(now.unix_timestamp()).unwrap_or_default();
     Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.nanosecond()))

@@ -1,12 +1,12 @@
-//! What PostgreSQL knows of itself, for an operator who asks.
+//! Sizes, connections and index usage of the PostgreSQL database, for `sidegate db`.
 
 use super::postgres::{Executor, FromRecord, Record};
 use super::{StoreError, sql};
 
-/// How large a table is.
+/// The size of a table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TableSize {
-    /// Which.
+    /// The name of the table.
     pub table: String,
     /// Rows, as of the last ANALYZE.
     pub estimated_rows: i64,
@@ -14,7 +14,7 @@ pub struct TableSize {
     pub table_bytes: i64,
     /// Bytes of the indexes.
     pub index_bytes: i64,
-    /// Rows that wait for VACUUM.
+    /// Dead rows, which VACUUM has not removed yet.
     pub dead_rows: i64,
 }
 
@@ -38,13 +38,13 @@ pub async fn table_sizes(db: &impl Executor) -> Result<Vec<TableSize>, StoreErro
 /// Connections of one application in one state.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Connections {
-    /// What it calls itself.
+    /// Its `application_name`.
     pub application: String,
     /// `active`, `idle`, `idle in transaction` …
     pub state: String,
-    /// How many.
+    /// The number of connections.
     pub connections: i64,
-    /// How long the longest of them has been in that state.
+    /// The longest time that one of them has been in that state, in seconds.
     pub longest_seconds: f64,
 }
 
@@ -59,21 +59,21 @@ impl FromRecord for Connections {
     }
 }
 
-/// Who is connected to this database.
+/// The connections to this database.
 pub async fn connections(db: &impl Executor) -> Result<Vec<Connections>, StoreError> {
     db.many(&sql::DB_CONNECTIONS, &[]).await
 }
 
-/// How often an index was used.
+/// How often an index is used.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct IndexUsage {
-    /// Of which table.
+    /// The table of the index.
     pub table: String,
-    /// Which.
+    /// The name of the index.
     pub index: String,
-    /// Scans since the statistics began.
+    /// The number of scans since the statistics were reset.
     pub scans: i64,
-    /// Its size.
+    /// Its size in bytes.
     pub index_bytes: i64,
 }
 

@@ -1,4 +1,4 @@
-//! `invitations`: who may make an account, and what they get with it.
+//! The table `invitations`.
 
 use time::OffsetDateTime;
 use tokio_postgres::types::Json;
@@ -7,23 +7,23 @@ use uuid::Uuid;
 use super::postgres::{Executor, FromRecord, Record};
 use super::{StoreError, sql};
 
-/// The unique index that refuses a second open invitation of an address.
+/// The unique index that allows one open invitation per email address.
 pub const EMAIL_HAS_ONE_OPEN: &str = "invitations_email_has_one_open";
 
-/// An invitation that may still be used.
+/// An open invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
     /// Its key, from [`super::id::new`].
     pub id: Uuid,
-    /// Who may use it.
+    /// The email address that it is for.
     pub email: String,
-    /// What they get with the account.
+    /// The roles of the new account.
     pub roles: Vec<String>,
-    /// Who invited them; none: the command line.
+    /// The operator who created it; `None` for the command line.
     pub invited_by: Option<Uuid>,
-    /// When.
+    /// When it was created.
     pub created_at: OffsetDateTime,
-    /// Until when it works.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 
@@ -40,7 +40,7 @@ impl FromRecord for Invitation {
     }
 }
 
-/// Adds an invitation, of whose token only the SHA-256 is kept.
+/// Inserts an invitation. Of its token only the SHA-256 is stored.
 pub async fn insert(db: &impl Executor, invitation: &Invitation, token_hash: &[u8; 32]) -> Result<(), StoreError> {
     db.execute(
         &sql::INVITATION_INSERT,
@@ -58,7 +58,7 @@ pub async fn insert(db: &impl Executor, invitation: &Invitation, token_hash: &[u
     .map(drop)
 }
 
-/// Finds one that may still be used.
+/// Finds an open invitation by the hash of its token.
 pub async fn find(
     db: &impl Executor,
     token_hash: &[u8; 32],
@@ -68,7 +68,7 @@ pub async fn find(
         .await
 }
 
-/// Finds one that was used at `since` or later.
+/// Finds an invitation that was used at `since` or later.
 pub async fn find_used(
     db: &impl Executor,
     token_hash: &[u8; 32],
@@ -78,12 +78,12 @@ pub async fn find_used(
         .await
 }
 
-/// Uses one up; `false` when somebody else just did, or it is over.
+/// Marks an invitation as used; `false` if it was just used, or is not open any more.
 pub async fn spend(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<bool, StoreError> {
     db.touched(&sql::INVITATION_USE, &[&id, &now]).await
 }
 
-/// A page of those that may still be used, in the order of their making.
+/// A page of open invitations, the oldest first.
 pub async fn list(
     db: &impl Executor,
     after: Option<Uuid>,
@@ -94,12 +94,12 @@ pub async fn list(
     db.many(&sql::INVITATION_LIST, &[&after, &now, &i64::from(limit)]).await
 }
 
-/// Takes one back; `None` when it could not be used any more anyway.
+/// Withdraws an invitation; `None` if it was not open.
 pub async fn revoke(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<Option<Invitation>, StoreError> {
     db.optional(&sql::INVITATION_REVOKE, &[&id, &now]).await
 }
 
-/// Takes back every open one of an address.
+/// Withdraws every open invitation of an email address.
 pub async fn revoke_of_email(db: &impl Executor, email: &str, now: OffsetDateTime) -> Result<u64, StoreError> {
     db.execute(&sql::INVITATION_REVOKE_OF_EMAIL, &[&email, &now]).await
 }

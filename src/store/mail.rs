@@ -1,4 +1,4 @@
-//! `mail_queue`: messages that wait to be sent.
+//! The table `mail_queue`: messages to be sent.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -11,34 +11,34 @@ use super::{StoreError, sql};
 pub struct NewMessage<'a> {
     /// From [`super::id::new`].
     pub id: Uuid,
-    /// Which one.
+    /// The name of the message.
     pub message: &'a str,
-    /// Whom it concerns.
+    /// The account, which the message is deleted with.
     pub user_id: Option<Uuid>,
-    /// Recipient and data, sealed: they hold codes and links.
+    /// The encrypted recipient and data, because they contain codes and links.
     pub payload_sealed: &'a [u8],
-    /// When it was written.
+    /// When it was queued.
     pub created_at: OffsetDateTime,
-    /// After this it is not worth sending.
+    /// When it expires and is no longer sent.
     pub expires_at: OffsetDateTime,
 }
 
-/// A message that was taken out of the queue to be sent. Who holds it is told by `attempts`, which each taking raises.
+/// A message that a worker took to send it. `attempts`, which is incremented each time, tells which worker has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
-    /// Its key.
+    /// The id of its row.
     pub id: Uuid,
-    /// Which one.
+    /// The name of the message.
     pub message: String,
-    /// Whom it concerns.
+    /// The account, which the message is deleted with.
     pub user_id: Option<Uuid>,
-    /// Recipient and data.
+    /// The encrypted recipient and data.
     pub payload_sealed: Vec<u8>,
-    /// When it was written.
+    /// When it was queued.
     pub created_at: OffsetDateTime,
-    /// After this it is not worth sending.
+    /// When it expires and is no longer sent.
     pub expires_at: OffsetDateTime,
-    /// The how-manieth try this is.
+    /// The number of this attempt, from 1.
     pub attempts: u32,
 }
 
@@ -73,7 +73,7 @@ pub async fn insert(db: &impl Executor, message: &NewMessage<'_>) -> Result<(), 
     .map(drop)
 }
 
-/// Takes messages that are due. Nobody else gets them before `lease`.
+/// Takes messages that are due. No other worker gets them before `lease`.
 pub async fn take(
     db: &impl Executor,
     now: OffsetDateTime,
@@ -88,7 +88,7 @@ pub async fn delete(db: &impl Executor, id: Uuid) -> Result<(), StoreError> {
     db.execute(&sql::MAIL_DELETE, &[&id]).await.map(drop)
 }
 
-/// Puts a message back for another try, unless somebody else took it meanwhile.
+/// Schedules a retry, unless another worker took the message meanwhile.
 pub async fn retry(
     db: &impl Executor,
     message: &Queued,
@@ -103,7 +103,8 @@ pub async fn retry(
     .await
 }
 
-/// Gives a message up, unless somebody else took it meanwhile. What it said goes; that it failed stays for a while.
+/// Marks a message as failed, unless another worker took it meanwhile. Its content is deleted; the row is kept for a
+/// while.
 pub async fn fail(
     db: &impl Executor,
     message: &Queued,
@@ -115,7 +116,7 @@ pub async fn fail(
         .await
 }
 
-/// How many messages wait.
+/// The number of messages to be sent.
 pub async fn count_waiting(db: &impl Executor) -> Result<i64, StoreError> {
     db.one::<Waiting>(&sql::MAIL_COUNT_WAITING, &[])
         .await

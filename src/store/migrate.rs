@@ -1,14 +1,14 @@
 //! Migrations: numbered pairs under `sql/migrations`, each run once, in order, by one instance.
 //!
-//! Embedded in the binary, so that a release and its schema cannot be parted. The database remembers each by number, name
-//! and checksum: a shipped file that was edited afterwards stops the start, since nobody could say any more what a database
-//! looks like that ran the old one. A database newer than the binary stops it too, with one exception: a migration whose first
-//! line is `-- expand` only adds what the release before it can ignore, and the database remembers that, so that both releases
-//! run on it during a rolling upgrade and a rollback.
+//! The files are embedded in the binary, so that a release always has its schema. The database stores number, name and
+//! checksum of each: if a file was edited after it ran, the start fails, because the state of a database that ran the
+//! old one is unknown. A database that is newer than the binary is refused too, with one exception: a migration whose
+//! first line is `-- expand` only adds what the previous release can ignore, and the database stores that, so that both
+//! releases run on it during a rolling upgrade and a rollback.
 //!
-//! A file runs in one transaction with the row that says it ran: a failure, or a lost connection, leaves nothing behind.
-//! The exception is a file whose first line is `-- no-transaction` (for CREATE INDEX CONCURRENTLY): its statements, each
-//! ended by `;` at the end of a line, run one by one, and it must be written so that it may run twice.
+//! A file runs in one transaction with the row that records it: a failure, or a lost connection, leaves nothing behind.
+//! The exception is a file whose first line is `-- no-transaction` (for CREATE INDEX CONCURRENTLY): its statements,
+//! each terminated by `;` at the end of a line, run one by one, and must be written so that they can be repeated.
 
 mod applied;
 mod error;
@@ -28,7 +28,7 @@ pub use self::error::MigrateError;
 pub use self::migration::Migration;
 pub use self::status::{Line, State};
 
-/// How long an instance waits for another that is migrating.
+/// How long an instance waits for another one that is migrating.
 pub const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 macro_rules! migrations {
@@ -47,8 +47,8 @@ pub const SHIPPED: &[Migration] = migrations! {
     1 = "0001_initial_schema",
 };
 
-/// Runs what has not run, and returns it. Several instances may start at once: one migrates, the others wait for it, at
-/// most `lock_wait`.
+/// Runs the pending migrations and returns them. If several instances start at once, one migrates and the others wait
+/// for it, at most `lock_wait`.
 pub async fn up(
     postgres: &Postgres,
     migrations: &'static [Migration],
@@ -56,7 +56,7 @@ pub async fn up(
     now: OffsetDateTime,
 ) -> Result<Vec<&'static Migration>, MigrateError> {
     let mut runner = Runner::connect(postgres).await?;
-    // Without asking for the lock: an ordinary start finds nothing to do, and behind a pooler the lock is out of reach.
+    // Without the lock, because usually nothing is pending, and the lock cannot be taken through a pooler.
     let applied = runner.applied().await?;
     if pending(migrations, &applied)?.is_empty() {
         if let Some(ahead) = applied.iter().find(|row| find(migrations, row.version).is_none()) {
@@ -79,7 +79,7 @@ pub async fn up(
     Ok(pending)
 }
 
-/// Undoes the last `steps` migrations, the newest first, and returns them. Their data goes with them.
+/// Reverts the last `steps` migrations, the newest first, and returns them. Their data is lost.
 pub async fn down(
     postgres: &Postgres,
     migrations: &'static [Migration],
@@ -92,7 +92,8 @@ pub async fn down(
     pending(migrations, &applied)?;
     let mut undone = Vec::new();
     for row in applied.iter().rev().take(steps) {
-        // The way back is in the newer release: to undo an older migration below it would leave neither schema.
+        // The down file is in the newer release, and reverting an older migration below it would result in neither
+        // schema.
         let known = migrations.last().map_or(0, |migration| migration.version);
         let migration = find(migrations, row.version).ok_or_else(|| newer(row, known))?;
         runner.down(migration).await?;
@@ -103,19 +104,19 @@ pub async fn down(
     Ok(undone)
 }
 
-/// Where every migration stands, those that only the database knows too.
+/// The status of every migration, also of those that only the database knows.
 pub async fn status(postgres: &Postgres, migrations: &'static [Migration]) -> Result<Vec<Line>, MigrateError> {
     let applied = Runner::connect(postgres).await?.applied().await?;
     Ok(status::lines(migrations, &applied))
 }
 
-/// How many migrations have not run; an error when the database was made by other files than this binary's.
+/// The number of pending migrations; an error if the database was created by other files than those of this binary.
 pub async fn check(postgres: &Postgres, migrations: &'static [Migration]) -> Result<usize, MigrateError> {
     let applied = Runner::connect(postgres).await?.applied().await?;
     Ok(pending(migrations, &applied)?.len())
 }
 
-/// Every migration as text, for those who let only a person change a schema.
+/// Every migration as text, for installations in which a person applies them.
 pub fn sql(migrations: &[Migration]) -> String {
     let files = migrations
         .iter()

@@ -1,11 +1,12 @@
 //! The PostgreSQL pool.
 //!
-//! Nothing here waits without an end: for a free connection `wait`, for a new one `connect_timeout`, for an answer
-//! `statement_timeout` (the server's own, and a little more on our side for a server that is frozen or cut off). A
-//! connection whose call was cut short is closed, never given to the next caller: its answer would arrive in their place.
+//! Every wait has a timeout: `wait` for a free connection, `connect_timeout` for a new one, `statement_timeout` for a
+//! response (that of the server, and a little longer on this side for a server that hangs or is disconnected). A
+//! connection whose call was cancelled is closed and never reused: the next caller would receive the response to the
+//! cancelled call.
 //!
-//! Behind `PgBouncer` in transaction mode: version 1.21 or later with `max_prepared_statements` above 0, and
-//! `ignore_startup_parameters = options` (then set `statement_timeout` on the role). `migrate` needs a direct URL there,
+//! With `PgBouncer` in transaction mode: version 1.21 or later with `max_prepared_statements` above 0, and
+//! `ignore_startup_parameters = options` (then set `statement_timeout` for the role). `migrate` needs a direct URL,
 //! because its lock belongs to a server session.
 
 mod address;
@@ -35,24 +36,24 @@ use super::{StoreError, sql};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 
-/// How long a server may be silent past its own `statement_timeout` before the connection is given up.
+/// How long to wait for a response after the server's own `statement_timeout`, before the connection is closed.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// Where the servers are, and how long they may take.
+/// The URLs and timeouts of PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The primary: `postgres://user:password@host/db`, or `postgres:///db?host=/run/postgresql`.
     /// `address.rs` says what `sslmode` means here.
     pub url: Secret,
-    /// Connections per server at most.
+    /// The maximum number of connections per server.
     pub max: usize,
-    /// How long a call may wait for a free connection.
+    /// The timeout for a free connection.
     pub wait: Duration,
-    /// How long one statement may take.
+    /// The timeout of a statement.
     pub statement_timeout: Duration,
-    /// How long connecting may take, TLS and authentication included.
+    /// The timeout of connecting, TLS and authentication included.
     pub connect_timeout: Duration,
-    /// Servers that may answer questions which bear a little delay. A replica that is away is passed over.
+    /// Replicas for queries that tolerate replication lag. An unreachable one is skipped.
     pub replicas: Vec<Secret>,
 }
 
@@ -82,17 +83,17 @@ impl std::fmt::Debug for Postgres {
     }
 }
 
-/// Whether a URL can be understood. Connects nowhere.
+/// Checks a URL. Does not connect.
 ///
 /// # Errors
-/// What is wrong with it, without quoting it.
+/// A description of the mistake, which does not quote the URL.
 pub fn check_url(url: &Secret) -> Result<(), BadUrl> {
     address::Address::parse(url, Duration::from_secs(1)).map(drop)
 }
 
 impl Postgres {
-    /// Makes the pools. Connects nowhere: a server that is away is found by the first call, and the calls after it work
-    /// as soon as the server does. Only a URL that cannot be understood fails.
+    /// Creates the pools. Does not connect: the first call finds out whether a server is reachable, and calls succeed
+    /// as soon as it is. Fails only for an invalid URL.
     pub fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, BadUrl> {
         let replicas = settings
             .replicas
@@ -107,34 +108,34 @@ impl Postgres {
         })))
     }
 
-    /// Names who keeps copies of accounts and is to be told of changes; once per process.
+    /// Sets the cache that has to be told of changes of accounts; once per process.
     pub fn on_user_changed(&self, tell: OnUserChanged) {
-        // A second one would be a defect of the composition root; the first stays.
+        // A second call would be a defect of the composition root; the first cache is kept.
         let _ = self.0.on_user_changed.set(tell);
     }
 
-    /// A connection to the primary, for as long as it is held.
+    /// A connection to the primary; dropping it returns it to the pool.
     pub async fn client(&self) -> Result<Client, StoreError> {
         self.0.primary.client("connect").await
     }
 
-    /// Begins a transaction on the primary. Dropped without [`Transaction::commit`], it is rolled back.
+    /// Starts a transaction on the primary. If it is dropped without [`Transaction::commit`], it is rolled back.
     pub async fn transaction(&self, operation: &'static str) -> Result<Transaction, StoreError> {
         let client = self.0.primary.client(operation).await?;
         Transaction::begin(client, operation, self.0.on_user_changed.get().cloned()).await
     }
 
-    /// An executor for questions that bear a replica's delay; without a replica, or when it is away, the primary.
+    /// An executor for queries that tolerate replication lag; the primary if there is no replica, or it is unreachable.
     pub fn reader(&self) -> Reader<'_> {
         Reader(self)
     }
 
-    /// Whether the primary answers: the gauge `store_up`.
+    /// Whether the primary responds, for the gauge `store_up`.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.fetch(&sql::PING, &[]).await.map(drop)
     }
 
-    /// Sets the gauges of the primary's pool; called before a scrape.
+    /// Sets the gauges of the primary's pool; called before each scrape.
     pub fn record_pool(&self) {
         let Server { pool, metrics, .. } = &self.0.primary;
         let status = pool.status();
@@ -162,12 +163,12 @@ impl Postgres {
         notified: &Arc<Notify>,
     ) -> Result<Listener, StoreError> {
         let primary = &self.0.primary;
-        let timeout = primary.wait_for_answer - SLACK;
+        let timeout = primary.wait_for_answer.saturating_sub(SLACK);
         let connection = primary.address.listening(listen.name, timeout, Arc::clone(notified));
         Listener::begin(connection.await?, listen).await
     }
 
-    /// Closes the connections nobody holds and refuses new ones.
+    /// Closes idle connections and refuses new ones.
     pub fn close(&self) {
         self.0.primary.pool.close();
         self.0.replicas.iter().for_each(|replica| replica.pool.close());

@@ -1,4 +1,4 @@
-//! Who is online: users by when they were last seen. Written in batches, by every instance.
+//! The users who are online, ordered by when they were last seen. Written in batches, by every instance.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use super::StoreError;
 use super::redis::{Redis, read};
 use super::sessions_seen::{instant, milliseconds};
 
-/// Who was not seen for so long is no longer kept.
+/// Users are removed when they were not seen for this long.
 const KEPT_FOR: Duration = Duration::from_secs(3600);
-/// Users per command.
+/// The number of users per command.
 const BATCH: usize = 500;
 
-/// Notes when users were seen; an older instant never replaces a newer one. Whoever has not been seen for an hour goes.
+/// Records when users were seen; an older time never replaces a newer one. Users who were not seen for an hour are
+/// removed.
 pub async fn note(redis: &Redis, seen: &[(Uuid, OffsetDateTime)], now: OffsetDateTime) -> Result<(), StoreError> {
     let key = redis.keys().presence();
     for batch in seen.chunks(BATCH) {
@@ -34,16 +35,16 @@ pub async fn note(redis: &Redis, seen: &[(Uuid, OffsetDateTime)], now: OffsetDat
     Ok(())
 }
 
-/// Who is online.
+/// The users who are online.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Online {
-    /// How many there are.
+    /// The number of users.
     pub count: u64,
-    /// Those last seen, the last first.
+    /// The users, most recently seen first.
     pub users: Vec<(Uuid, OffsetDateTime)>,
 }
 
-/// Who was seen since an instant; at most `limit` of them are named.
+/// The users who were seen since a time; at most `limit` of them by id.
 pub async fn list(redis: &Redis, since: OffsetDateTime, limit: u32) -> Result<Online, StoreError> {
     let (key, since) = (redis.keys().presence(), milliseconds(since));
     let mut count = ::redis::cmd("ZCOUNT");
@@ -62,7 +63,7 @@ pub async fn list(redis: &Redis, since: OffsetDateTime, limit: u32) -> Result<On
     Ok(Online { count, users })
 }
 
-/// How many were seen since an instant.
+/// The number of users who were seen since a time.
 pub async fn count(redis: &Redis, since: OffsetDateTime) -> Result<u64, StoreError> {
     let mut command = ::redis::cmd("ZCOUNT");
     command

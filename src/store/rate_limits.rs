@@ -1,4 +1,5 @@
-//! Rate limits: an exact sliding window, one call, time from Redis. `scripts/rate_limit_take.lua` says how.
+//! Rate limits: an exact sliding window, one call each, with the time of Redis. `scripts/rate_limit_take.lua` describes
+//! the algorithm.
 
 use std::{
     ops::RangeInclusive,
@@ -8,18 +9,19 @@ use std::{
 use super::redis::Redis;
 use super::{StoreError, scripts};
 
-/// What a limit said.
+/// The result of taking permits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Whether the permits were taken.
     pub allowed: bool,
-    /// How many were taken.
+    /// The number of permits that were taken.
     pub taken: u64,
-    /// Permits left.
+    /// The number of permits left.
     pub remaining: u64,
-    /// Until all permits are free again.
+    /// The time until all permits are available again.
     pub reset: Duration,
-    /// Until the same cost may be asked again; zero when allowed. A cost above the limit never may, and says the window.
+    /// The time until the same cost is available; zero if allowed. For a cost above the limit, which is never
+    /// available, the window.
     pub retry_after: Duration,
 }
 
@@ -35,7 +37,7 @@ pub async fn take(
     take_up_to(redis, policy, key, limit, window, cost..=cost).await
 }
 
-/// The same, but takes more than the start of `cost` while they are free, up to its end.
+/// Like [`take`], but takes more than the start of `cost` while permits are available, up to its end.
 pub async fn take_up_to(
     redis: &Redis,
     policy: &str,

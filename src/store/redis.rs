@@ -1,11 +1,12 @@
 //! The Redis connections.
 //!
-//! Two sockets take the ordinary calls in turn, so that one slow answer holds up half of them; a third serves the tail of
-//! the revocation feed, which waits in Redis for as long as nothing happens. Every call ends within `timeout`, connecting
-//! included. After a call that was cut short its socket is not used again: redis-rs has been seen to hand the late answer
-//! to the next command, and a "not revoked" must never be the answer to somebody else's question.
+//! Two sockets take the ordinary calls in turn, so that a slow response delays only half of them; a third follows the
+//! revocation feed with commands that block in Redis. Every call ends within `timeout`, connecting included. After a
+//! cancelled call its socket is not used again: redis-rs can hand the late response to the next command, and "not
+//! revoked" must never be the response to another question.
 //!
-//! Everything in Redis is ephemeral: with an empty Redis the program is slower or forgets a limit, but loses no truth.
+//! Everything in Redis is ephemeral: with an empty Redis the program is slower or rate limits start again, but nothing
+//! is lost.
 
 mod address;
 mod link;
@@ -28,15 +29,15 @@ use crate::secret::Secret;
 
 const REDIS: &str = StoreName::Redis.as_str();
 
-/// Where Redis is, and how long it may take.
+/// The URL and timeout of Redis.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// `redis://`, `rediss://`, `unix://`, `redis-cluster://host,host`, `redis-sentinel://host,host/master`; see
     /// `redis/address.rs`.
     pub url: Secret,
-    /// The first part of every key, so that several installations can share a server.
+    /// The prefix of every key, so that several installations can share a server.
     pub namespace: String,
-    /// How long one call may take, connecting included.
+    /// The timeout of a call, connecting included.
     pub timeout: Duration,
 }
 
@@ -61,17 +62,17 @@ impl std::fmt::Debug for Redis {
     }
 }
 
-/// Whether a URL can be understood. Connects nowhere.
+/// Checks a URL. Does not connect.
 ///
 /// # Errors
-/// What is wrong with it, without quoting it.
+/// A description of the mistake, which does not quote the URL.
 pub fn check_url(url: &Secret) -> Result<(), BadUrl> {
     address::Address::parse(url).map(drop)
 }
 
 impl Redis {
-    /// Reads the URL. Connects nowhere: a server that is away is found by the first call, and calls work again as soon as
-    /// the server does.
+    /// Parses the URL. Does not connect: the first call finds out whether the server is reachable, and calls succeed as
+    /// soon as it is.
     pub fn connect(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, BadUrl> {
         let address = Arc::new(address::Address::parse(&settings.url)?);
         let slot = || Slot::new(Arc::clone(&address));
@@ -87,7 +88,7 @@ impl Redis {
         })))
     }
 
-    /// Whether Redis answers: the gauge `store_up`.
+    /// Whether Redis responds, for the gauge `store_up`.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.command::<String>("ping", redis::cmd("PING")).await.map(drop)
     }
@@ -101,7 +102,7 @@ impl Redis {
         &self.0.metrics
     }
 
-    /// One command.
+    /// Runs a command.
     pub(super) async fn command<T: FromRedisValue>(
         &self,
         operation: &'static str,
@@ -113,7 +114,7 @@ impl Redis {
         .await
     }
 
-    /// A script: its SHA-1 travels, and its text only when Redis does not know it yet.
+    /// Runs a script by its SHA-1; its text is sent only if Redis does not know it yet.
     pub(super) async fn script<T: FromRedisValue>(
         &self,
         operation: &'static str,
@@ -125,8 +126,8 @@ impl Redis {
         .await
     }
 
-    /// Several commands in one round trip, all of them or none; on a cluster, where their keys lie on several servers, one
-    /// after the other in the order given.
+    /// Runs several commands in one round trip, as a transaction; on a cluster, where their keys can be on several
+    /// servers, one after the other in the given order.
     pub(super) async fn all(&self, operation: &'static str, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
         self.call(self.ordinary(), operation, self.0.timeout, |link| {
             link.all(commands, true)
@@ -134,7 +135,7 @@ impl Redis {
         .await
     }
 
-    /// Several questions in one round trip.
+    /// Runs several read commands in one round trip.
     pub(super) async fn each(&self, operation: &'static str, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
         self.call(self.ordinary(), operation, self.0.timeout, |link| {
             link.all(commands, false)
@@ -142,8 +143,8 @@ impl Redis {
         .await
     }
 
-    /// A command that waits in Redis for up to `block`, on the socket kept for it; and the number of that socket, which changes
-    /// when there is a new one.
+    /// Runs a command that blocks in Redis for up to `block`, on the socket for blocking commands; returns also the
+    /// number of that socket, which changes when it is replaced.
     pub(super) async fn blocking<T: FromRedisValue>(
         &self,
         operation: &'static str,
@@ -155,7 +156,7 @@ impl Redis {
             .await
     }
 
-    /// A script on the socket that is kept for commands which wait, and the number of that socket.
+    /// Runs a script on the socket for blocking commands; returns also the number of that socket.
     pub(super) async fn tail_script<T: FromRedisValue>(
         &self,
         operation: &'static str,
@@ -183,7 +184,7 @@ impl Redis {
         Ok(answer)
     }
 
-    /// The answer, and the number of the link that gave it.
+    /// The response, and the number of the link it was received on.
     async fn numbered<T, F>(
         &self,
         slot: &Slot,
@@ -230,7 +231,7 @@ impl Redis {
     }
 }
 
-/// What an error of Redis means to a caller. Its text quotes no values, but may quote a command's name.
+/// Maps an error of Redis. Its text contains no values, but can contain a command's name.
 fn from_call(operation: &'static str, error: &redis::RedisError) -> StoreError {
     let cause = error.to_string();
     if error.is_timeout() {
@@ -239,8 +240,8 @@ fn from_call(operation: &'static str, error: &redis::RedisError) -> StoreError {
             operation,
         };
     }
-    // A wrong type or a broken script is a bug; everything else a state of the server that may pass: loading, failing
-    // over, out of memory, refusing the password.
+    // A wrong type or a broken script is a defect; everything else is a temporary state of the server: loading,
+    // failover, out of memory, authentication failed.
     let bug = matches!(
         error.kind(),
         redis::ErrorKind::Parse
@@ -263,7 +264,7 @@ fn from_call(operation: &'static str, error: &redis::RedisError) -> StoreError {
     }
 }
 
-/// Reads one answer of several.
+/// Parses one response of several.
 pub(super) fn read<T: FromRedisValue>(operation: &'static str, value: Value) -> Result<T, StoreError> {
     redis::from_redis_value(value).map_err(|error| StoreError::Data {
         store: StoreName::Redis,

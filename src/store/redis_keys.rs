@@ -1,18 +1,19 @@
-//! Every key in Redis: `{namespace}:{resource}:{identifier}`. Every one has a TTL, so that nothing outlives its use and a
-//! namespace that is no longer used empties itself.
+//! The names of all keys in Redis: `{namespace}:{resource}:{identifier}`. Every key has a TTL, so that an unused
+//! namespace empties itself.
 
 use std::borrow::Cow;
 
 use data_encoding::HEXLOWER;
 
-/// Longer identifiers are replaced by their SHA-256: some come from clients, and a key must not cost what they like.
+/// Longer identifiers are replaced by their SHA-256: some come from clients, which must not determine how much memory a
+/// key needs.
 const LONGEST: usize = 128;
 
 /// Builds the names.
 pub(super) struct Keys {
     namespace: String,
-    /// What every key about revocations ends with. On a cluster it puts them on one server, so that they are there or lost
-    /// as a whole: a heartbeat that outlived the entries it vouches for would call a revoked token live.
+    /// The suffix of every key about revocations. On a cluster it puts them on one server, so that they are lost
+    /// together or not at all: a heartbeat that outlived the entries it is about would make a revoked token valid.
     tag: String,
 }
 
@@ -24,7 +25,8 @@ impl Keys {
         }
     }
 
-    /// The same for a cluster: a key is where the part in braces is, and that of the feed has none and is its own.
+    /// Like [`Self::new`], for a cluster: the part in braces determines the server of a key, and that of the feed has
+    /// its own.
     pub(super) fn of_cluster(namespace: &str) -> Self {
         let keys = Self::new(namespace);
         Self {
@@ -43,12 +45,12 @@ impl Keys {
         self.key("blacklist:sid", sid) + &self.tag
     }
 
-    /// A user of an issuer whose older tokens are outdated.
+    /// A user, whose tokens with an older version are outdated.
     pub(super) fn blacklist_user(&self, issuer: &str, user: &str) -> String {
         self.key("blacklist:user", &format!("{user}@{issuer}")) + &self.tag
     }
 
-    /// The signing keys that are revoked: so few that whoever asks about a token is told all of them.
+    /// The revoked signing keys: so few that all of them are returned with the status of a token.
     pub(super) fn blacklist_keys(&self) -> String {
         format!("{}:blacklist:keys{}", self.namespace, self.tag)
     }
@@ -58,7 +60,7 @@ impl Keys {
         format!("{}:revocations", self.namespace)
     }
 
-    /// The instant of the newest heartbeat in the feed.
+    /// The time of the newest heartbeat in the feed.
     pub(super) fn revocations_heartbeat(&self) -> String {
         format!("{}:revocations:heartbeat{}", self.namespace, self.tag)
     }
@@ -73,37 +75,37 @@ impl Keys {
         format!("{}:revocations:issuers{}", self.namespace, self.tag)
     }
 
-    /// The log of one limit and one key.
+    /// The log of a rate limit for one key.
     pub(super) fn rate_limit(&self, policy: &str, key: &str) -> String {
         self.key(&format!("ratelimit:{policy}"), key)
     }
 
-    /// What a session last did.
+    /// The last activity of a session.
     pub(super) fn session(&self, session: &str) -> String {
         self.key("session", session)
     }
 
-    /// The sessions of a user by last seen.
+    /// The sessions of a user, ordered by last activity.
     pub(super) fn sessions(&self, user: &str) -> String {
         self.key("sessions", user)
     }
 
-    /// What is kept of an account.
+    /// The cached copy of an account.
     pub(super) fn user_cache(&self, user: &str) -> String {
         self.key("cache:user", user)
     }
 
-    /// Users by last seen.
+    /// The users, ordered by last activity.
     pub(super) fn presence(&self) -> String {
         format!("{}:presence", self.namespace)
     }
 
-    /// A code that was mailed.
+    /// An emailed code.
     pub(super) fn code(&self, purpose: &str, of: &str) -> String {
         self.key(&format!("code:{purpose}"), of)
     }
 
-    /// The accounts that an address failed to sign in to.
+    /// The accounts that a client IP failed to sign in to.
     pub(super) fn failed_accounts(&self, address: &str) -> String {
         self.key("failedaccounts", address)
     }

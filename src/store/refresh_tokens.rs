@@ -1,6 +1,6 @@
-//! `refresh_tokens`: of each open session the live token and the one that it replaced.
+//! The table `refresh_tokens`: the live token of each open session, and its predecessor.
 //!
-//! Tokens are written by `sessions::open` and `sessions::refresh`, each one statement, and looked up here.
+//! Tokens are inserted by `sessions::open` and `sessions::refresh`, each with one statement, and looked up here.
 
 use std::net::IpAddr;
 
@@ -11,20 +11,20 @@ use super::postgres::{Executor, FromRecord, Record};
 use super::users::User;
 use super::{StoreError, sql};
 
-/// A session as far as its refresh tokens go.
+/// A session with its refresh tokens.
 #[derive(Clone, PartialEq)]
 pub struct Chain {
     /// The session, and the claim `sid`.
     pub session_id: Uuid,
-    /// The limit of the session as a whole.
+    /// The maximum end of the session, independent of refreshes.
     pub session_expires_at: OffsetDateTime,
-    /// Of the live token.
+    /// The generation of the live token.
     pub generation: i32,
     /// When the user last authenticated: the claim `auth_time`.
     pub auth_time: OffsetDateTime,
-    /// How: the claim `amr` (RFC 8176).
+    /// The authentication methods: the claim `amr` (RFC 8176).
     pub amr: Vec<String>,
-    /// What the user calls the device.
+    /// The name of the device, chosen by the user.
     pub device_name: Option<String>,
     /// The user agent, as last seen.
     pub user_agent: Option<String>,
@@ -32,37 +32,37 @@ pub struct Chain {
     pub address: Option<IpAddr>,
     /// Why the session ended, if it has.
     pub end_reason: Option<String>,
-    /// The live token; none once the session has ended.
+    /// The live token; `None` if the session has ended.
     pub live: Option<Live>,
-    /// The generation that the live token replaced; none for a login's.
+    /// The generation that the live token replaced; `None` for that of a sign-in.
     pub replaced_generation: Option<i32>,
-    /// The replaced token; none once it has expired for an hour.
+    /// The predecessor; `None` if it expired more than an hour ago.
     pub replaced: Option<Replaced>,
-    /// The answer with the live token, if the token asked about is the one that it replaced.
+    /// The encrypted response with the live token, if the predecessor was looked up.
     pub answer_sealed: Option<Vec<u8>>,
 }
 
 /// The live token of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Live {
-    /// SHA-256 of the text.
+    /// The SHA-256 of the token.
     pub token_hash: [u8; 32],
     /// When it was issued.
     pub created_at: OffsetDateTime,
-    /// Until when it may be used.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 
-/// The token that the live one replaced.
+/// The predecessor of the live token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Replaced {
-    /// SHA-256 of the text.
+    /// The SHA-256 of the token.
     pub token_hash: [u8; 32],
-    /// Until when it might have been used.
+    /// When it would have expired.
     pub expires_at: OffsetDateTime,
 }
 
-/// No hash and no personal data: a row in a log line is one `{:?}` away.
+/// Without hashes and personal data, so that they do not get into a log by `{:?}`.
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Chain")
@@ -108,12 +108,12 @@ impl FromRecord for Chain {
     }
 }
 
-/// The answer to a look-up.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// The session and its tokens.
     pub chain: Chain,
-    /// The account, also a deleted one.
+    /// The account, which may be deleted.
     pub user: User,
 }
 
@@ -126,7 +126,8 @@ impl FromRecord for Found {
     }
 }
 
-/// All that decides about a token of a session and generation, in one snapshot; none when cleanup removed the session.
+/// Everything that is needed to decide about a token of a session and generation, in one snapshot; `None` if cleanup
+/// deleted the session.
 pub async fn find(db: &impl Executor, session_id: Uuid, generation: i32) -> Result<Option<Found>, StoreError> {
     db.optional(&sql::REFRESH_TOKEN_FIND, &[&session_id, &generation]).await
 }

@@ -1,4 +1,4 @@
-//! `password_reset_tokens`: what replaces a forgotten password, once.
+//! The table `password_reset_tokens`.
 
 use std::net::IpAddr;
 
@@ -8,18 +8,18 @@ use uuid::Uuid;
 use super::postgres::{Executor, FromRecord, Record, Transaction};
 use super::{StoreError, sql};
 
-/// A token somebody was mailed.
+/// A token that was sent by email.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResetToken {
     /// Its key.
     pub id: Uuid,
-    /// Whose password.
+    /// The user's id.
     pub user_id: Uuid,
-    /// Who asked.
+    /// The client IP of the request.
     pub address: Option<IpAddr>,
-    /// When.
+    /// When it was created.
     pub created_at: OffsetDateTime,
-    /// Until when it works.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 
@@ -35,7 +35,7 @@ impl FromRecord for ResetToken {
     }
 }
 
-/// Adds a token, of which only the SHA-256 is kept.
+/// Inserts a token, of which only the SHA-256 is stored.
 pub async fn insert(db: &impl Executor, token: &ResetToken, token_hash: &[u8; 32]) -> Result<(), StoreError> {
     db.execute(
         &sql::PASSWORD_RESET_TOKEN_INSERT,
@@ -52,7 +52,7 @@ pub async fn insert(db: &impl Executor, token: &ResetToken, token_hash: &[u8; 32
     .map(drop)
 }
 
-/// Finds a token that may still be used.
+/// Finds a valid token.
 pub async fn find(
     db: &impl Executor,
     token_hash: &[u8; 32],
@@ -62,7 +62,7 @@ pub async fn find(
         .await
 }
 
-/// Finds a token that may still be used, and holds it and its user until the transaction ends.
+/// Finds a valid token, and locks it and its user until the transaction ends.
 pub async fn find_for_update(
     tx: &Transaction,
     token_hash: &[u8; 32],
@@ -75,7 +75,7 @@ pub async fn find_for_update(
     .await
 }
 
-/// Finds a token that was used at `since` or later, if the password that was set with it is still the account's.
+/// Finds a token that was used at `since` or later, if the password that was set with it is still current.
 pub async fn find_used(
     db: &impl Executor,
     token_hash: &[u8; 32],
@@ -85,7 +85,7 @@ pub async fn find_used(
         .await
 }
 
-/// Uses up every open token of a user.
+/// Marks every open token of a user as used.
 pub async fn use_all(db: &impl Executor, user_id: Uuid, now: OffsetDateTime) -> Result<u64, StoreError> {
     db.execute(&sql::PASSWORD_RESET_TOKEN_USE_ALL, &[&user_id, &now]).await
 }

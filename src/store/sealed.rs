@@ -1,5 +1,5 @@
-//! Columns that hold sealed values, for `sidegate secrets reseal`: a page of them is read, opened and sealed again by the
-//! caller, and written where nobody changed it meanwhile.
+//! Columns with sealed (encrypted) values, for `sidegate secrets reseal`: the caller reads a page, decrypts and
+//! encrypts the values, and writes those that were not changed meanwhile.
 
 use time::OffsetDateTime;
 
@@ -7,10 +7,10 @@ use super::postgres::{Executor, FromRecord, Record, Transaction};
 use super::sql::{self, Query};
 use super::{Postgres, StoreError};
 
-/// The first page of a column whose rows have a UUID begins after this.
+/// The first page of a column with UUIDs begins after this id.
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A column that holds sealed values.
+/// A column with sealed values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SealedColumn {
     /// `signing_keys.private_sealed`
@@ -24,7 +24,7 @@ pub enum SealedColumn {
 }
 
 impl SealedColumn {
-    /// All of them.
+    /// All columns.
     pub const ALL: [Self; 4] = [
         Self::SigningKeys,
         Self::TotpFactors,
@@ -32,7 +32,7 @@ impl SealedColumn {
         Self::MailQueue,
     ];
 
-    /// The table, as a person reads it.
+    /// The name of the table.
     pub const fn table(self) -> &'static str {
         match self {
             Self::SigningKeys => "signing_keys",
@@ -42,7 +42,7 @@ impl SealedColumn {
         }
     }
 
-    /// Where [`page`] begins.
+    /// The id after which the first [`page`] begins.
     pub fn start(self) -> String {
         match self {
             Self::SigningKeys => String::new(),
@@ -69,14 +69,14 @@ impl SealedColumn {
     }
 }
 
-/// A sealed value and where it is.
+/// A sealed value and its row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedValue {
-    /// The key of its row.
+    /// The id of its row.
     pub id: String,
-    /// What it is bound to: it opens with this context only.
+    /// The context that it is bound to (associated data): it can only be decrypted with it.
     pub context: String,
-    /// The value.
+    /// The sealed value.
     pub sealed: Vec<u8>,
 }
 
@@ -100,8 +100,8 @@ pub async fn page(
     db.many(column.list(), &[&after, &limit]).await
 }
 
-/// Writes `fresh[n]` in the place of `stored[n]`, and returns how many were written: not those that changed since they were
-/// read, or are locked by somebody else.
+/// Replaces `stored[n]` by `fresh[n]`, and returns how many were replaced: values that changed since they were read, or
+/// are locked, are skipped.
 pub async fn replace(
     tx: &Transaction,
     column: SealedColumn,
@@ -113,13 +113,13 @@ pub async fn replace(
     tx.execute(column.reseal(), &[&ids, &before, &fresh]).await
 }
 
-/// Holds the command until the transaction ends; `false` when another instance of it does.
+/// Locks the command until the transaction ends; `false` if another instance holds the lock.
 pub async fn try_lock(tx: &Transaction) -> Result<bool, StoreError> {
     let held: Held = tx.one(&sql::RESEAL_TRY_LOCK, &[]).await?;
     Ok(held.0)
 }
 
-/// When everything was moved to the secret of this key id for the first time, by the audit log.
+/// When all values were encrypted with the secret of this key id for the first time, according to the audit log.
 pub async fn first_resealed_at(postgres: &Postgres, key_id: &str) -> Result<Option<OffsetDateTime>, StoreError> {
     let first: First = postgres.one(&sql::AUDIT_FIND_FIRST_RESEAL, &[&key_id]).await?;
     Ok(first.0)

@@ -1,7 +1,8 @@
-//! `sessions`: one sign-in on one device, until it ends.
+//! The table `sessions`: one sign-in on one device, until it ends.
 //!
-//! `open` and `refresh` write the session and its refresh tokens in one statement each; `end` ends sessions. Whatever opens
-//! or ends them holds the user's row; a refresh does not need it, since it updates the row that an end updates.
+//! `open` and `refresh` write the session and its refresh tokens in one statement each; `end` ends sessions. Whatever
+//! opens or ends sessions locks the user's row first; a refresh does not need that, since it updates the row that an
+//! end updates.
 
 use std::net::IpAddr;
 
@@ -11,10 +12,10 @@ use uuid::Uuid;
 use super::postgres::{Executor, FromRecord, Record, Transaction};
 use super::{StoreError, sql};
 
-/// The `end_reason` of a session that nobody refreshed in time.
+/// The `end_reason` of a session that was not refreshed in time.
 pub const EXPIRED: &str = "expired";
 
-/// How many sessions are counted one by one; more are estimated.
+/// Up to this many sessions are counted exactly; more are estimated.
 const COUNTED_TO: i64 = 5_000;
 
 /// An open session.
@@ -24,7 +25,7 @@ pub struct Session {
     pub session_id: Uuid,
     /// The account.
     pub user_id: Uuid,
-    /// What the user calls the device.
+    /// The name of the device, chosen by the user.
     pub device_name: Option<String>,
     /// The user agent, as last seen.
     pub user_agent: Option<String>,
@@ -32,13 +33,13 @@ pub struct Session {
     pub address: Option<IpAddr>,
     /// When it was opened.
     pub started_at: OffsetDateTime,
-    /// The limit of the session as a whole.
+    /// The maximum end of the session, independent of refreshes.
     pub session_expires_at: OffsetDateTime,
     /// When the user last authenticated.
     pub auth_time: OffsetDateTime,
-    /// How (RFC 8176).
+    /// The authentication methods (RFC 8176).
     pub amr: Vec<String>,
-    /// The last login or refresh.
+    /// The time of the last sign-in or refresh.
     pub last_seen_at: OffsetDateTime,
     /// When it ends unless refreshed.
     pub expires_at: OffsetDateTime,
@@ -65,32 +66,32 @@ impl FromRecord for Session {
 /// A session to be opened, and its first refresh token.
 #[derive(Debug, Clone)]
 pub struct NewSession<'a> {
-    /// Its key.
+    /// The session's id.
     pub session_id: Uuid,
     /// The account.
     pub user_id: Uuid,
-    /// The device, as its device token says it.
+    /// The id of the device, from its device token.
     pub device_id: Uuid,
-    /// What the user calls the device.
+    /// The name of the device, chosen by the user.
     pub device_name: Option<&'a str>,
-    /// The user agent.
+    /// The user agent of the sign-in.
     pub user_agent: Option<&'a str>,
-    /// The client IP.
+    /// The client IP of the sign-in.
     pub address: Option<IpAddr>,
-    /// How the user authenticated (RFC 8176).
+    /// The authentication methods (RFC 8176).
     pub amr: &'a [String],
-    /// The limit of the session as a whole.
+    /// The maximum end of the session, independent of refreshes.
     pub expires_at: OffsetDateTime,
     /// SHA-256 of the refresh token.
     pub token_hash: [u8; 32],
-    /// Until when that may be used.
+    /// When the refresh token expires.
     pub token_expires_at: OffsetDateTime,
     /// SHA-256 of the network and the user agent.
     pub fingerprint: [u8; 32],
 }
 
-/// Opens a session and notes the login on the account, whose row the caller holds. Returns whether the account was never
-/// signed in with this fingerprint before.
+/// Opens a session and records the sign-in in the account, whose row the caller has locked. Returns whether the account
+/// was never used with this fingerprint before.
 pub async fn open(tx: &Transaction, session: &NewSession<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
     let opened: Opened = tx
         .one(
@@ -132,26 +133,26 @@ impl FromRecord for Opened {
 pub struct Successor<'a> {
     /// The session.
     pub session_id: Uuid,
-    /// The generation that was live when the caller looked; the successor has the next.
+    /// The live generation when the caller read it; the successor has the next.
     pub live: i32,
-    /// The generation that was presented: `live`, or the one before it when the answer with that was lost.
+    /// The generation of the presented token: `live`, or the one before it if the response with that was lost.
     pub presented: i32,
     /// SHA-256 of the successor.
     pub token_hash: [u8; 32],
-    /// Until when it may be used.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
-    /// The answer, for whoever presents the same token again.
+    /// The encrypted response, for a retry with the same token.
     pub answer_sealed: &'a [u8],
-    /// The user agent, as seen now.
+    /// The user agent of the request.
     pub user_agent: Option<&'a str>,
-    /// The client IP, as seen now.
+    /// The client IP of the request.
     pub address: Option<IpAddr>,
-    /// SHA-256 of the network and the user agent, when they are not those of before.
+    /// SHA-256 of the network and the user agent, if one of them changed.
     pub changed_fingerprint: Option<[u8; 32]>,
 }
 
-/// Replaces the live refresh token; `false` when `live` is not live any more, or the session has ended: then nothing was
-/// changed, and the caller looks again.
+/// Replaces the live refresh token; `false` if `live` is not live any more, or the session has ended: then nothing was
+/// changed, and the caller reads the session again.
 pub async fn refresh(db: &impl Executor, successor: &Successor<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
     let fingerprint = successor.changed_fingerprint.as_ref().map(<[u8; 32]>::as_slice);
     db.touched(
@@ -172,7 +173,7 @@ pub async fn refresh(db: &impl Executor, successor: &Successor<'_>, now: OffsetD
     .await
 }
 
-/// The open sessions of a user, the last seen first.
+/// The open sessions of a user, most recently seen first.
 pub async fn list(db: &impl Executor, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, StoreError> {
     db.many(&sql::SESSION_LIST, &[&user_id, &now]).await
 }
@@ -182,7 +183,7 @@ pub async fn find(db: &impl Executor, session_id: Uuid, now: OffsetDateTime) -> 
     db.optional(&sql::SESSION_FIND, &[&session_id, &now]).await
 }
 
-/// Which sessions of a user end.
+/// Which sessions of a user to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// This one.
@@ -193,8 +194,8 @@ pub enum Scope {
     All,
 }
 
-/// Ends sessions of a user and returns those that were open. Holds the user's row first: a login that is being committed has
-/// its session found here, one that comes after finds the account as the caller leaves it.
+/// Ends sessions of a user and returns those that were open. Locks the user's row first: a concurrent sign-in is either
+/// committed and its session is found, or it reads the account after the caller's changes.
 pub async fn end(
     tx: &Transaction,
     user_id: Uuid,
@@ -202,7 +203,7 @@ pub async fn end(
     reason: &str,
     now: OffsetDateTime,
 ) -> Result<Vec<Uuid>, StoreError> {
-    // A statement of its own: the next one must see what was committed while this one waited.
+    // A separate statement, because the next one has to see what was committed while this one waited.
     tx.fetch(&sql::USER_FIND_FOR_UPDATE, &[&user_id]).await?;
     let ended: Vec<Id> = match scope {
         Scope::This(session) => tx.many(&sql::SESSION_END, &[&user_id, &session, &now, &reason]).await?,
@@ -223,8 +224,8 @@ impl FromRecord for Id {
     }
 }
 
-/// Notes how and when the user of an open session last authenticated; `false` when it has ended. The caller holds the user's
-/// row.
+/// Records how and when the user of an open session last authenticated; `false` if the session has ended. The caller
+/// has locked the user's row.
 pub async fn set_proof(
     tx: &Transaction,
     session_id: Uuid,
@@ -236,8 +237,8 @@ pub async fn set_proof(
         .await
 }
 
-/// How many sessions are open: exact up to 5,000, above that an estimate from the last VACUUM or ANALYZE. Those that nobody
-/// refreshed in time count until cleanup ends them.
+/// The number of open sessions: exact up to 5,000, above that an estimate from the last VACUUM or ANALYZE. Sessions
+/// that were not refreshed in time count until cleanup ends them.
 pub async fn count(db: &impl Executor) -> Result<i64, StoreError> {
     let count: Open = db.one(&sql::SESSION_COUNT, &[&COUNTED_TO]).await?;
     Ok(count.0)

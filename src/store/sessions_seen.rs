@@ -1,5 +1,5 @@
-//! When and from where sessions were last seen: finer than PostgreSQL, which learns of a session at each refresh, and
-//! without a write to it per request.
+//! The last activity of sessions: more recent than in PostgreSQL, which is updated at each refresh only, and without a
+//! write to it per request.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use uuid::Uuid;
 use super::StoreError;
 use super::redis::{Redis, read};
 
-/// The last sign of life of a session.
+/// The last activity event of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// When, to the millisecond.
+    /// The time, to the millisecond.
     pub at: OffsetDateTime,
-    /// From where.
+    /// The client IP.
     pub address: Option<IpAddr>,
-    /// With what.
+    /// The user agent.
     pub user_agent: Option<String>,
 }
 
-/// A sign of life, and whose it is.
+/// An activity event with its user and session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sign {
-    /// Whose.
+    /// The user's id.
     pub user: Uuid,
-    /// In which session.
+    /// The session's id.
     pub session: Uuid,
-    /// What was seen.
+    /// The event.
     pub seen: Seen,
 }
 
-/// Sessions per round trip.
+/// The number of sessions per round trip.
 const BATCH: usize = 100;
 
-/// Notes a sign of life, which is forgotten after `ttl` without another.
+/// Records an activity event, which expires after `ttl` without another.
 pub async fn touch(redis: &Redis, user: Uuid, session: Uuid, seen: &Seen, ttl: Duration) -> Result<(), StoreError> {
     let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
     redis
@@ -44,7 +44,7 @@ pub async fn touch(redis: &Redis, user: Uuid, session: Uuid, seen: &Seen, ttl: D
         .map(drop)
 }
 
-/// The same for many sessions, a hundred per round trip.
+/// Records the activity events of many sessions, a hundred per round trip.
 pub async fn touch_all(redis: &Redis, signs: &[Sign], ttl: Duration) -> Result<(), StoreError> {
     let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
     for batch in signs.chunks(BATCH) {
@@ -82,7 +82,7 @@ fn commands(redis: &Redis, user: Uuid, session: Uuid, seen: &Seen, ttl: i64) -> 
     vec![fields, expire(&session_key), order, trim, expire(&user_key)]
 }
 
-/// The sessions of a user that gave a sign of life, the last first.
+/// The sessions of a user with a recent activity event, the last one first.
 pub async fn list(redis: &Redis, user: Uuid) -> Result<Vec<(Uuid, OffsetDateTime)>, StoreError> {
     let mut command = ::redis::cmd("ZREVRANGE");
     command
@@ -99,13 +99,13 @@ pub async fn list(redis: &Redis, user: Uuid) -> Result<Vec<(Uuid, OffsetDateTime
 
 type Fields = (Option<f64>, Option<String>, Option<String>);
 
-/// The last sign of life of a session.
+/// The last activity event of a session.
 pub async fn find(redis: &Redis, session: Uuid) -> Result<Option<Seen>, StoreError> {
     let fields = redis.command("session_find_seen", question(redis, session)).await?;
     Ok(seen(fields))
 }
 
-/// The last signs of life of sessions, in the order of the question.
+/// The last activity events of sessions, in the order of `sessions`.
 pub async fn find_all(redis: &Redis, sessions: &[Uuid]) -> Result<Vec<Option<Seen>>, StoreError> {
     let questions = sessions.iter().map(|session| question(redis, *session)).collect();
     let answers = redis.each("session_find_seen", questions).await?;
@@ -133,7 +133,7 @@ fn seen((at, address, user_agent): Fields) -> Option<Seen> {
     })
 }
 
-/// Forgets a session that ended. Says whether it was known.
+/// Removes a session that ended. Returns whether there was an activity event.
 pub async fn forget(redis: &Redis, user: Uuid, session: Uuid) -> Result<bool, StoreError> {
     let session = session.to_string();
     let mut fields = ::redis::cmd("DEL");
@@ -144,7 +144,7 @@ pub async fn forget(redis: &Redis, user: Uuid, session: Uuid) -> Result<bool, St
     read::<i64>("session_forget", answers.next().unwrap_or(::redis::Value::Int(0))).map(|removed| removed > 0)
 }
 
-/// Forgets sessions that ended, and that their users are online unless another session of theirs was seen.
+/// Removes sessions that ended, and the presence of their users unless another session of theirs was active.
 pub async fn forget_all(redis: &Redis, sessions: &[Uuid]) -> Result<(), StoreError> {
     let keys = redis.keys();
     for batch in sessions.chunks(BATCH) {
@@ -159,7 +159,7 @@ pub async fn forget_all(redis: &Redis, sessions: &[Uuid]) -> Result<(), StoreErr
         let mut commands = Vec::new();
         let mut users = Vec::new();
         for (session, owner) in batch.iter().zip(owners) {
-            // Never seen: nothing to forget.
+            // Without an activity event there is nothing to remove.
             let Some(user) = read::<Option<String>>("session_forget_all", owner)? else {
                 continue;
             };

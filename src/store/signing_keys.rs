@@ -1,4 +1,4 @@
-//! `signing_keys`: the keys that sign access tokens, their private halves sealed.
+//! The table `signing_keys`: the keys that sign access tokens, with encrypted private keys.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -6,19 +6,19 @@ use time::OffsetDateTime;
 use super::postgres::{Executor, FromRecord, Record, Transaction};
 use super::{StoreError, sql};
 
-/// What a key does.
+/// The state of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Published, so that everybody knows it by the time it signs.
+    /// Published, so that verifiers have it before it signs.
     Next,
-    /// Signs. There is one.
+    /// Signs. There is exactly one.
     Active,
-    /// Only verifies, until the last token it signed is dead.
+    /// Only verifies, until the last token it signed has expired.
     Retired,
 }
 
 impl State {
-    /// The word in the table.
+    /// The name in the table.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Next => "next",
@@ -34,26 +34,26 @@ impl State {
     }
 }
 
-/// One key.
+/// A signing key.
 #[derive(Clone, PartialEq)]
 pub struct SigningKeyRow {
-    /// Its name in a token's header.
+    /// The key id (`kid`) in the header of tokens.
     pub kid: String,
     /// `ES256`, `EdDSA` or `RS256`.
     pub algorithm: String,
-    /// What it does.
+    /// Its state.
     pub state: State,
-    /// The private half under `auth.secret`.
+    /// The private key, encrypted with `auth.secret`.
     pub private_sealed: Vec<u8>,
-    /// The public half.
+    /// The public key.
     pub public_jwk: Value,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
     /// Since when it signs.
     pub activated_at: Option<OffsetDateTime>,
-    /// Since when it no longer does.
+    /// Since when it no longer signs.
     pub retired_at: Option<OffsetDateTime>,
-    /// When the last token it signed is dead.
+    /// When the last token it signed expires.
     pub expires_at: Option<OffsetDateTime>,
 }
 
@@ -71,7 +71,7 @@ impl FromRecord for SigningKeyRow {
         Ok(Self {
             kid: record.get("kid")?,
             algorithm: record.get("algorithm")?,
-            state: record.word("state", State::parse)?,
+            state: record.named("state", State::parse)?,
             private_sealed: record.get("private_sealed")?,
             public_jwk: record.get("public_jwk")?,
             created_at: record.get("created_at")?,
@@ -82,13 +82,13 @@ impl FromRecord for SigningKeyRow {
     }
 }
 
-/// Every key, in the order of making.
+/// All keys, the oldest first.
 pub async fn list(db: &impl Executor) -> Result<Vec<SigningKeyRow>, StoreError> {
     db.many(&sql::SIGNING_KEY_LIST, &[]).await
 }
 
-/// Adds a key that will sign later ([`State::Next`]) or at once ([`State::Active`]). `retired_at` and `expires_at` are left
-/// aside.
+/// Inserts a key that will sign later ([`State::Next`]) or at once ([`State::Active`]). `retired_at` and `expires_at`
+/// are ignored.
 pub async fn insert(db: &impl Executor, key: &SigningKeyRow) -> Result<(), StoreError> {
     db.execute(
         &sql::SIGNING_KEY_INSERT,
@@ -106,12 +106,12 @@ pub async fn insert(db: &impl Executor, key: &SigningKeyRow) -> Result<(), Store
     .map(drop)
 }
 
-/// Makes the next key the one that signs; `false` when it was not next. Retire the active one before: there is one.
+/// Makes the next key the active one; `false` if it was not next. The active one has to be retired before.
 pub async fn activate(tx: &Transaction, kid: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
     tx.touched(&sql::SIGNING_KEY_ACTIVATE, &[&kid, &now]).await
 }
 
-/// Ends a key's signing; it verifies until `expires_at`.
+/// Retires a key: it does not sign any more, and verifies until `expires_at`.
 pub async fn retire(
     tx: &Transaction,
     kid: &str,
@@ -121,12 +121,13 @@ pub async fn retire(
     tx.touched(&sql::SIGNING_KEY_RETIRE, &[&kid, &now, &expires_at]).await
 }
 
-/// Takes a key out of use at once, whatever its state.
+/// Withdraws a key at once, whatever its state: it neither signs nor verifies any more.
 pub async fn withdraw(tx: &Transaction, kid: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
     tx.touched(&sql::SIGNING_KEY_WITHDRAW, &[&kid, &now]).await
 }
 
-/// Holds the signing keys until the transaction ends: instances that start or rotate at once take turns.
+/// Locks the signing keys until the transaction ends, so that instances that start or rotate at the same time take
+/// turns.
 pub async fn lock(tx: &Transaction) -> Result<(), StoreError> {
     tx.execute(&sql::SIGNING_KEY_LOCK, &[]).await.map(drop)
 }

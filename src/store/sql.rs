@@ -1,7 +1,7 @@
-//! Every query by its name. The text is a file in `sql/queries`; a test prepares each on a real server and compares its
-//! header with what comes back.
+//! The queries, by name. The text of each is a file in `sql/queries`; a test prepares it on a real server and compares
+//! its header with the parameters and columns that the server reports.
 
-/// One statement.
+/// A query.
 #[derive(Debug)]
 pub struct Query {
     /// The file's name, and the `operation` of metrics and errors.
@@ -18,7 +18,7 @@ macro_rules! queries {
                 Query { name: $name, text: include_str!(concat!("../../sql/queries/", $name, ".sql")) };
         )*
 
-        /// All of them.
+        /// All queries.
         pub static ALL: &[&Query] = &[$(&$constant,)*];
     };
 }
@@ -138,8 +138,8 @@ queries! {
     TRANSACTION_COMMIT = "transaction_commit",
     TRANSACTION_ROLLBACK = "transaction_rollback",
     SAVEPOINT_SET = "savepoint_set",
-    SAVEPOINT_KEEP = "savepoint_keep",
-    SAVEPOINT_UNDO = "savepoint_undo",
+    SAVEPOINT_RELEASE = "savepoint_release",
+    SAVEPOINT_ROLLBACK_TO = "savepoint_rollback_to",
     PING = "ping",
     MIGRATION_LOCK = "migration_lock",
     MIGRATION_UNLOCK = "migration_unlock",

@@ -1,8 +1,9 @@
-//! Copies of accounts in Redis, for those who only read one.
+//! Cached copies of accounts in Redis, for reading only.
 //!
-//! A copy must not outlive a change. The change drops it after its commit, for all instances at once, and leaves a tombstone:
-//! a reader that had read the old row just before would otherwise put it back, for a minute. While the tombstone lies
-//! there, nobody can; and a reader that took longer than half of a tombstone's life does not try.
+//! A copy must not outlive a change. The change deletes it after its commit, for all instances at once, and leaves a
+//! tombstone: otherwise a reader that read the old row just before would store it again for a minute. While the
+//! tombstone exists, no copy can be stored; and a reader that took longer than half of a tombstone's lifetime does not
+//! try.
 //!
 //! ```text
 //! reader:  GET ─ miss ─ row (old) ───────────────────── SET NX: refused
@@ -16,25 +17,26 @@ use uuid::Uuid;
 use super::StoreError;
 use super::redis::Redis;
 
-/// How long a copy is good: also the bound of a copy whose dropping failed because Redis was away.
+/// The lifetime of a copy, which is also the longest time that a copy is outdated if Redis was unreachable when it
+/// should be deleted.
 const KEPT_FOR: Duration = Duration::from_secs(60);
-/// Longer than a reader may take from its row to its copy.
+/// The lifetime of a tombstone: longer than a reader takes from reading the row to storing the copy.
 const TOMBSTONE: Duration = Duration::from_secs(10);
 
-/// What was found.
+/// The result of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Copy {
-    /// The text that was put there.
+    /// The cached text.
     Known(String),
-    /// Nothing, or a tombstone.
+    /// There is no copy, or a tombstone.
     Unknown,
 }
 
-/// The permission to leave a copy of a row that is read after this.
+/// The permission to store a copy of a row that is read after this.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading(Instant);
 
-/// Looks for a copy.
+/// Looks up a copy.
 pub async fn find(redis: &Redis, user: Uuid) -> Result<(Copy, Reading), StoreError> {
     let reading = Reading(Instant::now());
     let mut command = ::redis::cmd("GET");
@@ -44,7 +46,7 @@ pub async fn find(redis: &Redis, user: Uuid) -> Result<(Copy, Reading), StoreErr
     Ok((copy, reading))
 }
 
-/// Leaves a copy, unless there is one or the account changed meanwhile.
+/// Stores a copy, unless there is one or the account changed meanwhile.
 pub async fn keep(redis: &Redis, user: Uuid, text: &str, reading: Reading) -> Result<(), StoreError> {
     if reading.0.elapsed() > TOMBSTONE / 2 {
         return Ok(());
@@ -55,7 +57,7 @@ pub async fn keep(redis: &Redis, user: Uuid, text: &str, reading: Reading) -> Re
     redis.command::<()>("user_cache_keep", command).await
 }
 
-/// Drops the copies of accounts that changed.
+/// Deletes the copies of accounts that changed.
 pub async fn drop_copies(redis: &Redis, users: &[Uuid]) -> Result<(), StoreError> {
     let tombstone = |user: &Uuid| {
         let mut command = ::redis::cmd("SET");

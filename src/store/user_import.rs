@@ -1,4 +1,4 @@
-//! Accounts that come from another system, many at a time.
+//! Imports accounts from another system, in batches.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -10,32 +10,32 @@ use super::audit::Event;
 use super::postgres::{Executor, FromRecord, Record};
 use super::{StoreError, id, sql};
 
-/// An account as it comes. Everything in it was checked.
+/// An account to be imported. Everything in it was validated.
 #[derive(Clone, Serialize)]
 pub struct Incoming {
-    /// The id it had, or a new one.
+    /// The id from the other system, or a new one.
     pub id: Uuid,
     /// Canonical.
     pub email: String,
     /// Canonical.
     pub username: Option<String>,
-    /// Of any known make.
+    /// A password hash of any supported algorithm.
     pub password_hash: Option<String>,
     /// The claim `roles`.
     pub roles: Vec<String>,
     /// The claim `permissions`.
     pub permissions: Vec<String>,
-    /// What the person says of themselves.
+    /// The profile.
     pub profile: Map<String, Value>,
-    /// When the address was confirmed, if it was.
+    /// When the email address was verified, if it was.
     #[serde(with = "time::serde::rfc3339::option")]
     pub email_verified_at: Option<OffsetDateTime>,
-    /// When the account was made, here or there.
+    /// When the account was created, here or in the other system.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
 
-/// Neither the hash nor the person's data, as for a `User`.
+/// Without the hash and personal data, as for a `User`.
 impl std::fmt::Debug for Incoming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Incoming").field("id", &self.id).finish_non_exhaustive()
@@ -50,13 +50,13 @@ impl FromRecord for Created {
     }
 }
 
-/// Creates those accounts whose id, address and name are free, and returns their ids.
+/// Creates the accounts whose id, email address and username are not taken, and returns their ids.
 pub async fn create(db: &impl Executor, accounts: &[Incoming], now: OffsetDateTime) -> Result<Vec<Uuid>, StoreError> {
     let created = db.many(&sql::USER_IMPORT, &[&Json(accounts), &now]).await?;
     Ok(created.into_iter().map(|Created(id)| id).collect())
 }
 
-/// Writes down that they were created.
+/// Inserts an audit entry for each.
 pub async fn note(db: &impl Executor, created: &[Uuid], now: OffsetDateTime) -> Result<(), StoreError> {
     let ids = created.iter().map(|_| id::new(now)).collect::<Vec<_>>();
     let event = Event::UserImported.as_str();
@@ -65,16 +65,16 @@ pub async fn note(db: &impl Executor, created: &[Uuid], now: OffsetDateTime) -> 
         .map(drop)
 }
 
-/// An account that has an id, an address or a name that another wanted.
+/// An existing account with an id, email address or username of an imported one.
 #[derive(Clone)]
 pub struct Holder {
     /// Its id.
     pub id: Uuid,
-    /// Its address.
+    /// Its email address.
     pub email: String,
-    /// Its name.
+    /// Its username.
     pub username: Option<String>,
-    /// Its address and name are free again; its id is not.
+    /// Whether it is deleted: its email address and username are free again, its id is not.
     pub is_deleted: bool,
 }
 
@@ -89,7 +89,7 @@ impl FromRecord for Holder {
     }
 }
 
-/// Who has what these accounts want.
+/// Finds the existing accounts that conflict with imported ones.
 pub async fn holders<'a>(
     db: &impl Executor,
     accounts: impl Iterator<Item = &'a Incoming> + Clone + Send,

@@ -1,7 +1,7 @@
-//! `users`, many at a time: pages for operators, and how many there are.
+//! Lists and counts of the table `users`, for operators.
 //!
-//! A page costs the page: each filter that few accounts pass has a query of its own, in the order of an index, and what else
-//! is asked of the rows is checked as they are read.
+//! The cost of a page depends on its length only: each selective filter has a query of its own, in the order of an
+//! index, and other filters are checked while the rows are read.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -10,40 +10,40 @@ use super::postgres::{Executor, FromRecord, Record};
 use super::users::User;
 use super::{StoreError, sql};
 
-/// How many accounts are counted one by one; more are estimated.
+/// Up to this many accounts are counted exactly; more are estimated.
 const COUNTED_TO: i64 = 5_000;
 
-/// What becomes of deleted accounts in a list.
+/// Whether a list contains deleted accounts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Deleted {
-    /// They are left out.
+    /// Without deleted accounts.
     #[default]
     Exclude,
-    /// They are listed, too.
+    /// With deleted accounts.
     Include,
-    /// Nothing else is listed.
+    /// Deleted accounts only.
     Only,
 }
 
-/// Which accounts, and from where on.
+/// The filters of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
-    /// The last id of the page before.
+    /// The last id of the previous page.
     pub after: Option<Uuid>,
-    /// An email address or a username begins with this, whatever its case.
+    /// Only accounts whose email address or username begins with this, ignoring case.
     pub starts_with: Option<&'a str>,
-    /// Deleted ones.
+    /// Deleted accounts.
     pub deleted: Deleted,
-    /// Only those that are locked, or (`false`) that are not.
+    /// Only accounts that are locked, or (`false`) that are not.
     pub locked: Option<bool>,
-    /// Only those that have this role.
+    /// Only accounts with this role.
     pub role: Option<&'a str>,
-    /// At most so many.
+    /// The maximum number of accounts.
     pub limit: u32,
 }
 
-/// A page of accounts: in the order of their ids, which is the order in which they were created; with `starts_with`, in the
-/// byte order of the names that begin so.
+/// A page of accounts: in the order of their ids, which is the order in which they were created; with `starts_with`, in
+/// the byte order of the names that begin so.
 pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Result<Vec<User>, StoreError> {
     if let Some(starts_with) = page.starts_with {
         return search(db, starts_with, page, now).await;
@@ -54,7 +54,7 @@ pub async fn list(db: &impl Executor, page: Page<'_>, now: OffsetDateTime) -> Re
         Deleted::Include => None,
         Deleted::Only => Some(true),
     };
-    // The filter that fewest accounts pass.
+    // The most selective filter determines the query.
     let query = match page {
         Page { locked: Some(true), .. } => &sql::USER_LIST_LOCKED,
         Page {
@@ -101,14 +101,14 @@ fn name<'a>(user: &'a User, from: &str) -> Option<&'a str> {
     }
 }
 
-/// How many accounts there are.
+/// The numbers of accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// Not deleted.
+    /// Accounts that are not deleted.
     pub existing: i64,
-    /// Of those, locked; 5,001 stands for more.
+    /// Locked accounts among them; 5,001 means more than 5,000.
     pub locked: i64,
-    /// Deleted.
+    /// Deleted accounts.
     pub deleted: i64,
 }
 

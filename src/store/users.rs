@@ -1,4 +1,4 @@
-//! `users`: who may sign in.
+//! The table `users`.
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::postgres::{Executor, FromRecord, Record, Transaction};
 use super::{StoreError, sql};
 
-/// The unique index that refuses a second account of an address.
+/// The unique index that allows one account per email address.
 pub const EMAIL_IS_TAKEN: &str = "users_email_is_taken";
-/// The unique index that refuses a second account of a name.
+/// The unique index that allows one account per username.
 pub const USERNAME_IS_TAKEN: &str = "users_username_is_taken";
 
 /// An account. A deleted one has `deleted_at`, and only the finders by id return it.
@@ -18,54 +18,54 @@ pub const USERNAME_IS_TAKEN: &str = "users_username_is_taken";
 pub struct User {
     /// Its key, and the claim `sub`.
     pub id: Uuid,
-    /// The address, in its canonical form.
+    /// The email address, in canonical form.
     pub email: String,
-    /// A second name to sign in with; never holds an `@`.
+    /// The username, to sign in with; never contains an `@`.
     pub username: Option<String>,
-    /// What the password is checked against; without one nobody can sign in with a password.
+    /// The hash of the password; without one a sign-in with a password is not possible.
     pub password_hash: Option<String>,
     /// The claim `roles`.
     pub roles: Vec<String>,
     /// The claim `permissions`.
     pub permissions: Vec<String>,
-    /// What the person says of themselves.
+    /// The profile, which users edit themselves.
     pub profile: Map<String, Value>,
-    /// The claim `ver` of access tokens: those with an older one are outdated.
+    /// The claim `ver` of access tokens: tokens with a lower one are outdated.
     pub token_version: i32,
-    /// When the address was confirmed.
+    /// When the email address was verified.
     pub email_verified_at: Option<OffsetDateTime>,
-    /// Failures since the last success, lock or quiet window.
+    /// The number of failed sign-ins since the last success, lock or quiet period.
     pub failed_login_count: i32,
-    /// The last of them.
+    /// The time of the last failed sign-in.
     pub last_failed_login_at: Option<OffsetDateTime>,
-    /// Locks in a row.
+    /// The number of consecutive locks, each twice as long as the one before.
     pub lockout_count: i32,
-    /// No login before this instant.
+    /// The end of the lock.
     pub locked_until: Option<OffsetDateTime>,
-    /// What locked it; `Some` whenever `locked_until` is.
+    /// The cause of the lock; `Some` if `locked_until` is.
     pub locked_by: Option<LockedBy>,
     /// When the password was last set.
     pub password_changed_at: Option<OffsetDateTime>,
-    /// The last success.
+    /// The time of the last sign-in.
     pub last_login_at: Option<OffsetDateTime>,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: OffsetDateTime,
     /// When the row last changed, by the server's clock.
     pub updated_at: OffsetDateTime,
     /// When the account was deleted.
     pub deleted_at: Option<OffsetDateTime>,
-    /// Since when an operator wants a new password before the next sign-in.
+    /// When an operator required a password change at the next sign-in.
     pub password_reset_required_at: Option<OffsetDateTime>,
-    /// Since when the person wants codes by mail as a second factor.
+    /// When the user enabled emailed codes as a second factor.
     pub mfa_email_enabled_at: Option<OffsetDateTime>,
 }
 
-/// What locked an account.
+/// The cause of a lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockedBy {
-    /// Too many wrong passwords: it keeps guessers out, and gives way to a password reset and to a known device.
+    /// Too many wrong passwords. Does not apply to a known device, and ends with a password reset.
     FailedLogins,
-    /// An operator: it gives way to nothing but its end.
+    /// An operator. Only an operator, or its end, lifts it.
     Operator,
 }
 
@@ -80,13 +80,13 @@ impl LockedBy {
 }
 
 impl User {
-    /// Whether no login is accepted at `now`.
+    /// Whether sign-ins are refused at `now`.
     pub fn is_locked(&self, now: OffsetDateTime) -> bool {
         self.locked_until.is_some_and(|until| until > now)
     }
 }
 
-/// Neither the hash nor the person's data: a row in a log line is one `{:?}` away.
+/// Without the hash and personal data, so that they do not get into a log by `{:?}`.
 impl std::fmt::Debug for User {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("User").field("id", &self.id).finish_non_exhaustive()
@@ -109,7 +109,7 @@ impl FromRecord for User {
             last_failed_login_at: record.get("last_failed_login_at")?,
             lockout_count: record.get("lockout_count")?,
             locked_until: record.get("locked_until")?,
-            locked_by: record.optional_word("locked_by", LockedBy::parse)?,
+            locked_by: record.optional_named("locked_by", LockedBy::parse)?,
             password_changed_at: record.get("password_changed_at")?,
             last_login_at: record.get("last_login_at")?,
             created_at: record.get("created_at")?,
@@ -121,14 +121,14 @@ impl FromRecord for User {
     }
 }
 
-/// What an account is made of.
+/// A new account.
 #[derive(Clone)]
 pub struct NewUser<'a> {
     /// From [`super::id::new`].
     pub id: Uuid,
-    /// The address.
+    /// The email address, in canonical form.
     pub email: &'a str,
-    /// A second name.
+    /// The username.
     pub username: Option<&'a str>,
     /// The password's hash.
     pub password_hash: Option<&'a str>,
@@ -136,13 +136,13 @@ pub struct NewUser<'a> {
     pub roles: &'a [String],
     /// The claim `permissions`.
     pub permissions: &'a [String],
-    /// What the person says of themselves.
+    /// The profile, which users edit themselves.
     pub profile: &'a Map<String, Value>,
-    /// When the address was confirmed, if it is.
+    /// When the email address was verified, if it is.
     pub email_verified_at: Option<OffsetDateTime>,
 }
 
-/// Creates an account; [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`] when it cannot be.
+/// Creates an account; fails with [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`].
 pub async fn create(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime) -> Result<User, StoreError> {
     db.one(
         &sql::USER_CREATE,
@@ -161,8 +161,8 @@ pub async fn create(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime)
     .await
 }
 
-/// Creates the account of somebody who registers; `None` when the address is taken, [`USERNAME_IS_TAKEN`] when the name is.
-/// Permissions are not among what one registers with.
+/// Registers an account; `None` if the email address is taken, an error with [`USERNAME_IS_TAKEN`] if the username is.
+/// A registration cannot contain permissions.
 pub async fn register(db: &impl Executor, user: &NewUser<'_>, now: OffsetDateTime) -> Result<Option<User>, StoreError> {
     db.optional(
         &sql::USER_REGISTER,
@@ -185,8 +185,8 @@ pub async fn find(db: &impl Executor, id: Uuid) -> Result<Option<User>, StoreErr
     db.optional(&sql::USER_FIND, &[&id]).await
 }
 
-/// Finds an account by its id, also a deleted one, and holds its row until the transaction ends. Whatever opens or ends
-/// sessions of a user holds this first; see the query.
+/// Finds an account by its id, also a deleted one, and locks its row until the transaction ends. Whatever opens or ends
+/// sessions of a user locks it first; see the query.
 pub async fn find_for_update(tx: &Transaction, id: Uuid) -> Result<Option<User>, StoreError> {
     tx.optional(&sql::USER_FIND_FOR_UPDATE, &[&id]).await
 }
@@ -201,27 +201,27 @@ pub async fn find_by_username(db: &impl Executor, username: &str) -> Result<Opti
     db.optional(&sql::USER_FIND_BY_USERNAME, &[&username]).await
 }
 
-/// When failures lock an account, and for how long.
+/// When failed sign-ins lock an account, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Lockout {
-    /// Failures within `window` that lock.
+    /// The number of failures within `window` after which the account is locked.
     pub attempts: i32,
-    /// A failure longer ago than this starts the count anew.
+    /// The time after which a failure no longer counts.
     pub window: std::time::Duration,
-    /// The first lock; each in a row is twice as long as the one before.
+    /// The duration of the first lock; each consecutive one is twice as long.
     pub duration: std::time::Duration,
-    /// No lock is longer.
+    /// The maximum duration of a lock.
     pub max: std::time::Duration,
 }
 
-/// What a failed login did.
+/// The result of a failed sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailedLogin {
-    /// How many there are now.
+    /// The number of failures now.
     pub failures: i32,
-    /// The lock, old or new.
+    /// The end of the lock, old or new.
     pub locked_until: Option<OffsetDateTime>,
-    /// Whether this one locked the account.
+    /// Whether this failure locked the account.
     pub locked_now: bool,
 }
 
@@ -235,7 +235,7 @@ impl FromRecord for FailedLogin {
     }
 }
 
-/// Counts a failed login. `None` when there is no such account or it is locked already: then nothing is counted.
+/// Counts a failed sign-in. `None` if there is no such account or it is locked already: then nothing is counted.
 pub async fn record_failed_login(
     db: &impl Executor,
     id: Uuid,
@@ -254,7 +254,7 @@ pub async fn record_failed_login(
     .await
 }
 
-/// Turns codes by mail as a second factor on (since an instant) or off.
+/// Enables (since a time) or disables emailed codes as a second factor.
 pub async fn set_mfa_email(
     db: &impl Executor,
     id: Uuid,
@@ -263,7 +263,7 @@ pub async fn set_mfa_email(
     db.touched(&sql::USER_SET_MFA_EMAIL, &[&id, &enabled_at]).await
 }
 
-/// Replaces what an account says of itself; `None` when there is no such account, as in all that follow.
+/// Replaces username and profile; `None` if there is no such account, as in all functions below.
 pub async fn set_profile(
     db: &impl Executor,
     id: Uuid,
@@ -277,8 +277,9 @@ pub async fn set_profile(
     Ok(user)
 }
 
-/// Sets a password that an operator chose, outdates the access tokens, and lifts a lock by failed logins. The caller ends the
-/// sessions. Returns the new `token_version`; `None` when there is no such account, as in all that return one.
+/// Sets a password chosen by an operator, outdates the access tokens, and lifts a lock by failed sign-ins. The caller
+/// ends the sessions. Returns the new `token_version`; `None` if there is no such account, as in all functions that
+/// return one.
 pub async fn set_password(
     db: &impl Executor,
     id: Uuid,
@@ -288,7 +289,7 @@ pub async fn set_password(
     version(db.optional(&sql::USER_SET_PASSWORD, &[&id, &hash, &now]).await)
 }
 
-/// Sets the password that a signed-in person chose, if `verified` is still the hash. The caller ends the other sessions.
+/// Sets a password chosen by the signed-in user, if `verified` is still the hash. The caller ends the other sessions.
 pub async fn change_password(
     db: &impl Executor,
     id: Uuid,
@@ -300,8 +301,8 @@ pub async fn change_password(
         .await
 }
 
-/// Sets the password of a user who proved their address, outdates the access tokens, and lifts a lock by failed logins. The
-/// caller ends the sessions.
+/// Sets the password of a user who followed an emailed link, outdates the access tokens, and lifts a lock by failed
+/// sign-ins. The caller ends the sessions.
 pub async fn reset_password(
     db: &impl Executor,
     id: Uuid,
@@ -309,7 +310,7 @@ pub async fn reset_password(
     now: OffsetDateTime,
 ) -> Result<Option<i32>, StoreError> {
     let done = db.optional(&sql::USER_RESET_PASSWORD, &[&id, &hash, &now]).await;
-    // The address counts as confirmed from now on.
+    // The email address is verified from now on.
     db.user_changed(id).await;
     version(done)
 }
@@ -319,7 +320,7 @@ pub async fn rehash_password(db: &impl Executor, id: Uuid, verified: &str, hash:
     db.touched(&sql::USER_REHASH_PASSWORD, &[&id, &verified, &hash]).await
 }
 
-/// Changes the address.
+/// Changes the email address.
 pub async fn set_email(
     db: &impl Executor,
     id: Uuid,
@@ -331,7 +332,7 @@ pub async fn set_email(
     Ok(user)
 }
 
-/// Notes that the address was confirmed, if `email` is still the address.
+/// Marks the email address as verified, if `email` is still current.
 pub async fn set_email_verified(
     db: &impl Executor,
     id: Uuid,
@@ -343,14 +344,15 @@ pub async fn set_email_verified(
     Ok(done)
 }
 
-/// Deletes an account: the row stays, its names become free, its access tokens are outdated. The caller ends the sessions.
+/// Deletes an account: the row is kept, its email address and username become free, and its access tokens outdated. The
+/// caller ends the sessions.
 pub async fn soft_delete(db: &impl Executor, id: Uuid, now: OffsetDateTime) -> Result<Option<i32>, StoreError> {
     let done = db.optional(&sql::USER_SOFT_DELETE, &[&id, &now]).await;
     db.user_changed(id).await;
     version(done)
 }
 
-/// Brings a deleted account back; [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`] when a name was given away.
+/// Restores a deleted account; fails with [`EMAIL_IS_TAKEN`] or [`USERNAME_IS_TAKEN`] if another account has the name.
 pub async fn restore(db: &impl Executor, id: Uuid) -> Result<Option<User>, StoreError> {
     let user = db.optional(&sql::USER_RESTORE, &[&id]).await?;
     db.user_changed(id).await;
@@ -373,13 +375,13 @@ pub async fn set_permissions(db: &impl Executor, id: Uuid, permissions: &[String
     Ok(user)
 }
 
-/// Outdates every access token that was issued to a user, and holds their row until the transaction ends.
+/// Outdates every access token of a user, and locks their row until the transaction ends.
 pub async fn outdate(tx: &Transaction, id: Uuid) -> Result<Option<i32>, StoreError> {
     version(tx.optional(&sql::USER_OUTDATE, &[&id]).await)
 }
 
-/// Locks an account until an instant, or (`None`) until an operator unlocks it, and outdates the access tokens. The caller ends
-/// the sessions.
+/// Locks an account until a time, or (`None`) until an operator unlocks it, and outdates the access tokens. The caller
+/// ends the sessions.
 pub async fn lock(db: &impl Executor, id: Uuid, until: Option<OffsetDateTime>) -> Result<Option<i32>, StoreError> {
     version(db.optional(&sql::USER_LOCK, &[&id, &until]).await)
 }
@@ -389,7 +391,7 @@ pub async fn unlock(db: &impl Executor, id: Uuid) -> Result<bool, StoreError> {
     db.touched(&sql::USER_UNLOCK, &[&id]).await
 }
 
-/// Requires a new password before the next sign-in, and outdates the access tokens. The caller ends the sessions.
+/// Requires a password change at the next sign-in, and outdates the access tokens. The caller ends the sessions.
 pub async fn require_password_reset(
     db: &impl Executor,
     id: Uuid,

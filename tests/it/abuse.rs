@@ -1,4 +1,4 @@
-//! Abuse of accounts through the real binary: spellings, and a process that dies at the worst moment.
+//! Attacks on accounts with the real binary: spellings, and a process that dies at the worst moment.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn spellings_of_one_account_share_one_counter_whether_it_exists_or_not() {
 }
 
 #[tokio::test]
-async fn tries_by_name_and_by_address_meet_the_one_limit_of_the_account() {
+async fn attempts_by_username_and_by_email_address_share_the_limit_of_the_account() {
     let sidecar = TestSidecar::new()
         .config("auth: { login_limit: { per_ip: 1000, per_account: 6, window: 1h } }")
         .start()
@@ -74,7 +74,7 @@ async fn tries_by_name_and_by_address_meet_the_one_limit_of_the_account() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused_with_its_field() {
+async fn an_invalid_email_address_is_refused_with_its_field() {
     let sidecar = TestSidecar::new().start().await;
     let register = async |email: &str, username: Option<&str>| {
         let body = json!({ "email": email, "username": username, "password": PASSWORD });
@@ -132,10 +132,10 @@ async fn an_invented_refresh_token_is_refused_while_postgres_is_away_and_a_genui
     .await;
 }
 
-/// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that the row is seen changed before
-/// the process learns that it is.
+/// `kill -9` between the commit and the response. The network to PostgreSQL is slow, so that the changed row is visible
+/// before the process gets the result.
 #[tokio::test]
-async fn a_refresh_whose_process_dies_after_the_commit_is_answered_when_it_is_asked_again() {
+async fn a_refresh_whose_process_dies_after_the_commit_can_be_retried() {
     let mut sidecar = TestSidecar::new().with_faults().start().await;
     let alice = sidecar.user("alice").await;
     let database = sidecar.database().await;

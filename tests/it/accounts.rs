@@ -1,5 +1,5 @@
-//! The account services against a real PostgreSQL, without the proxy in front: whatever depends on time or on many at
-//! once is told and counted more easily here.
+//! The account services on a real PostgreSQL, without the proxy: cases that depend on time or on concurrency are easier
+//! to test here.
 
 mod abuse;
 mod devices;

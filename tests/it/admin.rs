@@ -1,4 +1,4 @@
-//! The API under `/auth/admin`, and what it reaches: tokens, copies, other instances.
+//! The API under `/auth/admin`, and its effects on tokens, cached copies and other instances.
 
 mod audit;
 mod invitations;
@@ -15,7 +15,7 @@ use crate::support::Sidecar;
 use crate::support::User;
 use crate::support::claims;
 
-/// Someone with these permissions of Sidegate's own, given at the command line.
+/// A user with these permissions of Sidegate's own, which were added at the command line.
 async fn operator(sidecar: &Sidecar, name: &str, permissions: &[&str]) -> User {
     let person = sidecar.user(name).await;
     let mut arguments = vec!["user", "grant", name];
@@ -27,7 +27,7 @@ async fn operator(sidecar: &Sidecar, name: &str, permissions: &[&str]) -> User {
     sidecar.login(&person.email).await
 }
 
-/// The id of someone who is signed in.
+/// The id of a signed-in user.
 fn id(user: &User) -> String {
     claims(&user.access_token)["sub"].as_str().unwrap().to_owned()
 }

@@ -1,5 +1,5 @@
-//! The API against its own description, as schemathesis (`PyPI`) drives it: bodies of the right shape and of wrong ones,
-//! methods that are not there, parameters left out; and of every answer its status, type, headers and shape.
+//! The API against its own description, as schemathesis (`PyPI`) drives it: bodies of the right shape and of wrong
+//! ones, methods that are not there, parameters left out; and of every answer its status, type, headers and shape.
 //!
 //! `make api-test` installs the tester and runs this. With the other tests it would need Python everywhere.
 
@@ -12,11 +12,11 @@ use serde_json::json;
 
 use crate::support::{Sidecar, TestSidecar, claims};
 
-/// Whom the tester signs in as. Not the password of the description's examples: it would delete its own account.
+/// The user of the tester. Not the password of the description's examples: it would delete its own account.
 const EMAIL: &str = "tester@example.com";
 const PASSWORD: &str = "walnut-ferry-38-cobalt-dune";
 /// Two busy cores are enough.
-const PATIENCE: Duration = Duration::from_secs(180);
+const TIMEOUT: Duration = Duration::from_secs(180);
 const CLIENT: &str = "tester";
 const SECRET: &str = "c2NoZW1hdGhlc2lzIGlzIGEgY2xpZW50IHRvbyE+";
 
@@ -66,7 +66,7 @@ async fn schemathesis_finds_nothing() {
     if let Ok(seed) = std::env::var("SEED") {
         command.args(["--seed", &seed]);
     }
-    let output = tokio::time::timeout(PATIENCE, command.output()).await;
+    let output = tokio::time::timeout(TIMEOUT, command.output()).await;
     let output = output.expect("schemathesis ends in time").unwrap();
     println!(
         "{}{}",
@@ -95,7 +95,7 @@ async fn schemathesis_finds_nothing() {
     );
 }
 
-/// Lists of ids that lead to somebody: whole paths are as likely as wrong ones. Returns one of the accounts.
+/// Lists of existing ids: whole paths are as likely as wrong ones. Returns one of the accounts.
 async fn write_ids(sidecar: &Sidecar, own_session: &str, place: &Path) -> String {
     let (mut users, mut sessions) = (String::new(), format!("\"{own_session}\"\n"));
     let mut last = String::new();

@@ -1,5 +1,5 @@
-//! Who may know whom. A dependency that is not in these tables is either a mistake or worth a thought here; two files that
-//! know each other are a mistake.
+//! The allowed dependencies. A dependency that is not in these tables is either a mistake or has to be added
+//! deliberately; two files that depend on each other are a mistake.
 
 mod circles;
 mod names;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use self::circles::{circles, knows};
 use self::names::Source;
 
-/// What anybody may use.
+/// The modules that every part may use.
 const SHARED: [&str; 8] = [
     "clock",
     "content_length",
@@ -22,7 +22,7 @@ const SHARED: [&str; 8] = [
     "sliding_window",
 ];
 
-/// Each part and the parts that it may know.
+/// The parts, each with the parts that it may depend on.
 const KNOWS: [(&str, &[&str]); 13] = [
     ("main", &["cli"]),
     // A command is a small composition root of its own.
@@ -41,9 +41,9 @@ const KNOWS: [(&str, &[&str]); 13] = [
             "gate",
         ],
     ),
-    // It calls the endpoints in process and tells them who is calling.
+    // It calls the endpoints in process and passes the caller.
     ("proxy", &["gate", "endpoints"]),
-    // It publishes the public halves of the keys.
+    // It publishes the public keys.
     ("endpoints", &["gate", "accounts", "keys"]),
     // Without a key it is not ready.
     ("admin", &["keys"]),
@@ -51,14 +51,14 @@ const KNOWS: [(&str, &[&str]); 13] = [
     ("config", &["proxy", "gate", "keys", "accounts", "mail", "store"]),
     ("gate", &["store", "keys"]),
     ("accounts", &["audit", "mail", "store", "keys"]),
-    // A message that will never arrive is written into the audit log.
+    // A message that cannot be delivered is recorded in the audit log.
     ("mail", &["audit", "store", "keys"]),
     ("audit", &["store"]),
     ("keys", &["store"]),
     ("store", &[]),
 ];
 
-/// Each word that only some parts may say.
+/// Words that only some parts may contain.
 const SAID_BY: [(&str, &[&str]); 8] = [
     // The keys fetch those of others with its HTTP client.
     ("pingora::", &["proxy", "admin", "app", "keys"]),
@@ -72,7 +72,7 @@ const SAID_BY: [(&str, &[&str]); 8] = [
 ];
 
 #[test]
-fn every_part_knows_only_whom_it_may() {
+fn every_part_depends_only_on_those_it_may() {
     let mut wrong = Vec::new();
     for (part, path, code) in sources() {
         let allowed = KNOWS
@@ -142,7 +142,8 @@ fn sources() -> Vec<(String, PathBuf, String)> {
     split.collect()
 }
 
-/// The top-level modules that `code` names: `crate::gate::…`, `crate::{clock, gate::…}`, and `sidegate::…` in the binary.
+/// The top-level modules that `code` names: `crate::gate::…`, `crate::{clock, gate::…}`, and `sidegate::…` in the
+/// binary.
 fn mentioned(code: &str) -> Vec<String> {
     let mut found = Vec::new();
     for after in code.split("crate::").skip(1).chain(code.split("sidegate::").skip(1)) {

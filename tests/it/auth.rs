@@ -16,7 +16,7 @@ fn is(status: u16, code: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn who_registers_signs_in_and_is_known() {
+async fn a_registered_user_signs_in_and_is_identified() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     let me = sidecar.get("/auth/me").bearer(&alice.access_token).send().await;
@@ -63,7 +63,7 @@ async fn after_a_logout_the_next_request_is_refused_and_a_second_logout_is_fine(
 }
 
 #[tokio::test]
-async fn a_refresh_token_alone_signs_out_everywhere_when_asked_to() {
+async fn a_refresh_token_alone_can_sign_out_everywhere() {
     let sidecar = TestSidecar::new().start().await;
     let laptop = sidecar.user("alice").await;
     let phone = sidecar.login("alice@example.com").await;
@@ -154,7 +154,7 @@ async fn a_rotation_of_keys_costs_no_token_in_flight() {
 }
 
 #[tokio::test]
-async fn what_is_asked_in_the_wrong_way_is_refused_by_name() {
+async fn a_malformed_request_is_refused_with_the_name_of_the_field() {
     let sidecar = TestSidecar::new().start().await;
     let login = |body: serde_json::Value| sidecar.post("/auth/login").json(&body);
     let unknown = login(json!({ "email": "a@b.c", "password": "x", "remember": true }))

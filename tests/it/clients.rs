@@ -1,5 +1,5 @@
-//! Services that were given a token: `/auth/introspect` (RFC 7662), `/auth/revoke` (RFC 7009), and the documents in which
-//! they find both.
+//! Services that introspect and revoke tokens: `/auth/introspect` (RFC 7662), `/auth/revoke` (RFC 7009), and the
+//! documents that announce both.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ auth:
     - { id: billing, secret: "a+secret/with=signs-of-base64-in-it" }
     - { id: wiki, secret: "another-secret-of-32-characters-x" }
 "#;
-/// `billing` and its secret, as a client writes them who form-encodes (RFC 6749 section 2.3.1) and as most do.
+/// The credentials of `billing`, form-encoded (RFC 6749 section 2.3.1) and as most clients send them.
 const ENCODED: &str = "Basic YmlsbGluZzphJTJCc2VjcmV0JTJGd2l0aCUzRHNpZ25zLW9mLWJhc2U2NC1pbi1pdA==";
 const PLAIN: &str = "Basic YmlsbGluZzphK3NlY3JldC93aXRoPXNpZ25zLW9mLWJhc2U2NC1pbi1pdA==";
 
@@ -84,7 +84,7 @@ async fn a_live_access_token_is_described_and_a_dead_one_is_only_inactive() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_active_until_it_is_used_and_is_for_nobody_but_us() {
+async fn a_refresh_token_is_active_until_it_is_used_and_only_this_issuer_accepts_it() {
     let sidecar = TestSidecar::new().config(CLIENTS).start().await;
     let alice = sidecar.user("alice").await;
     let said = introspect(&sidecar, &alice.refresh_token).await;
@@ -113,7 +113,7 @@ async fn a_refresh_token_is_active_until_it_is_used_and_is_for_nobody_but_us() {
 }
 
 #[tokio::test]
-async fn a_client_proves_itself_in_the_header_or_in_the_body_and_not_in_both() {
+async fn a_client_authenticates_in_the_header_or_in_the_body_and_not_in_both() {
     let sidecar = TestSidecar::new().config(CLIENTS).start().await;
     let ask = |body: &str| form(&sidecar, "/auth/introspect", body);
     for header in [ENCODED, PLAIN] {
@@ -134,7 +134,7 @@ async fn a_client_proves_itself_in_the_header_or_in_the_body_and_not_in_both() {
 }
 
 #[tokio::test]
-async fn who_is_no_client_learns_nothing_and_is_written_down() {
+async fn a_failed_client_authentication_reveals_nothing_and_is_audited() {
     let sidecar = TestSidecar::new().config(CLIENTS).start().await;
     let alice = sidecar.user("alice").await;
     let body = format!("token={}", alice.access_token);
@@ -298,7 +298,7 @@ async fn a_revoked_access_token_stays_revoked_when_redis_loses_everything() {
     );
     let (mut redis, _) = sidecar.redis().await;
     let _: () = ::redis::cmd("FLUSHDB").query_async(&mut redis).await.unwrap();
-    // One that has seen nothing of it: what it knows comes from PostgreSQL by way of the feed.
+    // An instance that has not seen the request: it gets the revocation from PostgreSQL and the feed.
     let newcomer = TestSidecar::beside(&sidecar).start().await;
     wait_until("the newcomer knows", std::time::Duration::from_secs(10), async || {
         let answer = newcomer.get("/app").bearer(&alice.access_token).send().await;

@@ -1,4 +1,4 @@
-//! The configuration as an operator meets it: each mistake with the line that is printed, and the files we ship.
+//! The configuration for an operator: each mistake with the line that is printed, and the shipped files.
 
 use std::collections::HashMap;
 
@@ -72,7 +72,7 @@ fn three_mistakes_are_three_lines_with_their_places() {
     );
 }
 
-/// What stands in `GOOD`, what replaces it, and the only line that is printed then.
+/// The text in `GOOD`, its replacement, and the only line that is printed then.
 const MISTAKES: &[(&str, &str, &str)] = &[
     ("version: 1", "version: 2", "version: expected 1, got 2"),
     (
@@ -169,7 +169,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "  audience: [app]\n",
         "  audience: [app]\n  mail: { from: a@b.test, smtp: { url: smtp://mail.test?tls=none } }\n",
-        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: the network would read the messages",
+        "auth.mail.smtp.url: expected `tls=none` only for a server on this machine: email would be sent in plain text",
     ),
     (
         "  audience: [app]\n",
@@ -485,7 +485,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     (
         "version: 1",
         "version: 1\nissuers: [{ issuer: https://a.test, audience: x, jwks: { keys: [{ kty: oct, k: c2VjcmV0 }] } }]",
-        "issuers[0].jwks.keys[0]: the member `k` is private: only public keys belong here",
+        "issuers[0].jwks.keys[0]: the member `k` is private: expected a public key",
     ),
     (
         "version: 1",
@@ -565,7 +565,7 @@ fn a_mistake_in_an_upstream_is_not_blamed_on_the_routes_that_use_it() {
 }
 
 #[test]
-fn elements_behind_an_unreadable_one_keep_their_numbers() {
+fn elements_behind_a_malformed_one_keep_their_numbers() {
     let routes =
         "routes:\n  - nonsense\n  - { id: a, match: { path: /a }, upstream: app, access: publik }\n  - id: app";
     let lines = printed("routes:\n  - id: app", routes);
@@ -587,7 +587,7 @@ fn a_file_with_very_many_mistakes_says_that_there_are_more() {
 }
 
 #[test]
-fn a_route_below_the_auth_path_is_told_from_one_beside_it() {
+fn a_route_below_the_auth_path_is_distinguished_from_one_beside_it() {
     assert!(parse(&GOOD.replace("path: /**", "path: /authors/**")).is_ok());
     assert!(parse(&GOOD.replace("path: /**", "path: /auth/**")).is_err());
 }
@@ -650,8 +650,8 @@ fn previous_secrets_are_read_like_the_secret_and_are_others() {
             "[aHVudGVyMg==]",
             "auth.previous_secrets[0]: expected 32 bytes in base64",
         ),
-        (&format!("[{other}, {secret}]"), "each must be another"),
-        (&format!("[{other}, {other}]"), "each must be another"),
+        (&format!("[{other}, {secret}]"), "expected different ones"),
+        (&format!("[{other}, {other}]"), "expected different ones"),
         (
             &format!("{:?}", [other; 9]),
             "auth.previous_secrets: expected at most 8, got 9",

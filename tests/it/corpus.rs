@@ -7,7 +7,7 @@ use serde_json::Value;
 use self::case::Case;
 use crate::support::{Sidecar, TestIssuer, TestSidecar};
 
-/// Everything the cases of the corpus name. `tests/corpus/README.md` shows it as a table.
+/// The installation that the cases of the corpus refer to. `tests/corpus/README.md` shows it as a table.
 const ROUTES: [&str; 12] = [
     "{ id: open, match: { path: /open/** }, upstream: app, access: public }",
     "{ id: maybe, match: { path: /maybe/** }, upstream: app, access: optional }",
@@ -45,7 +45,7 @@ async fn every_attack_of_the_corpus_is_answered_as_written() {
 
     let mut wrong = Vec::new();
     for case in &cases {
-        // One after the other, so that what the upstream saw belongs to this case.
+        // One after the other, so that what the upstream received belongs to this case.
         if let Err(difference) = attack(&sidecar, &issuer, case).await {
             wrong.push(format!("{}: {}\n    {difference}", case.place, case.name));
         }

@@ -1,4 +1,4 @@
-//! Many at once: what one client's tabs, a stampede and a login storm must not break.
+//! Load: many tabs of one client, a thundering herd, and a flood of sign-ins.
 
 use std::time::{Duration, Instant};
 
@@ -47,8 +47,8 @@ async fn two_hundred_equal_refreshes_get_two_hundred_equal_answers_and_make_one_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_wrong_passwords_is_not_felt_by_those_who_are_signed_in() {
-    // The real cost, and a queue that holds the whole storm: the hashing threads are busy from its first moment to its last.
+async fn a_flood_of_wrong_passwords_does_not_slow_down_proxied_requests() {
+    // The real cost, and a queue that holds all sign-ins: the hashing threads are busy during the whole test.
     let sidecar = TestSidecar::new()
         .config("auth: { password: { cost: 12, workers: 2, queue: 128, wait: 10s } }")
         .start()

@@ -194,10 +194,10 @@ fn messages_are_files_where_the_announcement_says() {
     let folder = playground
         .said
         .lines()
-        .find_map(|line| line.strip_prefix("  mail        "));
+        .find_map(|line| line.strip_prefix("  email       "));
     let folder = Path::new(folder.unwrap().strip_suffix(", a file for each message").unwrap());
     assert_eq!(folder, dir.path().join("mail"));
-    // The demo user's address is taken, of which its owner is told.
+    // The demo user's email address is taken, of which its owner is notified.
     let register = format!(
         r#"curl -s http://{}/auth/register -H 'Content-Type: application/json' -d '{{"email":"demo@example.com","password":"quarrel-lantern-71-osprey"}}'"#,
         playground.listen.address()

@@ -1,8 +1,8 @@
-//! What the gate judged is what the upstream received: random requests, each sent byte for byte through the real binary to
-//! a server of another make (hyper), which says what it understood.
+//! The upstream receives what the gate authorized: random requests, each sent byte for byte through the real binary to
+//! a server of another implementation (hyper), which reports how it parsed them.
 //!
-//! `SIDEGATE_DIFFERENTIAL_CASES=100000` tries more; the seed of a run is printed with a failure and can be given back as
-//! `SIDEGATE_DIFFERENTIAL_SEED`.
+//! `SIDEGATE_DIFFERENTIAL_CASES=100000` tries more; the seed of a run is printed with a failure and can be given back
+//! as `SIDEGATE_DIFFERENTIAL_SEED`.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 
 use crate::support::TestSidecar;
 
-/// The routes: what is public, what nobody here may reach, and what may only be read.
+/// The routes: public ones, forbidden ones, and read-only ones.
 const ROUTES: [&str; 4] = [
     "{ id: open, match: { path: /open/** }, upstream: app, access: public }",
     "{ id: reads, match: { path: /mixed/**, methods: [GET, HEAD] }, upstream: app, access: public }",
@@ -34,13 +34,13 @@ const ROUTES: [&str; 4] = [
      allow: { encoded_slash: true, semicolon: true, double_slash: true } }",
 ];
 
-/// A request as hyper understood it.
+/// A request as hyper parsed it.
 #[derive(Debug, Clone)]
 struct Understood {
     method: String,
     target: String,
     headers: http::HeaderMap,
-    /// `None`: it broke off.
+    /// `None` if it was incomplete.
     body: Option<Vec<u8>>,
 }
 
@@ -75,7 +75,7 @@ async fn understand(request: http::Request<Incoming>, log: Log) -> Result<http::
     Ok(http::Response::new(Full::default()))
 }
 
-/// What is sent, and what was meant by it.
+/// The bytes to send, and their intended meaning.
 #[derive(Debug, Clone)]
 struct Sent {
     bytes: Vec<u8>,
@@ -85,11 +85,11 @@ struct Sent {
     rest: Vec<u8>,
 }
 
-/// Where the number of a request will be.
+/// The placeholder of the request's number.
 const NUMBER: &[u8] = b"########";
 
 impl Sent {
-    /// By its number a request is known again where it arrives, and what has none was never sent as one.
+    /// The number identifies a request where it arrives; a request without one was smuggled.
     fn numbered(mut self, number: usize) -> Self {
         let at = self
             .bytes
@@ -101,8 +101,8 @@ impl Sent {
     }
 }
 
-/// Mostly what passes, with something odd here and there: a request with five oddities is refused for the first and says
-/// nothing of the others.
+/// Mostly valid, with one odd part now and then: a request with five odd parts is refused for the first and does not
+/// test the others.
 fn target() -> impl Strategy<Value = Vec<u8>> {
     const STARTS: &[&str] = &["/open", "/open/a", "/mixed/a", "/lenient", "/lenient/a"];
     const ODD_STARTS: &[&str] = &[
@@ -216,7 +216,7 @@ fn field() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// A field that says how long the body is, and what follows the header block.
+/// A header with the length of the body, and what follows the header block.
 fn body() -> impl Strategy<Value = (&'static [u8], Vec<u8>)> {
     const LENGTH: &[u8] = b"Content-Length: 5";
     const CHUNKED: &[u8] = b"Transfer-Encoding: chunked";
@@ -280,8 +280,8 @@ fn request() -> impl Strategy<Value = Sent> {
         })
 }
 
-/// The path as a careless application would read it: escapes decoded, slashes of either kind merged, parameters cut, and
-/// `..` climbed.
+/// The path as a lenient application would interpret it: escapes decoded, slashes of either kind merged, parameters
+/// removed, and `..` resolved.
 fn careless(target: &str) -> Vec<String> {
     let path = target.split(['?', '#']).next().unwrap_or_default();
     let bytes = path.as_bytes();
@@ -311,7 +311,7 @@ fn careless(target: &str) -> Vec<String> {
     segments
 }
 
-/// What was understood must be what was sent, and what the gate lets pass.
+/// The parsed request has to be what was sent, and what the gate allows.
 fn check(sent: &Sent, understood: &Understood) -> Result<(), String> {
     let fail = |what: &str| Err(format!("{what}: {understood:?}"));
     if understood.method != sent.method {
@@ -341,7 +341,7 @@ fn check(sent: &Sent, understood: &Understood) -> Result<(), String> {
         return fail("two lengths");
     }
     match &understood.body {
-        // What the client sent as a body, chunks taken apart, and nothing of what came after it.
+        // The body that the client sent, with chunks joined, and nothing that came after it.
         Some(body) if !body.is_empty() && !contains(&sent.rest, body) => fail("another body"),
         _ => Ok(()),
     }
@@ -374,19 +374,19 @@ fn seed() -> [u8; 32] {
     bytes
 }
 
-/// Sends one on a connection of its own, and reads until nothing more comes. What came is of no interest here.
+/// Sends a request on a connection of its own, and reads until nothing more arrives. The response does not matter here.
 async fn send(port: u16, bytes: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let _ = stream.write_all(bytes).await;
     let mut buffer = [0; 4096];
-    let mut patience = Duration::from_secs(2);
-    while let Ok(Ok(1..)) = tokio::time::timeout(patience, stream.read(&mut buffer)).await {
-        patience = Duration::from_millis(20);
+    let mut wait = Duration::from_secs(2);
+    while let Ok(Ok(1..)) = tokio::time::timeout(wait, stream.read(&mut buffer)).await {
+        wait = Duration::from_millis(20);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_gate_judged_is_what_another_servers_parser_understands() {
+async fn the_authorized_path_is_what_another_servers_parser_gets() {
     let log = Log::default();
     let server = hyper_server(Arc::clone(&log)).await;
     let mut sidecar = TestSidecar::new().config(&format!("upstreams: {{ app: {{ servers: ['http://{server}'] }} }}"));

@@ -1,4 +1,4 @@
-//! Documentation that lists what the program knows is compared with the program.
+//! Documentation that lists parts of the program is compared with the program.
 
 mod examples;
 mod plain_english;
@@ -92,6 +92,9 @@ fn the_list_of_audit_events_is_that_of_the_program() {
         \x20   sidegate audit --event login_failed --since 24h --follow\n\n\
         or with `GET /auth/admin/audit?event=login_failed`. The event names below are also the label `event` of\n\
         `sidegate_audit_events_total`. The list is closed: the database refuses any other event.\n\n\
+        `token_refreshed` depends on `auth.audit.refreshes`. `changes` (the default) records a refresh from another network (an IPv4 address, or the\n\
+        first 64 bits of an IPv6 address) or with another user agent than at the session's last refresh; `all` records each; `none` records none.\n\
+        Every session counts its refreshes, and a refresh whose response was lost is always recorded (`refresh_answer_lost`).\n\n\
         | event | recorded when |\n|---|---|\n"
         .to_owned();
     for event in Event::ALL {
@@ -205,7 +208,7 @@ async fn the_list_of_endpoints_is_that_of_the_program() {
     same("docs/api.md", &page);
 }
 
-/// What a caller has to have: a permission, an access token, client credentials, or nothing.
+/// The credentials that an operation requires: a permission, an access token, client credentials, or nothing.
 fn requirement(operation: &Value) -> String {
     let description = operation["description"].as_str().unwrap_or_default();
     if let Some((_, permission)) = description.split_once("Needs `") {

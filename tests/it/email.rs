@@ -1,4 +1,4 @@
-//! Addresses are proven by codes, and changed with two of them.
+//! Verification of email addresses with a code, and their change with two codes.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -60,11 +60,11 @@ async fn is_verified(sidecar: &Sidecar, token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_code_mailed_after_registering_confirms_the_address() {
+async fn the_code_sent_after_registration_verifies_the_email_address() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     assert_eq!(is_verified(&sidecar, &alice.access_token).await, false);
-    let code = sidecar.mailed(ALICE, "email_verification").await;
+    let code = sidecar.emailed_secret(ALICE, "email_verification").await;
 
     let spaced = format!(" {} {} ", &code[..3], &code[3..]);
     let verified = verify(&sidecar, "Alice@Example.COM", &spaced).await;
@@ -76,7 +76,7 @@ async fn the_code_mailed_after_registering_confirms_the_address() {
         claims(refreshed["access_token"].as_str().unwrap())["email_verified"],
         true
     );
-    // A client whose answer was lost comes with it again.
+    // A retry of a client whose response was lost.
     assert_eq!(verify(&sidecar, ALICE, &code).await.status(), 204);
     assert_eq!(
         refused(&verify(&sidecar, ALICE, &wrong(&code)).await),
@@ -86,11 +86,11 @@ async fn the_code_mailed_after_registering_confirms_the_address() {
 }
 
 #[tokio::test]
-async fn who_is_signed_in_types_only_the_code() {
+async fn a_signed_in_user_sends_only_the_code() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     let bob = sidecar.user("bob").await;
-    let body = json!({ "code": sidecar.mailed(ALICE, "email_verification").await });
+    let body = json!({ "code": sidecar.emailed_secret(ALICE, "email_verification").await });
     let typed = |token: Option<String>| {
         let request = sidecar.post("/auth/email/verify").json(&body);
         let request = match token {
@@ -113,7 +113,7 @@ async fn who_is_signed_in_types_only_the_code() {
 async fn five_wrong_codes_use_a_code_up_and_an_unknown_address_looks_like_one() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
-    let code = sidecar.mailed(ALICE, "email_verification").await;
+    let code = sidecar.emailed_secret(ALICE, "email_verification").await;
     let unknown = verify(&sidecar, "nobody@example.com", &code).await;
     for n in 0..5 {
         let answer = verify(&sidecar, ALICE, &wrong(&code)).await;
@@ -133,7 +133,7 @@ async fn five_wrong_codes_use_a_code_up_and_an_unknown_address_looks_like_one() 
 
     // The near miss: four wrong ones do not.
     assert_eq!(resend(&sidecar, ALICE).await.status(), 202);
-    let code = sidecar.mailed(ALICE, "email_verification").await;
+    let code = sidecar.emailed_secret(ALICE, "email_verification").await;
     for _ in 0..4 {
         assert_eq!(verify(&sidecar, ALICE, &wrong(&code)).await.status(), 400);
     }
@@ -141,16 +141,16 @@ async fn five_wrong_codes_use_a_code_up_and_an_unknown_address_looks_like_one() 
 }
 
 #[tokio::test]
-async fn a_new_code_voids_the_old_and_nobody_learns_who_was_mailed_one() {
+async fn a_new_code_replaces_the_old_one_and_the_response_does_not_reveal_whether_it_was_sent() {
     let sidecar = TestSidecar::new().start().await;
     sidecar.user("alice").await;
-    let first = sidecar.mailed(ALICE, "email_verification").await;
+    let first = sidecar.emailed_secret(ALICE, "email_verification").await;
     let known = resend(&sidecar, ALICE).await;
     let unknown = resend(&sidecar, "nobody@example.com").await;
     assert_eq!((known.status(), known.text()), (202, unknown.text()));
     assert_eq!(unknown.status(), 202);
     assert!(sidecar.messages("nobody@example.com").await.is_empty());
-    let second = sidecar.mailed(ALICE, "email_verification").await;
+    let second = sidecar.emailed_secret(ALICE, "email_verification").await;
     // One in a million they are the same.
     if first != second {
         assert_eq!(verify(&sidecar, ALICE, &first).await.status(), 400);
@@ -169,10 +169,10 @@ async fn a_code_that_comes_to_two_instances_at_once_confirms_once() {
     let first = TestSidecar::new().start().await;
     let second = TestSidecar::beside(&first).start().await;
     first.user("alice").await;
-    let code = first.mailed(ALICE, "email_verification").await;
+    let code = first.emailed_secret(ALICE, "email_verification").await;
     let tries = (0..20).map(|n| verify(if n % 2 == 0 { &first } else { &second }, ALICE, &code));
     let answers = join_all(tries).await;
-    // One effect; the others are answered as a client is whose answer was lost.
+    // One effect; the others get the response of a retry.
     assert!(answers.iter().all(|answer| answer.status() == 204));
     let count = "SELECT count(*) FROM audit_logs WHERE event = 'email_verified'";
     let verified = first.database().await.query_one(count, &[]).await.unwrap();
@@ -191,9 +191,9 @@ async fn an_address_changes_with_the_codes_of_both_mailboxes() {
         change(&sidecar, token, " Alice@Example.org ", PASSWORD).await.status(),
         202
     );
-    let old = sidecar.mailed(ALICE, "email_change_old").await;
-    let new = sidecar.mailed(MOVED, "email_change_new").await;
-    // A slip in either costs an attempt and uses up no half of the two.
+    let old = sidecar.emailed_secret(ALICE, "email_change_old").await;
+    let new = sidecar.emailed_secret(MOVED, "email_change_new").await;
+    // A mistake in either costs an attempt and uses up neither of the two.
     assert_eq!(
         refused(&confirm(&sidecar, token, &wrong(&old), &new).await),
         is(400, "email_code_invalid")
@@ -216,7 +216,7 @@ async fn an_address_changes_with_the_codes_of_both_mailboxes() {
         is(401, "bad_credentials")
     );
     assert_eq!(sidecar.try_login(MOVED, PASSWORD).await.status(), 200);
-    let link = sidecar.mailed(ALICE, "password_reset").await;
+    let link = sidecar.emailed_secret(ALICE, "password_reset").await;
     let body = json!({ "token": link, "password": "tepid-gravel-19-walnut" });
     let reset = sidecar.post("/auth/password/reset").json(&body).send().await;
     assert_eq!(
@@ -227,7 +227,7 @@ async fn an_address_changes_with_the_codes_of_both_mailboxes() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_answered_like_a_free_one_and_its_owner_is_told() {
+async fn a_taken_email_address_is_answered_like_a_free_one_and_its_owner_is_notified() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     sidecar.user("bob").await;
@@ -242,8 +242,8 @@ async fn a_taken_address_is_answered_like_a_free_one_and_its_owner_is_told() {
         1
     );
     assert_eq!(sidecar.count_messages("bob@example.com", "email_change_new").await, 0);
-    let old = sidecar.mailed(ALICE, "email_change_old").await;
-    let earlier = sidecar.mailed(MOVED, "email_change_new").await;
+    let old = sidecar.emailed_secret(ALICE, "email_change_old").await;
+    let earlier = sidecar.emailed_secret(MOVED, "email_change_new").await;
     let answer = confirm(&sidecar, &alice.access_token, &old, &earlier).await;
     assert_eq!(refused(&answer), is(400, "email_code_invalid"));
 }
@@ -278,13 +278,13 @@ async fn a_change_of_address_needs_the_password_and_a_real_change() {
 }
 
 #[tokio::test]
-async fn a_code_for_one_thing_is_wrong_for_another() {
+async fn a_code_for_one_purpose_is_wrong_for_another() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     change(&sidecar, &alice.access_token, MOVED, PASSWORD).await;
-    let verification = sidecar.mailed(ALICE, "email_verification").await;
-    let old = sidecar.mailed(ALICE, "email_change_old").await;
-    let new = sidecar.mailed(MOVED, "email_change_new").await;
+    let verification = sidecar.emailed_secret(ALICE, "email_verification").await;
+    let old = sidecar.emailed_secret(ALICE, "email_change_old").await;
+    let new = sidecar.emailed_secret(MOVED, "email_change_new").await;
     // One in a million two of them are the same.
     if verification != old {
         let answer = verify(&sidecar, ALICE, &old).await;
@@ -296,12 +296,12 @@ async fn a_code_for_one_thing_is_wrong_for_another() {
 }
 
 #[tokio::test]
-async fn an_address_that_somebody_else_took_meanwhile_is_told_to_who_reads_its_mail() {
+async fn an_email_address_that_was_taken_meanwhile_is_reported_only_with_the_right_codes() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     change(&sidecar, &alice.access_token, MOVED, PASSWORD).await;
-    let old = sidecar.mailed(ALICE, "email_change_old").await;
-    let new = sidecar.mailed(MOVED, "email_change_new").await;
+    let old = sidecar.emailed_secret(ALICE, "email_change_old").await;
+    let new = sidecar.emailed_secret(MOVED, "email_change_new").await;
     let other = json!({ "email": MOVED, "password": PASSWORD });
     assert_eq!(sidecar.post("/auth/register").json(&other).send().await.status(), 202);
     let answer = confirm(&sidecar, &alice.access_token, &old, &new).await;
@@ -313,7 +313,7 @@ async fn an_address_that_somebody_else_took_meanwhile_is_told_to_who_reads_its_m
 async fn without_redis_there_are_no_codes_and_an_account_can_be_made_all_the_same() {
     let sidecar = TestSidecar::new().with_faults().start().await;
     let alice = sidecar.user("alice").await;
-    let code = sidecar.mailed(ALICE, "email_verification").await;
+    let code = sidecar.emailed_secret(ALICE, "email_verification").await;
     sidecar.redis_network().cut();
     for answer in [
         verify(&sidecar, ALICE, &code).await,
@@ -330,13 +330,11 @@ async fn without_redis_there_are_no_codes_and_an_account_can_be_made_all_the_sam
     assert!(sidecar.messages("bob@example.com").await.is_empty());
 
     sidecar.redis_network().heal();
-    crate::support::wait_until(
-        "codes are mailed again",
-        std::time::Duration::from_secs(10),
-        async || resend(&sidecar, "bob@example.com").await.status() == 202,
-    )
+    crate::support::wait_until("codes are sent again", std::time::Duration::from_secs(10), async || {
+        resend(&sidecar, "bob@example.com").await.status() == 202
+    })
     .await;
-    let code = sidecar.mailed("bob@example.com", "email_verification").await;
+    let code = sidecar.emailed_secret("bob@example.com", "email_verification").await;
     assert_eq!(verify(&sidecar, "bob@example.com", &code).await.status(), 204);
 }
 
@@ -344,7 +342,7 @@ async fn without_redis_there_are_no_codes_and_an_account_can_be_made_all_the_sam
 async fn the_owner_of_an_address_learns_that_somebody_tried_to_register_with_it() {
     let sidecar = TestSidecar::new().start().await;
     sidecar.user("alice").await;
-    // Within the first minute it would be her own client, which lost its answer.
+    // Within the first minute it would be a retry of her own client.
     let earlier = "UPDATE users SET created_at = created_at - interval '61 s'";
     sidecar.database().await.execute(earlier, &[]).await.unwrap();
     let again = json!({ "email": "Alice@example.com", "password": "tepid-gravel-19-walnut" });

@@ -1,4 +1,4 @@
-//! `sidegate config explain`, and that it says what the gate does.
+//! `sidegate config explain`, which agrees with the gate.
 
 use std::process::{Command, Output};
 
@@ -55,7 +55,7 @@ fn explained(arguments: &[&str]) -> (Option<i32>, Value) {
 const URL: &str = "https://app.example.com:8443/invoices/7?x=1";
 
 #[test]
-fn who_may_pass_sees_the_route_the_rule_and_the_headers() {
+fn an_allowed_request_is_explained_with_route_rule_and_headers() {
     let claims = r#"{"sub":"alice","roles":["finance"],"tenant":"acme"}"#;
     let (code, said) = explained(&["GET", URL, "--as", claims, "--client-ip", "10.1.2.3"]);
     assert_eq!(code, Some(0));
@@ -77,7 +77,7 @@ fn who_may_pass_sees_the_route_the_rule_and_the_headers() {
 }
 
 #[test]
-fn who_may_not_sees_which_rule_or_that_none_matched() {
+fn a_denied_request_is_explained_with_the_rule_or_that_none_matched() {
     let suspended = r#"{"roles":["finance"],"suspended":true}"#;
     let elsewhere = r#"{"roles":["finance"]}"#;
     for (claims, rule) in [

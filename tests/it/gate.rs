@@ -1,4 +1,5 @@
-//! The gate on the wire: the real binary between a client that sends what it likes and an upstream that reports every byte.
+//! The gate on the wire: the real binary between a client that sends arbitrary bytes and an upstream that reports every
+//! byte.
 
 mod answers;
 mod assertion;
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use crate::support::{User, claims};
 
-/// The `sub` of someone who is signed in.
+/// The `sub` of a signed-in user.
 fn id(user: &User) -> String {
     let Value::String(subject) = claims(&user.access_token)["sub"].clone() else {
         panic!("a token has a subject")

@@ -1,4 +1,4 @@
-//! The tests' own tools, for a tool that lies is worse than none.
+//! The tools of the tests, because a broken tool hides failures.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use crate::support::{Behaviour, Connection, Database, FaultProxy, Redis, Upstream, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn say(upstream: &Upstream, bytes: &[u8]) -> Connection {
     let mut connection = Connection::open(upstream.address().port()).await;
@@ -47,13 +47,13 @@ async fn the_upstream_reads_chunks_and_keeps_the_connection() {
 }
 
 #[tokio::test]
-async fn the_upstream_misbehaves_as_told() {
+async fn the_upstream_misbehaves_as_configured() {
     let upstream = Upstream::start().await;
     let get = b"GET / HTTP/1.1\r\n\r\n";
     upstream.behave(Behaviour::Status(503));
     assert_eq!(say(&upstream, get).await.answer(false).await.unwrap().status(), 503);
     upstream.behave(Behaviour::Close);
-    assert!(say(&upstream, get).await.is_closed_within(PATIENCE).await);
+    assert!(say(&upstream, get).await.is_closed_within(TIMEOUT).await);
     upstream.behave(Behaviour::Cut);
     assert!(say(&upstream, get).await.bytes().await.ends_with(b"hal"));
     upstream.behave(Behaviour::Slow(Duration::from_millis(200)));
@@ -132,13 +132,13 @@ async fn the_network_to_redis_can_be_cut_frozen_and_slow() {
         "a frozen network is silent"
     );
     network.cut();
-    wait_until("connections are refused", PATIENCE, async || {
+    wait_until("connections are refused", TIMEOUT, async || {
         let refused = tokio::net::TcpStream::connect(("127.0.0.1", network.port())).await;
         refused.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
     })
     .await;
     network.delay(Duration::from_millis(20));
-    wait_until("it listens again", PATIENCE, async || ping().await.is_ok()).await;
+    wait_until("it listens again", TIMEOUT, async || ping().await.is_ok()).await;
     let begun = Instant::now();
     ping().await.unwrap();
     assert!(
@@ -164,7 +164,7 @@ async fn what_was_frozen_on_the_way_to_postgres_arrives_after_all() {
         "a frozen network is silent"
     );
     network.heal();
-    assert_eq!(timeout(PATIENCE, query).await.unwrap().unwrap().get::<_, i32>(0), 7);
+    assert_eq!(timeout(TIMEOUT, query).await.unwrap().unwrap().get::<_, i32>(0), 7);
     network.cut();
     assert!(
         client.query_one("SELECT 7", &[]).await.is_err(),

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Connection, Sidecar, TestSidecar};
 
-/// A busy machine is slow; that a logout takes a second nowhere is still a promise.
+/// The bound on a busy machine: a sign-out must never take a second.
 const AT_MOST: Duration = Duration::from_secs(1);
 
-/// How many logouts are measured; `SIDEGATE_LOGOUTS=1000` for a figure to quote.
+/// The number of measured sign-outs; `SIDEGATE_LOGOUTS=1000` for a figure to quote.
 fn logouts() -> usize {
     std::env::var("SIDEGATE_LOGOUTS").map_or(100, |count| count.parse().expect("SIDEGATE_LOGOUTS is a number"))
 }
@@ -27,7 +27,7 @@ async fn a_logout_is_known_on_every_instance_at_once() {
     for _ in 0..logouts() {
         let session = first.login(&alice.email).await;
         let token = &session.access_token;
-        // Cached on both, as a token that is in use is.
+        // Cached on both instances, as a token in use is.
         assert_eq!(status(&mut to_first, &first, token).await, 200);
         assert_eq!(status(&mut to_second, &second, token).await, 200);
         let answer = first.post("/auth/logout").bearer(token).send().await;

@@ -1,4 +1,4 @@
-//! Who was invited makes an account, once, with what they were given.
+//! An invitation allows one registration, with its roles.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -28,12 +28,12 @@ fn operate(sidecar: &Sidecar, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Invites somebody and reads the message.
+/// Creates an invitation and reads its message.
 async fn invite(sidecar: &Sidecar, email: &str, role: &str) -> String {
     let invited = operate(sidecar, &["user", "invite", email, "--role", role]);
     assert_eq!(invited["roles"], json!([role]));
-    // Written to the canonical form of the address.
-    sidecar.mailed(&email.to_lowercase(), "invitation").await
+    // Sent to the canonical form of the email address.
+    sidecar.emailed_secret(&email.to_lowercase(), "invitation").await
 }
 
 async fn register(sidecar: &Sidecar, email: &str, invitation: Option<&str>) -> Answer {
@@ -47,7 +47,7 @@ async fn me(sidecar: &Sidecar, email: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_invitation_makes_an_account_with_its_roles_and_a_proven_address() {
+async fn an_invitation_creates_an_account_with_its_roles_and_a_verified_email_address() {
     let sidecar = by_invitation().await;
     let token = invite(&sidecar, "Carol@Example.com", "staff").await;
     assert_eq!(
@@ -77,7 +77,7 @@ async fn an_invitation_makes_an_account_with_its_roles_and_a_proven_address() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_was_taken_back_or_replaced_is_void() {
+async fn a_withdrawn_or_replaced_invitation_does_not_work() {
     let sidecar = by_invitation().await;
     let first = invite(&sidecar, CAROL, "staff").await;
     let second = invite(&sidecar, CAROL, "guest").await;
@@ -111,7 +111,8 @@ async fn an_invitation_that_comes_to_two_instances_at_once_makes_one_account() {
     let token = invite(&first, CAROL, "staff").await;
     let tries = (0..20).map(|n| register(if n % 2 == 0 { &first } else { &second }, CAROL, Some(&token)));
     let answers = join_all(tries).await;
-    // Who comes second finds the address taken (and is answered like the first) or the invitation used.
+    // The second request finds the email address taken (and gets the same response as the first) or the invitation
+    // used.
     assert!(
         answers
             .iter()

@@ -1,4 +1,4 @@
-//! The second factor as a client meets it: the real binary, over HTTP, with an authenticator that is not ours.
+//! Second factors for a client: the real binary, over HTTP, with an independent authenticator app.
 
 use data_encoding::BASE32_NOPAD;
 use futures::future::join_all;
@@ -14,8 +14,8 @@ fn is(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }
 
-/// Puts an authenticator on somebody's account: the application, and the recovery codes. The code of the present step is
-/// spent by that.
+/// Adds an authenticator app to an account: returns the app, and the recovery codes. This spends the code of the
+/// current time step.
 async fn enrol(sidecar: &Sidecar, user: &User) -> (Authenticator, Vec<String>) {
     let begun = sidecar
         .post("/auth/mfa/totp")
@@ -37,7 +37,7 @@ async fn enrol(sidecar: &Sidecar, user: &User) -> (Authenticator, Vec<String>) {
     (phone, serde_json::from_value(codes).unwrap())
 }
 
-/// Types the password and gets the `mfa_token`.
+/// Signs in with the password and gets the `mfa_token`.
 async fn ask(sidecar: &Sidecar, email: &str) -> String {
     let asked = sidecar.try_login(email, PASSWORD).await;
     assert_eq!(asked.status(), 200, "{}", asked.text());
@@ -127,14 +127,14 @@ async fn each_step_is_in_the_audit_log_and_no_code_is() {
 }
 
 #[tokio::test]
-async fn without_redis_an_authenticator_still_signs_in_and_a_mailed_code_is_out_of_service() {
+async fn without_redis_an_authenticator_app_still_signs_in_and_emailed_codes_are_unavailable() {
     let sidecar = TestSidecar::new().with_faults().start().await;
     let alice = sidecar.user("alice").await;
     let (phone, _) = enrol(&sidecar, &alice).await;
     sidecar.redis_network().cut();
     let token = ask(&sidecar, &alice.email).await;
-    let mailed = second(&sidecar, &token, "email_code", "123456").await;
-    assert_eq!(refused(&mailed), is(503, "unavailable"));
+    let emailed = second(&sidecar, &token, "email_code", "123456").await;
+    assert_eq!(refused(&emailed), is(503, "unavailable"));
     assert_eq!(second(&sidecar, &token, "totp", &phone.code(1)).await.status(), 200);
 }
 
@@ -195,7 +195,7 @@ async fn an_mfa_token_opens_nothing_but_the_second_step() {
     let body = json!({ "scope": "all", "refresh_token": token });
     sidecar.post("/auth/logout").json(&body).send().await;
     let still = sidecar.get("/app").bearer(&alice.access_token).send().await;
-    assert_eq!(still.status(), 200, "it signs nobody out");
+    assert_eq!(still.status(), 200, "it ends no session");
     assert_eq!(sidecar.upstream().seen().len(), 1);
 
     let not_one = second(&sidecar, &alice.refresh_token, "totp", &phone.code(1)).await;
@@ -249,7 +249,7 @@ async fn guesses_with_many_mfa_tokens_meet_the_limit_of_the_account() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_show_one_code_at_once_to_two_instances_one_signs_in() {
+async fn of_many_concurrent_requests_with_one_code_on_two_instances_one_signs_in() {
     let lenient = "auth: { lockout: { attempts: 1000 } }";
     let first = TestSidecar::new().config(lenient).start().await;
     let second_instance = TestSidecar::beside(&first).config(lenient).start().await;
@@ -280,7 +280,7 @@ async fn of_many_who_show_one_code_at_once_to_two_instances_one_signs_in() {
 }
 
 #[tokio::test]
-async fn an_enrolment_shows_a_secret_an_address_and_a_picture_and_asks_for_the_password() {
+async fn adding_an_authenticator_app_returns_secret_uri_and_qr_code_and_requires_the_password() {
     let sidecar = TestSidecar::new()
         .config("auth: { mfa: { issuer: Example } }")
         .start()
@@ -357,7 +357,7 @@ async fn a_browser_keeps_its_device_token_in_a_cookie_that_no_script_and_no_appl
         cookie,
         format!("sidegate_device={token}; HttpOnly; SameSite=Strict; Path=/auth; Max-Age=34560000")
     );
-    // A stranger uses up what the account has.
+    // An attacker uses up the limit of the account.
     sidecar.try_login(&alice.email, "wrong").await;
     let stranger = sidecar.try_login(&alice.email, PASSWORD).await;
     assert_eq!(refused(&stranger), is(429, "rate_limited"));
@@ -388,7 +388,7 @@ async fn a_stolen_device_token_does_not_guess_for_ever() {
     for _ in 0..8 {
         answers.push(sidecar.post("/auth/login").json(&guess).send().await.status());
     }
-    // Four of the device, then what was left to the account, then none.
+    // Four attempts of the device, then those left of the account, then none.
     assert_eq!(answers, [401, 401, 401, 401, 401, 401, 429, 429]);
     let right = json!({ "email": alice.email, "password": PASSWORD, "device_token": signed_in["device_token"] });
     assert_eq!(sidecar.post("/auth/login").json(&right).send().await.status(), 429);

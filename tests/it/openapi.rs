@@ -1,4 +1,4 @@
-//! The description of the API against the API.
+//! The OpenAPI document compared with the API.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use sidegate::gate::denial::Denial;
 
 use crate::support::TestSidecar;
 
-/// Every operation: method, path, and what is said of it.
+/// Every operation: method, path, and description.
 fn operations(document: &Value) -> Vec<(String, String, Value)> {
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -98,7 +98,7 @@ async fn a_problem_has_one_shape_whether_the_gate_or_an_endpoint_says_it() {
 }
 
 #[tokio::test]
-async fn a_method_that_an_endpoint_does_not_know_is_told_those_it_knows() {
+async fn a_405_of_an_endpoint_lists_its_methods() {
     let sidecar = TestSidecar::new().start().await;
     let answer = sidecar.request("PUT", "/auth/me").send().await;
     assert_eq!((answer.status(), answer.code().as_str()), (405, "method_not_allowed"));

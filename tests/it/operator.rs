@@ -47,7 +47,7 @@ impl Shell {
             listen: 8080,
             admin: 9901,
             database_url: &database.url(),
-            // Nobody listens there: what commands do must not need Redis.
+            // Nothing listens there: commands must not need Redis.
             redis_url: "redis://127.0.0.1:9",
             namespace: "none",
             upstream: SocketAddr::from(([127, 0, 0, 1], 9)),
@@ -139,7 +139,7 @@ async fn a_command_that_cannot_says_why_in_one_sentence() {
     let shell = Shell::new().await;
     shell.json(&["user", "create", "alice@example.com", "--password-stdin"], GOOD);
     let again = shell.failure(&["user", "create", "ALICE@example.com", "--password-stdin"], GOOD);
-    assert_eq!(again, "sidegate: there is an account with this address already\n");
+    assert_eq!(again, "sidegate: the email address is taken by another account\n");
     let weak = shell.failure(&["user", "create", "bob@example.com", "--password-stdin"], "password\n");
     assert_eq!(weak, "sidegate: this is one of the most used passwords\n");
     assert_eq!(
@@ -249,7 +249,7 @@ async fn an_account_is_locked_deleted_and_brought_back_by_command() {
     let audit = shell.run(&["audit", "--user", id], "");
     let text = String::from_utf8(audit.stdout).unwrap();
     let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let events = events.inspect(|event| assert_eq!(event["actor"], Value::Null, "the command line is nobody"));
+    let events = events.inspect(|event| assert_eq!(event["actor"], Value::Null, "the command line has no account"));
     let words = events
         .map(|event| event["event"].as_str().unwrap().to_owned())
         .collect::<Vec<_>>();
@@ -297,10 +297,14 @@ async fn sessions_are_listed_and_ended_by_command() {
     let id = listed[0]["id"].as_str().unwrap();
     assert!(command(&["session", "revoke", id]).status.success());
     assert_eq!(command(&["session", "revoke", id]).status.code(), Some(1), "it is over");
-    wait_until("the running instance hears of it", Duration::from_secs(5), async || {
-        let answer = sidecar.get("/x").bearer(&alice.access_token).send().await;
-        answer.text().contains(r#""code":"revoked""#)
-    })
+    wait_until(
+        "the running instance knows the revocation",
+        Duration::from_secs(5),
+        async || {
+            let answer = sidecar.get("/x").bearer(&alice.access_token).send().await;
+            answer.text().contains(r#""code":"revoked""#)
+        },
+    )
     .await;
     let table = sidecar.command(&["session", "list", "alice"]);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A password is changed by who knows it, and replaced by who reads the account's mail.
+//! Password change, which requires the current password, and password reset, which requires access to the mailbox.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -38,10 +38,10 @@ async fn reset(sidecar: &Sidecar, token: &str, password: &str) -> Answer {
     sidecar.post("/auth/password/reset").json(&body).send().await
 }
 
-/// Asks for a link and reads it.
+/// Requests a link and reads it.
 async fn link(sidecar: &Sidecar, email: &str) -> String {
     assert_eq!(forgot(sidecar, email).await.status(), 202);
-    sidecar.mailed(email, "password_reset").await
+    sidecar.emailed_secret(email, "password_reset").await
 }
 
 async fn at_the_gate(sidecar: &Sidecar, token: &str) -> u16 {
@@ -55,7 +55,7 @@ async fn events(sidecar: &Sidecar, event: &str, outcome: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_changed_password_ends_every_session_but_the_one_that_asked() {
+async fn a_password_change_ends_every_session_except_the_callers() {
     let sidecar = TestSidecar::new().start().await;
     let laptop = sidecar.user("alice").await;
     let phone = sidecar.login("alice@example.com").await;
@@ -111,7 +111,7 @@ async fn a_stolen_token_guesses_the_password_no_faster_than_a_login() {
         .config("auth: { login_limit: { per_account: 4, window: 1h } }")
         .start()
         .await;
-    // The login took one of the four.
+    // The sign-in took one of the four.
     let alice = sidecar.user("alice").await;
     for _ in 0..3 {
         let guess = change(&sidecar, &alice.access_token, "not-her-password", NEW).await;
@@ -123,7 +123,7 @@ async fn a_stolen_token_guesses_the_password_no_faster_than_a_login() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_link_does_not_learn_who_has_an_account() {
+async fn a_reset_request_does_not_reveal_whether_there_is_an_account() {
     let sidecar = TestSidecar::new().start().await;
     sidecar.user("alice").await;
     let known = forgot(&sidecar, "Alice@Example.com").await;
@@ -175,7 +175,7 @@ async fn a_link_replaces_the_password_once_and_ends_every_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_fifty_who_come_with_one_link_to_two_instances_one_sets_the_password() {
+async fn of_fifty_concurrent_requests_with_one_link_on_two_instances_one_sets_the_password() {
     let first = TestSidecar::new().start().await;
     let second = TestSidecar::beside(&first).start().await;
     first.user("alice").await;
@@ -210,7 +210,7 @@ async fn a_reset_during_a_storm_of_logins_ends_every_older_session() {
 
     let storm = join_all((0..60).map(|_| sidecar.try_login("alice@example.com", PASSWORD)));
     let (logins, done) = tokio::join!(storm, async {
-        // In the midst of it: some have signed in, most have not.
+        // During the run: some have signed in, most have not.
         let count = "SELECT count(*) FROM sessions WHERE ended_at IS NULL";
         let database = sidecar.database().await;
         crate::support::wait_until("some have signed in", std::time::Duration::from_secs(30), async || {
@@ -237,7 +237,7 @@ async fn a_reset_during_a_storm_of_logins_ends_every_older_session() {
 }
 
 #[tokio::test]
-async fn links_are_limited_by_address_aloud_and_by_mailbox_in_silence() {
+async fn reset_requests_are_limited_by_client_ip_with_429_and_by_mailbox_silently() {
     let sidecar = TestSidecar::new()
         .config("auth: { limits: { password_reset: { per_ip: 5/1h, per_account: 2/1h } } }")
         .start()

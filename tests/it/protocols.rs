@@ -1,12 +1,12 @@
-//! How requests may be spoken. Each test here is a row of the table in `docs/requests.md`.
+//! HTTP protocols and framing. Each test here is a row of the table in `docs/requests.md`.
 
 mod bodies;
 mod grpc;
 mod http1;
 mod http2;
-mod patience;
+mod slow_clients;
 mod upgrades;
 
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);

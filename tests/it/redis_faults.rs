@@ -1,4 +1,5 @@
-//! What a request sees when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or PostgreSQL is away.
+//! Responses when Redis is killed, frozen, slow, read-only or loading, when a cluster loses a master, or PostgreSQL is
+//! unreachable.
 //!
 //! | at a verifier | while the view is fresh | once it is older than `max_lag` |
 //! |---|---|---|
@@ -6,7 +7,8 @@
 //! | `on_stale: check`, `deny` | passes | 503 |
 //! | `on_stale: allow` | passes | passes |
 //!
-//! An issuer goes on knowing everything, from PostgreSQL. No request waits longer than one call to Redis may take.
+//! An issuer still reads all revocations from PostgreSQL. No request waits longer than the timeout of one call to
+//! Redis.
 
 use std::time::{Duration, Instant};
 
@@ -17,9 +19,9 @@ use crate::support::{
     AUDIENCE, FaultProxy, ISSUER, PASSWORD, RedisCluster, RedisServer, Sidecar, TestSidecar, User, commands, wait_until,
 };
 
-/// `store.redis.timeout`, and what a busy test machine adds.
+/// `store.redis.timeout`, and some time for a busy test machine.
 const BUDGET: Duration = Duration::from_millis(250 + 1_000);
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// `revocation.max_lag`.
 const MAX_LAG: Duration = Duration::from_secs(2);
 const ROUTES: [&str; 3] = ["check", "deny", "allow"];
@@ -62,7 +64,7 @@ async fn log_out(sidecar: &Sidecar, user: &User) {
     assert!(answer.status() < 300, "{} {}", answer.status(), answer.text());
 }
 
-/// Someone who is signed in, someone who signed out before the fault, and someone who does during it.
+/// A signed-in user, a user who signed out before the fault, and one who signs out during it.
 struct People {
     alice: User,
     bob: User,
@@ -88,7 +90,7 @@ async fn verifier_of(issuer: &Sidecar, config: &str) -> Sidecar {
     verifier.config(&trusting(issuer)).config(config).start().await
 }
 
-/// What turns a sidecar into a verifier of this issuer.
+/// The configuration of a verifier of this issuer.
 fn trusting(issuer: &Sidecar) -> String {
     let url = issuer.url();
     format!(
@@ -105,23 +107,23 @@ impl People {
             carol: pair.issuer.user("carol").await,
         };
         for user in [&people.alice, &people.bob, &people.carol] {
-            wait_until("the feed is read", PATIENCE, async || {
+            wait_until("the feed is read", TIMEOUT, async || {
                 on_all(&pair.issuer, user).await == [200; 3] && on_all(&pair.verifier, user).await == [200; 3]
             })
             .await;
         }
         log_out(&pair.issuer, &people.bob).await;
         assert_eq!(on_all(&pair.issuer, &people.bob).await, [401; 3]);
-        wait_until("the verifier has heard", PATIENCE, async || {
+        wait_until("the verifier has heard", TIMEOUT, async || {
             on_all(&pair.verifier, &people.bob).await == [401; 3]
         })
         .await;
         people
     }
 
-    /// The fault has just begun.
+    /// The checks right after the fault has begun.
     async fn live_through(&self, Pair { issuer, verifier }: &Pair) {
-        wait_until("the verifier's view is too old", PATIENCE, async || {
+        wait_until("the verifier's view is too old", TIMEOUT, async || {
             assert_eq!(on_all(verifier, &self.bob).await, [401; 3], "what is known stays known");
             on_all(verifier, &self.alice).await == [503, 503, 200]
         })
@@ -141,10 +143,10 @@ impl People {
         }
     }
 
-    /// The fault is over; `fresh` is a verifier that knows only what Redis tells it.
+    /// The checks after the fault; `fresh` is a verifier that knows only what Redis contains.
     async fn look_back(&self, pair: &Pair, fresh: &Sidecar) {
         for instance in [fresh, &pair.verifier] {
-            wait_until("it knows who signed out", PATIENCE, async || {
+            wait_until("it knows who signed out", TIMEOUT, async || {
                 let (bob, carol) = (on_all(instance, &self.bob).await, on_all(instance, &self.carol).await);
                 assert!(!bob[..2].contains(&200), "a revoked token passed: {bob:?}");
                 assert!(!carol[..2].contains(&200), "a revoked token passed: {carol:?}");
@@ -153,7 +155,7 @@ impl People {
             .await;
         }
         for instance in [&pair.issuer, &pair.verifier, fresh] {
-            wait_until("all is well again", PATIENCE, async || {
+            wait_until("all is well again", TIMEOUT, async || {
                 assert_eq!(on_all(&pair.issuer, &self.bob).await, [401; 3]);
                 on_all(instance, &self.alice).await == [200; 3]
             })
@@ -236,7 +238,7 @@ async fn redis_is_emptied_and_the_feed_is_filled_from_postgresql_even_if_a_logou
     let pair = Pair::start(&server.config()).await;
     let people = People::sign_in(&pair).await;
     server.command(&["FLUSHALL"]).await;
-    // Its entry makes a new feed, which must not be taken for the whole one.
+    // Its entry creates a new feed, which must not count as the complete one.
     log_out(&pair.issuer, &people.carol).await;
     assert_eq!(on_all(&pair.issuer, &people.bob).await, [401; 3]);
     people.look_back(&pair, &fresh(&pair, &server).await).await;
@@ -264,7 +266,7 @@ async fn another_master_of_a_cluster_is_killed_and_a_logout_is_still_heard_of_ev
     let master = (cluster.master_of(&feed(&pair.issuer).await).await + 1) % 3;
     cluster.kill(master);
     log_out(&pair.issuer, &people.carol).await;
-    wait_until("the verifier hears of it", PATIENCE, async || {
+    wait_until("the verifier knows the revocation", TIMEOUT, async || {
         assert_eq!(on_all(&pair.verifier, &people.bob).await, [401; 3]);
         on_all(&pair.verifier, &people.carol).await == [401; 3]
     })
@@ -309,18 +311,18 @@ async fn a_logout_that_a_verifier_cannot_hear_of_passes_only_where_the_route_all
     let deaf = ROUTES.iter().fold(TestSidecar::beside(&issuer), with_route);
     let deaf = deaf.config(&trusting(&issuer)).with_faults().start().await;
     let alice = issuer.user("alice").await;
-    wait_until("the feed is read", PATIENCE, async || {
+    wait_until("the feed is read", TIMEOUT, async || {
         on_all(&deaf, &alice).await == [200; 3]
     })
     .await;
     deaf.redis_network().freeze();
     log_out(&issuer, &alice).await;
-    wait_until("its view is too old", PATIENCE, async || {
+    wait_until("its view is too old", TIMEOUT, async || {
         on_all(&deaf, &alice).await == [503, 503, 200]
     })
     .await;
     deaf.redis_network().heal();
-    wait_until("it has heard", PATIENCE, async || {
+    wait_until("it has heard", TIMEOUT, async || {
         on_all(&deaf, &alice).await == [401; 3]
     })
     .await;
@@ -409,14 +411,14 @@ async fn without_postgresql_proxied_requests_go_on_and_auth_answers_in_time() {
             assert_eq!(on_all(verifier, &people.bob).await, [401; 3]);
         }
         network.heal();
-        wait_until("people can sign in again", PATIENCE, async || {
+        wait_until("people can sign in again", TIMEOUT, async || {
             sidecar.try_login(&people.alice.email, PASSWORD).await.status() == 200
         })
         .await;
     }
 }
 
-/// A server that answers every command as Redis does while it reads its file.
+/// A server that answers every command as Redis does while it loads its file.
 async fn answer_loading(port: u16) {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
     let mut connections = tokio::task::JoinSet::new();

@@ -1,4 +1,5 @@
-//! A client whose answer was lost asks again: it is answered, and nothing is done twice. `docs/retries.md` says the same to clients.
+//! Retries of a client whose response was lost: they get a response, and nothing is done twice. `docs/retries.md` tells
+//! clients the same.
 
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ async fn count(sidecar: &Sidecar, of: &str) -> i64 {
     sidecar.database().await.query_one(&sql, &[]).await.unwrap().get(0)
 }
 
-/// `kill -9` between the commit and the answer. The network to PostgreSQL is slow, so that there is a row of `committed` before
-/// the process learns of it.
+/// `kill -9` between the commit and the response. The network to PostgreSQL is slow, so that there is a row of
+/// `committed` before the process gets the result.
 async fn dies_before_it_answers(sidecar: &mut Sidecar, request: Request, committed: &str) {
     sidecar.postgres_network().delay(Duration::from_millis(400));
     let mut connection = sidecar.connect().await;
@@ -49,11 +50,11 @@ fn reset(sidecar: &Sidecar, token: &str, password: &str) -> Request {
 async fn link(sidecar: &Sidecar) -> String {
     let asked = sidecar.post("/auth/password/forgot").json(&json!({ "email": ALICE }));
     assert_eq!(asked.send().await.status(), 202);
-    sidecar.mailed(ALICE, "password_reset").await
+    sidecar.emailed_secret(ALICE, "password_reset").await
 }
 
 #[tokio::test]
-async fn a_reset_whose_process_dies_after_the_commit_is_answered_when_it_is_asked_again() {
+async fn a_reset_whose_process_dies_after_the_commit_can_be_retried() {
     let mut sidecar = TestSidecar::new().with_faults().start().await;
     let alice = sidecar.user("alice").await;
     let token = link(&sidecar).await;
@@ -61,7 +62,7 @@ async fn a_reset_whose_process_dies_after_the_commit_is_answered_when_it_is_aske
     dies_before_it_answers(&mut sidecar, request, "password_reset_tokens WHERE used_at IS NOT NULL").await;
 
     wait_until(
-        "older tokens are over, asked again or not",
+        "older tokens stay invalid after a retry",
         Duration::from_secs(10),
         async || sidecar.get("/app").bearer(&alice.access_token).send().await.status() == 401,
     )
@@ -88,7 +89,7 @@ async fn a_reset_whose_process_dies_after_the_commit_is_answered_when_it_is_aske
 }
 
 #[tokio::test]
-async fn a_used_link_is_nothing_a_minute_later_or_when_the_password_has_changed_or_to_who_guesses() {
+async fn a_used_link_cannot_be_retried_after_a_minute_after_a_change_or_by_guessing() {
     let sidecar = TestSidecar::new().start().await;
     sidecar.user("alice").await;
     let token = link(&sidecar).await;
@@ -132,10 +133,10 @@ async fn a_used_link_is_nothing_a_minute_later_or_when_the_password_has_changed_
 }
 
 #[tokio::test]
-async fn a_verification_whose_process_dies_after_the_commit_is_answered_when_it_is_asked_again() {
+async fn a_verification_whose_process_dies_after_the_commit_can_be_retried() {
     let mut sidecar = TestSidecar::new().with_faults().start().await;
     sidecar.user("alice").await;
-    let code = sidecar.mailed(ALICE, "email_verification").await;
+    let code = sidecar.emailed_secret(ALICE, "email_verification").await;
     let body = json!({ "email": ALICE, "code": code });
     let request = sidecar.post("/auth/email/verify").json(&body);
     dies_before_it_answers(&mut sidecar, request, "users WHERE email_verified_at IS NOT NULL").await;
@@ -158,23 +159,23 @@ async fn a_registration_whose_process_dies_after_the_commit_makes_one_account_an
     assert_eq!(again.status(), 202, "{}", again.text());
     assert_eq!(count(&sidecar, "users").await, 1);
     assert_eq!(sidecar.messages(ALICE).await.len(), 1);
-    let code = sidecar.mailed(ALICE, "email_verification").await;
+    let code = sidecar.emailed_secret(ALICE, "email_verification").await;
     let verified = sidecar
         .post("/auth/email/verify")
         .json(&json!({ "email": ALICE, "code": code }));
     assert_eq!(verified.send().await.status(), 204, "the code in the message works");
     sidecar.login(ALICE).await;
-    // The near miss: now somebody else tries.
+    // The near miss: now another client tries.
     assert_eq!(sidecar.post("/auth/register").json(&body).send().await.status(), 202);
     assert_eq!(sidecar.count_messages(ALICE, "registration_attempted").await, 1);
 }
 
 #[tokio::test]
-async fn an_invitation_whose_answer_was_lost_is_answered_again_to_who_knows_the_password() {
+async fn a_registration_with_an_invitation_can_be_retried_with_the_same_password() {
     let mut sidecar = TestSidecar::new().with_faults().start().await;
     let invited = sidecar.command(&["user", "invite", ALICE, "--role", "staff"]);
     assert!(invited.status.success(), "{}", String::from_utf8_lossy(&invited.stderr));
-    let token = sidecar.mailed(ALICE, "invitation").await;
+    let token = sidecar.emailed_secret(ALICE, "invitation").await;
     let body = |password: &str| json!({ "email": ALICE, "password": password, "invitation": token });
     let request = sidecar.post("/auth/register").json(&body(PASSWORD));
     dies_before_it_answers(&mut sidecar, request, "users").await;
@@ -202,7 +203,7 @@ async fn a_second_step_whose_process_dies_after_the_commit_succeeds_with_the_nex
         .send()
         .await;
     assert_eq!(confirmed.status(), 200, "{}", confirmed.text());
-    // As if that had been a minute ago: there are two more codes now.
+    // As if a minute had passed: there are two more codes now.
     let database = sidecar.database().await;
     let earlier = "UPDATE totp_factors SET last_step = last_step - 2";
     database.execute(earlier, &[]).await.unwrap();
@@ -213,11 +214,7 @@ async fn a_second_step_whose_process_dies_after_the_commit_succeeds_with_the_nex
     dies_before_it_answers(&mut sidecar, request, "audit_logs WHERE event = 'mfa_succeeded'").await;
 
     let same = sidecar.post("/auth/login/mfa").json(&step(&shown)).send().await;
-    assert_eq!(
-        refused(&same),
-        is(401, "mfa_code_invalid"),
-        "a code works once, whoever comes"
-    );
+    assert_eq!(refused(&same), is(401, "mfa_code_invalid"), "a code works once");
     let next = sidecar.post("/auth/login/mfa").json(&step(&phone.code(1))).send().await;
 
     assert_eq!(next.status(), 200, "{}", next.text());

@@ -1,8 +1,8 @@
-//! Every query on a database of the size that the schema is made for: its plan, its buffers and its time, with the plan for
-//! the parameters and with the generic one that PostgreSQL may keep for a prepared statement.
+//! Every query on a database of the intended size: its plan, its buffers and its time, with a custom plan and with the
+//! generic plan that PostgreSQL may use for a prepared statement.
 //!
-//! What a query may cost is in its header (`-- budget: 12 buffers`); the parameters are in `scale/parameters.yaml`, and the
-//! rows come from `scale/accounts.sql` and `scale/audit.sql`.
+//! The budget of a query is in its header (`-- budget: 12 buffers`); the parameters are in `scale/parameters.yaml`, and
+//! the rows come from `scale/accounts.sql` and `scale/audit.sql`.
 
 mod check;
 mod database;
@@ -23,7 +23,7 @@ async fn no_query_reads_more_than_its_budget_with_twenty_thousand_users() {
         ended_sessions: 200_000,
         audit_entries: 200_000,
     };
-    // Beside other tests no time says anything.
+    // Times measured while other tests run mean nothing.
     run(size, Limits { with_time: false }).await;
 }
 

@@ -62,13 +62,14 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     let (phone, codes) = enrol(&sidecar, &alice).await;
     let bob = sidecar.user("bob").await;
     let carol = sidecar.user("carol").await;
-    let bobs_code = sidecar.mailed(&bob.email, "email_verification").await;
+    let bobs_code = sidecar.emailed_secret(&bob.email, "email_verification").await;
     let device = sidecar.try_login(&bob.email, PASSWORD).await.json()["device_token"].clone();
     let asked_before = mfa_token(&sidecar, &alice.email).await;
 
     restart_with(&mut sidecar, NEW_SECRET, &[SECRET]).await;
 
-    // Held by clients: an MFA token, a refresh token, a mailed code, a device token. Stored: a TOTP secret, a recovery code.
+    // Held by clients: an MFA token, a refresh token, an emailed code, a device token. Stored: a TOTP secret, a
+    // recovery code.
     let signed_in = second_step(&sidecar, &asked_before, "totp", &phone.code(1)).await;
     assert_eq!(signed_in.status(), 200, "{}", signed_in.text());
     let asked = mfa_token(&sidecar, &alice.email).await;
@@ -79,7 +80,7 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     let verification = json!({ "email": bob.email, "code": bobs_code });
     let verified = sidecar.post("/auth/email/verify").json(&verification).send().await;
     assert_eq!(verified.status(), 204, "{}", verified.text());
-    // A stranger uses up the allowance of the account; the known device has one of its own.
+    // An attacker uses up the limit of the account; the known device has one of its own.
     while sidecar.try_login(&bob.email, PASSWORD).await.status() != 429 {}
     let known = json!({ "email": bob.email, "password": PASSWORD, "device_token": device });
     assert_eq!(sidecar.post("/auth/login").json(&known).send().await.status(), 200);
@@ -87,13 +88,13 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     let (code, out, err) = text(&sidecar.command(&["secrets", "reseal"]));
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(
-        out.contains("totp_factors: 1 values, 1 moved\nrecovery_codes: 10 values, 10 moved\n"),
+        out.contains("totp_factors: 1 values, 1 re-encrypted\nrecovery_codes: 10 values, 10 re-encrypted\n"),
         "{out}"
     );
     assert!(out.contains("keep auth.previous_secrets until "), "{out}");
     let (code, again, _) = text(&sidecar.command(&["secrets", "reseal"]));
     assert_eq!(code, Some(0));
-    assert!(again.contains("recovery_codes: 10 values, 0 moved\n"), "{again}");
+    assert!(again.contains("recovery_codes: 10 values, 0 re-encrypted\n"), "{again}");
     assert_eq!(
         again.lines().last(),
         out.lines().last(),
@@ -104,7 +105,7 @@ async fn what_clients_hold_and_the_database_stores_survives_a_rotation() {
     let asked = mfa_token(&sidecar, &alice.email).await;
     let signed_in = second_step(&sidecar, &asked, "recovery_code", &codes[1]).await;
     assert_eq!(signed_in.status(), 200, "{}", signed_in.text());
-    // What clients hold of the old secret is gone with it.
+    // Tokens of the old secret do not work any more.
     let forgotten = sidecar.post("/auth/login").json(&known).send().await;
     assert_eq!((forgotten.status(), forgotten.code()), (429, "rate_limited".to_owned()));
     assert_eq!(sidecar.refresh(&carol.refresh_token).await.status(), 401);
@@ -165,11 +166,11 @@ async fn a_value_that_is_locked_is_moved_in_a_later_round() {
     let resealing = sidecar.command(&["secrets", "reseal"]);
     let (code, out, err) = text(&resealing);
     assert_eq!(code, Some(1), "{out}");
-    assert!(out.contains("totp_factors: 1 values, 0 moved"), "{out}");
+    assert!(out.contains("totp_factors: 1 values, 0 re-encrypted"), "{out}");
     assert!(err.contains("totp_factors: 1 values were locked"), "{err}");
 
     held.rollback().await.unwrap();
     let (code, out, _) = text(&sidecar.command(&["secrets", "reseal"]));
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("totp_factors: 1 values, 1 moved"), "{out}");
+    assert!(out.contains("totp_factors: 1 values, 1 re-encrypted"), "{out}");
 }

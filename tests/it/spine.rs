@@ -1,4 +1,4 @@
-//! The main job, end to end: sign in, pass, be named to the application, sign out.
+//! The main path, end to end: sign in, pass the gate, be identified to the application, sign out.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::support::{Answer, PASSWORD, Sidecar, TestSidecar, User, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request of someone who is signed in.
+/// A request of a signed-in user.
 async fn visit(sidecar: &Sidecar, user: &User) -> Answer {
     sidecar.get("/x").bearer(&user.access_token).send().await
 }
@@ -79,7 +79,7 @@ async fn after_logout_the_next_request_is_refused_on_every_instance() {
     assert_eq!(logout.status(), 204);
     let refused = visit(&one, &alice).await;
     assert_eq!((refused.status(), refused.code().as_str()), (401, "revoked"));
-    wait_until("the other instance knows", PATIENCE, async || {
+    wait_until("the other instance knows", TIMEOUT, async || {
         visit(&other, &alice).await.status() == 401
     })
     .await;
@@ -113,7 +113,7 @@ async fn a_login_without_postgres_is_refused_in_time_and_works_again_after() {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(visit(&sidecar, &alice).await.status(), 200, "proxied traffic goes on");
     sidecar.postgres_network().heal();
-    wait_until("the next login", PATIENCE, async || {
+    wait_until("the next login", TIMEOUT, async || {
         sidecar.try_login(&alice.email, PASSWORD).await.status() == 200
     })
     .await;
@@ -124,13 +124,13 @@ async fn a_reload_changes_the_rules_and_a_broken_file_changes_nothing() {
     let mut sidecar = TestSidecar::new().start().await;
     assert_eq!(sidecar.get("/x").send().await.status(), 401);
     sidecar.reconfigure("routes: [{ id: all, match: { path: '/**' }, upstream: app, access: public }]");
-    wait_until("the route is public", PATIENCE, async || {
+    wait_until("the route is public", TIMEOUT, async || {
         sidecar.get("/x").send().await.status() == 200
     })
     .await;
 
     sidecar.reconfigure("routes: [{ id: all, match: { path: '/**' }, upstream: nowhere, access: authenticated }]");
-    wait_until("the mistake is noticed", PATIENCE, async || {
+    wait_until("the mistake is noticed", TIMEOUT, async || {
         sidecar.metric("sidegate_config_last_reload_successful", &[]).await < 0.5
     })
     .await;
@@ -143,7 +143,7 @@ async fn a_reload_changes_the_rules_and_a_broken_file_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_sidecar_that_is_asked_to_end_does() {
+async fn a_sidecar_ends_on_sigterm() {
     let mut sidecar = TestSidecar::new().start().await;
     assert!(sidecar.stop().await.success());
 }

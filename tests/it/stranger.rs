@@ -1,4 +1,4 @@
-//! A stranger: nothing but `sidegate dev`, the description of the API, and an authenticator.
+//! A client written from the documentation only: it has `sidegate dev`, the OpenAPI document, and an authenticator app.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,11 +13,11 @@ const EMAIL: &str = "robin@example.com";
 const PASSWORD: &str = "quarrel-lantern-71-osprey";
 const NEW: &str = "tepid-gravel-19-walnut";
 
-/// Somebody who calls only what is described.
+/// A client that calls only documented operations.
 struct Stranger<'a> {
     playground: &'a Playground,
     document: Value,
-    /// What they called, for the test to say that it was not nothing.
+    /// The operations that were called, so that the test can check that there were some.
     called: HashSet<String>,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Stranger<'a> {
         }
     }
 
-    /// Calls an operation as its description names it: `DELETE /auth/sessions/{id}`, with what stands for `{id}`.
+    /// Calls an operation by its name in the document: `DELETE /auth/sessions/{id}`, with a value for `{id}`.
     async fn call(&mut self, operation: &str, id: &str, token: Option<&str>, body: Value) -> Answer {
         let (method, path) = operation.split_once(' ').unwrap();
         let described = &self.document["paths"][path][method.to_lowercase()];
@@ -43,7 +43,7 @@ impl<'a> Stranger<'a> {
         answer
     }
 
-    /// Calls, and wants it to succeed.
+    /// Calls an operation, which has to succeed.
     async fn done(&mut self, operation: &str, token: Option<&str>, body: Value) -> Value {
         let answer = self.call(operation, "", token, body).await;
         assert!(answer.status() < 300, "{operation}: {}", answer.text());
@@ -61,7 +61,7 @@ impl<'a> Stranger<'a> {
         request.send().await
     }
 
-    /// Signs in with both factors; the access token.
+    /// Signs in with both factors and returns the access token.
     async fn sign_in(&mut self, device: &str, password: &str, factor: &str, code: &str) -> String {
         let body = json!({ "email": EMAIL, "password": password, "device_name": device });
         let asked = self.done("POST /auth/login", None, body).await;
@@ -84,7 +84,7 @@ impl<'a> Stranger<'a> {
 
     /// Waits for a message of a kind and reads it.
     async fn message(&self, kind: &str) -> String {
-        let folder = self.playground.announced("mail");
+        let folder = self.playground.announced("email");
         let folder = Path::new(folder.strip_suffix(", a file for each message").unwrap());
         let find = || {
             let mut files: Vec<_> = std::fs::read_dir(folder).into_iter().flatten().flatten().collect();
@@ -103,7 +103,7 @@ impl<'a> Stranger<'a> {
         find().unwrap().text
     }
 
-    /// Asks the command line what happened to them, the oldest first.
+    /// The audit log of the command line, the oldest entry first.
     fn audit(&self, dir: &Path) -> Vec<String> {
         let secret = std::fs::read_to_string(dir.join("secret")).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_sidegate"))
@@ -156,7 +156,7 @@ async fn a_stranger_does_everything_with_the_description_the_mail_and_an_authent
     let spare = |number: usize| confirmed["recovery_codes"][number].as_str().unwrap();
     robin.done("POST /auth/logout", first, json!({})).await;
 
-    // The second device comes before the authenticator has another code that was not used: a recovery code does.
+    // The second device signs in before the authenticator app has another unused code, so it uses a recovery code.
     let laptop = robin.sign_in("laptop", PASSWORD, "totp", &phone.code(1)).await;
     let tablet = robin.sign_in("tablet", PASSWORD, "recovery_code", spare(0)).await;
     let open = robin.done("GET /auth/sessions", Some(&laptop), Value::Null).await;

@@ -1,4 +1,4 @@
-//! Requests that last end when their session does, and others do not notice.
+//! Long requests end with their session, and others are not affected.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use tokio::net::TcpListener;
 
 use crate::support::{Behaviour, Connection, Sidecar, TestSidecar, User, wait_until};
 
-/// What is promised, and the time a busy test machine needs to look.
+/// The promised second, and some time for a busy test machine.
 const WITHIN: Duration = Duration::from_secs(1);
 
-/// An endless answer that begins with one event and then is silent.
+/// An endless response that begins with one event and then is silent.
 const EVENTS: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ndata: 1\n\r\n";
 
@@ -30,7 +30,7 @@ async fn web_socket(sidecar: &Sidecar, user: &User) -> Connection {
     connection
 }
 
-/// What is sent comes back.
+/// Checks that what is sent is echoed.
 async fn assert_alive(connection: &mut Connection) {
     connection.send(b"\x81\x02hi").await;
     assert_eq!(connection.bytes().await, b"\x81\x02hi");
@@ -137,7 +137,7 @@ async fn on_http2_only_the_streams_of_the_revoked_session_are_reset() {
 
 #[tokio::test]
 async fn a_long_download_ends_with_its_session_but_not_with_its_token() {
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
     let sidecar = TestSidecar::new()
         .config("auth: { access_token: { ttl: 2s, jitter: 0% } }")
         .start()
@@ -157,17 +157,17 @@ async fn a_long_download_ends_with_its_session_but_not_with_its_token() {
     while begun.elapsed() < Duration::from_millis(3_500) {
         assert!(!hers.bytes().await.is_empty() && !his.bytes().await.is_empty());
     }
-    // She has to sign in again to sign out: her token expired while the film went on.
+    // She has to sign in again to sign out: her token expired during the stream.
     let token = sidecar.refresh(&alice.refresh_token).await.json();
     let fresh = token["access_token"].as_str().unwrap();
     assert!(sidecar.post("/auth/logout").bearer(fresh).send().await.status() < 300);
     let revoked = Instant::now();
-    wait_until("her download ends", PATIENCE, async || hers.bytes().await.is_empty()).await;
+    wait_until("her download ends", TIMEOUT, async || hers.bytes().await.is_empty()).await;
     assert!(revoked.elapsed() < WITHIN + Duration::from_millis(500));
     assert!(!his.bytes().await.is_empty());
 }
 
-/// An application that is faster than any: its 101 is on the way before it has read a byte, and then it echoes.
+/// An application that is as fast as possible: it sends its 101 before it has read a byte, and then echoes.
 async fn hasty_upstream() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -52,8 +52,8 @@ pub use self::upstream::{Behaviour, Upstream};
 pub use self::user::{PASSWORD, User};
 pub use self::wait::wait_until;
 
-/// Where upstreams and fault proxies live: apart from the tests' own runtimes, so that a test that blocks does not stop
-/// them.
+/// The runtime of upstreams and fault proxies: separate from the tests' own runtimes, so that a test that blocks does
+/// not stop them.
 static BACKSTAGE: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

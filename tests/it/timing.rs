@@ -1,13 +1,13 @@
-//! Nobody learns from how long an answer takes who has an account.
+//! Response times do not reveal whether there is an account.
 //!
-//! These tests measure time, which is about the machine when others run beside them: `make test` runs them after the suite, alone
-//! (`cargo test --test it -- --ignored --test-threads=1 timing::`).
+//! These tests measure time, which is about the machine when others run beside them: `make test` runs them after the
+//! suite, alone (`cargo test --test it -- --ignored --test-threads=1 timing::`).
 //!
-//! Each account is asked about once, each name that nobody has as well: one that is asked about again and again has counters and
-//! a queue that grow, which is a difference between old and new and not between known and unknown. The kinds take turns, and who
-//! begins changes, so that a machine which is busy is busy for all of them. Of each kind the middle half counts: what a scheduler
-//! does to single tries is no news about accounts. A machine whose load changes in the midst may be measured again, with fresh
-//! accounts; a real difference is one every time.
+//! Each account is asked about once, each name that nobody has as well: one that is asked about again and again has
+//! counters and a queue that grow, which is a difference between old and new and not between known and unknown. The
+//! kinds take turns, and who begins changes, so that a machine which is busy is busy for all of them. Of each kind the
+//! middle half counts: what a scheduler does to single tries is no news about accounts. A machine whose load changes in
+//! the midst may be measured again, with fresh accounts; a real difference is one every time.
 
 mod login;
 mod messages;
@@ -16,16 +16,16 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Connection, PASSWORD, Request, Sidecar};
 
-/// How many of each kind count.
+/// The number of measurements per kind.
 const TRIES: usize = 200;
 /// The first few warm up statements, caches and the processor.
 const WARM_UP: usize = 20;
-/// How far apart the means may be.
+/// The largest accepted difference of the means.
 const AT_MOST: f64 = 0.05;
 const ROUNDS: usize = 4;
 
-/// Asks in turns about kinds of people, none of them twice, and compares. `question`: of which kind, and a number that nobody
-/// else has.
+/// Measures several kinds of requests in turns, each account once, and compares them. `question` gets the kind, and a
+/// unique number.
 async fn compare(
     sidecar: &Sidecar,
     what: &str,
@@ -78,8 +78,8 @@ fn mean(mut took: Vec<Duration>) -> f64 {
     sum * 1e3 / f64::from(u32::try_from(middle.len()).unwrap())
 }
 
-/// Makes as many accounts as a comparison may ask about: `{kind}{number}@example.com`, a day old, with the tests' password, and
-/// locked until what the SQL says.
+/// Creates accounts for a comparison: `{kind}{number}@example.com`, a day old, with the tests' password, and locked
+/// until the time of the SQL expression.
 async fn people(sidecar: &Sidecar, kind: &str, locked_until: &str) {
     let one = "one-for-its-hash";
     let database = sidecar.database().await;

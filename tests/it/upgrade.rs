@@ -1,8 +1,8 @@
-//! A rolling upgrade as the older instances meet it: the schema is newer than they are.
+//! A rolling upgrade for the older instances: the schema is newer than they are.
 
 use crate::support::{Sidecar, TestSidecar};
 
-/// Notes a migration of a later release as run, `ahead` numbers after the last one of this binary.
+/// Records a migration of a later release as run, `ahead` numbers after the last one of this binary.
 async fn migrate_ahead(sidecar: &Sidecar, ahead: i32, expands: bool) {
     let insert = "INSERT INTO sidegate_migrations (version, name, checksum, applied_at, expands)
                   SELECT max(version) + $1, 'of_a_later_release', sha256('later'), now(), $2 FROM sidegate_migrations";
@@ -24,7 +24,7 @@ async fn an_instance_starts_on_a_schema_that_is_one_expand_migration_ahead() {
 
     let status = beside.command(&["migrate", "status"]);
     let status = String::from_utf8_lossy(&status.stdout).into_owned();
-    assert!(status.contains("of the next release, accepted"), "{status}");
+    assert!(status.contains("of a newer release, accepted"), "{status}");
     let down = beside.command(&["migrate", "down"]);
     let refused = String::from_utf8_lossy(&down.stderr).into_owned();
     assert!(

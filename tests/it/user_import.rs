@@ -1,4 +1,4 @@
-//! `sidegate user import`: people come with the passwords they have.
+//! `sidegate user import`: users keep their passwords.
 
 use std::io::Write as _;
 use std::process::Output;
@@ -12,7 +12,7 @@ const UNKNOWN_ID: &str = "0193a5d2-1111-7000-8000-000000000001";
 fn file(lines: &[Value]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     for line in lines {
-        // A string stands for itself: what is no JSON.
+        // A string is a line that is not JSON.
         match line {
             Value::String(text) => writeln!(file, "{text}").unwrap(),
             line => writeln!(file, "{line}").unwrap(),
@@ -103,7 +103,7 @@ async fn an_import_names_what_it_refuses_and_running_it_again_imports_nothing_tw
         json!({"email": "fay@example.com", "id": UNKNOWN_ID}),
     ]);
     let refused = "line 2: expected ident\n\
-                   line 3: email: this is not an email address\n\
+                   line 3: email: not a valid email address\n\
                    line 8: password_hash: this is no bcrypt ($2a$, $2b$, $2y$), argon2id or argon2i hash\n\
                    line 6: username: another account has this username\n\
                    line 10: id: another account has or had this id\n\

@@ -1,7 +1,8 @@
-//! Another address for an account. Both mailboxes agree: a code from the old one shows that it is the owner who wants it, a code
-//! from the new one that they can be reached there.
+//! Changes the email address of an account. It needs a code from each mailbox: the one from the current mailbox proves
+//! that the owner wants the change, the one from the new mailbox that they receive email there.
 //!
-//! The two codes are kept and compared as one, so that a slip in either costs an attempt and no half of them is used up.
+//! The two codes are stored and compared as one, so that a mistake in either costs one attempt, and neither is used up
+//! alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,34 +33,34 @@ use crate::store::revocations::Recorded;
 use crate::store::users::{self, User};
 use crate::store::{StoreError, reset_tokens};
 
-/// Why a change of address does not begin. That another account has the new address is not among the reasons.
+/// Why a change of the email address cannot be started. That another account has the new one is not among the reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum EmailChangeError {
-    /// This installation sends no mail.
-    #[error("this installation sends no mail")]
+    /// `auth.mail` is not configured.
+    #[error("email is not configured (auth.mail)")]
     NoMail,
-    /// The account is gone.
+    /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
-    /// The new address is none.
+    /// The new email address is not valid.
     #[error(transparent)]
     Email(NameError),
-    /// The new address is the old one.
-    #[error("this is the account's address already")]
+    /// The new email address is the current one.
+    #[error("the new email address is the current one")]
     Unchanged,
-    /// The mail domain is not one that may register.
-    #[error("this mail domain is not allowed here")]
+    /// The domain is not in `auth.registration.domains`.
+    #[error("email addresses of this domain are not allowed (auth.registration.domains)")]
     DomainNotAllowed,
-    /// The password is not the account's.
+    /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
-    /// Too many tries.
+    /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -88,19 +89,19 @@ impl From<RateLimited> for EmailChangeError {
     }
 }
 
-/// Why a change of address is not confirmed.
+/// Why a change of the email address was not confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum EmailConfirmError {
-    /// The account is gone.
+    /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
-    /// One of the codes, or both; or there is nothing to confirm any more.
+    /// One of the codes is wrong, or both; or there is no change to confirm.
     #[error("wrong code")]
     Wrong,
-    /// Somebody registered with the new address meanwhile. Told only to one who can read its mail.
-    #[error("there is an account with this address already")]
+    /// Another account has the new email address meanwhile. Only somebody who receives its email is told.
+    #[error("the email address is taken by another account")]
     Taken,
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -111,14 +112,14 @@ impl From<StoreError> for EmailConfirmError {
     }
 }
 
-/// What is kept beside the codes.
+/// The data that is stored with the codes.
 #[derive(Serialize, Deserialize)]
 struct Change {
     from: String,
     to: String,
 }
 
-/// Moves an account to another email address.
+/// Changes the email address of an account.
 pub struct EmailChange {
     pub(crate) mail: Arc<Queue>,
     pub(crate) directory: Arc<Directory>,
@@ -133,8 +134,8 @@ pub struct EmailChange {
 }
 
 impl EmailChange {
-    /// Mails a code to both addresses. If the new one belongs to another account, its owner is told that somebody tried, and no
-    /// code will be right; who asks sees no difference.
+    /// Sends a code to both email addresses. If the new one belongs to another account, its owner is notified instead,
+    /// and no code is valid; the caller sees no difference.
     ///
     /// # Errors
     /// See [`EmailChangeError`].
@@ -162,7 +163,7 @@ impl EmailChange {
             return Err(EmailChangeError::DomainNotAllowed);
         }
         self.reauthentication.require_password(&user, password, now).await?;
-        // By the account's id: by its address strangers could use the window up.
+        // Counted by the account's id: if it were counted by email address, others could use up the limit.
         self.limits
             .take(Window::Verification, origin.address, Some(&user.id.to_string()), now)
             .await?;
@@ -206,8 +207,8 @@ impl EmailChange {
         Ok(())
     }
 
-    /// Moves the account to the new address. Access tokens that carry the old one are outdated, so that clients refresh; links
-    /// and codes that went to the old mailbox are void.
+    /// Changes the email address. Access tokens with the previous one become outdated, so that clients refresh; links
+    /// and codes that were sent to the previous mailbox no longer work.
     ///
     /// # Errors
     /// See [`EmailConfirmError`].
@@ -236,10 +237,10 @@ impl EmailChange {
             }
         };
         let (user, outdated) = self.move_to(by, &change, origin, now).await?;
-        // A code that is on its way to the old mailbox must not open the account from there.
+        // A code that was sent to the previous mailbox must not give access to the account.
         for purpose in [Purpose::EmailVerification, Purpose::Mfa] {
             if let Err(error) = self.codes.forget(purpose, user.id).await {
-                tracing::warn!(%error, user_id = %user.id, "a code mailed to an earlier address works until it expires");
+                tracing::warn!(%error, user_id = %user.id, "a code sent to the previous email address works until it expires");
             }
         }
         self.revoker.publish(&outdated).await;

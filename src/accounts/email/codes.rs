@@ -1,5 +1,5 @@
-//! Six digits that are mailed and typed back. Redis keeps an HMAC of them, never the digits: a million possibilities are
-//! tried in a moment by whoever reads a plain digest.
+//! Emailed codes of six digits. Redis stores an HMAC of them, because the million possible digits of a plain digest can
+//! be tried in a moment.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +13,20 @@ use crate::store::StoreError;
 use crate::store::codes::{self, Checked};
 use crate::store::redis::Redis;
 
-/// Digits of a code.
+/// The number of digits of a code.
 const DIGITS: usize = 6;
-/// Wrong codes that use a code up: one in 200,000 guesses right.
+/// The number of wrong attempts after which a code no longer works: a guess succeeds with a probability of 1 in
+/// 200,000.
 pub(crate) const ATTEMPTS: u32 = 5;
-/// How long a code works.
+/// The lifetime of a code.
 pub(crate) const LIFE: Duration = Duration::from_secs(600);
 
-/// What a code is for. A code for one thing is wrong for every other.
+/// The purpose of a code. A code for one purpose is wrong for every other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// An address is the account's.
+    /// Verification of the account's email address.
     EmailVerification,
-    /// The owner of the old address agrees to a change, and can be reached at the new one: two codes that count as one.
+    /// Confirmation of a change of the email address: two codes that count as one.
     EmailChange,
     /// A second factor.
     Mfa,
@@ -40,28 +41,28 @@ impl Purpose {
         }
     }
 
-    /// Whether the right code may come again, from a client whose answer was lost. Only where coming again does nothing: a second
-    /// factor that worked twice would sign in two.
+    /// Whether the right code can be sent again by a client whose response was lost. Only if this has no effect: a
+    /// second factor that works twice would sign in two clients.
     const fn may_be_repeated(self) -> bool {
         matches!(self, Self::EmailVerification)
     }
 }
 
-/// Six-digit codes that are emailed and typed back.
+/// Creates and verifies emailed codes.
 pub struct Codes {
     pub(crate) redis: Redis,
     pub(crate) settings: Arc<Settings>,
 }
 
 impl Codes {
-    /// Makes a code for a user, in the place of an earlier one for the same purpose, and keeps `data` beside it.
+    /// Creates a code for a user, which replaces an earlier one for the same purpose, and stores `data` with it.
     pub(crate) async fn create(&self, purpose: Purpose, user_id: Uuid, data: &str) -> Result<Secret, StoreError> {
         let code = digits();
         self.put(purpose, user_id, code.expose(), data).await?;
         Ok(code)
     }
 
-    /// Makes two codes that are only right together.
+    /// Creates two codes that are only valid together.
     pub(crate) async fn create_pair(
         &self,
         purpose: Purpose,
@@ -78,7 +79,7 @@ impl Codes {
         let (_, hmac) = self
             .settings
             .secrets
-            .authenticate(KeyUse::MailedCode, &message(purpose, user_id, code));
+            .authenticate(KeyUse::EmailedCode, &message(purpose, user_id, code));
         codes::put(
             &self.redis,
             purpose.as_str(),
@@ -91,10 +92,10 @@ impl Codes {
         .await
     }
 
-    /// Compares a code and uses it up. What cannot be a code costs an attempt like any wrong one.
+    /// Compares a code and uses it up. A malformed code costs an attempt like any wrong one.
     pub(crate) async fn check(&self, purpose: Purpose, user_id: Uuid, typed: &str) -> Result<Checked, StoreError> {
         let message = message(purpose, user_id, &cleaned(typed));
-        let hmacs = self.settings.secrets.candidates(KeyUse::MailedCode, &message);
+        let hmacs = self.settings.secrets.candidates(KeyUse::EmailedCode, &message);
         codes::check(
             &self.redis,
             purpose.as_str(),
@@ -105,7 +106,8 @@ impl Codes {
         .await
     }
 
-    /// Compares two codes as one: which of them is wrong is not told, and a slip in one does not use up the other.
+    /// Compares two codes as one: which of them is wrong is not revealed, and a mistake in one does not use up the
+    /// other.
     pub(crate) async fn check_pair(
         &self,
         purpose: Purpose,
@@ -117,18 +119,18 @@ impl Codes {
             .await
     }
 
-    /// Takes a code back.
+    /// Deletes a code.
     pub(crate) async fn forget(&self, purpose: Purpose, user_id: Uuid) -> Result<(), StoreError> {
         codes::forget(&self.redis, purpose.as_str(), &user_id.to_string()).await
     }
 }
 
-/// What the HMAC of a code is over: a code for one purpose or account is none for another.
+/// The input of the HMAC of a code: a code for one purpose or account is wrong for another.
 fn message(purpose: Purpose, user_id: Uuid, code: &str) -> Vec<u8> {
     [purpose.as_str().as_bytes(), user_id.as_bytes(), code.as_bytes()].concat()
 }
 
-/// People copy codes with the spaces around and within.
+/// Removes spaces around and within a code, which users copy.
 fn cleaned(typed: &str) -> String {
     typed.chars().filter(|c| !c.is_whitespace()).collect()
 }
@@ -137,7 +139,7 @@ fn joined(first: &str, second: &str) -> String {
     format!("{first}-{second}")
 }
 
-/// Six digits, all equally likely: numbers above the last whole million are thrown away.
+/// Six uniformly distributed digits: random numbers above the last full million are discarded.
 fn digits() -> Secret {
     const MILLION: u32 = 1_000_000;
     loop {

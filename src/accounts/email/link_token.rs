@@ -1,4 +1,4 @@
-//! The tokens in links that are mailed: 256 random bits, of which a table keeps the SHA-256.
+//! The tokens of emailed links: 256 random bits, of which the SHA-256 is stored.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,12 +7,12 @@ use ring::digest::{SHA256, digest};
 use crate::keys::random;
 use crate::secret::Secret;
 
-/// What a link is for. Its prefix lets a scanner of leaked secrets tell what it found.
+/// The purpose of a link. The prefix of its token lets secret scanners recognize it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Replaces a forgotten password.
+    /// Password reset.
     PasswordReset,
-    /// Makes an account.
+    /// Invitation.
     Invitation,
 }
 
@@ -24,17 +24,17 @@ impl Kind {
         }
     }
 
-    /// A fresh token, and the hash under which it is stored.
+    /// A new token, and the hash under which it is stored.
     pub(crate) fn make(self) -> (Secret, [u8; 32]) {
         let text = format!("{}{}", self.prefix(), URL_SAFE_NO_PAD.encode(random::bytes::<32>()));
         let hash = sha256(&text);
         (Secret::new(text), hash)
     }
 
-    /// The hash under which a presented token is stored; none if the text can be no such token. It is not salted: 256
-    /// random bits cannot be guessed from their hash.
+    /// The hash under which a token is stored; `None` if the text is malformed. It is not salted, because 256 random
+    /// bits cannot be guessed from their hash.
     pub(crate) fn hash(self, presented: &str) -> Option<[u8; 32]> {
-        // Out of a message it may come with the white space around it.
+        // Copied from an email, it can have white space around it.
         let presented = presented.trim();
         let random = URL_SAFE_NO_PAD.decode(presented.strip_prefix(self.prefix())?).ok()?;
         (random.len() == 32).then(|| sha256(presented))

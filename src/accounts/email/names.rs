@@ -1,10 +1,11 @@
-//! Addresses and usernames, in the one form in which they are stored, compared, counted and looked up.
+//! The canonical form of email addresses and usernames, in which they are stored, compared, counted and looked up.
 //!
-//! Two spellings that a person takes for one must be one: otherwise `Alice@example.com` registers beside
-//! `alice@example.com`, and a limit per account is as wide as there are spellings. The canonical form is also the one that
-//! applications see, which compare addresses byte by byte; what was typed is not kept.
+//! Spellings that people consider equal have to be equal: otherwise `Alice@example.com` could register beside
+//! `alice@example.com`, and a limit per account could be avoided with another spelling. Applications, which compare
+//! byte by byte, get the canonical form too; the typed one is not stored.
 
 mod domain;
+mod error;
 mod scripts;
 
 #[cfg(test)]
@@ -12,32 +13,20 @@ mod properties;
 
 use unicode_normalization::UnicodeNormalization;
 
-/// Longer texts are no names, whatever folding would make of them; NFKC can make one character eighteen.
+pub use self::error::NameError;
+
+/// The longest text that is normalized; NFKC can turn one character into eighteen.
 const LONGEST_WRITTEN: usize = 1024;
-/// Of the part before the `@` (RFC 5321 section 4.5.3.1.1), in bytes.
+/// The longest local part (RFC 5321 section 4.5.3.1.1), in bytes.
 const LOCAL_MAX: usize = 64;
-/// Of an address, in bytes: what fits the path of RFC 5321 section 4.5.3.1.3 without its brackets.
+/// The longest email address, in bytes: a path of RFC 5321 section 4.5.3.1.3 without its brackets.
 const ADDRESS_MAX: usize = 254;
 
-/// Why a name is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    /// Not `local@domain`.
-    #[error("this is not an email address")]
-    NotAnAddress,
-    /// Not a username.
-    #[error("a username has 1 to 64 letters, digits, dots, dashes, underscores or plus signs, and no @")]
-    NotAUsername,
-    /// Made to be taken for another.
-    #[error("this mixes alphabets, or has letters that are taken for others")]
-    Deceptive,
-}
-
-/// An address in its canonical form: NFKC, lower case, without trailing dots, its domain as DNS writes it.
+/// The canonical form of an email address: NFKC, lower case, without trailing dots, the domain in DNS form.
 ///
 /// # Errors
-/// When it is not one mailbox at one domain as people have them: no quoted local part, no IP address, no control
-/// character even at its ends, no mixed alphabets, nothing longer than RFC 5321 allows.
+/// When it is not an ordinary mailbox: for quoted local parts, IP addresses, control characters (also at its ends),
+/// mixed scripts, and addresses longer than RFC 5321 allows.
 pub fn email(written: &str) -> Result<String, NameError> {
     if written.len() > LONGEST_WRITTEN || holds_control(written) {
         return Err(NameError::NotAnAddress);
@@ -46,7 +35,7 @@ pub fn email(written: &str) -> Result<String, NameError> {
 }
 
 fn folded_email(folded: &str) -> Result<String, NameError> {
-    // After folding, since NFKC turns a full-width ＠ into @.
+    // After normalization, because NFKC turns a full-width ＠ into @.
     let (local, domain) = folded.split_once('@').ok_or(NameError::NotAnAddress)?;
     if local.is_empty() || local.len() > LOCAL_MAX || !local.split('.').all(is_atom) || domain.len() > LONGEST_WRITTEN {
         return Err(NameError::NotAnAddress);
@@ -61,18 +50,19 @@ fn folded_email(folded: &str) -> Result<String, NameError> {
     Ok(format!("{local}@{domain}"))
 }
 
-/// `atext` of RFC 5322 section 3.2.3, and the letters of RFC 6531. An empty atom is a dot at an end, or two together.
+/// Checks the local part: `atext` of RFC 5322 section 3.2.3, and the characters of RFC 6531. An empty atom means a dot
+/// at an end, or two together.
 fn is_atom(text: &str) -> bool {
     let allowed =
         |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii() && !c.is_whitespace();
     !text.is_empty() && text.chars().all(allowed)
 }
 
-/// A username in its canonical form.
+/// The canonical form of a username.
 ///
 /// # Errors
-/// When it holds anything that could be mistaken in a header, a URL or a log, above all an `@`: a username that is
-/// another's address would be found in the other's place at login.
+/// When it contains characters that are ambiguous in a header, a URL or a log, above all `@`: a username that equals
+/// another user's email address would be found at that user's sign-in.
 pub fn username(written: &str) -> Result<String, NameError> {
     if written.len() > LONGEST_WRITTEN || holds_control(written) {
         return Err(NameError::NotAUsername);
@@ -90,18 +80,18 @@ pub fn username(written: &str) -> Result<String, NameError> {
     Ok(name)
 }
 
-/// Whatever a person typed as their name at login.
+/// The name that a user typed at sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identifier {
-    /// It has an `@`.
+    /// An email address: it contains `@`.
     Email(String),
-    /// It has none.
+    /// A username: it does not.
     Username(String),
 }
 
 impl Identifier {
-    /// Reads what was typed. Something that can be no name at all stays as it is folded: it will not be found, and the
-    /// answer must not differ from that for a name which could exist.
+    /// Normalizes what was typed. An invalid name is kept as it is: it will not be found, and the response must not
+    /// differ from that for a valid name.
     pub fn read(written: &str) -> Self {
         let folded = fold(written);
         if folded.contains('@') {
@@ -119,13 +109,13 @@ impl Identifier {
     }
 }
 
-/// A line break at an end would be trimmed away, but who sends one tries something.
+/// Whether the text has a control character. A line break at an end would be trimmed, but only attackers send one.
 fn holds_control(written: &str) -> bool {
     written.chars().any(char::is_control)
 }
 
-/// NFKC, lower case, nothing at the ends. Each can undo the others: repeated until folding changes nothing, which for all
-/// of Unicode is the second or third time.
+/// NFKC, lower case, trimmed. Each step can undo another, so they are repeated until nothing changes, which for all of
+/// Unicode is the second or third time.
 fn fold(written: &str) -> String {
     let mut text = fold_once(written);
     for _ in 0..8 {
@@ -139,7 +129,7 @@ fn fold(written: &str) -> String {
 }
 
 fn fold_once(text: &str) -> String {
-    // The two small sigmas are one letter: which is written depends on what follows.
+    // The two lower-case sigmas are the same character; which is used depends on what follows.
     let lower = text.nfkc().collect::<String>().to_lowercase().replace('ς', "σ");
     let folded: String = lower.nfkc().collect();
     let trailing = |c: char| c.is_whitespace() || c == '.';
@@ -167,7 +157,7 @@ mod tests {
         assert_ne!(
             email("alice@exa\u{337}mple.com").as_deref(),
             Ok("alice@example.com"),
-            "a combining mark is another letter"
+            "a combining mark makes another character"
         );
         assert_ne!(
             email("alice+x@example.com"),
@@ -177,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn a_malformed_address_is_refused() {
         let long_local = format!("{}@example.com", "a".repeat(65));
         let domain = format!("{}example.com", "a.".repeat(89));
         let (fits, longer) = (
@@ -223,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_made_to_be_taken_for_another_is_refused() {
+    fn a_name_that_imitates_another_is_refused() {
         for wrong in [
             "p\u{430}ypal@example.com",
             "support@p\u{430}ypal.com",

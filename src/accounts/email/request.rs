@@ -1,8 +1,9 @@
-//! Messages that people ask for. Anybody may type any address, so that asking tells nothing of who has an account, and nobody's
-//! mailbox is filled by strangers.
+//! Requests for an email. Anybody can enter any email address, so that the response must not reveal whether there is an
+//! account, and nobody must be able to flood a mailbox.
 //!
-//! Whether there is an account or not, the same statements run and something is committed, so that both take the same time: the
-//! message to nobody is written and taken back. What remains is one row more or less in a table, far below what a network adds.
+//! With and without an account the same statements run and something is committed, so that both take the same time: a
+//! message to nobody is queued and rolled back. The remaining difference is a row in a table, far less than the
+//! variation of a network.
 
 use std::time::Duration;
 
@@ -12,22 +13,22 @@ use crate::accounts::login::limits::windows::RateLimited;
 use crate::audit::AuditRecord;
 use crate::store::StoreError;
 
-/// Why a message cannot be asked for. That there is no such account is not among the reasons.
+/// Why an email cannot be requested. That there is no such account is not among the reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum EmailRequestError {
-    /// This installation sends no mail.
-    #[error("this installation sends no mail")]
+    /// `auth.mail` is not configured.
+    #[error("email is not configured (auth.mail)")]
     NoMail,
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(#[from] NameError),
-    /// Too many messages were asked for from this address.
+    /// Too many requests from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -57,11 +58,11 @@ impl EmailRequestError {
     }
 }
 
-/// Says in the audit log that nothing came of it, and why.
-pub(crate) fn unless<'a>(real: bool, reason: &str, happening: AuditRecord<'a>) -> AuditRecord<'a> {
+/// Records in the audit log that no email was sent, and why.
+pub(crate) fn unless<'a>(real: bool, reason: &str, entry: AuditRecord<'a>) -> AuditRecord<'a> {
     if real {
-        happening
+        entry
     } else {
-        happening.failed().with("reason", reason)
+        entry.failed().with("reason", reason)
     }
 }

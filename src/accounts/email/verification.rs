@@ -1,7 +1,7 @@
-//! An address is proven by typing back the code that was mailed there.
+//! Verifies an email address with the code that was sent to it.
 //!
-//! Nobody has to be signed in for it: where `auth.email.verification` is `required`, nobody could be. So a wrong code, an unknown
-//! address and a code that has expired are the same refusal, after the same work.
+//! It works without an access token: with `auth.email.verification: required` there is none yet. So a wrong code, an
+//! unknown email address and an expired code get the same refusal, after the same work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,31 +24,31 @@ use crate::store::codes::Checked;
 use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
-/// Whose address a code proves.
+/// The account whose email address a code verifies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claimant<'a> {
-    /// Somebody who names the address.
+    /// By email address.
     Address(&'a str),
-    /// Somebody who is signed in.
+    /// The account of a signed-in caller.
     SignedIn(Uuid),
 }
 
-/// Why an address is not proven.
+/// Why an email address was not verified.
 #[derive(Debug, thiserror::Error)]
 pub enum CodeError {
-    /// Wrong, expired, used up, or for another purpose or address: nobody is told which.
+    /// The code is wrong, expired, used up, or for another purpose or email address; which is not revealed.
     #[error("wrong code")]
     Wrong,
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(#[from] NameError),
-    /// Too many tries from this address.
+    /// Too many attempts from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -67,7 +67,7 @@ impl From<RateLimited> for CodeError {
     }
 }
 
-/// Confirms email addresses with a code.
+/// Verifies email addresses with a code.
 pub struct EmailVerification {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Arc<Limits>,
@@ -78,8 +78,8 @@ pub struct EmailVerification {
 }
 
 impl EmailVerification {
-    /// Confirms an address with the code that was mailed there. Access tokens that are out keep `email_verified: false` until
-    /// they are refreshed.
+    /// Verifies an email address with a code. Access tokens issued before have `email_verified: false` until they are
+    /// refreshed.
     ///
     /// # Errors
     /// See [`CodeError`].
@@ -111,8 +111,8 @@ impl EmailVerification {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), CodeError> {
-        // Guesses are counted by each code; this keeps one who has many accounts in mind from trying them all. By account nothing
-        // is counted here: a stranger could keep an owner from proving their own address.
+        // Each code counts its own attempts; this limit is for attackers who try many accounts. It is not counted per
+        // account, because others could prevent the owner from verifying the email address.
         self.limits
             .take(Window::Verification, origin.address, None, now)
             .await?;
@@ -120,7 +120,7 @@ impl EmailVerification {
             Claimant::Address(email) => users::find_by_email(&self.postgres, &names::email(email)?).await?,
             Claimant::SignedIn(user_id) => self.directory.user(user_id).await?,
         };
-        // Of nobody no code waits, and Redis is asked all the same.
+        // Without an account there is no code, but Redis is asked all the same.
         let user_id = user.as_ref().map_or(Uuid::nil(), |user| user.id);
         let checked = self.codes.check(Purpose::EmailVerification, user_id, code).await?;
         let (Checked::Right(email) | Checked::Again(email)) = checked else {
@@ -137,13 +137,13 @@ impl EmailVerification {
         };
         let tx = self.postgres.transaction("email_verify").await?;
         let held = users::find_for_update(&tx, user_id).await?;
-        // A client whose answer was lost, or two at once: one of them confirms, all of them are answered. What was confirmed is what
-        // the code proved, or the address was changed meanwhile.
+        // A retry, or two requests at once: one of them verifies, all of them succeed, unless the email address was
+        // changed meanwhile.
         let is_done = |user: &User| user.email_verified_at.is_some() && user.email.eq_ignore_ascii_case(&email);
         if held.as_ref().is_some_and(is_done) {
             return Ok(());
         }
-        // The code proved the address it went to, which is the account's no longer if it was changed meanwhile.
+        // The code verifies the email address it was sent to, which may have been changed meanwhile.
         if !users::set_email_verified(&tx, user_id, &email, now).await? {
             return Err(CodeError::Wrong);
         }
@@ -154,7 +154,7 @@ impl EmailVerification {
         Ok(())
     }
 
-    /// Mails a new code to the owner of an address that is not proven yet, if there is one. The code before it is void.
+    /// Sends a new code to an email address that is not verified, if it has an account. Earlier codes no longer work.
     ///
     /// # Errors
     /// See [`EmailRequestError`]; none of them says whether there is.
@@ -195,7 +195,7 @@ impl EmailVerification {
             (Some(_), None) => "mailbox_limited",
         };
 
-        // For nobody a code is made, too, under an id that nobody has.
+        // Without an account a code is created too, under an id that no account has.
         let user_id = addressee.map_or_else(Uuid::new_v4, |user| user.id);
         let code = self.codes.create(Purpose::EmailVerification, user_id, &email).await?;
         let message = Message::EmailVerification {

@@ -1,8 +1,8 @@
-//! Login: a name and a password become a session.
+//! Sign-in with an email address or username, and a password.
 //!
-//! Whatever is wrong (no such account, wrong password, locked), the answer is the same word after the same work: who
-//! asks learns nothing about who has an account, and a stranger who locks an account does not even learn that they did.
-//! The owner learns of it from the audit log and the metric.
+//! Whatever is wrong (no such account, wrong password, locked), the response is the same after the same work: it does
+//! not reveal whether there is an account, or that too many attempts have locked it. The audit log and the metrics have
+//! the reason.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,29 +33,29 @@ use crate::store::audit::Event;
 use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
-/// What somebody who signs in sends.
+/// A sign-in attempt.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// An address or a username.
+    /// The email address or username.
     pub login: &'a str,
     /// The password.
     pub password: &'a Secret,
-    /// What the person calls the device.
+    /// The name of the device, chosen by the user.
     pub device_name: Option<&'a str>,
-    /// What the device was given when somebody last signed in on it.
+    /// The device token of the last sign-in on the device.
     pub device_token: Option<&'a Secret>,
 }
 
-/// What a right password leads to.
+/// The outcome of a correct password.
 #[derive(Debug)]
 pub enum Login {
     /// A session.
     SignedIn(SignedIn),
-    /// The question for a second factor.
+    /// A second factor is required.
     SecondFactor(Challenge),
 }
 
-/// Signs people in with a password.
+/// Signs users in with a password.
 pub struct PasswordLogin {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) directory: Arc<Directory>,
@@ -71,7 +71,7 @@ pub struct PasswordLogin {
 }
 
 impl PasswordLogin {
-    /// Signs somebody in, or asks for a second factor.
+    /// Signs a user in, or requires a second factor.
     ///
     /// # Errors
     /// See [`LoginError`].
@@ -116,7 +116,7 @@ impl PasswordLogin {
         }
 
         let hash = user.as_ref().and_then(|user| user.password_hash.as_deref());
-        // A locked account's password is checked too, for the time it takes; the verdict is then not looked at.
+        // The password of a locked account is verified too, to take the same time; the result is ignored.
         let verified = self
             .hasher
             .verify(attempt.password, hash)
@@ -161,8 +161,8 @@ impl PasswordLogin {
         admitted.ok_or((LoginError::BadCredentials, Some(Wrong::Password)))
     }
 
-    /// The account, if another hash of the same password took the place of the one that was verified: of several logins with an
-    /// outdated hash at once, the first replaces it, and the others are right, too.
+    /// The account, if the verified hash was replaced by another hash of the same password: of concurrent sign-ins with
+    /// an outdated hash, the first replaces it, and the others are correct too.
     async fn rehashed(&self, seen: &User, password: &Secret) -> Result<Option<User>, LoginError> {
         let user = self.directory.user(seen.id).await?;
         let Some(user) = user.filter(|user| user.password_hash != seen.password_hash) else {
@@ -173,8 +173,8 @@ impl PasswordLogin {
         Ok(matches.then_some(user))
     }
 
-    /// Both windows count every attempt, right or wrong: counting only wrong ones would need the verdict first, and the
-    /// verdict is what costs a third of a second.
+    /// Both limits count every attempt, successful or not: counting only failures would need the result first, which
+    /// costs a password hash.
     pub(crate) async fn limit_address(&self, origin: &Origin, now: OffsetDateTime) -> Result<(), LoginError> {
         let limit = &self.settings.login_limit;
         let Some(address) = origin.address else { return Ok(()) };
@@ -213,16 +213,16 @@ impl PasswordLogin {
         }
     }
 
-    /// A hash with today's cost. Not worth failing a login for: the next one tries again.
+    /// A hash with the current parameters. A failure is ignored, and the next sign-in tries again.
     async fn rehash(&self, password: &Secret) -> Option<String> {
         self.hasher
             .hash(password)
             .await
-            .inspect_err(|error| tracing::debug!(%error, "no rehash this time"))
+            .inspect_err(|error| tracing::debug!(%error, "the password was not rehashed"))
             .ok()
     }
 
-    /// What follows for a user whose password was right a moment ago; `None` when it no longer is.
+    /// Continues for a user whose password was correct; `None` if it no longer is.
     async fn admit(
         &self,
         seen: &User,
@@ -233,7 +233,8 @@ impl PasswordLogin {
         now: OffsetDateTime,
     ) -> Result<Option<Login>, LoginError> {
         let tx = self.postgres.transaction("login").await?;
-        // Again, under the lock: the password may have been changed, the account locked or deleted, while we hashed.
+        // Checked again under the lock: the password may have been changed, and the account locked or deleted, during
+        // hashing.
         let user = users::find_for_update(&tx, seen.id).await?;
         let same = |user: &User| {
             user.deleted_at.is_none()

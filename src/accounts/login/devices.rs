@@ -1,10 +1,10 @@
-//! Device tokens: what a client shows to be known as one that has signed in to this account before.
+//! Device tokens: they show that a client was used to sign in to the account before.
 //!
-//! A limit per account keeps guessers out, and the owner with them: whoever knows an address can use the limit up or lock
-//! the account. A device that signed in before therefore has an allowance of its own (OWASP's device cookie). The token
-//! opens nothing by itself; the password is still asked for.
+//! A limit per account stops guessing, but also lets anybody who knows the email address lock the owner out. So a known
+//! device has a limit of its own (OWASP device cookies). The token gives no access by itself; the password is still
+//! required.
 //!
-//! It is stateless, an HMAC over whose and which device it is, so that a stranger's attempts cost no store anything.
+//! It is stateless, an HMAC over user and device, so that forged tokens cost no store access.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,25 +20,24 @@ use crate::keys::{KeyId, KeyUse, Secrets};
 use crate::secret::Secret;
 use crate::store::users::User;
 
-/// Marks a device token, so that a scanner of leaked secrets can tell what it found.
+/// The prefix of device tokens, so that secret scanners recognize them.
 const PREFIX: &str = "sgd_";
-/// How long a device is remembered after its last sign-in: as long as browsers keep a cookie (RFC 6265bis section 5.5).
+/// How long a device is known after its last sign-in: as long as browsers keep a cookie (RFC 6265bis section 5.5).
 pub const LIFE: Duration = Duration::from_secs(400 * 86_400);
 
-/// User, device, and the second of issue.
+/// The content of a token: user, device, and time of issue.
 const NAMED: usize = 16 + 16 + 8;
 const MAC: usize = 32;
 
-/// Recognizes devices that signed in before.
+/// Recognizes devices that were used to sign in before.
 pub struct Devices {
     pub(crate) settings: Arc<Settings>,
     pub(crate) limiter: Arc<Limiter>,
 }
 
 impl Devices {
-    /// The device, if the token is one of this account and its allowance is not used up. A forged, foreign or overused
-    /// token is none at all: then the account's own limits apply. A thief of the token can so guess as often as any
-    /// stranger, and a little more.
+    /// The device, if the token belongs to this account and the device's limit is not exceeded. Otherwise the limits of
+    /// the account apply, so that a stolen token allows only few more guesses.
     pub(crate) async fn find(
         &self,
         presented: Option<&Secret>,
@@ -54,7 +53,7 @@ impl Devices {
         taken.allowed.then_some(device)
     }
 
-    /// The token of a device that has just signed in.
+    /// Issues the token for a device after a sign-in.
     pub(crate) fn token(&self, user_id: Uuid, device: Uuid, now: OffsetDateTime) -> Secret {
         make(&self.settings.secrets, user_id, device, now)
     }
@@ -108,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn anothers_token_another_key_and_one_changed_byte_are_no_device() {
+    fn a_device_token_of_another_account_with_another_key_or_a_changed_byte_is_refused() {
         let key = secrets(7);
         let token = make(&key, ALICE, DEVICE, NOW);
         let text = token.expose();

@@ -1,29 +1,29 @@
-//! Why there is no session.
+//! The error of a sign-in.
 
 use std::time::Duration;
 
 use crate::accounts::error::Failure;
 use crate::store::StoreError;
 
-/// Why there is no session.
+/// Why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// No such account, or not its password, or it is locked.
-    #[error("wrong name or password")]
+    /// No such account, a wrong password, or a locked account.
+    #[error("wrong email address, username or password")]
     BadCredentials,
-    /// The password is right, and the address was never confirmed.
-    #[error("the address is not verified")]
+    /// The password is correct, but the email address is not verified.
+    #[error("the email address is not verified")]
     EmailUnverified,
-    /// The password is right, and an operator wants another.
-    #[error("the password must be replaced")]
+    /// The password is correct, but an operator required a change of it.
+    #[error("the password has to be changed")]
     PasswordResetRequired,
-    /// Too many attempts from this address or for this account.
+    /// Too many attempts from this client IP, or for this account.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

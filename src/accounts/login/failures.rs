@@ -1,4 +1,4 @@
-//! Failed sign-ins: written down, counted, and one too many locks the account.
+//! Records and counts failed sign-ins; too many lock the account.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
 use crate::store::users::{self, FailedLogin, User};
 
-/// Why credentials are wrong: for the audit log and the metric, never for the caller.
+/// Why a sign-in failed, for the audit log and the metrics, never for the caller.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Wrong {
     Unknown,
@@ -39,9 +39,9 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// Writes a failure down, and locks the account when it was one too many. For an unknown account the same
-    /// statements run and touch nothing, so that they take the same time; for a known device, too, whose failures its own
-    /// allowance counts.
+    /// Records a failure, and locks the account if there were too many. For an unknown account the same statements run
+    /// without an effect, so that they take the same time; also for a known device, whose failures its own limit
+    /// counts.
     pub(crate) async fn record(
         &self,
         user: Option<&User>,
@@ -74,7 +74,7 @@ impl Failures {
         users::record_failed_login(tx, user_id.unwrap_or(Uuid::nil()), &self.settings.lockout.store(), now).await
     }
 
-    /// Writes down that a failure locked the account, if it did.
+    /// Records that a failure locked the account, if it did.
     pub(crate) async fn note_lock(
         &self,
         tx: &Transaction,

@@ -1,7 +1,7 @@
-//! How often someone may try: per address and per account, in a sliding window.
+//! Rate limits of attempts, per client IP and per account, in a sliding window.
 //!
-//! Redis counts for all instances together. When it is away each instance counts for itself: the limit is then as many
-//! times wider as there are instances, which the lockout in PostgreSQL still bounds per account.
+//! Redis counts for all instances together. While it is unreachable, each instance counts for itself, so that the limit
+//! is multiplied by the number of instances; the lockout in PostgreSQL still bounds it per account.
 
 pub mod windows;
 
@@ -25,30 +25,31 @@ use crate::store::{StoreError, rate_limits};
 
 pub use self::windows::RateLimited;
 
-/// What a window says of one more attempt.
+/// The result of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Taken {
-    /// Whether it was within the limit.
+    /// Whether it is within the limit.
     pub allowed: bool,
-    /// How long until there is room again.
+    /// The time until another attempt is allowed.
     pub retry_after: Duration,
 }
 
-/// Takes one attempt out of a window: policy, key, limit, window.
+/// Takes an attempt from a limit: policy, key, limit, window.
 pub type Take =
     Arc<dyn Fn(&'static str, String, u32, Duration) -> BoxFuture<'static, Result<Taken, StoreError>> + Send + Sync>;
 
-/// Counts attempts.
+/// Counts attempts against the limits.
 pub struct Limiter {
     take: Take,
     local: Mutex<HashMap<(&'static str, String), SlidingWindow>>,
 }
 
-/// Keys held while Redis is away. A flood from more addresses than this is not one that a limit per address stops.
+/// The most keys in memory while Redis is unreachable. A limit per client IP does not stop a flood from more IPs than
+/// this.
 const LOCAL_MAX: usize = 100_000;
 
 impl Limiter {
-    /// `take` asks the store.
+    /// `take` calls the store.
     pub fn new(take: Take) -> Self {
         Self {
             take,
@@ -83,7 +84,7 @@ impl Limiter {
         match (self.take)(policy, key.to_owned(), limit, window).await {
             Ok(taken) => taken,
             Err(error) => {
-                tracing::warn!(%error, policy, "the limit is counted by this instance alone");
+                tracing::warn!(%error, policy, "the limit is counted on this instance only");
                 self.take_local(policy, &short(key), limit, window, now)
             }
         }
@@ -109,8 +110,8 @@ impl Limiter {
     }
 }
 
-/// Longer keys, which are what somebody typed at login, are held as their SHA-256: a hundred thousand of them must not take
-/// what memory their senders like.
+/// Longer keys, which contain what was typed at sign-in, are stored as their SHA-256, so that clients cannot fill the
+/// memory.
 fn short(key: &str) -> Cow<'_, str> {
     const LONGEST: usize = 128;
     if key.len() <= LONGEST {
@@ -119,7 +120,7 @@ fn short(key: &str) -> Cow<'_, str> {
     Cow::Owned(URL_SAFE_NO_PAD.encode(digest(&SHA256, key.as_bytes())))
 }
 
-/// The key of an address: one subscriber is one key.
+/// The key of a client IP: one for all addresses of a subscriber.
 pub(crate) fn address_key(address: IpAddr) -> String {
     Network(address).to_string()
 }

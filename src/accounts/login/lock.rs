@@ -1,11 +1,11 @@
-//! Whom a lock keeps out. One by failed logins keeps a stranger from guessing, and gives way to a device that is known; one by
-//! an operator gives way to nothing.
+//! Whom a lock applies to. A lock by failed sign-ins does not apply to a known device; a lock by an operator applies to
+//! all.
 
 use time::OffsetDateTime;
 
 use crate::store::users::{LockedBy, User};
 
-/// Whether the account is locked for a login on a device that is, or is not, known.
+/// Whether the account is locked for a device that is, or is not, known.
 pub(crate) fn keeps_out(user: &User, known_device: bool, now: OffsetDateTime) -> bool {
     user.is_locked(now) && !(known_device && user.locked_by == Some(LockedBy::FailedLogins))
 }
@@ -21,7 +21,7 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-24 20:00 UTC);
 
-    /// Whether it keeps out an unknown device, and a known one.
+    /// Whether it applies to an unknown device, and to a known one.
     fn keeps_out_both(lock: Option<(LockedBy, OffsetDateTime)>) -> (bool, bool) {
         let user = User {
             id: Uuid::nil(),
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_is_over_keeps_nobody_out() {
+    fn an_expired_lock_does_not_apply() {
         assert_eq!(keeps_out_both(None), (false, false));
         for by in [LockedBy::FailedLogins, LockedBy::Operator] {
             assert_eq!(keeps_out_both(Some((by, NOW))), (false, false));

@@ -1,5 +1,5 @@
-//! The password once more, before what a token alone must not do: one that was left open in a library, or stolen, would
-//! otherwise be enough to take an account over.
+//! Requires the current password for sensitive changes: otherwise a stolen access token, or a forgotten open browser,
+//! would be enough to take over an account.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,24 +14,24 @@ use crate::accounts::settings::Settings;
 use crate::secret::Secret;
 use crate::store::users::User;
 
-/// Why somebody who is signed in did not prove themselves.
+/// Why the current password was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
-    /// Not the account's password, or the account has none.
+    /// The password is wrong, or the account has none.
     #[error("wrong password")]
     WrongPassword,
-    /// Too many tries.
+    /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
 
-/// Requires the current password before what an access token alone must not do.
+/// Requires the current password for sensitive changes.
 pub struct Reauthentication {
     pub(crate) settings: Arc<Settings>,
     pub(crate) limiter: Arc<Limiter>,
@@ -39,19 +39,19 @@ pub struct Reauthentication {
 }
 
 impl Reauthentication {
-    /// Asks for the password of somebody who is signed in; returns the hash that it matched.
+    /// Verifies the password of a signed-in user; returns the hash that it matched.
     pub(crate) async fn require_password<'a>(
         &self,
         user: &'a User,
         password: &Secret,
         now: OffsetDateTime,
     ) -> Result<&'a str, ProofError> {
-        // The window of logins: whoever holds a token must not guess the password faster than who holds none.
+        // The limit of sign-ins: somebody with a token must not be able to guess the password faster.
         self.require_password_within("login_account", &account_key(user), user, password, now)
             .await
     }
 
-    /// The same, counted in another window than that of logins.
+    /// Like [`Self::require_password`], with another limit than that of sign-ins.
     pub(crate) async fn require_password_within<'a>(
         &self,
         window: &'static str,

@@ -1,4 +1,4 @@
-//! Codes by mail as a second factor, for those who have no authenticator.
+//! Emailed codes as a second factor, for users without an authenticator app.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::store::factors;
 use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 
-/// What messages call it.
+/// Its name in messages.
 const EMAIL: &str = "email";
 
-/// Codes by email as a second factor.
+/// Emailed codes as a second factor.
 pub struct EmailFactor {
     pub(crate) mail: Arc<Queue>,
     pub(crate) factors: Arc<Factors>,
@@ -34,7 +34,7 @@ pub struct EmailFactor {
 }
 
 impl EmailFactor {
-    /// Turns mailed codes on or off. On twice, or off twice, is no mistake.
+    /// Enables or disables emailed codes. Idempotent.
     ///
     /// # Errors
     /// See [`MfaError`].
@@ -80,7 +80,7 @@ impl EmailFactor {
         Ok(())
     }
 
-    /// Mails a code to somebody signed in, who turned that on and is asked for a second factor again.
+    /// Sends a code to a signed-in user who has enabled them, for a step-up.
     ///
     /// # Errors
     /// See [`MfaError`].
@@ -89,12 +89,13 @@ impl EmailFactor {
         self.send_code_to(&user, origin, now).await
     }
 
-    /// Makes a code and queues its message.
+    /// Creates a code and queues its message.
     pub(crate) async fn send_code_to(&self, user: &User, origin: &Origin, now: OffsetDateTime) -> Result<(), MfaError> {
         if !self.factors.mails_codes(user) {
             return Err(MfaError::NotEnabled);
         }
-        // A mailbox is not to be flooded by whoever has the password; apart from the tries, which each message may need.
+        // Somebody with the password must not be able to flood the mailbox. Counted separately from attempts, which
+        // each message may need.
         let key = format!("mail:{}", user.id);
         self.limits.take(Window::Mfa, origin.address, Some(&key), now).await?;
         let code = self.codes.create(Purpose::Mfa, user.id, "").await?;

@@ -1,4 +1,4 @@
-//! An authenticator: begun, proved, removed; and the recovery codes that go with it.
+//! Adds, confirms and removes an authenticator app, and creates recovery codes.
 
 use std::sync::Arc;
 
@@ -20,18 +20,18 @@ use crate::store::audit::Event;
 use crate::store::factors;
 use crate::store::postgres::{Postgres, Transaction};
 
-/// What an authenticator is told, once.
+/// The TOTP secret in three forms. It is shown once.
 #[derive(Debug)]
 pub struct Enrolment {
-    /// In base32, to be typed.
+    /// The secret in base32, for typing.
     pub secret: Secret,
-    /// The same with names.
+    /// The `otpauth:` URI.
     pub otpauth_uri: Secret,
-    /// The same as a picture.
+    /// The URI as a QR code (SVG).
     pub qr_svg: Secret,
 }
 
-/// Enrols and removes authenticators, and makes recovery codes.
+/// Adds and removes authenticator apps, and creates recovery codes.
 pub struct Authenticators {
     pub(crate) factors: Arc<Factors>,
     pub(crate) postgres: Postgres,
@@ -41,7 +41,8 @@ pub struct Authenticators {
 }
 
 impl Authenticators {
-    /// Begins an authenticator. Until it is confirmed it asks for nothing: who scans badly is not locked out.
+    /// Starts to add an authenticator app. Sign-ins do not require it until it is confirmed, so that a failed scan does
+    /// not lock the user out.
     ///
     /// # Errors
     /// See [`MfaError`].
@@ -77,7 +78,7 @@ impl Authenticators {
         })
     }
 
-    /// Confirms an authenticator by one of its codes, and makes recovery codes.
+    /// Confirms an authenticator app with one of its codes, and creates recovery codes.
     ///
     /// # Errors
     /// See [`MfaError`].
@@ -125,7 +126,7 @@ impl Authenticators {
         Ok(codes)
     }
 
-    /// Removes the authenticator. Both the password and a factor are asked for, since a removal undoes both.
+    /// Removes the authenticator app. Requires the current password and a second factor.
     ///
     /// # Errors
     /// See [`MfaError`].
@@ -154,7 +155,7 @@ impl Authenticators {
         }
         factors::delete(&tx, user.id).await?;
         if user.mfa_email_enabled_at.is_none() {
-            // A way back to nothing.
+            // Recovery codes are useless without a second factor.
             factors::delete_recovery_codes(&tx, user.id).await?;
         }
         AuditRecord::by(user.id, Event::MfaRemoved, origin)
@@ -170,7 +171,7 @@ impl Authenticators {
         Ok(())
     }
 
-    /// Makes new recovery codes; the old ones are over.
+    /// Replaces the recovery codes.
     ///
     /// # Errors
     /// See [`MfaError`].

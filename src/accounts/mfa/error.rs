@@ -1,4 +1,4 @@
-//! Why a second factor was not accepted or not changed.
+//! The error of second factors.
 
 use std::time::Duration;
 
@@ -11,40 +11,40 @@ use crate::store::StoreError;
 /// Why a second factor was not accepted, or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MfaError {
-    /// No token of ours, an old one, one that was tried too often, or one from before a new password.
-    #[error("this sign-in is over")]
+    /// The MFA token is malformed, expired, was tried too often, or is older than a password change.
+    #[error("the MFA token is not valid")]
     TokenInvalid,
     /// The code is wrong, or was used before.
     #[error("wrong code")]
     WrongCode,
-    /// The password is not the account's.
+    /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
-    /// The account is gone.
+    /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
-    /// The session is over.
+    /// The session has ended.
     #[error("the session has ended")]
     SessionEnded,
-    /// There is no such second factor.
+    /// The second factor is not enabled.
     #[error("there is no such second factor")]
     NotEnabled,
-    /// There is an authenticator already.
-    #[error("there is an authenticator already")]
+    /// There is an authenticator app already.
+    #[error("there is an authenticator app already")]
     AlreadyEnabled,
-    /// Codes are mailed to proven addresses only.
-    #[error("the address is not verified")]
+    /// The email address is not verified, and codes are sent only to verified ones.
+    #[error("the email address is not verified")]
     EmailUnverified,
-    /// No messages are sent here.
-    #[error("no messages are sent here")]
+    /// `auth.mail` is not configured.
+    #[error("email is not configured (auth.mail)")]
     NoMail,
     /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

@@ -1,14 +1,14 @@
-//! The second factor: what somebody has, beside the password they know.
+//! Verifies second factors.
 //!
 //! ```text
 //! enrol ──► confirm ──► ten recovery codes
-//! password right ──► mfa_token ──► factor right ──► session (amr: pwd otp mfa)
+//! correct password ──► mfa_token ──► correct factor ──► session (amr: pwd otp mfa)
 //!                        │ five attempts, five minutes, this password, nothing else
-//! signed in, asked for more ──► factor right ──► the same session, raised
+//! signed in, step-up required ──► correct factor ──► the same session with the factor
 //! ```
 //!
-//! Everything that spends a factor holds the user's row, and each factor is spent by a statement that touches a row once.
-//! A wrong factor at login counts like a wrong password: whoever tries has the password, and must not try a million codes.
+//! Using a factor locks the user's row, and each factor is used up by a statement that succeeds once. A wrong factor at
+//! sign-in counts like a wrong password: somebody who has the password must not be able to try a million codes.
 
 use std::sync::Arc;
 
@@ -36,14 +36,14 @@ use crate::store::postgres::{Executor, Postgres, Transaction};
 use crate::store::users::{self, User};
 use crate::store::{StoreError, factors};
 
-/// A factor whose mailed code, if it is one, has been compared already.
+/// A factor; an emailed code has been compared already.
 #[derive(Clone, Copy)]
 pub(crate) struct Shown<'a> {
     pub(crate) factor: Factor<'a>,
-    mailed: bool,
+    code_is_right: bool,
 }
 
-/// Compares and spends second factors.
+/// Verifies second factors and uses them up.
 pub struct Factors {
     pub(crate) directory: Arc<Directory>,
     pub(crate) postgres: Postgres,
@@ -56,10 +56,10 @@ pub struct Factors {
 }
 
 impl Factors {
-    /// Which second factors an account has.
+    /// The second factors of an account.
     ///
     /// # Errors
-    /// When the account is gone, or PostgreSQL away.
+    /// When the account does not exist any more, or PostgreSQL is unreachable.
     pub async fn status_of(&self, user_id: Uuid) -> Result<MfaStatus, MfaError> {
         let user = self.directory.user(user_id).await?.ok_or(MfaError::NotFound)?;
         Ok(self.status(&self.postgres, &user).await?)
@@ -78,31 +78,37 @@ impl Factors {
         })
     }
 
-    /// What a sign-in of this account is asked for; `None` when the password is enough.
+    /// The second factors that a sign-in accepts; `None` if the password is enough.
     pub(crate) async fn methods(&self, db: &impl Executor, user: &User) -> Result<Option<Vec<Method>>, StoreError> {
+        // Most accounts have none, and their sign-in needs no further query.
+        let totp = factors::find(db, user.id).await?;
+        if user.mfa_email_enabled_at.is_none() && totp.is_none_or(|totp| totp.confirmed_at.is_none()) {
+            return Ok(None);
+        }
         let status = self.status(db, user).await?;
         Ok(status.is_enabled().then(|| status.methods()))
     }
 
-    /// Whether this account can be asked for mailed codes. Not to an address that is not known to be theirs: a change of
-    /// address must not move the factor to whoever made it.
+    /// Whether codes can be sent to this account. Only to a verified email address: a change of the email address must
+    /// not hand over the factor.
     pub(crate) fn mails_codes(&self, user: &User) -> bool {
         user.mfa_email_enabled_at.is_some() && user.email_verified_at.is_some() && self.mail.is_enabled()
     }
 
-    /// Compares a mailed code, which Redis keeps, before a row is held: a slow Redis must not keep an account locked.
+    /// Compares an emailed code, which is in Redis, before the user's row is locked: a slow Redis must not keep the row
+    /// locked.
     pub(crate) async fn shown<'a>(&self, user_id: Uuid, factor: Factor<'a>) -> Result<Shown<'a>, MfaError> {
-        let mailed = match factor {
+        let code_is_right = match factor {
             Factor::EmailCode(typed) => matches!(
                 self.codes.check(Purpose::Mfa, user_id, typed.expose()).await?,
                 Checked::Right(_)
             ),
             Factor::Totp(_) | Factor::RecoveryCode(_) => false,
         };
-        Ok(Shown { factor, mailed })
+        Ok(Shown { factor, code_is_right })
     }
 
-    /// Spends a factor of a user whose row is held, and writes down what came of it.
+    /// Uses a factor of a user whose row is locked, and records the outcome.
     pub(crate) async fn spend(
         &self,
         tx: &Transaction,
@@ -115,7 +121,7 @@ impl Factors {
         let verdict = match shown.factor {
             Factor::Totp(typed) => self.spend_totp(tx, user.id, typed, now).await?,
             Factor::RecoveryCode(typed) => self.spend_recovery_code(tx, user, typed, origin, now).await?,
-            Factor::EmailCode(_) if shown.mailed && self.mails_codes(user) => Verdict::Right,
+            Factor::EmailCode(_) if shown.code_is_right && self.mails_codes(user) => Verdict::Right,
             Factor::EmailCode(_) => Verdict::Wrong,
         };
         self.count_challenge(method, verdict.as_str());
@@ -159,10 +165,10 @@ impl Factors {
         }
     }
 
-    /// An operator who changed `auth.secret` has to read why nobody's codes are right any more.
+    /// Logs a TOTP secret that cannot be decrypted, so that an operator who changed `auth.secret` finds the reason.
     pub(crate) fn open_totp(&self, user_id: Uuid, sealed: &[u8]) -> Option<TotpSecret> {
         TotpSecret::open(&self.settings.secrets, user_id, sealed)
-            .inspect_err(|error| tracing::error!(%user_id, "an authenticator's secret does not open: {error}"))
+            .inspect_err(|error| tracing::error!(%user_id, "a TOTP secret cannot be decrypted: {error}"))
             .ok()
     }
 
@@ -176,7 +182,7 @@ impl Factors {
     ) -> Result<Verdict, MfaError> {
         let stored = factors::recovery_codes(tx, user.id).await?;
         let found = recovery::find(&self.settings.secrets, user.id, &stored, typed).unwrap_or_else(|error| {
-            tracing::error!(user_id = %user.id, "a recovery code does not open: {error}");
+            tracing::error!(user_id = %user.id, "a recovery code cannot be decrypted: {error}");
             None
         });
         let Some(code) = found else {
@@ -193,8 +199,8 @@ impl Factors {
         Ok(Verdict::Right)
     }
 
-    /// The account of somebody signed in who has just typed its password. It is asked for before a factor changes: a token
-    /// that was left open in a library must not be enough to lock its owner out.
+    /// The account of a signed-in user after its password was verified. Changes of a factor require it: a stolen token
+    /// must not be enough to lock the owner out.
     pub(crate) async fn password_again(
         &self,
         user_id: Uuid,
@@ -202,14 +208,14 @@ impl Factors {
         now: OffsetDateTime,
     ) -> Result<User, MfaError> {
         let user = self.directory.user(user_id).await?.ok_or(MfaError::NotFound)?;
-        // A window of its own: strangers who fill that of the logins must not keep its owner from this.
+        // A limit of its own: others who use up the limit of sign-ins must not prevent the owner from this.
         self.reauthentication
             .require_password_within("password_again", &user_id.to_string(), &user, password, now)
             .await?;
         Ok(user)
     }
 
-    /// Holds the row of somebody signed in.
+    /// Locks the row of a signed-in user.
     pub(crate) async fn hold(&self, tx: &Transaction, user_id: Uuid) -> Result<User, MfaError> {
         users::find_for_update(tx, user_id)
             .await?
@@ -217,7 +223,7 @@ impl Factors {
             .ok_or(MfaError::NotFound)
     }
 
-    /// Counts an attempt of somebody signed in. Apart from those at login, so that neither can keep the other out.
+    /// Counts an attempt of a signed-in user, separately from sign-ins, so that neither can block the other.
     pub(crate) async fn limit_signed_in(
         &self,
         user_id: Uuid,

@@ -1,20 +1,20 @@
-//! The kinds of second factors, and one as it is presented.
+//! The kinds of second factors, and a submitted second factor.
 
 use serde::Serialize;
 
 use crate::secret::Secret;
 
-/// What a second factor is worth as a claim (RFC 8176): a one-time password after a password.
+/// The `amr` claim with a second factor (RFC 8176): a one-time password after a password.
 pub(crate) const AMR: [&str; 3] = ["pwd", "otp", "mfa"];
 
-/// A second factor as somebody shows it.
+/// A submitted second factor.
 #[derive(Debug, Clone, Copy)]
 pub enum Factor<'a> {
-    /// What the authenticator shows.
+    /// The code of an authenticator app.
     Totp(&'a Secret),
-    /// One of ten.
+    /// A recovery code.
     RecoveryCode(&'a Secret),
-    /// What was mailed.
+    /// An emailed code.
     EmailCode(&'a Secret),
 }
 
@@ -33,16 +33,16 @@ impl Factor<'_> {
 #[schema(as = MfaMethod)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// What an authenticator shows.
+    /// Codes of an authenticator app.
     Totp,
-    /// One of ten codes on paper.
+    /// Recovery codes.
     RecoveryCode,
-    /// A code by mail, once it was asked for.
+    /// Emailed codes.
     EmailCode,
 }
 
 impl Method {
-    /// The word in answers, in the audit log and in metrics.
+    /// The name in responses, in the audit log and in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Totp => "totp",

@@ -1,4 +1,4 @@
-//! What an operator does for somebody who lost every factor.
+//! Second factors, for an operator.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
 use crate::store::{StoreError, factors};
 
-/// Shows and removes the second factors of somebody else.
+/// Shows and removes the second factors of an account.
 pub struct FactorReset {
     pub(crate) factors: Arc<Factors>,
     pub(crate) postgres: Postgres,
@@ -30,21 +30,21 @@ pub struct FactorReset {
 }
 
 impl FactorReset {
-    /// Which second factors somebody has.
+    /// The second factors of an account.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn status_of(&self, user: &User) -> Result<MfaStatus, StoreError> {
         self.factors.status(&self.postgres, user).await
     }
 
-    /// Removes every second factor of an account, and outdates its access tokens, which may say that one was proved; `false` when
-    /// it had none. The owner is written: who talked an operator
-    /// into this may not be the owner.
+    /// Removes every second factor of an account, and outdates its access tokens, which may contain one; `false` if it
+    /// had none. The owner is notified by email, because somebody else may have talked the operator into it.
     ///
     /// # Errors
-    /// When the account is gone, or the operator may not: an administrator's own factors are removed with the password and a
-    /// factor, as everybody's, so that a stolen token of theirs does not do it.
+    /// When the account does not exist any more, the operator lacks the permission, or it is the operator's own:
+    /// operators remove their own factors with password and factor, as all users do, so that a stolen token is not
+    /// enough.
     pub async fn reset(&self, user: &User, by: &Operator, now: OffsetDateTime) -> Result<bool, OperatorError> {
         by.not_oneself(user)?;
         let tx = self.postgres.transaction("mfa_reset").await?;

@@ -1,4 +1,4 @@
-//! Recovery codes: ten, for the day on which the authenticator is lost. Each works once.
+//! Recovery codes, for when the authenticator app is lost. Each works once.
 
 use std::sync::LazyLock;
 
@@ -11,11 +11,11 @@ use crate::keys::{KeyUse, Secrets, random};
 use crate::secret::Secret;
 use crate::store::factors::RecoveryCode;
 
-/// How many a person gets.
+/// The number of codes.
 pub(crate) const COUNT: usize = 10;
-/// Characters between two hyphens.
+/// The number of characters between two hyphens.
 const GROUP: usize = 4;
-/// Crockford's alphabet has none that look alike on paper.
+/// Crockford's base32, without characters that look alike.
 const ALPHABET: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 
 static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
@@ -24,15 +24,16 @@ static CROCKFORD: LazyLock<Encoding> = LazyLock::new(|| {
     specification.encoding().expect("32 symbols, each once")
 });
 
-/// Fresh codes of 80 random bits.
+/// New codes of 80 random bits.
 pub(crate) fn generate() -> Vec<Secret> {
     (0..COUNT)
         .map(|_| Secret::new(grouped(&CROCKFORD.encode(&random::bytes::<10>()))))
         .collect()
 }
 
-/// What is stored of a code: its SHA-256, sealed. Sealed, because whoever reads a table of plain digests could try codes
-/// without asking us; and not an HMAC, which could not be moved to another `auth.secret` without the code.
+/// The stored form of a code: its SHA-256, encrypted. Encrypted, because the codes of plain digests in a leaked table
+/// could be found by trying all of them; and not an HMAC, which could not be moved to another `auth.secret` without the
+/// code.
 pub(crate) fn seal(secrets: &Secrets, user_id: Uuid, code: &Secret) -> Vec<u8> {
     secrets.seal(KeyUse::RecoveryCode, &user_id.to_string(), &digest_of(code))
 }
@@ -40,7 +41,7 @@ pub(crate) fn seal(secrets: &Secrets, user_id: Uuid, code: &Secret) -> Vec<u8> {
 /// The id of the stored code that was typed.
 ///
 /// # Errors
-/// When it is none of those that open, and one does not.
+/// When none of the stored codes matches, and one of them cannot be decrypted.
 pub(crate) fn find(
     secrets: &Secrets,
     user_id: Uuid,
@@ -72,8 +73,8 @@ fn grouped(code: &str) -> String {
     groups.join("-")
 }
 
-/// The code in whatever way it was copied from paper: case, hyphens and spaces are nothing, and the letters that the
-/// alphabet leaves out are the digits they look like.
+/// Normalizes a typed code: case, hyphens and spaces are ignored, and characters that are not in the alphabet become
+/// the digits they look like.
 fn canonical(typed: &str) -> String {
     typed
         .chars()
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_the_same_however_it_was_copied_and_anothers_is_another() {
+    fn spaces_in_a_code_are_ignored_and_the_codes_hmac_depends_on_its_account() {
         let [secrets, others] = [7, 8].map(|byte| Secrets::new(&Key32::new([byte; 32]), []).unwrap());
         let stored = [1, 2].map(|id| RecoveryCode {
             id: Uuid::from_u128(id),

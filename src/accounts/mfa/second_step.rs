@@ -57,7 +57,7 @@ impl SecondStep {
             Err(MfaError::TokenInvalid) => self.factors.count_challenge(factor.method(), "invalid_token"),
             Err(MfaError::RateLimited { .. }) => self.factors.count_challenge(factor.method(), "rate_limited"),
             Err(MfaError::Failure(_)) => self.factors.count_challenge(factor.method(), "error"),
-            // What came of a factor was counted where it was spent.
+            // The outcome of the factor was counted where it was used.
             Err(_) => {}
         }
         outcome
@@ -78,7 +78,7 @@ impl SecondStep {
         let user = user.ok_or(MfaError::TokenInvalid)?;
 
         if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
-            // Of a known device its own allowance counts, as it does for passwords.
+            // For a known device its own limit counts, as for passwords.
             let counted = Some(user.id).filter(|_| token.device.is_none());
             let failures = self.failures.count(&tx, counted, now).await?;
             self.failures.note_lock(&tx, counted, failures, origin, now).await?;
@@ -94,7 +94,7 @@ impl SecondStep {
         Ok(self.opener.open(tx, &user, opening, origin, now).await?)
     }
 
-    /// Mails the code that completes a sign-in, to who turned that on.
+    /// Sends the code that completes a sign-in, if the user has enabled emailed codes.
     ///
     /// # Errors
     /// See [`MfaError`].
@@ -107,7 +107,7 @@ impl SecondStep {
             .await
     }
 
-    /// Reads a token and counts the attempt: by token, by account (or by its known device), by address.
+    /// Reads a token and counts the attempt: by token, by account (or by its known device), and by client IP.
     async fn take_token(&self, mfa_token: &Secret, origin: &Origin, now: OffsetDateTime) -> Result<MfaToken, MfaError> {
         let token = MfaToken::open(&self.settings.secrets, mfa_token, now).ok_or(MfaError::TokenInvalid)?;
         let by_token = self
@@ -125,7 +125,7 @@ impl SecondStep {
         Ok(token)
     }
 
-    /// Whether what let this sign-in begin is still so.
+    /// Whether the conditions at the start of the sign-in still hold.
     fn still_admits(&self, user: &User, token: &MfaToken, now: OffsetDateTime) -> bool {
         user.deleted_at.is_none()
             && token.is_of_password(user)

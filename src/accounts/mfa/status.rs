@@ -1,32 +1,32 @@
-//! Which second factors an account has.
+//! The second factors of an account.
 
 use time::OffsetDateTime;
 
 use crate::accounts::mfa::method::Method;
 
-/// Which second factors an account has.
+/// The second factors of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MfaStatus {
-    /// Since when there is an authenticator.
+    /// When the authenticator app was confirmed.
     pub totp_confirmed_at: Option<OffsetDateTime>,
     /// When its last code was accepted.
     pub totp_last_used_at: Option<OffsetDateTime>,
-    /// Since when the person wants codes by mail.
+    /// When emailed codes were enabled.
     pub email_enabled_at: Option<OffsetDateTime>,
-    /// Whether they can be mailed: to an address that is known to be theirs, where messages are sent at all.
+    /// Whether codes can be sent: to a verified email address, and if `auth.mail` is configured.
     pub email_is_usable: bool,
-    /// How many recovery codes are left.
+    /// The number of unused recovery codes.
     pub recovery_codes_left: i64,
 }
 
 impl MfaStatus {
-    /// Whether a sign-in is asked for more than the password. Also when nothing can answer just now, because messages are no
-    /// longer sent: an account that asked for two factors is not opened by one.
+    /// Whether a sign-in requires a second factor. Also if none can be used now, because `auth.mail` was removed: an
+    /// account with two factors is not accessible with one.
     pub const fn is_enabled(&self) -> bool {
         self.totp_confirmed_at.is_some() || self.email_enabled_at.is_some()
     }
 
-    /// What a sign-in may be answered with. Recovery codes are a way back to a factor, and none by themselves.
+    /// The second factors that a sign-in accepts. Recovery codes replace another factor, and do not count alone.
     pub fn methods(&self) -> Vec<Method> {
         [
             (self.totp_confirmed_at.is_some(), Method::Totp),

@@ -1,4 +1,4 @@
-//! Step-up: a session whose person proves a second factor now, because a route asks for a (fresh) one.
+//! Step-up: an active session gets a (recent) second factor, because a route requires it.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::metrics::Metrics;
 use crate::store::postgres::Postgres;
 use crate::store::sessions;
 
-/// An access token of a session that has just been raised.
+/// A step-up token: an access token of a session after a step-up.
 #[derive(Debug)]
 pub struct Raised {
-    /// The token; refreshes of the session are as good from now on.
+    /// The token; access tokens of later refreshes contain the second factor too.
     pub access: Access,
 }
 
-/// Raises a session with a second factor.
+/// Adds a second factor to a session.
 pub struct StepUp {
     pub(crate) factors: Arc<Factors>,
     pub(crate) postgres: Postgres,
@@ -32,7 +32,7 @@ pub struct StepUp {
 }
 
 impl StepUp {
-    /// Raises a session.
+    /// Verifies a second factor and adds it to the session.
     ///
     /// # Errors
     /// See [`MfaError`].

@@ -1,7 +1,8 @@
-//! The `mfa_token`: what somebody holds between the right password and the second factor.
+//! MFA tokens: the state of a sign-in between the correct password and the second factor.
 //!
-//! It is sealed, not signed: nothing in it is for the client, and no part of the program but this one can read it, so that
-//! it opens no door by mistake. Nothing is stored; that it dies with the password is in it.
+//! They are encrypted and not signed: nothing in them is for the client, and no other part of the program can read
+//! them, so that they cannot be accepted as another token by mistake. Nothing is stored; a password change invalidates
+//! them.
 
 use std::time::Duration;
 
@@ -17,33 +18,33 @@ use crate::keys::{KeyUse, Secrets};
 use crate::secret::Secret;
 use crate::store::users::User;
 
-/// How long one works.
+/// The lifetime of a token.
 pub(crate) const LIFE: Duration = Duration::from_secs(300);
-/// How often it may be tried: one guess in 66,000 is right (three codes of a million at any time, five tries).
+/// The number of attempts: five attempts with three valid codes of a million succeed with a probability of 1 in 66,000.
 pub(crate) const ATTEMPTS: u32 = 5;
 
-/// Marks the token, so that a scanner of leaked secrets can tell what it found.
+/// The prefix of MFA tokens, so that secret scanners recognize them.
 const PREFIX: &str = "sgm_";
 
-/// Whose sign-in it is.
+/// The content of a token.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MfaToken {
-    /// Its own key, by which attempts are counted.
+    /// The token's id, by which attempts are counted.
     pub(crate) id: Uuid,
-    /// Who.
+    /// The user's id.
     pub(crate) user_id: Uuid,
-    /// What the person calls the device.
+    /// The name of the device, chosen by the user.
     pub(crate) device_name: Option<String>,
     /// The device, if it was known.
     pub(crate) device: Option<Uuid>,
-    /// Which password was right.
+    /// A hash of the password hash that was verified.
     password: [u8; 32],
-    /// Until when, in seconds.
+    /// The expiry, in Unix seconds.
     expires_at: i64,
 }
 
 impl MfaToken {
-    /// For a user whose password was right just now.
+    /// A token for a user whose password was just verified.
     pub(crate) fn new(user: &User, device_name: Option<&str>, device: Option<Uuid>, now: OffsetDateTime) -> Self {
         Self {
             id: Uuid::new_v4(),
@@ -55,19 +56,19 @@ impl MfaToken {
         }
     }
 
-    /// Whether the password is still the one that was right.
+    /// Whether the password was not changed since.
     pub(crate) fn is_of_password(&self, user: &User) -> bool {
         self.password == fingerprint(user.password_hash.as_deref())
     }
 
-    /// As the client gets it.
+    /// The token as the client gets it.
     pub(crate) fn seal(&self, secrets: &Secrets) -> Secret {
         let plain = serde_json::to_vec(self).expect("strings and numbers are always JSON");
         let sealed = secrets.seal(KeyUse::MfaToken, "", &plain);
         Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(sealed)))
     }
 
-    /// Reads a token that is not too old.
+    /// Reads a token; `None` if it is malformed or has expired.
     pub(crate) fn open(secrets: &Secrets, presented: &Secret, now: OffsetDateTime) -> Option<Self> {
         let sealed = URL_SAFE_NO_PAD.decode(presented.expose().strip_prefix(PREFIX)?).ok()?;
         let plain = secrets.open(KeyUse::MfaToken, "", &sealed).ok()?;
@@ -76,24 +77,24 @@ impl MfaToken {
     }
 }
 
-/// The hash of the hash: enough to see that it is another, and nothing to guess passwords with.
+/// The hash of the password hash: enough to detect a change, and useless for guessing.
 fn fingerprint(password_hash: Option<&str>) -> [u8; 32] {
     let digest = digest(&SHA256, password_hash.unwrap_or_default().as_bytes());
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// The question for a second factor.
+/// The response that requires a second factor.
 #[derive(Debug)]
 pub struct Challenge {
-    /// Goes with the answer, and is good for nothing else.
+    /// The MFA token, to be sent with the second factor.
     pub mfa_token: Secret,
-    /// What may be answered.
+    /// The accepted second factors.
     pub methods: Vec<Method>,
-    /// How long.
+    /// The lifetime of the token.
     pub expires_in: Duration,
 }
 
-/// The question for a second factor, for a user whose password was right.
+/// The challenge for a user whose password was correct.
 pub(crate) fn challenge(
     secrets: &Secrets,
     user: &User,

@@ -1,5 +1,5 @@
-//! Codes of an authenticator (RFC 6238): SHA-1, six digits, thirty seconds, because that is what every application
-//! supports; some silently compute these whatever the address in the QR code says.
+//! Codes of authenticator apps (RFC 6238): SHA-1, six digits, thirty seconds, because every app supports these; some
+//! use them whatever the QR code says.
 
 use qrcode::QrCode;
 use qrcode::render::svg;
@@ -12,52 +12,54 @@ use crate::keys::secrets::OpenError;
 use crate::keys::{KeyUse, Secrets, random};
 use crate::secret::Secret;
 
-/// Seconds for which one code is shown.
+/// The time for which a code is shown, in seconds.
 const STEP_SECONDS: u64 = 30;
-/// Steps before and after the present one that are accepted: a phone's clock, and a slow hand (RFC 6238 section 5.2).
+/// The number of accepted steps before and after the current one, for clock differences and slow typing (RFC 6238
+/// section 5.2).
 const SKEW: u16 = 1;
 const DIGITS: u8 = 6;
-/// An address may be longer than what a QR code can hold once each of its characters is escaped.
+/// The longest account name in the URI: an escaped email address can be longer than a QR code can hold.
 const ACCOUNT_MAX: usize = 100;
 
-/// What an authenticator and we know.
+/// A TOTP secret.
 #[derive(Clone)]
 pub(crate) struct TotpSecret(Zeroizing<[u8; 20]>);
 
 impl TotpSecret {
-    /// A fresh one: 160 bits, as RFC 4226 section 4 recommends.
+    /// A new secret of 160 bits, as RFC 4226 section 4 recommends.
     pub(crate) fn generate() -> Self {
         Self(Zeroizing::new(random::bytes()))
     }
 
-    /// As it rests in the database. Whose it is goes in, so that nobody who can write there gives one account the factor
-    /// of another.
+    /// The encrypted secret for the database. It is bound to the user, so that an attacker who can write there cannot
+    /// copy the factor of one account to another.
     pub(crate) fn seal(&self, secrets: &Secrets, user_id: Uuid) -> Vec<u8> {
         secrets.seal(KeyUse::TotpSecret, &user_id.to_string(), self.0.as_slice())
     }
 
-    /// Reads what [`seal`](Self::seal) made for the same user.
+    /// Decrypts what [`seal`](Self::seal) returned for the same user.
     pub(crate) fn open(secrets: &Secrets, user_id: Uuid, sealed: &[u8]) -> Result<Self, OpenError> {
         let plain = Zeroizing::new(secrets.open(KeyUse::TotpSecret, &user_id.to_string(), sealed)?);
         let secret = plain.as_slice().try_into().map_err(|_| OpenError::Damaged)?;
         Ok(Self(Zeroizing::new(secret)))
     }
 
-    /// The time step whose code this is, if it is one of now.
+    /// The time step of a code, if the code is valid now.
     pub(crate) fn step(&self, typed: &str, now: OffsetDateTime) -> Option<i64> {
-        // Authenticators show a space in the middle, and people copy it.
+        // Apps show a space in the middle, which users copy.
         let typed: String = typed.chars().filter(|c| !c.is_whitespace()).collect();
         let seconds = u64::try_from(now.unix_timestamp()).ok()?;
         let totp = self.builder().build().ok()?;
         i64::try_from(totp.check(&typed, seconds)?).ok()
     }
 
-    /// As a person types it: base32 (RFC 4648).
+    /// The secret in base32 (RFC 4648), for typing.
     pub(crate) fn base32(&self) -> Secret {
         Secret::new(totp_rs::Secret::new_stack(*self.0).to_base32())
     }
 
-    /// As a telephone reads it: an `otpauth` URI. What it does not say (SHA-1, six digits, thirty seconds) is the default.
+    /// The secret as an `otpauth:` URI, for authenticator apps. The parameters that it leaves out (SHA-1, six digits,
+    /// thirty seconds) are the default.
     pub(crate) fn uri(&self, issuer: &str, account: &str) -> Secret {
         // A colon ends the issuer's part of the label, and an IPv6 address has some.
         let part = |text: &str, most: usize| text.chars().filter(|c| *c != ':').take(most).collect::<String>();
@@ -80,7 +82,7 @@ impl TotpSecret {
     }
 }
 
-/// A picture of an address.
+/// A QR code of a URI, as SVG.
 pub(crate) fn qr_svg(uri: &Secret) -> Secret {
     let code = QrCode::new(uri.expose()).expect("the account's name is cut and the issuer's is short");
     Secret::new(code.render::<svg::Color<'_>>().min_dimensions(240, 240).build())
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authenticator_is_told_who_and_where() {
+    fn the_otpauth_uri_names_account_and_service() {
         assert_eq!(
             rfc().uri("gw.example.com", "alice+x@example.com").expose(),
             "otpauth://totp/gw.example.com:alice%2Bx%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\

@@ -1,6 +1,6 @@
-//! What came of comparing a second factor.
+//! The result of verifying a second factor.
 
-/// What a factor turned out to be.
+/// The result of verifying a second factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Right,

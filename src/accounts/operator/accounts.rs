@@ -1,9 +1,9 @@
-//! What operators do to accounts: at the command line, and over the admin API. The rules of who may do it to whom are
-//! here, so that no endpoint can forget one.
+//! Creates accounts and sets passwords for an operator. The rules of what an operator may do are enforced here, so that
+//! no endpoint can forget one.
 //!
-//! An administrator of limited permissions must not become one of more: they touch no account that has permissions of
-//! Sidegate's own which they lack (whoever sets an administrator's address can have the password reset), give and take
-//! none of those permissions, and do not set their own rights.
+//! An operator with limited permissions must not be able to get more. So they cannot change an account with permissions
+//! of Sidegate's own that they lack (an operator who can set an administrator's email address can reset the password),
+//! cannot add or remove those permissions, and cannot change their own.
 
 use std::sync::Arc;
 
@@ -32,12 +32,12 @@ use crate::store::postgres::Postgres;
 use crate::store::users::{self, NewUser, User};
 use crate::store::{id, reset_tokens};
 
-/// An account to be made.
+/// An account to create.
 #[derive(Debug, Clone, Copy)]
 pub struct NewAccount<'a> {
     /// The address.
     pub email: &'a str,
-    /// A second name.
+    /// The username, if there is one.
     pub username: Option<&'a str>,
     /// The password.
     pub password: &'a Secret,
@@ -45,7 +45,7 @@ pub struct NewAccount<'a> {
     pub roles: &'a [String],
     /// Permissions.
     pub permissions: &'a [String],
-    /// Whether the operator vouches for the address.
+    /// Whether the email address counts as verified.
     pub email_verified: bool,
 }
 
@@ -97,7 +97,7 @@ impl AccountAdmin {
         Ok(user)
     }
 
-    /// Finds an account by id, address or username.
+    /// Finds an account by id, email address or username.
     ///
     /// # Errors
     /// When there is none.
@@ -130,7 +130,7 @@ impl AccountAdmin {
             .sessions
             .end_all(&tx, user.id, version, "password_change", now)
             .await?;
-        // Whoever reads the account's mail, and asked for a link before, must not undo this.
+        // A password reset link that was sent before must not undo this.
         reset_tokens::use_all(&tx, user.id, now).await?;
         by.audit(user.id, Event::PasswordSet)
             .insert(&tx, &self.metrics, now)
@@ -142,7 +142,8 @@ impl AccountAdmin {
         Ok(())
     }
 
-    /// Makes an access token for a user, outside any session; it is written down like a login. At the command line only.
+    /// Issues an access token for a user, outside any session; it is recorded like a sign-in. For the command line
+    /// only.
     ///
     /// # Errors
     /// When the account is deleted or locked, or there is no key.

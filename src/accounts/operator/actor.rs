@@ -1,4 +1,4 @@
-//! Who acts on the accounts of others, and what their permissions allow.
+//! The operator, and what the operator's permissions allow.
 
 use uuid::Uuid;
 
@@ -8,15 +8,15 @@ use crate::audit::{AuditRecord, Origin};
 use crate::store::audit::Event;
 use crate::store::users::User;
 
-/// Who does it. The default is the command line, which may do everything: whoever runs it holds the configuration's
-/// secrets.
+/// An operator. The default is the command line, which may do everything: its user has the secrets of the
+/// configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Operator {
-    /// The administrator.
+    /// The operator's account.
     pub user_id: Option<Uuid>,
-    /// Their permissions; `None` at the command line.
+    /// The operator's permissions; `None` at the command line.
     pub permissions: Option<Vec<String>>,
-    /// Where it comes from.
+    /// The origin of the request.
     pub origin: Origin,
 }
 
@@ -27,7 +27,7 @@ impl Operator {
             .is_none_or(|permissions| permissions.iter().any(|permission| permission == ADMIN))
     }
 
-    /// Refuses an account that has more of Sidegate's own permissions.
+    /// Refuses to change an account that has permissions of Sidegate's own which the operator lacks.
     pub(crate) fn may_touch(&self, user: &User) -> Result<(), OperatorError> {
         let held = self.permissions.as_deref().unwrap_or_default();
         let above = |permission: &String| permission.starts_with(OURS) && !held.contains(permission);
@@ -38,7 +38,7 @@ impl Operator {
         }
     }
 
-    /// Refuses what an administrator would regret to have done to themselves.
+    /// Refuses operations that operators must not do to their own account.
     pub(crate) fn not_oneself(&self, user: &User) -> Result<(), OperatorError> {
         if self.user_id == Some(user.id) {
             Err(OperatorError::OwnAccount)
@@ -47,7 +47,7 @@ impl Operator {
         }
     }
 
-    /// Refuses a change of Sidegate's own permissions to whoever is not an administrator in full.
+    /// Refuses to change permissions of Sidegate's own without `sidegate:admin`.
     pub(crate) fn may_change(&self, from: &[String], to: &[String]) -> Result<(), OperatorError> {
         let changed = |a: &[String], b: &[String]| a.iter().any(|word| word.starts_with(OURS) && !b.contains(word));
         if self.is_admin() || !(changed(from, to) || changed(to, from)) {
@@ -57,7 +57,7 @@ impl Operator {
         }
     }
 
-    /// Refuses to raise oneself, and to put oneself out of office: the last administrator would be missed.
+    /// Refuses to change the operator's own permissions: neither more, nor the loss of the last administrator.
     pub(crate) fn may_set_rights(&self, user: &User, permissions: &[String]) -> Result<(), OperatorError> {
         self.may_change(&user.permissions, permissions)?;
         let stays = !self.is_admin() || permissions.iter().any(|permission| permission == ADMIN);
@@ -67,7 +67,7 @@ impl Operator {
         Ok(())
     }
 
-    /// An audit entry of what this operator did to an account.
+    /// An audit entry of what this operator did with an account.
     pub(crate) fn audit(&self, user_id: Uuid, event: Event) -> AuditRecord<'_> {
         AuditRecord {
             actor_id: self.user_id,

@@ -1,4 +1,4 @@
-//! An account changed by an operator: all of it at once, in one transaction, or nothing.
+//! Changes an account for an operator: all changes in one transaction, or none.
 
 use std::sync::Arc;
 
@@ -20,20 +20,20 @@ use crate::store::postgres::{Postgres, Transaction};
 use crate::store::reset_tokens;
 use crate::store::users::{self, User};
 
-/// What to change. What is `None` stays.
+/// The changes. `None` means unchanged.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Edit<'a> {
-    /// Another address. Whether it is verified is then for `email_verified` to say; left out, it is not.
+    /// The new email address, which is verified only if `email_verified` says so.
     pub email: Option<&'a str>,
-    /// Whether the operator vouches for the address.
+    /// Whether the email address counts as verified.
     pub email_verified: Option<bool>,
-    /// Another username, or (`Some(None)`) none.
+    /// The new username; `Some(None)` removes it.
     pub username: Option<Option<&'a str>>,
-    /// All roles.
+    /// The complete new list of roles.
     pub roles: Option<&'a [String]>,
-    /// All permissions.
+    /// The complete new list of permissions.
     pub permissions: Option<&'a [String]>,
-    /// Members of the profile to set, or (`null`) to remove.
+    /// Members of the profile to set, or to remove with `null`.
     pub profile: Option<&'a Map<String, Value>>,
 }
 
@@ -47,7 +47,7 @@ pub struct AccountEdits {
 }
 
 impl AccountEdits {
-    /// Changes an account. Access tokens say what it was, so that they are outdated by any change.
+    /// Changes an account. Access tokens issued before become outdated.
     ///
     /// # Errors
     /// See [`OperatorError`].
@@ -112,7 +112,7 @@ impl AccountEdits {
             .await?
             .ok_or_else(|| gone(id))?;
         if moved {
-            // Links that went to the old address may be in the hands of whoever it was taken away from.
+            // Links that were sent to the previous email address must not work any more.
             reset_tokens::use_all(tx, id, now).await?;
         }
         let event = if moved {
@@ -146,7 +146,7 @@ impl AccountEdits {
             return Ok(user);
         }
         let id = user.id;
-        // The names of the members, as for a person's own change; what they say is nobody's business in a log.
+        // Only the names of the members: values of a profile do not belong into a log.
         let members = edit
             .profile
             .into_iter()
@@ -166,7 +166,7 @@ impl AccountEdits {
     }
 }
 
-/// Whether a token says the same of both.
+/// Whether tokens of both have the same claims.
 fn says_the_same(one: &User, other: &User) -> bool {
     one.email == other.email
         && one.email_verified_at.is_some() == other.email_verified_at.is_some()

@@ -1,4 +1,4 @@
-//! Why an operator's request was refused.
+//! The error of an operator's request.
 
 use crate::accounts::email::names::NameError;
 use crate::accounts::error::Failure;
@@ -7,25 +7,25 @@ use crate::accounts::password::rules::Weakness;
 use crate::accounts::profile::ProfileError;
 use crate::store::{StoreError, users};
 
-/// Why an operator's wish was not done.
+/// Why an operator's request was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(NameError),
-    /// The username is none.
+    /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
-    /// Another account has the address.
-    #[error("there is an account with this address already")]
+    /// Another account has the email address.
+    #[error("the email address is taken by another account")]
     EmailTaken,
     /// Another account has the username.
-    #[error("there is an account with this username already")]
+    #[error("the username is taken by another account")]
     UsernameTaken,
     /// The password is not accepted.
     #[error("{0}")]
     Password(Weakness),
-    /// A role or a permission is none.
+    /// A role or a permission is not valid.
     #[error(
         "{0}: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
     )]
@@ -33,19 +33,19 @@ pub enum OperatorError {
     /// The profile is not accepted.
     #[error(transparent)]
     Profile(ProfileError),
-    /// No such account.
+    /// There is no such account.
     #[error("there is no account `{0}`")]
     NotFound(String),
-    /// It is not deleted.
+    /// The account is not deleted.
     #[error("the account is not deleted")]
     NotDeleted,
-    /// It needs `sidegate:admin`.
-    #[error("this needs the permission {ADMIN}")]
+    /// The operation requires `sidegate:admin`.
+    #[error("the permission {ADMIN} is required")]
     AdminRequired,
-    /// An administrator does not do this to themselves.
-    #[error("this is your own account")]
+    /// Operators cannot do this to their own account.
+    #[error("operators cannot do this to their own account")]
     OwnAccount,
-    /// Not the operator's fault.
+    /// A failure that is not the operator's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }

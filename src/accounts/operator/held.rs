@@ -1,4 +1,4 @@
-//! The account an operator acts on, locked for the transaction.
+//! The account that an operator changes, locked for the transaction.
 
 use uuid::Uuid;
 
@@ -7,8 +7,8 @@ use crate::accounts::operator::error::OperatorError;
 use crate::store::postgres::Transaction;
 use crate::store::users::{self, User};
 
-/// An account that exists and that the operator may touch, held until the transaction ends: what it may do, and who may
-/// do it to whom, is then still true when it is done.
+/// An account that exists and that the operator may change, locked until the transaction ends, so that the permission
+/// check is still valid when the change is made.
 pub(crate) async fn held(tx: &Transaction, user_id: Uuid, by: &Operator) -> Result<User, OperatorError> {
     let user = users::find_for_update(tx, user_id)
         .await?

@@ -1,6 +1,6 @@
-//! The permissions that Sidegate itself gives a meaning.
+//! The permissions of Sidegate's own.
 
-/// Everything, the permissions of Sidegate's own included.
+/// The permission that includes all others.
 pub(crate) const ADMIN: &str = "sidegate:admin";
-/// How the permissions of Sidegate's own begin.
+/// The prefix of permissions of Sidegate's own.
 pub(crate) const OURS: &str = "sidegate:";

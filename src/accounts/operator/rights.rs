@@ -1,4 +1,4 @@
-//! Roles and permissions, given and taken.
+//! Adds and removes roles and permissions.
 
 use std::sync::Arc;
 
@@ -15,23 +15,23 @@ use crate::store::audit::Event;
 use crate::store::postgres::{Postgres, Transaction};
 use crate::store::users::{self, User};
 
-/// As many words as fit into a token's header field.
+/// The most roles, and the most permissions: a token has to fit into a header.
 const MOST: usize = 256;
 
-/// Rights to give and to take away.
+/// The roles and permissions to add and remove.
 #[derive(Debug, Clone, Default)]
 pub struct Grant {
-    /// Roles to give.
+    /// Roles to add.
     pub roles: Vec<String>,
-    /// Permissions to give.
+    /// Permissions to add.
     pub permissions: Vec<String>,
-    /// Roles to take away.
+    /// Roles to remove.
     pub without_roles: Vec<String>,
-    /// Permissions to take away.
+    /// Permissions to remove.
     pub without_permissions: Vec<String>,
 }
 
-/// Grants and takes away roles and permissions.
+/// Adds and removes roles and permissions.
 pub struct AccountRights {
     pub(crate) postgres: Postgres,
     pub(crate) revoker: Arc<Revoker>,
@@ -40,7 +40,7 @@ pub struct AccountRights {
 }
 
 impl AccountRights {
-    /// Gives and takes rights. Running access tokens are outdated, so that clients refresh and carry the new rights.
+    /// Adds and removes roles and permissions. Access tokens issued before become outdated, so that clients refresh.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -69,8 +69,8 @@ impl AccountRights {
         Ok(user)
     }
 
-    /// Sets rights inside a transaction that holds the account. When they are others now, so is its `token_version`, which the
-    /// caller publishes.
+    /// Sets roles and permissions inside a transaction that has locked the account. If they changed, returns the new
+    /// `token_version`, which the caller publishes after the commit.
     pub(crate) async fn set(
         &self,
         tx: &Transaction,
@@ -108,7 +108,7 @@ impl AccountRights {
     }
 }
 
-/// Whether roles and permissions can be given.
+/// Checks the names and the number of roles and permissions.
 pub(in crate::accounts) fn check(roles: &[String], permissions: &[String]) -> Result<(), OperatorError> {
     for (kind, words) in [("roles", roles), ("permissions", permissions)] {
         if words.len() > MOST || !words.iter().all(|word| right::is_name(word)) {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_is_one_word_to_whoever_reads_the_header() {
+    fn a_role_is_one_element_of_the_header() {
         assert!(check(&list(&["staff", "Betreuer-ä"]), &list(&["orders:read"])).is_ok());
         for wrong in ["", "a,b", "a b", "a\n", &"x".repeat(129)] {
             assert!(check(&list(&[wrong]), &[]).is_err(), "{wrong:?}");

@@ -1,4 +1,4 @@
-//! Sessions of others, ended by an operator.
+//! Ends sessions for an operator.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub struct AccountSessions {
 }
 
 impl AccountSessions {
-    /// Ends all sessions of a user; returns how many were open.
+    /// Ends all sessions of a user; returns how many were active.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -42,10 +42,10 @@ impl AccountSessions {
         Ok(ended)
     }
 
-    /// Ends one session, whosever it is, or only if it is of a certain user; `false` when there is no such open session.
+    /// Ends a session, or only if it belongs to a certain user; `false` if there is no such active session.
     ///
     /// # Errors
-    /// When PostgreSQL is away, or the operator may not.
+    /// When PostgreSQL is unreachable, or the operator may not.
     pub async fn revoke_one(
         &self,
         session_id: Uuid,
@@ -61,7 +61,7 @@ impl AccountSessions {
         let user = held(&tx, session.user_id, by).await?;
         let ended = sessions::end(&tx, user.id, sessions::Scope::This(session_id), "admin", now).await?;
         if ended.is_empty() {
-            // Somebody else ended it since.
+            // It was ended meanwhile.
             return Ok(false);
         }
         by.audit(user.id, Event::SessionRevoked)

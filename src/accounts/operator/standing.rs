@@ -1,4 +1,4 @@
-//! Whether an account may be used: locked, deleted, in want of a new password.
+//! The status of an account: locked, deleted, password change required.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct AccountStanding {
 }
 
 impl AccountStanding {
-    /// Locks an account, until an instant or until it is unlocked, and ends its sessions.
+    /// Locks an account until a time or until it is unlocked, and ends its sessions.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -54,7 +54,7 @@ impl AccountStanding {
         Ok(())
     }
 
-    /// Unlocks an account, whoever locked it.
+    /// Unlocks an account, also if wrong passwords locked it.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -69,8 +69,8 @@ impl AccountStanding {
         Ok(())
     }
 
-    /// Wants a new password before the next sign-in, and ends all sessions. Where messages are sent, the person is mailed the
-    /// link that sets one.
+    /// Requires a password change at the next sign-in, and ends all sessions. If `auth.mail` is configured, the user
+    /// gets an email with a link.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -123,7 +123,8 @@ impl AccountStanding {
             .map(drop)
     }
 
-    /// Deletes an account and ends its sessions. The row stays and can be brought back; its names become free.
+    /// Deletes an account and ends its sessions. It can be restored; its email address and username can be used by
+    /// other accounts.
     ///
     /// # Errors
     /// When the account is gone, or the operator may not.
@@ -147,10 +148,11 @@ impl AccountStanding {
         Ok(())
     }
 
-    /// Brings a deleted account back.
+    /// Restores a deleted account.
     ///
     /// # Errors
-    /// When there is none, it is not deleted, its names were given away, or the operator may not.
+    /// When there is none, it is not deleted, another account uses its email address or username, or the operator may
+    /// not do it.
     pub async fn restore(&self, user_id: Uuid, by: &Operator, now: OffsetDateTime) -> Result<User, OperatorError> {
         let tx = self.postgres.transaction("user_restore").await?;
         let user = users::find_for_update(&tx, user_id)

@@ -1,26 +1,26 @@
-//! Argon2. New hashes are `argon2id`; `argon2i` of other makers verifies.
+//! Argon2. New hashes are `argon2id`; imported `argon2i` hashes are verified.
 
 use ::argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, Version};
 
 use crate::keys::random;
 
-/// More bytes are no password that a person has. Argon2 itself would read four gigabytes.
+/// The longest password, in bytes. Argon2 itself would accept four gigabytes.
 pub(crate) const MAX_BYTES: usize = 1024;
 
-/// A hash that needs more is not verified: it was not made here, and each login with it would cost that much memory.
+/// The most memory of a hash that is verified: an imported one with more would cost that much at each sign-in.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-/// The same for time.
+/// The most iterations of a hash that is verified.
 const MAX_ITERATIONS: u32 = 64;
 const MAX_LANES: u32 = 64;
 
-/// What a hash was made with.
+/// The parameters of a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
-    /// Memory in KiB, each 1024 bytes, that one hash fills.
+    /// The memory of a hash in KiB.
     pub memory_kib: u32,
-    /// How often it is filled.
+    /// The number of iterations.
     pub iterations: u32,
-    /// Lanes. They are worked off one after the other: more lanes cost us nothing and an attacker nothing either.
+    /// The degree of parallelism. Lanes are computed one after the other.
     pub parallelism: u32,
 }
 
@@ -41,7 +41,7 @@ impl Cost {
     }
 }
 
-/// A hash that was read.
+/// A parsed hash.
 pub(crate) struct Stored {
     hash: PasswordHash,
     algorithm: Algorithm,
@@ -49,10 +49,10 @@ pub(crate) struct Stored {
     params: Params,
 }
 
-/// Hashes a password. The result begins with `$argon2id$v=19$`.
+/// Hashes a password. The result starts with `$argon2id$v=19$`.
 ///
 /// # Errors
-/// When the parameters are none or there is not enough memory; the text says which.
+/// When the parameters are invalid or there is not enough memory; the text says which.
 pub(crate) fn hash(password: &str, cost: Cost) -> Result<String, String> {
     if password.len() > MAX_BYTES {
         return Err(format!("a password of {} bytes reached the hasher", password.len()));
@@ -63,19 +63,19 @@ pub(crate) fn hash(password: &str, cost: Cost) -> Result<String, String> {
 }
 
 impl Stored {
-    /// Reads a hash in the PHC format.
+    /// Parses a hash in the PHC format.
     ///
     /// # Errors
-    /// When it is none, or asks for more than anybody should need.
+    /// When it is malformed, or its parameters exceed the limits.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let wrong = || "the stored password hash is no argon2 hash that can be verified".to_owned();
         let hash = PasswordHash::new(text).map_err(|_| wrong())?;
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(|_| wrong())?;
-        // Argon2d leaks the password through the cache; nobody hashes passwords with it.
+        // Argon2d leaks the password through cache timing and is not used for passwords.
         if algorithm == Algorithm::Argon2d || hash.salt.is_none() || hash.hash.is_none() {
             return Err(wrong());
         }
-        // Hashes of before 2016 do not say their version.
+        // Hashes from before 2016 have no version.
         let version = Version::try_from(hash.version.unwrap_or(0x10)).map_err(|_| wrong())?;
         let params = Params::try_from(&hash).map_err(|_| wrong())?;
         let bounded = params.m_cost() <= MAX_MEMORY_KIB
@@ -101,7 +101,7 @@ impl Stored {
         }
     }
 
-    /// Whether it is what [`hash`] makes today.
+    /// Whether it has the current parameters.
     pub(crate) fn is_made_with(&self, cost: Cost) -> bool {
         self.algorithm == Algorithm::Argon2id
             && self.version == Version::V0x13
@@ -109,7 +109,7 @@ impl Stored {
                 == (cost.memory_kib, cost.iterations, cost.parallelism)
     }
 
-    /// Whether it is this password's.
+    /// Whether it is the hash of this password.
     ///
     /// # Errors
     /// When there is not enough memory.
@@ -124,7 +124,7 @@ impl Stored {
     }
 }
 
-/// A hash that no password is known for, as costly to verify as a real one.
+/// A hash of no known password, which takes as long to verify as a real one.
 pub(crate) fn dummy(cost: Cost) -> String {
     let Cost {
         memory_kib,
@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn hashes_of_other_makers_verify() {
-        // The test vectors of the reference implementation (`phc-winner-argon2`, test.c), for `password`, salt `somesalt`.
+        // The test vectors of the reference implementation (`phc-winner-argon2`, test.c), for `password`, salt
+        // `somesalt`.
         for (hash, word) in [
             (
                 "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",

@@ -1,18 +1,18 @@
-//! bcrypt, with its two traps closed: it reads 72 bytes and no more, and a hash of unknown make is not verified.
+//! bcrypt. Passwords over 72 bytes, which bcrypt would truncate, and hashes of unknown variants are refused.
 
-/// The most bytes bcrypt reads. Longer passwords are refused: cut ones would make two passwords equal.
+/// The longest password, in bytes. bcrypt would truncate longer ones, so that different passwords would be equal.
 pub(crate) const MAX_BYTES: usize = 72;
 
-/// How a hash of it begins. `$2x$` is not among them: those were made by a broken implementation.
+/// The accepted prefixes. `$2x$` is not accepted: a broken implementation created those.
 pub(crate) const PREFIXES: [&str; 3] = ["$2a$", "$2b$", "$2y$"];
 
-/// More would keep a thread busy for hours: nobody made such a hash to sign in with.
+/// The highest cost of a hash that is verified; a higher one would occupy a thread for hours.
 const MAX_COST: u32 = 20;
 
-/// Hashes a password. The result begins with `$2b$`.
+/// Hashes a password. The result starts with `$2b$`.
 ///
 /// # Errors
-/// When the cost is none (4 to 31), the password is too long, or the system has no randomness; the text says which.
+/// When the cost is invalid (4 to 31), the password is too long, or the system has no randomness; the text says which.
 pub(crate) fn hash(password: &str, cost: u32) -> Result<String, String> {
     if password.len() > MAX_BYTES {
         return Err(format!("a password of {} bytes reached the hasher", password.len()));
@@ -23,7 +23,7 @@ pub(crate) fn hash(password: &str, cost: u32) -> Result<String, String> {
 /// The cost of a hash.
 ///
 /// # Errors
-/// When it is no bcrypt hash: someone wrote to the table, and nobody can sign in with that row.
+/// When it is not a bcrypt hash.
 pub(crate) fn cost_of(hash: &str) -> Result<u32, String> {
     let known = PREFIXES.into_iter().any(|prefix| hash.starts_with(prefix));
     let parts = known.then(|| hash.parse::<::bcrypt::HashParts>().ok()).flatten();
@@ -37,15 +37,15 @@ pub(crate) fn cost_of(hash: &str) -> Result<u32, String> {
 /// See [`cost_of`].
 pub(crate) fn verify(password: &str, hash: &str) -> Result<bool, String> {
     cost_of(hash)?;
-    // The work is done for a password that cannot match, too: the time of an answer must not tell one from the other.
+    // The same work is done for a password that cannot match: the response time must not reveal it.
     let too_long = password.len() > MAX_BYTES;
     let readable = if too_long { "" } else { password };
     let matches = ::bcrypt::verify(readable, hash).map_err(|e| e.to_string())?;
     Ok(matches && !too_long)
 }
 
-/// A hash that no password is known for. Verifying against it costs what verifying against a real one costs, so that
-/// the time of an answer does not tell whether an account exists.
+/// A hash of no known password. Verifying it takes as long as a real one, so that the response time does not reveal
+/// whether an account exists.
 pub(crate) fn dummy(cost: u32) -> String {
     format!("$2b${cost:02}$abcdefghijklmnopqrstuu5eHj.xVYmjv1xvTqWr0nXZ3JwyZ8eQu")
 }

@@ -1,4 +1,4 @@
-//! A new password, chosen by somebody who is signed in and knows the old one.
+//! Changes the password of a signed-in user, with the current password.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,28 +21,28 @@ use crate::store::audit::Event;
 use crate::store::postgres::Postgres;
 use crate::store::{StoreError, reset_tokens, sessions, users};
 
-/// Why a password stays.
+/// Why a password was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordChangeError {
-    /// The account is gone, or the session has ended.
+    /// The account or the session has ended.
     #[error("there is no such session")]
     NotFound,
-    /// The old password is not the account's.
+    /// The current password is wrong.
     #[error("wrong password")]
     WrongPassword,
     /// The new password is not accepted.
     #[error("{0}")]
     Password(Weakness),
-    /// The new password is the old one.
-    #[error("this is the password already")]
+    /// The new password is the current one.
+    #[error("the new password is the current one")]
     Unchanged,
     /// Too many wrong passwords.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -63,7 +63,7 @@ impl From<ProofError> for PasswordChangeError {
     }
 }
 
-/// Replaces the password of somebody who knows the current one.
+/// Changes a password; requires the current one.
 pub struct PasswordChange {
     pub(crate) directory: Arc<Directory>,
     pub(crate) settings: Arc<Settings>,
@@ -76,8 +76,8 @@ pub struct PasswordChange {
 }
 
 impl PasswordChange {
-    /// Replaces the password, ends every other session with its access tokens, and uses up the links of forgotten passwords. The
-    /// session that asks stays, and so do its tokens.
+    /// Changes the password, ends every other session with its access tokens, and invalidates password reset links. The
+    /// caller's session and its tokens stay valid.
     ///
     /// # Errors
     /// See [`PasswordChangeError`].
@@ -95,7 +95,7 @@ impl PasswordChange {
             .await?
             .ok_or(PasswordChangeError::NotFound)?;
         let verified = self.reauthentication.require_password(&user, password, now).await?;
-        // After the proof, so that what is told here is told to nobody else.
+        // After the current password was verified, so that nobody else learns the result.
         rules::check(new.expose(), known_of(&user), &self.settings.password).map_err(PasswordChangeError::Password)?;
         if new.expose() == password.expose() {
             return Err(PasswordChangeError::Unchanged);
@@ -104,7 +104,7 @@ impl PasswordChange {
 
         let tx = self.postgres.transaction("password_change").await?;
         users::find_for_update(&tx, user.id).await?;
-        // Meanwhile the session may have been ended: by a reset, above all, whose password must stay.
+        // The session may have been ended meanwhile, for example by a password reset, which must not be undone.
         let open = sessions::find(&tx, by.session_id, now).await?;
         if open.is_none_or(|session| session.user_id != user.id) {
             return Err(PasswordChangeError::NotFound);

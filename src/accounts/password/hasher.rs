@@ -1,9 +1,9 @@
-//! Hashing on threads of its own.
+//! Hashes passwords on threads of its own.
 //!
-//! One bcrypt at cost 12 keeps a core busy for a third of a second, one argon2id fills 19 MiB. On the threads that move requests, a hundred wrong
-//! passwords would be half a minute in which nothing is proxied. So hashing has few threads, at low priority, behind a
-//! short queue: when it is full the answer is 503 at once, and a job nobody waits for any more is not done at all. The number
-//! of threads is also the bound on memory: so many times `auth.password.memory`, whatever comes in.
+//! One bcrypt hash of cost 12 occupies a core for a third of a second, one argon2id hash 19 MiB. On the threads that
+//! proxy requests, a hundred wrong passwords would stop all proxying for half a minute. So hashing has few threads, at
+//! low priority, behind a short queue: when it is full the response is 503 at once, and a job whose caller has left is
+//! skipped. The number of threads also limits the memory: that number times `auth.password.memory`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -17,21 +17,21 @@ use crate::accounts::settings;
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 
-/// The nice value of the hashing threads: with any other work to do, the scheduler gives them about a tenth of a core.
+/// The nice value of the hashing threads: with other work to do, the scheduler gives them about a tenth of a core.
 const NICE: i32 = 15;
 
-/// Why there is no hash and no verdict.
+/// Why hashing failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// The queue is full, or the job waited too long in it. The caller may come again later.
+    /// The queue is full, or the job waited too long. A later retry may succeed.
     #[error("the password hashing queue is full")]
     Overloaded,
-    /// The stored hash or the settings are of no use; the text says why and holds neither password nor hash.
+    /// The stored hash or the settings are invalid; the text says why, and contains neither password nor hash.
     #[error("{0}")]
     Broken(String),
 }
 
-/// The pool of hashing threads. They end when it is dropped; jobs still in the queue then are not done.
+/// The pool of hashing threads. They end when it is dropped; queued jobs are not executed then.
 pub struct Hasher {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -123,11 +123,11 @@ impl Hasher {
         }
     }
 
-    /// Verifies a password against a stored hash; without one (no such account, or one without a password) it does the
-    /// same work and says no.
+    /// Verifies a password with a stored hash. Without one (no such account, or one without a password) it does the
+    /// same work and returns false.
     ///
     /// # Errors
-    /// [`HashError::Overloaded`] when the queue is full; [`HashError::Broken`] when the hash is none.
+    /// [`HashError::Overloaded`] if the queue is full; [`HashError::Broken`] if the hash is malformed.
     pub async fn verify(&self, password: &Secret, hash: Option<&str>) -> Result<Verified, HashError> {
         let hash = hash.unwrap_or(&self.dummy).to_owned();
         match self
@@ -162,7 +162,7 @@ impl Drop for Hasher {
         self.shared.lock().stopping = true;
         self.shared.wake.notify_all();
         for thread in self.threads.drain(..) {
-            // A worker's panic was already answered and logged; there is nothing to add here.
+            // A panic of a worker was logged already.
             let _ = thread.join();
         }
     }
@@ -170,14 +170,14 @@ impl Drop for Hasher {
 
 impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        // Nothing panics while it holds the lock, and if it did, a queue of whole jobs would still be right.
+        // Nothing panics while it holds the lock, and a queue of complete jobs would still be consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, job: Job) -> Result<(), HashError> {
         let mut state = self.lock();
         if state.jobs.len() >= self.capacity {
-            // Those whose callers have gone make room first: they would only be skipped.
+            // Jobs whose callers have gone are removed first, because they would only be skipped.
             state.jobs.retain(|job| !job.reply.is_closed());
         }
         if state.jobs.len() >= self.capacity {
@@ -195,7 +195,7 @@ impl Shared {
     }
 
     fn work(&self) {
-        // Without the right to set it the thread works at normal priority, which is no reason not to sign anyone in.
+        // Without permission to set it, the thread runs at normal priority.
         if let Err(error) = rustix::process::setpriority_process(None, NICE) {
             tracing::warn!(%error, "password hashing runs at normal priority");
         }
@@ -219,7 +219,7 @@ impl Shared {
                 .password_hash_duration
                 .with_label_values(&[algorithm, op])
                 .observe(started.elapsed().as_secs_f64());
-            // The caller may have gone meanwhile.
+            // The caller may be gone.
             let _ = job.reply.send(result);
         }
     }
@@ -246,7 +246,7 @@ impl Shared {
 }
 
 impl Work {
-    /// The algorithm, what was done with it, and what came out.
+    /// The result of a job, with algorithm and operation for the metrics.
     fn run(self) -> (&'static str, &'static str, Result<Done, HashError>) {
         match self {
             Self::Hash { password, scheme } => {
@@ -309,10 +309,16 @@ mod tests {
             ..settings(1, 2)
         });
         let password = Secret::new("correct horse");
-        let busy = |job| Box::pin(async move { tokio::time::timeout(Duration::from_millis(5), job).await });
         // The first goes to the worker, two wait; all three callers leave.
-        for _ in 0..3 {
-            assert!(busy(hasher.verify(&password, None)).await.is_err());
+        let mut first = Box::pin(hasher.verify(&password, None));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut first).await.is_err());
+        while !hasher.shared.state.lock().unwrap().jobs.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        drop(first);
+        for _ in 0..2 {
+            let waits = hasher.verify(&password, None);
+            assert!(tokio::time::timeout(Duration::ZERO, Box::pin(waits)).await.is_err());
         }
         let waiting = futures::future::join_all((0..3).map(|_| hasher.verify(&password, None))).await;
         assert_eq!(

@@ -1,8 +1,8 @@
-//! A forgotten password: a link is mailed, and whoever follows it chooses a new one.
+//! Resets a forgotten password with an emailed link.
 //!
-//! The link is worth as much as the password, so that it works once, for half an hour, and its use ends all that was opened
-//! with the old password. Whose answer was lost may ask again with the same link and the same new password for a minute, which
-//! does nothing more.
+//! The link gives as much access as the password, so it works once, for half an hour, and its use ends all sessions. A
+//! client whose response was lost can retry with the same link and the same new password for a minute, which has no
+//! further effect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,22 +30,22 @@ use crate::store::reset_tokens::{self, ResetToken};
 use crate::store::users::{self, User};
 use crate::store::{StoreError, id};
 
-/// Why a link does not give a new password.
+/// Why a password was not reset.
 #[derive(Debug, thiserror::Error)]
 pub enum ResetError {
-    /// Used, expired, or never made: nobody is told which.
+    /// The link was used, has expired, or is unknown; which is not revealed.
     #[error("the link is no longer valid")]
     Invalid,
     /// The new password is not accepted; the link still works.
     #[error("{0}")]
     Password(Weakness),
-    /// Too many tries from this address.
+    /// Too many attempts from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -64,7 +64,7 @@ impl From<RateLimited> for ResetError {
     }
 }
 
-/// Replaces a forgotten password by an emailed link.
+/// Resets a forgotten password with an emailed link.
 pub struct PasswordReset {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) mail: Arc<Queue>,
@@ -78,7 +78,7 @@ pub struct PasswordReset {
 }
 
 impl PasswordReset {
-    /// Mails a link to the owner of an address, if there is one.
+    /// Sends a link to an email address, if it has an account.
     ///
     /// # Errors
     /// See [`EmailRequestError`]; none of them says whether there is.
@@ -127,8 +127,8 @@ impl PasswordReset {
         Ok(result)
     }
 
-    /// Makes a link and mails it, or does as much work and takes it back: a link needs an account, so that where there is none a
-    /// second message stands for its row.
+    /// Creates a link and queues its message, or does the same work and rolls it back. A link needs an account; without
+    /// one a second message takes the place of its row.
     async fn email_link(
         &self,
         tx: &Transaction,
@@ -142,7 +142,7 @@ impl PasswordReset {
         let message = Message::PasswordReset {
             token: token.expose().to_owned(),
         };
-        tx.mark().await?;
+        tx.savepoint().await?;
         if let Some(user) = addressee {
             let row = ResetToken {
                 id: id::new(now),
@@ -155,18 +155,18 @@ impl PasswordReset {
             self.mail
                 .insert(tx, Recipient::of(user), message, Some(ttl), now)
                 .await?;
-            tx.keep().await
+            tx.release().await
         } else {
             for _ in 0..2 {
                 self.mail
                     .insert(tx, Recipient::stranger(email), message.clone(), Some(ttl), now)
                     .await?;
             }
-            tx.undo().await
+            tx.rollback_to().await
         }
     }
 
-    /// Sets a new password for whoever holds a link, and ends everything that was opened with the old one.
+    /// Sets a new password with a link, and ends all sessions.
     ///
     /// # Errors
     /// See [`ResetError`].
@@ -195,7 +195,7 @@ impl PasswordReset {
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<&'static str, ResetError> {
-        // A link cannot be guessed, but each try that names one costs a look at the table.
+        // A link cannot be guessed, but each attempt costs a query.
         self.limits
             .take(Window::PasswordReset, origin.address, None, now)
             .await?;
@@ -205,14 +205,14 @@ impl PasswordReset {
         };
         let user_id = found.user_id;
         let user = self.directory.user(user_id).await?.ok_or(ResetError::Invalid)?;
-        // Judged before the link is used up: who chose badly chooses again.
+        // Checked before the link is used up, so that the user can choose another password.
         rules::check(password.expose(), known_of(&user), &self.settings.password).map_err(ResetError::Password)?;
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
 
         let tx = self.postgres.transaction("password_reset").await?;
-        // The user first, as everywhere: two links of one account, used at once, would otherwise wait for each other.
+        // The user's row is locked first, as everywhere: two links of one account would otherwise deadlock.
         users::find_for_update(&tx, user_id).await?;
-        // Again, under the lock: of fifty who come with the same link, one finds it unused.
+        // Checked again under the lock: of fifty requests with the same link, one finds it unused.
         if reset_tokens::find_for_update(&tx, &token_hash, now).await?.is_none() {
             drop(tx);
             return self.reset_again(&token_hash, password, now).await;
@@ -225,7 +225,7 @@ impl PasswordReset {
             .await?;
         reset_tokens::use_all(&tx, user_id, now).await?;
         let ended = entries.len() - 1;
-        // By nobody who is signed in: the link is all that is known of them.
+        // Without an actor: the client is not signed in.
         AuditRecord::to(Some(user_id), Event::PasswordReset, origin)
             .with("sessions", ended)
             .insert(&tx, &self.metrics, now)
@@ -238,7 +238,7 @@ impl PasswordReset {
         Ok("success")
     }
 
-    /// Answers once more whoever set this very password with this link a moment ago.
+    /// Answers a retry that sets the same password with the same link.
     async fn reset_again(
         &self,
         token_hash: &[u8; 32],

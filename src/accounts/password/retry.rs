@@ -1,8 +1,8 @@
-//! A client whose answer was lost asks again: the connection broke, or the process died between the commit and the answer. What was
-//! done is not done twice, and the client is answered as it would have been.
+//! Retries of a client whose response was lost, because the connection broke or the process died after the commit.
+//! Nothing is done twice, and the client gets the response it would have got.
 //!
-//! Whoever comes again with what was used up must still know the password that was set with it, at the cost of a login: an old
-//! link alone, out of a mailbox or a log, opens nothing and tells nothing.
+//! A retry with a used link has to contain the password that was set with it: an old link alone, from a mailbox or a
+//! log, gives no access and reveals nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,26 +15,26 @@ use crate::accounts::password::hasher::Hasher;
 use crate::secret::Secret;
 use crate::store::users::User;
 
-/// How long an answer may be asked for again. Clients that retry do so within seconds; later it is somebody else.
+/// The time in which a retry is accepted; clients retry within seconds.
 pub(crate) const WITHIN: Duration = Duration::from_secs(60);
-/// How often within that time. Each try is a guess at a password.
+/// The most retries within that time, because each one is a guess at the password.
 const TRIES: u32 = 5;
 
-/// Recognizes a request that is sent again because its answer was lost.
+/// Recognizes a retry of a request whose response was lost.
 pub struct RepeatedRequests {
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) hasher: Arc<Hasher>,
 }
 
 impl RepeatedRequests {
-    /// Whether this is the password that was set a moment ago. After too many tries it is not.
+    /// Whether this is the password that was just set. After too many attempts it is not.
     pub(crate) async fn is_set_already(
         &self,
         user: &User,
         password: &Secret,
         now: OffsetDateTime,
     ) -> Result<bool, Failure> {
-        // A window of its own: whoever holds a used link must not spend the owner's tries at signing in.
+        // A limit of its own: somebody with a used link must not use up the owner's sign-in attempts.
         let key = user.id.to_string();
         if !self.limiter.take("retry", &key, TRIES, WITHIN, now).await.allowed {
             return Ok(false);

@@ -1,7 +1,7 @@
-//! Which passwords are accepted.
+//! The rules for new passwords.
 //!
-//! After NIST SP 800-63B section 3.1.1.2: long enough, not common, not guessable from what is known of the person; no
-//! rules about character classes, no expiry.
+//! They follow NIST SP 800-63B section 3.1.1.2: long enough, not common, not derived from what is known about the user;
+//! no rules about character classes, no expiry.
 
 use serde_json::{Map, Value};
 
@@ -13,34 +13,34 @@ use crate::store::users::User;
 /// `zxcvbn` 3.1 (MIT), which took them from public breaches. Lower case.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// What is known of the person, which a password must not be made of.
+/// What is known about the user, which a password must not be derived from.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Person<'a> {
-    /// Their address.
+    /// The email address.
     pub email: &'a str,
-    /// Their username.
+    /// The username.
     pub username: Option<&'a str>,
-    /// What they say of themselves; their names are in there.
+    /// The profile, which contains the user's names.
     pub profile: Option<&'a Map<String, Value>>,
 }
 
 /// Why a password is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weakness {
-    /// Fewer characters than this.
+    /// It has fewer characters than this.
     TooShort(usize),
-    /// More bytes than this, which the hash would not read.
+    /// It has more bytes than this, which the hash function does not support.
     TooLong(usize),
-    /// One of the most used passwords.
+    /// It is one of the most common passwords.
     Common,
-    /// Made of the person's address or name, or of the product's name.
+    /// It is derived from the user's email address or name, or from the product's name.
     Similar,
-    /// Guessable otherwise: a sequence, a date, a keyboard row, a word with digits.
+    /// It is easy to guess: a sequence, a date, a keyboard row, a word with digits.
     Guessable,
 }
 
 impl Weakness {
-    /// The stable word.
+    /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {
             Self::TooShort(_) => "password_too_short",
@@ -64,16 +64,16 @@ impl std::fmt::Display for Weakness {
     }
 }
 
-/// Words that stand for this product.
+/// Names of this product.
 const PRODUCT: [&str; 2] = ["sidegate", "side gate"];
 
-/// Members of a profile that are names.
+/// The members of a profile that contain names.
 const NAMES: [&str; 5] = ["name", "given_name", "family_name", "middle_name", "nickname"];
 
-/// Judges a password. The cheap rules go first; zxcvbn takes milliseconds, and looks at 100 characters at most.
+/// Checks a password. The cheap rules come first; zxcvbn takes milliseconds, and uses 100 characters at most.
 ///
 /// # Errors
-/// With the first rule that it breaks.
+/// The first rule that it violates.
 pub fn check(password: &str, person: Person<'_>, settings: &settings::Password) -> Result<(), Weakness> {
     if password.chars().count() < settings.min_length {
         return Err(Weakness::TooShort(settings.min_length));
@@ -97,9 +97,8 @@ pub fn check(password: &str, person: Person<'_>, settings: &settings::Password) 
     Ok(())
 }
 
-/// The address, its local part, the name of its domain, the username, the person's names one by one and as they are
-/// written together, the product: in lower case, at least 4 characters, since shorter ones are part of half of all good
-/// passwords.
+/// The email address, its local part, the name of its domain, the username, the user's names one by one and together,
+/// the product: in lower case, at least 4 characters, because shorter ones are part of many good passwords.
 fn known_words(person: Person<'_>) -> Vec<String> {
     let (local, domain) = person.email.split_once('@').unwrap_or((person.email, ""));
     let domain_name = domain.split('.').next().unwrap_or_default();
@@ -127,7 +126,7 @@ fn known_words(person: Person<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Whether the password is the word, backwards too, with little around it.
+/// Whether the password is the word, possibly reversed, with few other characters.
 fn similar(password: &str, word: &str) -> bool {
     let backwards = word.chars().rev().collect::<String>();
     [word, &backwards].into_iter().any(|word| {
@@ -135,7 +134,7 @@ fn similar(password: &str, word: &str) -> bool {
     })
 }
 
-/// What a password of this user must not be made of.
+/// The words that a password of this user must not be derived from.
 pub(crate) fn known_of(user: &User) -> Person<'_> {
     Person {
         email: &user.email,

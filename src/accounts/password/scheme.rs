@@ -1,27 +1,27 @@
-//! With what new passwords are hashed, and how to tell what an old one was hashed with.
+//! The hash function of new passwords, and recognition of the one of a stored hash.
 
 use super::{argon2, bcrypt};
 use crate::accounts::password::argon2::{Cost, Stored};
 use crate::accounts::settings::{Password, PasswordHash};
 
-/// What new hashes are made with.
+/// The hash function and parameters of new passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     /// `$2b$`
     Bcrypt {
-        /// Each step doubles the work.
+        /// The cost; each step doubles the work.
         cost: u32,
     },
     /// `$argon2id$`
     Argon2id(Cost),
 }
 
-/// What verifying a password against a hash showed.
+/// The result of verifying a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// It is the password.
+    /// Whether the password is correct.
     pub matches: bool,
-    /// The hash was made in another way than today's, and should be replaced while the password is at hand.
+    /// Whether the hash has outdated parameters, and should be replaced while the password is available.
     pub outdated: bool,
 }
 
@@ -41,7 +41,7 @@ impl Scheme {
         }
     }
 
-    /// The most bytes that a password may have. More are refused and never cut.
+    /// The longest password, in bytes. Longer ones are refused and never truncated.
     pub(crate) const fn max_bytes(self) -> usize {
         match self {
             Self::Bcrypt { .. } => bcrypt::MAX_BYTES,
@@ -56,7 +56,7 @@ impl Scheme {
         }
     }
 
-    /// Verifies against a hash of any known make; also names the make, for metrics.
+    /// Verifies with a hash of any supported function; also returns its name, for metrics.
     pub(crate) fn verify(self, password: &str, hash: &str) -> (&'static str, Result<Verified, String>) {
         if bcrypt::PREFIXES.into_iter().any(|prefix| hash.starts_with(prefix)) {
             let verified = bcrypt::cost_of(hash).and_then(|cost| {
@@ -78,8 +78,8 @@ impl Scheme {
         }
     }
 
-    /// A hash that no password is known for. Verifying against it costs what verifying against a real one costs, so that
-    /// the time of an answer does not tell whether an account exists.
+    /// A hash of no known password. Verifying it takes as long as a real one, so that the response time does not reveal
+    /// whether an account exists.
     pub(crate) fn dummy(self) -> String {
         match self {
             Self::Bcrypt { cost } => bcrypt::dummy(cost),
@@ -88,7 +88,7 @@ impl Scheme {
     }
 }
 
-/// Whether a hash that comes from elsewhere could be verified.
+/// Whether an imported hash can be verified.
 pub(crate) fn is_known(hash: &str) -> bool {
     bcrypt::cost_of(hash).is_ok() || Stored::read(hash).is_ok()
 }

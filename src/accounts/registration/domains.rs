@@ -1,8 +1,8 @@
-//! Which email domains may have accounts.
+//! The domains of email addresses that can register.
 
 use crate::accounts::settings::Registration;
 
-/// Whether accounts may have addresses of this domain.
+/// Whether email addresses of this domain can register.
 pub(crate) fn may_register(email: &str, settings: &Registration) -> bool {
     let domain = email.rsplit('@').next().unwrap_or_default();
     let domains = &settings.domains;

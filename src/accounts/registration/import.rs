@@ -1,5 +1,5 @@
-//! Accounts from another system, with their password hashes. They sign in with the password they have, and the first login
-//! replaces the hash by one of today's make.
+//! Imports accounts from another system, with their password hashes. Users keep their passwords, and the first sign-in
+//! replaces the hash by one with the current parameters.
 
 pub mod line;
 
@@ -16,14 +16,14 @@ use crate::store::user_import::{self, Holder};
 
 pub use self::line::{Candidate, Refusal};
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub struct Imported {
-    /// Accounts made.
+    /// The number of accounts that were created.
     pub created: usize,
-    /// Lines whose address has an account already: of an earlier run, or of a line before.
+    /// The number of lines whose email address has an account already, from an earlier run or an earlier line.
     pub skipped: usize,
-    /// Lines that cannot be.
+    /// Lines that cannot be imported.
     pub refused: Vec<Refusal>,
 }
 
@@ -34,18 +34,17 @@ pub struct Imports {
 }
 
 impl Imports {
-    /// Creates the accounts of a batch in one transaction, and writes each down. Those that are there already are left as
-    /// they are, so that a run that was interrupted is begun again from the start. `dry_run`: does all of it, and takes it
-    /// back.
+    /// Creates the accounts of a batch in one transaction, each with an audit entry. Existing accounts are not changed,
+    /// so that an interrupted import can be started again. With `dry_run` the transaction is rolled back.
     ///
     /// # Errors
-    /// When PostgreSQL is away; then nothing of the batch was created.
+    /// When PostgreSQL is unreachable; then nothing of the batch was created.
     pub async fn import(&self, batch: &[Candidate], dry_run: bool, now: OffsetDateTime) -> Result<Imported, Failure> {
         let incoming = batch.iter().map(|line| line.account.clone()).collect::<Vec<_>>();
         let tx = self.postgres.transaction("user_import").await?;
         let created = user_import::create(&tx, &incoming, now).await?;
         let known = created.iter().collect::<HashSet<_>>();
-        // By id: that of a line whose id was taken is among them when an earlier line of the batch brought it.
+        // By id: a line whose id exists is among them if an earlier line of the batch created it.
         let mut made = HashSet::new();
         let left = batch
             .iter()
@@ -82,7 +81,7 @@ impl Imports {
 }
 
 impl Candidate {
-    /// Why there is no new account; `None` when that of its address was there before.
+    /// Why an account was not created; `None` if its email address had an account before.
     fn conflict(&self, holders: &[Holder]) -> Option<Refusal> {
         let mut existing = holders.iter().filter(|holder| !holder.is_deleted);
         if existing.clone().any(|holder| holder.email == self.account.email) {

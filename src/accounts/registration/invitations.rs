@@ -1,7 +1,8 @@
-//! Invitations: somebody who may invites one address, and whoever follows the link in the message makes the account.
+//! Invitations: an operator invites an email address, and the emailed link allows one registration.
 //!
-//! The link was mailed to the address, so that an account made with it has a proven one. It is good for that address alone: a
-//! link that is passed on, or found in a log of a mail gateway, makes nobody else an account with the roles it grants.
+//! The link was sent to the email address, which counts as verified. It works for that email address only: a link that
+//! is passed on, or found in the log of a mail gateway, does not give anybody else an account with the roles of the
+//! invitation.
 
 use std::sync::Arc;
 
@@ -24,24 +25,24 @@ use crate::store::invitations::{self, Invitation};
 use crate::store::postgres::Postgres;
 use crate::store::{StoreError, id, users};
 
-/// Why somebody is not invited.
+/// Why an invitation was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum InvitationError {
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(#[from] NameError),
-    /// They have an account.
-    #[error("there is an account with this address already")]
+    /// The email address has an account.
+    #[error("the email address is taken by another account")]
     EmailTaken,
-    /// A role is none.
+    /// A role is not valid.
     #[error(
         "roles: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
     )]
     Roles,
-    /// Registration is closed, so that nobody could use it.
+    /// Registration is closed, so that an invitation could not be used.
     #[error("registration is closed (auth.registration.mode): nobody could use an invitation")]
     Closed,
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -52,16 +53,16 @@ impl From<StoreError> for InvitationError {
     }
 }
 
-/// An invitation that was made, and its token, for where no mail is sent and somebody has to pass it on by hand.
+/// A new invitation and its token, which has to be passed on by other means if no email is sent.
 #[derive(Debug)]
 pub struct Invited {
-    /// What was written down.
+    /// The stored invitation.
     pub invitation: Invitation,
-    /// What the link carries.
+    /// The token of the link.
     pub token: Secret,
 }
 
-/// How often an invitation is tried again when another for the same address is made at the same time.
+/// The number of retries if another invitation for the same email address is created at the same time.
 const TRIES: usize = 10;
 
 /// Invites people to register.
@@ -73,7 +74,7 @@ pub struct Invitations {
 }
 
 impl Invitations {
-    /// Invites an address, in the place of an earlier invitation.
+    /// Invites an email address. Replaces an earlier invitation.
     ///
     /// # Errors
     /// See [`InvitationError`].
@@ -87,7 +88,7 @@ impl Invitations {
         if self.settings.registration.mode == RegistrationMode::Closed {
             return Err(InvitationError::Closed);
         }
-        // The account will have them as if the operator had made it.
+        // Checked as if the operator created the account with these roles.
         rights::check(roles, &[]).map_err(|_| InvitationError::Roles)?;
         let email = names::email(email)?;
         if users::find_by_email(&self.postgres, &email).await?.is_some() {
@@ -146,18 +147,18 @@ impl Invitations {
         tx.commit().await
     }
 
-    /// A page of the invitations that may still be used, in the order of their making; it begins after the id `after`.
+    /// A page of open invitations, the oldest first, after the id `after`.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn list(&self, after: Option<Uuid>, limit: u32, now: OffsetDateTime) -> Result<Vec<Invitation>, Failure> {
         Ok(invitations::list(&self.postgres, after, limit, now).await?)
     }
 
-    /// Takes an invitation back; `false` when it could not be used any more anyway.
+    /// Withdraws an invitation; `false` if it was not open.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn revoke(&self, invitation_id: Uuid, by: &Operator, now: OffsetDateTime) -> Result<bool, Failure> {
         let tx = self.postgres.transaction("invitation_revoke").await?;
         if invitations::revoke(&tx, invitation_id, now).await?.is_none() {
@@ -171,7 +172,7 @@ impl Invitations {
         Ok(true)
     }
 
-    /// The invitation that a token opens for an address; none for any other address.
+    /// The open invitation of a token for an email address; `None` for any other email address.
     pub(crate) async fn find(
         &self,
         email: &str,
@@ -185,7 +186,7 @@ impl Invitations {
         Ok(found.filter(|invitation| invitation.email == email))
     }
 
-    /// Whether this token made an account for this address a moment ago.
+    /// Whether this token was just used to register this email address.
     pub(crate) async fn used_a_moment_ago(
         &self,
         email: &str,
@@ -200,7 +201,7 @@ impl Invitations {
     }
 }
 
-/// What an operator did about an address that has no account.
+/// An audit entry about an email address without an account.
 fn done(by: &Operator, event: Event) -> AuditRecord<'_> {
     AuditRecord {
         actor_id: by.user_id,

@@ -1,10 +1,10 @@
-//! Registration: somebody makes an account for themselves.
+//! Registration of an account.
 //!
-//! The answer is the same whether the address was free or taken, and it takes as long: who registers with another's
-//! address learns nothing of whether they have an account. Its owner learns by mail that somebody tried.
+//! The response is the same whether the email address is taken or not, and takes the same time, so that it does not
+//! reveal whether there is an account. The owner of an existing account is notified by email.
 //!
-//! Whoever was invited proved the address with the link; everybody else is mailed a code. When Redis, which keeps codes, is
-//! away, there is an account all the same, and the person asks for a code later.
+//! An invitation verifies the email address; otherwise a code is sent. If Redis, which stores codes, is unreachable,
+//! the account is created all the same, and the user requests a code later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,44 +34,44 @@ use crate::store::postgres::Postgres;
 use crate::store::users::{self, NewUser, User};
 use crate::store::{StoreError, id};
 
-/// What somebody who registers sends.
+/// A registration.
 #[derive(Debug, Clone, Copy)]
 pub struct Registration<'a> {
     /// The address.
     pub email: &'a str,
-    /// A second name to sign in with.
+    /// The username, if there is one.
     pub username: Option<&'a str>,
     /// The password.
     pub password: &'a Secret,
-    /// What the person says of themselves.
+    /// The profile, which users edit themselves.
     pub profile: &'a Map<String, Value>,
-    /// The token of an invitation.
+    /// The token of an invitation, if there is one.
     pub invitation: Option<&'a Secret>,
 }
 
-/// Why there is no account. That the address is taken is not among the reasons.
+/// Why a registration was refused. That the email address is taken is not among the reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrationError {
-    /// Operators create accounts here.
+    /// Registration is closed.
     #[error("registration is closed")]
     Closed,
-    /// Only those who were invited register here.
+    /// Registration requires an invitation.
     #[error("registration needs an invitation")]
     NotInvited,
-    /// The invitation was used, has expired, was taken back, is for another address, or never was.
-    #[error("this invitation is not valid for this address")]
+    /// The invitation was used, has expired, was withdrawn, is for another email address, or is unknown.
+    #[error("the invitation is not valid for this email address")]
     InvitationInvalid,
-    /// The mail domain is not one that may register.
-    #[error("this mail domain may not register here")]
+    /// The domain is not in `auth.registration.domains`.
+    #[error("email addresses of this domain cannot register (auth.registration.domains)")]
     DomainNotAllowed,
-    /// The address is none.
+    /// The email address is not valid.
     #[error(transparent)]
     Email(NameError),
-    /// The username is none.
+    /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
     /// Somebody else has the username.
-    #[error("this username is taken")]
+    #[error("the username is taken by another account")]
     UsernameTaken,
     /// The password is not accepted.
     #[error("{0}")]
@@ -79,13 +79,13 @@ pub enum RegistrationError {
     /// The profile is not accepted.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// Too many registrations from this address.
+    /// Too many registrations from this client IP.
     #[error("too many attempts")]
     RateLimited {
-        /// When there is room again.
+        /// The time until another attempt is allowed.
         retry_after: Duration,
     },
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -104,7 +104,7 @@ impl From<StoreError> for RegistrationError {
     }
 }
 
-/// Creates accounts for those who register.
+/// Registers accounts.
 pub struct Registrations {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) settings: Arc<Settings>,
@@ -118,7 +118,7 @@ pub struct Registrations {
 }
 
 impl Registrations {
-    /// Creates an account, or pretends to when the address is taken.
+    /// Creates an account, or does the same work if the email address is taken.
     ///
     /// # Errors
     /// See [`RegistrationError`].
@@ -152,7 +152,7 @@ impl Registrations {
             _ => {}
         }
         let email = names::email(wanted.email).map_err(RegistrationError::Email)?;
-        // By the address that is to be registered too: a crowd of strangers must not fill its owner's mailbox.
+        // Counted by email address too, so that many clients cannot flood the owner's mailbox.
         self.limits
             .take(Window::Registration, origin.address, Some(&email), now)
             .await?;
@@ -164,7 +164,7 @@ impl Registrations {
             },
             None => None,
         };
-        // Whoever invites decides for the domain, too.
+        // An invitation also decides about the domain.
         if invitation.is_none() && !may_register(&email, &self.settings.registration) {
             return Err(RegistrationError::DomainNotAllowed);
         }
@@ -181,7 +181,7 @@ impl Registrations {
         rules::check(wanted.password.expose(), person, &self.settings.password).map_err(RegistrationError::Password)?;
         profile::check_own(wanted.profile, &self.settings.access_token.profile_claims)?;
 
-        // Before the address is looked at: a taken username is said to everybody, or its being said would tell that the
+        // Before the email address is checked: otherwise the refusal of a taken username would reveal that the email
         // address is free.
         if let Some(username) = &username
             && users::find_by_username(&self.postgres, username).await?.is_some()
@@ -202,8 +202,8 @@ impl Registrations {
         self.insert_or_pretend(&user, invitation.as_ref(), origin, now).await
     }
 
-    /// `false`: the address is taken, which only its owner and the audit log learn. Either way one account is looked for, one
-    /// code made, one event and one message written.
+    /// `false` if the email address is taken, which only its owner and the audit log learn. In both cases one account
+    /// is looked up, one code is created, one audit entry and one message are written.
     async fn insert_or_pretend(
         &self,
         user: &NewUser<'_>,
@@ -223,7 +223,7 @@ impl Registrations {
                 error.into()
             }
         })?;
-        // Found in either case: the one who was just made, or the owner.
+        // There is an account in both cases: the new one, or the owner's.
         let owner = users::find_by_email(&tx, user.email).await?;
         let owner_id = owner.as_ref().map(|owner| owner.id);
         let registered = AuditRecord {
@@ -248,7 +248,7 @@ impl Registrations {
                 .await?;
         }
         if let (Some(_), Some(invitation)) = (&created, invitation) {
-            // Of two who come with it at once, one finds it used, and makes no account.
+            // Of two simultaneous requests with it, one finds it used, and creates no account.
             if !invitations::spend(&tx, invitation.id, now).await? {
                 return Err(RegistrationError::InvitationInvalid);
             }
@@ -258,8 +258,7 @@ impl Registrations {
         Ok(created.is_some())
     }
 
-    /// Whether somebody made this account with this invitation and this password a moment ago, and comes again because the answer
-    /// was lost.
+    /// Whether this is a retry of a registration with the same invitation and the same password.
     async fn is_registered_already(
         &self,
         email: &str,
@@ -276,11 +275,11 @@ impl Registrations {
         }
     }
 
-    /// The message with a code; none when Redis cannot keep the code: then the person asks again.
+    /// The message with a code; `None` if Redis cannot store the code: then the user requests one later.
     async fn verification_message(&self, user: &NewUser<'_>) -> Option<Message> {
         let code = self.codes.create(Purpose::EmailVerification, user.id, user.email).await;
         let code = code
-            .inspect_err(|error| tracing::warn!(%error, "somebody registers and is mailed no code"))
+            .inspect_err(|error| tracing::warn!(%error, "a registration was completed without a verification code"))
             .ok()?;
         Some(Message::EmailVerification {
             code: code.expose().to_owned(),
@@ -288,8 +287,8 @@ impl Registrations {
     }
 }
 
-/// Whether somebody is registering this very minute and has not read their mail yet. Then it is their own client that comes again,
-/// its answer lost, and a message about somebody who tries to take their address would frighten them.
+/// Whether the account was just registered and its email address is not verified yet. Then this is probably a retry of
+/// the same client, and a notice that somebody else tried to register would be wrong.
 fn is_new(owner: &User, now: OffsetDateTime) -> bool {
     owner.email_verified_at.is_none() && now - owner.created_at < retry::WITHIN
 }

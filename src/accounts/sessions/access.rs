@@ -1,4 +1,4 @@
-//! Access tokens for users, and the answers they are part of.
+//! Access tokens for users.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::users::User;
 
-/// Whose session an access token belongs to.
+/// The user and session of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionOf {
     /// `sub`.
@@ -30,7 +30,7 @@ pub struct AccessTokens {
 }
 
 impl AccessTokens {
-    /// Makes an access token for a user.
+    /// Issues an access token for a user.
     ///
     /// # Errors
     /// When there is no key to sign with.
@@ -55,7 +55,7 @@ impl AccessTokens {
         )
     }
 
-    /// The answer that goes with a refresh token.
+    /// The token response with a new access token and this refresh token.
     pub(crate) fn pair(
         &self,
         user: &User,

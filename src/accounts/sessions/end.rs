@@ -1,4 +1,4 @@
-//! Sessions: which are open, and how they end.
+//! Lists and ends sessions.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use crate::store::revocations::{self, Recorded, Revocation, Subject};
 use crate::store::sessions::{self, Session};
 use crate::store::{StoreError, refresh_tokens, sessions_seen, users};
 
-/// Which sessions a logout ends.
+/// The sessions that a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, utoipa::ToSchema)]
 #[schema(as = LogoutScope)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// The one it comes from.
+    /// The caller's session.
     #[default]
     This,
-    /// All but that one.
+    /// All other sessions of the user.
     Others,
-    /// All.
+    /// All sessions of the user.
     All,
 }
 
@@ -44,11 +44,11 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// The open sessions of a user, the last seen first. Which are open, PostgreSQL knows; when and from where each was
-    /// last seen, Redis may know better, since PostgreSQL learns of it only at a refresh.
+    /// The active sessions of a user, most recently seen first. PostgreSQL knows which are active; Redis may have a
+    /// more recent "last seen", because PostgreSQL is updated at a refresh only.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn list(&self, user_id: Uuid, now: OffsetDateTime) -> Result<Vec<Session>, Failure> {
         let mut open = sessions::list(&self.postgres, user_id, now).await?;
         if open.is_empty() {
@@ -66,15 +66,15 @@ impl Sessions {
                 }
                 open.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
             }
-            Err(error) => tracing::debug!(%error, "sessions are shown as PostgreSQL knows them"),
+            Err(error) => tracing::debug!(%error, "last-seen times are those of PostgreSQL"),
         }
         Ok(open)
     }
 
-    /// Ends one session of a user; `false` when there is no such session of theirs.
+    /// Ends a session of a user; `false` if the user has no such active session.
     ///
     /// # Errors
-    /// When PostgreSQL is away; then nothing has ended.
+    /// When PostgreSQL is unreachable; then nothing has ended.
     pub async fn end_one(
         &self,
         by: SessionOf,
@@ -97,10 +97,10 @@ impl Sessions {
         Ok(true)
     }
 
-    /// Signs somebody out. Ending what has ended already is no mistake.
+    /// Signs a user out. Idempotent.
     ///
     /// # Errors
-    /// When PostgreSQL is away; then nothing has ended.
+    /// When PostgreSQL is unreachable; then nothing has ended.
     pub async fn logout(
         &self,
         by: SessionOf,
@@ -109,13 +109,13 @@ impl Sessions {
         now: OffsetDateTime,
     ) -> Result<(), Failure> {
         let tx = self.postgres.transaction("logout").await?;
-        // Held before the look at the session, so that what is seen here is still true when it is acted upon.
+        // The row is locked before the session is read, so that it cannot change in between.
         users::find_for_update(&tx, by.user_id).await?;
         let open = sessions::find(&tx, by.session_id, now)
             .await?
             .is_some_and(|found| found.user_id == by.user_id);
-        // Of a session that is over, nothing more can be said than that it is: a token stolen last month must not sign
-        // its owner out everywhere.
+        // A session that has ended cannot end others: a token that was stolen last month must not sign its owner out
+        // everywhere.
         let scope = if open { scope } else { Scope::This };
         let ended = self.end(&tx, by, scope, origin, now).await?;
         // The access tokens of every session, also of one that ended a minute ago.
@@ -125,7 +125,7 @@ impl Sessions {
         };
         let mut revocations = ended.iter().map(|id| self.session_ended(*id, now)).collect::<Vec<_>>();
         if scope == Scope::This && ended.is_empty() {
-            // Its refresh token had expired, but an access token may live on.
+            // The refresh token has expired, but an access token may still be valid.
             revocations.push(self.session_ended(by.session_id, now));
         }
         revocations.extend(version.map(|version| self.user_outdated(by.user_id, version, now)));
@@ -160,11 +160,11 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Whose session a refresh token belongs to. A used one names its session, too: whoever holds it may end that, which
-    /// is what presenting it would do anyway.
+    /// The session and account of a refresh token, also of a used one: its owner can end the session with it, which a
+    /// refresh with it would do in any case.
     ///
     /// # Errors
-    /// When PostgreSQL is away.
+    /// When PostgreSQL is unreachable.
     pub async fn session_of_refresh(&self, presented: &Secret) -> Result<Option<SessionOf>, Failure> {
         let Some(token) = refresh_token::read(&self.settings.secrets, presented.expose()) else {
             return Ok(None);
@@ -176,8 +176,8 @@ impl Sessions {
         }))
     }
 
-    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which made `version`, and records that;
-    /// the caller publishes it once it is committed. The last of the revocations is the user's.
+    /// Ends all sessions of a user whose access tokens were outdated in this transaction, which set `version`, and
+    /// records the revocations; the caller publishes them after the commit. The last of them is that of the user.
     pub(crate) async fn end_all(
         &self,
         tx: &Transaction,
@@ -203,7 +203,7 @@ impl Sessions {
         revocations::insert(tx, revocations, now).await
     }
 
-    /// Records that a user's access tokens are outdated, in the transaction that made `version`.
+    /// Records that a user's access tokens are outdated, in the transaction that set `version`.
     pub(crate) async fn record_outdated(
         &self,
         tx: &Transaction,
@@ -214,7 +214,7 @@ impl Sessions {
         revocations::insert(tx, vec![self.user_outdated(user_id, version, now)], now).await
     }
 
-    /// Publishes what was recorded and is committed, and counts the `sessions` that ended.
+    /// Publishes revocations that were recorded and committed, and counts the `sessions` that ended.
     pub(crate) async fn publish(&self, recorded: &[Recorded], sessions: usize, reason: &str) {
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);
         self.metrics
@@ -227,18 +227,18 @@ impl Sessions {
             _ => None,
         };
         let over = recorded.iter().filter_map(session).collect::<Vec<_>>();
-        // What is not forgotten now goes by its TTL, and is shown to nobody: the list of sessions is PostgreSQL's.
+        // Entries that could not be removed expire, and are not shown: the list of sessions comes from PostgreSQL.
         if let Err(error) = sessions_seen::forget_all(&self.redis, &over).await {
-            tracing::debug!(%error, "sessions that ended are forgotten later");
+            tracing::debug!(%error, "activity events of ended sessions were not removed");
         }
     }
 
-    /// The end of a session's access tokens.
+    /// The revocation of a session's access tokens.
     pub(crate) fn session_ended(&self, session_id: Uuid, now: OffsetDateTime) -> Revocation {
         self.revocation(Subject::Session(session_id.to_string()), now)
     }
 
-    /// The end of a user's access tokens with an older `token_version`.
+    /// The revocation of a user's access tokens with an older `token_version`.
     fn user_outdated(&self, user_id: Uuid, version: i32, now: OffsetDateTime) -> Revocation {
         self.revocation(
             Subject::User {
@@ -250,7 +250,7 @@ impl Sessions {
         )
     }
 
-    /// A revocation that outlives every token it concerns.
+    /// A revocation that outlives all its tokens.
     pub(crate) fn revocation(&self, subject: Subject, now: OffsetDateTime) -> Revocation {
         Revocation {
             subject,

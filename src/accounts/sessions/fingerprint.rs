@@ -1,11 +1,11 @@
-//! How a device is recognized that shows no device token: by its network and what its client calls itself.
+//! Recognizes a device without a device token, by its network and user agent.
 
 use std::net::IpAddr;
 
 use ring::digest::{Context, SHA256};
 
-/// SHA-256 of the network and the user agent. The network is an IPv4 address, or the first 64 bits of an IPv6 address: one
-/// customer of a provider has all the rest.
+/// SHA-256 of the network and the user agent. The network is an IPv4 address, or the first 64 bits of an IPv6 address,
+/// because a subscriber has all addresses below.
 pub fn fingerprint(address: Option<IpAddr>, user_agent: Option<&str>) -> [u8; 32] {
     let mut hash = Context::new(&SHA256);
     match address {

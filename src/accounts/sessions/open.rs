@@ -1,5 +1,4 @@
-//! The moment in which a session begins, after one factor or two: its first row, what is written down, and what its owner is
-//! told.
+//! Opens a session after a sign-in with one factor or two: its first row, the audit entry, and the notice to the owner.
 
 use std::sync::Arc;
 
@@ -24,23 +23,23 @@ use crate::store::postgres::Transaction;
 use crate::store::sessions::{self, NewSession};
 use crate::store::users::User;
 
-/// Who has signed in.
+/// An opened session.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     /// The tokens.
     pub pair: Pair,
-    /// What the device shows at its next sign-in, to be known.
+    /// The device token, for the next sign-in on the device.
     pub device_token: Secret,
 }
 
-/// How a session begins.
+/// The parameters of a new session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opening<'a> {
-    /// What the person calls the device.
+    /// The name of the device, chosen by the user.
     pub(crate) device_name: Option<&'a str>,
-    /// The device, if it is known.
+    /// The device's id, if it is known.
     pub(crate) device: Option<Uuid>,
-    /// How the person proved who they are (RFC 8176).
+    /// The authentication methods (RFC 8176).
     pub(crate) amr: &'a [&'a str],
     /// The second factor's kind, if there was one.
     pub(crate) second_factor: Option<&'a str>,
@@ -56,7 +55,7 @@ pub struct SessionOpener {
 }
 
 impl SessionOpener {
-    /// Opens a session and commits. `user` is the row as it is held by the transaction.
+    /// Opens a session and commits. `user` is the row that the transaction has locked.
     pub(crate) async fn open(
         &self,
         tx: Transaction,
@@ -86,7 +85,7 @@ impl SessionOpener {
             fingerprint: fingerprint(origin.address, user_agent.as_deref()),
         };
         let is_new_device = sessions::open(&tx, &session, now).await?;
-        // Of a first sign-in there is nothing to tell, nor of a device that shows its token wherever it is.
+        // Not for the first sign-in, and not for a device with a device token, whatever its network.
         if is_new_device && opening.device.is_none() && user.last_login_at.is_some() {
             self.note_new_device(&tx, user, &session, origin, now).await?;
         }
@@ -113,7 +112,8 @@ impl SessionOpener {
         })
     }
 
-    /// Notifies the owner of a sign-in from a device that neither shows its token nor looks like one seen before.
+    /// Notifies the owner by email of a sign-in from a device that has no device token and does not look like a known
+    /// one.
     async fn note_new_device(
         &self,
         tx: &Transaction,

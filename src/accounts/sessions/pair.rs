@@ -1,4 +1,4 @@
-//! The answer of a login and of a refresh: an access token and the refresh token that gets the next.
+//! The response of a sign-in and of a refresh: access token and refresh token.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use uuid::Uuid;
 use crate::keys::seal;
 use crate::secret::Secret;
 
-/// What a client gets (RFC 6749 section 5.1, with the session's id).
-// The order of the fields is part of the promise that equal refreshes get equal bytes.
+/// The token response (RFC 6749 section 5.1, with the session's id).
+// The order of the fields matters, because equal refreshes get equal bytes.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600,
@@ -17,17 +17,17 @@ use crate::secret::Secret;
     "session_id": "6f0d1c1e-7f6b-4b0e-9a52-0d6f0b1f8a11"
 }))]
 pub struct Pair {
-    /// The JWT.
+    /// The access token.
     pub access_token: String,
     /// Always `Bearer`.
     pub token_type: String,
-    /// The access token's life in seconds, from the moment it was made.
+    /// The lifetime of the access token in seconds, from its issue.
     pub expires_in: u64,
     /// The refresh token.
     pub refresh_token: String,
-    /// The refresh token's life in seconds.
+    /// The lifetime of the refresh token in seconds.
     pub refresh_expires_in: u64,
-    /// The session, also the claim `sid`.
+    /// The session's id, which is also the claim `sid`.
     pub session_id: Uuid,
 }
 
@@ -39,17 +39,18 @@ impl fmt::Debug for Pair {
     }
 }
 
-/// Seals an answer, to be kept beside the refresh token in it, so that only whoever presents `presented` again can read it.
+/// Encrypts a response, which is stored with the refresh token in it, so that only a client that presents `presented`
+/// again can read it.
 ///
-/// It is kept in PostgreSQL and not in Redis: the row that decides which of many equal refreshes rotates comes with what the
-/// first was given, and there is no second store that could be away or late. The table alone reveals nothing: the key is
-/// derived from the token presented, of which it has only the SHA-256.
+/// It is stored in PostgreSQL and not in Redis: the row that decides which of many concurrent refreshes rotates
+/// contains the response of the first, and there is no second store that could be unreachable or outdated. The table
+/// alone reveals nothing: the key is derived from the presented token, of which it has only the SHA-256.
 pub fn seal(pair: &Pair, presented: &Secret) -> Vec<u8> {
     let plain = serde_json::to_vec(pair).expect("strings and numbers are always JSON");
     seal::seal(&seal::derive(presented.expose().as_bytes(), PURPOSE), PURPOSE, &plain)
 }
 
-/// The answer that was sealed for whoever presents `presented`, if there is one.
+/// The response that was encrypted for `presented`, if there is one.
 pub fn open(sealed: Option<&[u8]>, presented: &Secret) -> Option<Pair> {
     let key = seal::derive(presented.expose().as_bytes(), PURPOSE);
     let plain = seal::open(&key, PURPOSE, sealed?).ok()?;

@@ -1,10 +1,10 @@
-//! Refresh: a refresh token is spent and replaced.
+//! Refresh: replaces a refresh token by its successor.
 //!
-//! One look-up gives all that decides, and one statement replaces the token if it is still the live one. When it is not,
-//! somebody was faster, and the next look-up sees what they did. `refresh/verdict.rs` has the rules.
+//! One lookup returns everything that the decision needs, and one statement replaces the token if it is still the live
+//! one. Otherwise another request was faster, and the next lookup sees its result. `refresh/verdict.rs` has the rules.
 //!
-//! The invariant: a session has at most one live refresh token, since it has one generation. The statement that changes it
-//! names the one it was.
+//! The invariant: a session has at most one live refresh token, since it has one generation. The statement that changes
+//! it names the one it was.
 
 pub mod flights;
 mod verdict;
@@ -35,26 +35,26 @@ use crate::store::refresh_tokens::{self, Chain, Found};
 use crate::store::sessions::{self, Successor};
 use crate::store::{StoreError, StoreName};
 
-/// How often a refresh looks again after another was faster. The first that is faster makes this token a used one, the second
-/// makes it an old one, and to an old one nothing more can happen.
+/// The number of lookups after another request was faster. The first faster request makes this token the predecessor,
+/// the second makes it an old one, after which nothing changes any more.
 const LOOKS: usize = 4;
 
-/// Why there is no new pair.
+/// Why a refresh was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
-    /// No refresh token of ours, or one so old that its session is forgotten.
+    /// The token is malformed or forged, or so old that its session was deleted.
     #[error("unknown refresh token")]
     Unknown,
-    /// It was not used in time, or the session reached its limit.
+    /// The token has expired, or the session reached its maximum lifetime.
     #[error("the refresh token has expired")]
     Expired,
     /// The session was ended.
     #[error("the session has ended")]
     Revoked,
-    /// It was used before, and not by mistake: the session has been ended.
+    /// It was used before, and this is no retry: the session was ended.
     #[error("a used refresh token was presented again")]
     Reused,
-    /// Not the caller's fault.
+    /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
@@ -83,7 +83,7 @@ pub struct Refresher {
 }
 
 impl Refresher {
-    /// Spends a refresh token.
+    /// Exchanges a refresh token for a new pair of tokens.
     ///
     /// # Errors
     /// See [`RefreshError`].
@@ -113,16 +113,16 @@ impl Refresher {
         }
     }
 
-    /// Of those who present one token at the same time, the first asks and the others are given its answer.
+    /// Of concurrent requests with one token, the first is executed and the others get its response.
     async fn refresh_together(
         &self,
         presented: &Secret,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Outcome, RefreshError> {
-        // Before anything else: what we did not make costs no query.
+        // Checked first: a forged token costs no query.
         let token = refresh_token::read(&self.settings.secrets, presented.expose()).ok_or(RefreshError::Unknown)?;
-        // The strict rule knows no two answers to one token.
+        // With the strict rule there is only one response to a token.
         if self.settings.refresh_token.reuse_grace.is_zero() {
             return self.try_refresh(&token, presented, origin, now).await;
         }
@@ -180,7 +180,7 @@ impl Refresher {
         Err(unsettled.into())
     }
 
-    /// Replaces the live token and returns the answer; `None` when it is not the live one any more.
+    /// Replaces the live token and returns the response; `None` if it is not the live one any more.
     async fn replace(
         &self,
         found: &Found,
@@ -242,8 +242,8 @@ impl Refresher {
         Ok(Some(pair))
     }
 
-    /// Ends a session whose token came back. When it has ended meanwhile it is no alarm: a client that was away may well come
-    /// with an old token after the logout.
+    /// Ends a session whose token was reused. If it has ended already this is no alarm: an offline client may use an
+    /// old token after the sign-out.
     async fn end_reused(&self, found: &Found, origin: &Origin, now: OffsetDateTime) -> RefreshError {
         match self.try_end_reused(found, origin, now).await {
             Ok(true) => RefreshError::Reused,
@@ -280,7 +280,7 @@ impl Refresher {
     }
 }
 
-/// What its owner may recognize the device by.
+/// The name by which the owner recognizes the device.
 fn device_of(chain: &Chain) -> String {
     let known = chain.device_name.as_ref().or(chain.user_agent.as_ref());
     known.cloned().unwrap_or_default()

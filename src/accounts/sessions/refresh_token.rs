@@ -1,12 +1,12 @@
-//! Refresh tokens as text: one says of which session and which generation it is, and proves that we made it.
+//! The format of refresh tokens: session, generation and a tag that authenticates them.
 //!
 //! ```text
 //! sgr_ + base64url( key id (4) | session id (16) | generation (4) | random (16) | tag (16) )
 //! ```
 //!
-//! The tag is an HMAC-SHA-256 over what precedes it, so that a text which we never made is refused before PostgreSQL is
-//! asked: no flood of invented tokens reaches the database. The database holds the SHA-256 of the whole text, so that the
-//! key alone makes no token that works.
+//! The tag is an HMAC-SHA-256 over what precedes it, so that a forged token is refused before PostgreSQL is queried: a
+//! flood of them does not reach the database. The database stores the SHA-256 of the whole token, so that the key alone
+//! is not enough to make a valid one.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,36 +16,36 @@ use uuid::Uuid;
 use crate::keys::{KeyId, KeyUse, Secrets, random};
 use crate::secret::Secret;
 
-/// Marks a refresh token, so that a scanner for leaked secrets can tell what it found.
+/// The prefix of refresh tokens, so that secret scanners recognize them.
 const PREFIX: &str = "sgr_";
-/// Bytes that the tag covers.
+/// The number of bytes that the tag covers.
 const CONTENT: usize = KeyId::LEN + 16 + 4 + 16;
-/// Bytes of the tag: half an HMAC-SHA-256, which nobody guesses (RFC 2104 section 5).
+/// The number of bytes of the tag: half an HMAC-SHA-256, which cannot be guessed (RFC 2104 section 5).
 const TAG: usize = 16;
-/// Characters of the whole text.
+/// The length of a token, in characters.
 const LENGTH: usize = PREFIX.len() + ((CONTENT + TAG) * 4).div_ceil(3);
 
-/// A token that was just made.
+/// A new token.
 #[derive(Debug)]
 pub struct NewRefreshToken {
-    /// What the client is given.
+    /// The token for the client.
     pub text: Secret,
-    /// What PostgreSQL keeps: SHA-256 of the text.
+    /// The SHA-256 of the token, for PostgreSQL.
     pub hash: [u8; 32],
 }
 
-/// A token that was presented and that we made.
+/// A presented token whose tag is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Genuine {
-    /// The session it was made for.
+    /// The session's id.
     pub session_id: Uuid,
-    /// Which one of that session: 1 for the login's, one more with each refresh.
+    /// The generation: 1 for that of the sign-in, one more with each refresh.
     pub generation: i32,
-    /// SHA-256 of the text.
+    /// The SHA-256 of the token.
     pub hash: [u8; 32],
 }
 
-/// Makes the token of a generation.
+/// Creates the token of a generation.
 pub fn make(secrets: &Secrets, session_id: Uuid, generation: i32) -> NewRefreshToken {
     let mut bytes = Vec::with_capacity(CONTENT + TAG);
     bytes.extend_from_slice(&secrets.current().to_bytes());
@@ -61,7 +61,7 @@ pub fn make(secrets: &Secrets, session_id: Uuid, generation: i32) -> NewRefreshT
     }
 }
 
-/// Reads a token; `None` when we did not make it. Costs a microsecond and no query.
+/// Parses a token; `None` if it is malformed or its tag is wrong. Takes a microsecond and no query.
 pub fn read(secrets: &Secrets, presented: &str) -> Option<Genuine> {
     if presented.len() != LENGTH {
         return None;
@@ -81,7 +81,7 @@ pub fn read(secrets: &Secrets, presented: &str) -> Option<Genuine> {
     })
 }
 
-/// Not salted: the text holds 128 random bits that nobody guesses from the hash.
+/// Not salted: the token contains 128 random bits, which cannot be guessed from the hash.
 fn sha256(text: &str) -> [u8; 32] {
     let hash = digest(&SHA256, text.as_bytes());
     hash.as_ref().try_into().expect("SHA-256 has 32 bytes")

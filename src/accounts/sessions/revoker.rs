@@ -1,8 +1,8 @@
 //! Publishes revocations once they are committed: to this instance at once, to all others by the revocation feed.
 //!
-//! PostgreSQL has recorded them before anything here runs, in the transaction of the change. So a logout is not undone and not
-//! delayed because Redis is away, and nothing is kept here for later: whatever the feed lacks, every issuer finds in the outbox
-//! and publishes (`app/revocations`).
+//! They are recorded in PostgreSQL before anything here runs, in the transaction of the change. So a sign-out is
+//! neither undone nor delayed if Redis is unreachable, and nothing is stored here for later: every issuer finds in the
+//! outbox what the feed lacks, and publishes it (`app/revocations`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,8 @@ use futures::future::BoxFuture;
 use crate::store::StoreError;
 use crate::store::revocations::Recorded;
 
-/// How far a verifier's clock may be off: a revocation that went before the token did would let it pass again.
+/// The tolerated difference of a verifier's clock: if a revocation expired before its token, the token would be valid
+/// again.
 pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Applies revocations to the view of this instance.
@@ -39,7 +40,8 @@ impl Revoker {
         }
     }
 
-    /// Applies committed revocations here and publishes them, once. What cannot be published now is in the outbox.
+    /// Applies committed revocations to this instance and publishes them, once. Other instances publish from the outbox
+    /// what cannot be published now.
     pub async fn publish(&self, revocations: &[Recorded]) {
         if revocations.is_empty() {
             return;
@@ -51,7 +53,7 @@ impl Revoker {
         }
     }
 
-    /// Whether any could not be published at once.
+    /// Whether a revocation could not be published.
     pub fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }

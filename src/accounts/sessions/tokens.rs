@@ -1,4 +1,4 @@
-//! Access tokens: who a user is, in which session, until when.
+//! Issues access tokens (JWT, RFC 9068).
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::accounts::settings::{AccessToken, Settings};
 use crate::keys::{KeyError, Keys};
 use crate::secret::Secret;
 
-/// The header's `typ` (RFC 9068 section 2.1): another kind of JWT by the same key is no access token.
+/// The `typ` of the header (RFC 9068 section 2.1): another kind of JWT with the same key is not an access token.
 pub const ACCESS_TYP: &str = "at+jwt";
 
-/// Whom an access token is about.
+/// The user of an access token.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The user's id, `sub`.
     pub user_id: Uuid,
-    /// The canonical address.
+    /// The canonical email address.
     pub email: &'a str,
-    /// Whether it was confirmed.
+    /// Whether it is verified.
     pub email_verified: bool,
     /// The username, if there is one.
     pub username: Option<&'a str>,
@@ -29,20 +29,20 @@ pub struct Subject<'a> {
     pub roles: &'a [String],
     /// Permissions.
     pub permissions: &'a [String],
-    /// The profile, some of whose members may become claims.
+    /// The profile, members of which can become claims.
     pub profile: &'a Map<String, Value>,
     /// The claim `ver`: tokens with an older one are outdated.
     pub token_version: i32,
 }
 
-/// On which proof an access token rests.
+/// The session and authentication of an access token.
 #[derive(Debug, Clone, Copy)]
 pub struct Proof<'a> {
     /// The session.
     pub session_id: Uuid,
-    /// When the person last proved who they are.
+    /// When the user last authenticated.
     pub auth_time: OffsetDateTime,
-    /// How: RFC 8176.
+    /// The authentication methods (RFC 8176).
     pub amr: &'a [String],
 }
 
@@ -51,7 +51,7 @@ pub struct Proof<'a> {
 pub struct Access {
     /// The JWT.
     pub token: Secret,
-    /// How long it lives, in seconds from now.
+    /// The lifetime, in seconds from now.
     pub expires_in: u64,
 }
 
@@ -78,7 +78,7 @@ struct Claims<'a> {
     profile: Map<String, Value>,
 }
 
-/// Why no access token was made.
+/// Why no access token was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// The issuer's keys are not loaded (yet).
@@ -89,7 +89,7 @@ pub enum IssueError {
     Key(#[from] KeyError),
 }
 
-/// Makes an access token. `random` decides the jitter.
+/// Issues an access token. `random` determines the jitter.
 ///
 /// # Errors
 /// When there is no key to sign with.
@@ -128,14 +128,14 @@ pub fn access(
     Ok(Access { token, expires_in })
 }
 
-/// `ttl` ± `jitter`, evenly: clients that signed in together do not all refresh in the same second.
+/// `ttl` ± `jitter`, uniformly distributed: clients that signed in together must not all refresh in the same second.
 fn life(settings: &AccessToken, random: u32) -> Duration {
     let unit = f64::from(random) / f64::from(u32::MAX) * 2.0 - 1.0;
     settings.ttl.mul_f64(1.0 + settings.jitter * unit)
 }
 
-/// The configured members of the profile. A claim of ours is never among them: a profile is edited by its owner, who
-/// would give themselves `roles` or another's `sub`.
+/// The configured members of the profile. Registered claims are never among them: owners edit their profile, and could
+/// give themselves `roles` or another's `sub`.
 fn profile_claims(settings: &AccessToken, profile: &Map<String, Value>) -> Map<String, Value> {
     settings
         .profile_claims
@@ -145,7 +145,7 @@ fn profile_claims(settings: &AccessToken, profile: &Map<String, Value>) -> Map<S
         .collect()
 }
 
-/// Claims that a profile cannot set: ours, and those by which others decide.
+/// Claims that a profile cannot set: those of Sidegate, and those that applications decide by.
 pub const RESERVED: [&str; 25] = [
     "iss",
     "sub",

@@ -1,10 +1,10 @@
 use crate::secret::Secret;
 
-/// One of `auth.clients`: a service that may ask about tokens, and revoke them.
+/// One of `auth.clients`: a service that can introspect and revoke tokens.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// Its name.
+    /// The client id.
     pub id: String,
-    /// How it proves it.
+    /// The client secret.
     pub secret: Secret,
 }

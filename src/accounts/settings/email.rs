@@ -1,20 +1,23 @@
-//! `auth.email`, `auth.password_reset` and `auth.registration.invitation`: what people are written, and what they may do with it.
+//! `auth.email`, `auth.password_reset` and `auth.registration.invitation`: the messages to users, and the lifetimes of
+//! their links.
 
 use std::time::Duration;
+
+use super::days::days;
 
 /// `auth.email`.
 #[derive(Clone, Debug, Default)]
 pub struct Email {
-    /// Whether an account can be used before its address is proven.
+    /// Whether an account can be used before its email address is verified.
     pub verification: Verification,
 }
 
 /// `auth.email.verification`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Verification {
-    /// Nobody signs in before they proved their address.
+    /// A sign-in requires a verified email address.
     Required,
-    /// Tokens say whether the address is proven; applications decide.
+    /// Tokens contain `email_verified`; applications decide.
     #[default]
     Optional,
 }
@@ -22,14 +25,14 @@ pub enum Verification {
 /// `auth.password_reset`.
 #[derive(Clone, Debug)]
 pub struct PasswordReset {
-    /// How long a link works; 30 minutes.
+    /// The lifetime of a link; 30 minutes.
     pub ttl: Duration,
 }
 
 /// `auth.registration.invitation`.
 #[derive(Clone, Debug)]
 pub struct Invitation {
-    /// How long an invitation works; 7 days.
+    /// The lifetime of an invitation; 7 days.
     pub ttl: Duration,
 }
 
@@ -43,6 +46,6 @@ impl Default for PasswordReset {
 
 impl Default for Invitation {
     fn default() -> Self {
-        Self { ttl: super::days(7) }
+        Self { ttl: days(7) }
     }
 }

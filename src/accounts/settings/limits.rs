@@ -1,33 +1,33 @@
-//! `auth.limits`: how often what is not a login may be tried.
+//! `auth.limits`: rate limits of the API, other than that of sign-ins.
 
 use std::time::Duration;
 
 /// `auth.limits`.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Accounts that are made.
+    /// Registrations.
     pub registration: Limit,
-    /// Links asked for, and links tried.
+    /// Password reset links, requested and used.
     pub password_reset: Limit,
-    /// Codes for an address asked for, and codes tried.
+    /// Email verification codes, requested and submitted.
     pub verification: Limit,
-    /// Second factors tried, and codes for one asked for.
+    /// Second factors submitted, and codes requested.
     pub mfa: Limit,
 }
 
-/// Both are counted, each by itself.
+/// A pair of limits, which are counted separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// From one address (IPv6: one /64).
+    /// Per client IP (IPv6: per /64).
     pub per_address: Rate,
-    /// For one account, whoever asks, whether it exists or not.
+    /// Per account, also for names without an account.
     pub per_account: Rate,
 }
 
-/// So many in any such time.
+/// A limit: a number of attempts in a sliding window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// The number of attempts.
     pub limit: u32,
     /// The sliding window.
     pub window: Duration,

@@ -1,13 +1,14 @@
-//! Which paths are ours, before any route: for the proxy, for routes that could never be reached, for explanations.
+//! The paths of the endpoints, which precede all routes: for the proxy, for routes that could never match, for
+//! explanations.
 
-/// Documents at places of their own (RFC 8615), beside everything under the base path.
+/// Well-known documents (RFC 8615), outside the base path.
 pub const WELL_KNOWN: [&str; 3] = [
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
     "/.well-known/change-password",
 ];
 
-/// Whether the endpoints answer a path themselves: everything under the base path, and [`WELL_KNOWN`].
+/// Whether a path belongs to the endpoints: everything under the base path, and [`WELL_KNOWN`].
 pub fn is_own_path(base_path: &str, path: &str) -> bool {
     let under = path
         .strip_prefix(base_path)
@@ -20,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_ours_at_slashes_and_a_well_known_one_to_the_letter() {
+    fn the_base_path_ends_at_a_slash_and_well_known_paths_are_exact() {
         for ours in ["/auth", "/auth/", "/auth/me", "/.well-known/jwks.json"] {
             assert!(is_own_path("/auth", ours), "{ours}");
         }

@@ -1,4 +1,4 @@
-//! Follows the feed: reads it from its beginning once, then what is added, into the view.
+//! Follows the feed: reads it once from its beginning, and then what is appended, into the view.
 
 use std::{
     sync::Arc,
@@ -11,24 +11,24 @@ use crate::store::{
     revocations::{self, Content, Entry},
 };
 
-/// How long one read waits for news.
+/// How long a read waits for new entries.
 const BLOCK: Duration = Duration::from_millis(250);
-/// Between two tries while Redis is away.
+/// The interval between two attempts while Redis is unreachable.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Where the reading is.
+/// The state of the reading.
 #[derive(Debug, Default)]
 struct Reader {
     /// The feed was read from its beginning to `last`.
     is_whole: bool,
     /// The last entry that was read.
     last: Option<String>,
-    /// The connection on which it was read.
+    /// The connection it was read on.
     connection: Option<u64>,
     ledger: Option<Arc<Ledger>>,
 }
 
-/// Follows the feed until the runtime ends. An issuer keeps a ledger of what is in it.
+/// Follows the feed until the runtime ends. An issuer also keeps a ledger of its entries.
 pub(in crate::app) async fn follow(parts: Parts, ledger: Option<Arc<Ledger>>) {
     let connected = &parts.metrics.revocation_stream_connected;
     let mut reader = Reader {
@@ -39,7 +39,7 @@ pub(in crate::app) async fn follow(parts: Parts, ledger: Option<Arc<Ledger>>) {
         match reader.step(&parts).await {
             Ok(()) => connected.set(1),
             Err(error) => {
-                // Said once per outage.
+                // Logged once per outage.
                 if connected.get() == 1 {
                     tracing::warn!(%error, "the revocation feed cannot be read; the view grows older");
                 }
@@ -61,7 +61,7 @@ impl Reader {
         }
     }
 
-    /// Reads the feed from its beginning. What its heartbeats say does not count yet: they may be of another server's clock.
+    /// Reads the feed from its beginning. Its heartbeats do not count yet: they may be by the clock of another server.
     async fn read_all(&mut self, parts: &Parts) -> Result<(), StoreError> {
         self.is_whole = false;
         if let Some(ledger) = &self.ledger {
@@ -70,7 +70,7 @@ impl Reader {
         let mut last = None;
         loop {
             let Some(page) = revocations::next_page(&parts.redis, last.as_deref()).await? else {
-                // It was emptied meanwhile.
+                // The feed was emptied meanwhile.
                 return Ok(());
             };
             for entry in &page.entries {
@@ -89,10 +89,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads what was added.
+    /// Reads what was appended.
     async fn tail(&mut self, parts: &Parts) -> Result<(), StoreError> {
         let tail = revocations::tail(&parts.redis, self.last.as_deref(), BLOCK).await?;
-        // At once: a revocation is true whatever has become of the feed.
+        // Applied at once: a revocation is valid whatever happened to the feed.
         for entry in &tail.entries {
             self.apply(parts, entry);
         }
@@ -110,7 +110,7 @@ impl Reader {
                 parts.metrics.revocation_lag.observe(lag.as_secs_f64());
             }
         }
-        // A heartbeat that was there before the connection may be of another server, whose clock is another one.
+        // A heartbeat from before the connection may be from another server with another clock.
         let is_same_server = self.connection == Some(tail.connection) && tail.connection == position.connection;
         if is_same_server
             && let Some(instant) = newest_heartbeat(&tail.entries)

@@ -1,7 +1,7 @@
-//! What an issuer knows of its outbox and of the feed, and so what the feed lacks.
+//! The ledger of an issuer: what it knows of its outbox and of the feed, and so which revocations the feed lacks.
 //!
-//! A *reading* is the feed from its beginning to where it is followed now. When the feed turns out to be another one (emptied,
-//! or without its last writes) a new reading begins, and with it the outbox is compared as a whole.
+//! A *reading* covers the feed from its beginning to where it is followed now. If the feed turns out to be another one
+//! (emptied, or without its last writes) a new reading begins, and the complete outbox is compared with it.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -12,10 +12,10 @@ use time::OffsetDateTime;
 
 use crate::store::revocations::{CLOCKS_APART, Content, Entry, Recorded};
 
-/// As many ids of published rows are kept before any are forgotten.
+/// The number of ids of published rows that are kept before the oldest are removed.
 const KEPT: usize = 4_096;
 
-/// The account book.
+/// The ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger(Mutex<State>);
 
@@ -23,31 +23,31 @@ pub(crate) struct Ledger(Mutex<State>);
 struct State {
     /// The number of the reading.
     reading: u64,
-    /// The feed was read to its end.
+    /// Whether the feed was read to its end.
     is_read: bool,
-    /// The whole outbox was compared with it.
+    /// Whether the complete outbox was compared with it.
     is_compared: bool,
-    /// Somebody found that the feed must be read anew.
+    /// Whether the feed has to be read from its beginning again.
     is_doubted: bool,
-    /// The newest entry of the feed that is known, read or written.
+    /// The newest known entry of the feed, read or written.
     newest: Option<String>,
-    /// Rows that are in the feed, as far as the outbox may show them again.
+    /// Rows that are in the feed, as far as a reading of the outbox can return them again.
     in_feed: HashSet<i64>,
-    /// Rows that are not.
+    /// Rows that the feed lacks.
     lacking: BTreeMap<i64, Recorded>,
-    /// The greatest id of a row that was read from the outbox.
+    /// The greatest id of a row from the outbox.
     greatest: i64,
 }
 
-/// That the feed holds what the outbox held.
+/// The proof that the feed contains what the outbox contained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Complete {
-    /// The newest entry of the feed that is known.
+    /// The newest known entry of the feed.
     pub(super) newest: Option<String>,
 }
 
 impl Ledger {
-    /// A reading of the feed begins.
+    /// Records that a reading of the feed begins.
     pub(super) fn begin_reading(&self) {
         let mut state = self.state();
         state.reading += 1;
@@ -58,7 +58,7 @@ impl Ledger {
         state.in_feed.clear();
     }
 
-    /// An entry of the feed was read.
+    /// Records that an entry of the feed was read.
     pub(super) fn saw(&self, entry: &Entry) {
         let mut state = self.state();
         state.know(&entry.id);
@@ -67,28 +67,28 @@ impl Ledger {
         }
     }
 
-    /// The feed was read to its end.
+    /// Whether the feed was read to its end.
     pub(super) fn finish_reading(&self) {
         self.state().is_read = true;
     }
 
-    /// The feed may be another one: it must be read anew.
+    /// Records that the feed may be another one, and has to be read again.
     pub(super) fn doubt(&self) {
         self.state().is_doubted = true;
     }
 
-    /// Whether the feed must be read anew.
+    /// Whether the feed has to be read from its beginning.
     pub(super) fn is_doubted(&self) -> bool {
         self.state().is_doubted
     }
 
-    /// The number of the reading, and whether the outbox must be compared as a whole.
+    /// The number of the reading, and whether the complete outbox has to be compared with it.
     pub(super) fn wants(&self) -> (u64, bool) {
         let state = self.state();
         (state.reading, !state.is_compared)
     }
 
-    /// Rows of the outbox were read, after [`Self::wants`] said which `reading` it was.
+    /// Records that rows of the outbox were read, after [`Self::wants`] returned the number of this `reading`.
     pub(super) fn read_outbox(&self, rows: Vec<Recorded>, whole: bool, reading: u64, now: OffsetDateTime) {
         let mut state = self.state();
         if state.in_feed.len() > KEPT && state.is_read && state.is_compared {
@@ -105,8 +105,8 @@ impl Ledger {
         state.is_compared |= whole && state.reading == reading;
     }
 
-    /// This instance committed rows, which it is about to publish. Noted before the change is answered: nobody may state
-    /// afterwards that the feed is complete, and not have waited for them.
+    /// Records that this instance committed rows and is about to publish them. Called before the response to the
+    /// change: after that no heartbeat may state that the feed is complete without them.
     pub(crate) fn committed(&self, rows: &[Recorded]) {
         let mut state = self.state();
         for row in rows {
@@ -114,7 +114,7 @@ impl Ledger {
         }
     }
 
-    /// Rows were published, as entries of these ids.
+    /// Records that rows were published, as entries with these ids.
     pub(crate) fn published(&self, rows: &[Recorded], entries: &[String]) {
         let mut state = self.state();
         for row in rows {
@@ -130,17 +130,18 @@ impl Ledger {
         self.state().lacking.values().cloned().collect()
     }
 
-    /// How many these are.
+    /// The number of rows that the feed lacks.
     pub(crate) fn pending(&self) -> usize {
         self.state().lacking.len()
     }
 
-    /// The newest entry of the feed that is known.
+    /// The newest known entry of the feed.
     pub(super) fn newest(&self) -> Option<String> {
         self.state().newest.clone()
     }
 
-    /// The feed holds all that the outbox held when `due` was what it lacked; `None`: it does not, or that is not known.
+    /// The proof that the feed contains everything that the outbox contained when `due` were the rows it lacked; `None`
+    /// if it does not, or that is unknown.
     pub(super) fn complete(&self, due: &[Recorded], reading: u64) -> Option<Complete> {
         let state = self.state();
         let is_known = state.is_read && state.is_compared && !state.is_doubted && state.reading == reading;

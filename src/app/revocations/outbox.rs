@@ -1,5 +1,5 @@
-//! Follows the outbox: what is recorded in PostgreSQL goes into this issuer's own view, with or without Redis, and into the
-//! ledger.
+//! Follows the outbox: applies what is recorded in PostgreSQL to this issuer's own view, with or without Redis, and
+//! adds it to the ledger.
 
 use std::{
     sync::{
@@ -17,9 +17,9 @@ use crate::{
     store::{StoreError, postgres::Postgres, revocations::Outbox},
 };
 
-/// Between two readings that nobody asked for: a notification may be lost, or never come through a pooler.
+/// The interval between two readings without a notification, which can be lost, or never pass a pooler.
 const POLL: Duration = Duration::from_secs(1);
-/// Between two tries while PostgreSQL is away.
+/// The interval between two attempts while PostgreSQL is unreachable.
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Reads the outbox.
@@ -28,7 +28,7 @@ pub(in crate::app) struct Follower {
     ledger: Arc<Ledger>,
     outbox: Mutex<Outbox>,
     woken: Arc<Notify>,
-    /// The last reading failed.
+    /// Whether the last reading failed.
     is_away: AtomicBool,
 }
 
@@ -43,7 +43,7 @@ impl Follower {
         }
     }
 
-    /// Reads whenever something was recorded, until the task is dropped.
+    /// Reads when something was recorded, until the task is dropped.
     pub(in crate::app) async fn run(&self) {
         loop {
             let outbox = self.outbox.lock().await;
@@ -52,12 +52,13 @@ impl Follower {
                 tokio::time::sleep(AGAIN).await;
                 continue;
             }
-            // Either: whichever is first.
+            // The notification or the interval, whichever comes first.
             let _ = tokio::time::timeout(POLL, self.woken.notified()).await;
         }
     }
 
-    /// Reads what is recorded by now; `None`: PostgreSQL does not answer, or did not a moment ago. The position that was reached.
+    /// Reads what is recorded by now, and returns the position that was reached; `None` if PostgreSQL does not respond,
+    /// or just did not.
     pub(super) async fn read_unless_away(&self) -> Option<i64> {
         if self.is_away.load(Ordering::Relaxed) {
             return None;
@@ -76,7 +77,7 @@ impl Follower {
         let read = outbox.read(whole, &self.woken, now).await;
         let was_away = self.is_away.swap(read.is_err(), Ordering::Relaxed);
         match &read {
-            // Said once per outage.
+            // Logged once per outage.
             Err(error) if !was_away => tracing::warn!(%error, "the outbox of revocations cannot be read"),
             Ok(_) if was_away => tracing::info!("the outbox of revocations is read again"),
             _ => {}

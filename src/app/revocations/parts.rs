@@ -1,10 +1,10 @@
-//! What the loops about revocations share.
+//! The parts that the revocation loops share.
 
 use std::{sync::Arc, time::Instant};
 
 use crate::{gate::revocation::View, metrics::Metrics, store::redis::Redis};
 
-/// The view, where it comes from, and the gauges that show it. Cloning shares them.
+/// The view, the stores it is built from, and its gauges. Cloning shares them.
 #[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) redis: Redis,

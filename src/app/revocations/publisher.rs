@@ -1,5 +1,5 @@
-//! An issuer's duty to everybody else: to publish what the feed lacks of the outbox, whoever recorded it, and to say how far
-//! the feed is complete.
+//! Publishes the rows of the outbox that the feed lacks, including those of other issuers, and states with heartbeats
+//! how far the feed is complete.
 
 use std::{
     sync::{
@@ -20,28 +20,28 @@ use crate::{
     },
 };
 
-/// Between the beginnings of two heartbeats: several fit into a `max_lag` of two seconds.
+/// The interval between two heartbeats: several of them are within a `max_lag` of two seconds.
 const BEAT: Duration = Duration::from_millis(400);
-/// After one that was refused.
+/// The pause after a refused heartbeat.
 const AGAIN: Duration = Duration::from_millis(50);
-/// How long the process waits at its end until the feed holds what it committed.
+/// How long the process waits during shutdown until the feed contains what it committed.
 const LAST_BEAT: Duration = Duration::from_secs(2);
 
-/// Publishes and states.
+/// Publishes revocations and heartbeats.
 pub(crate) struct Publisher {
     parts: Parts,
     ledger: Arc<Ledger>,
     outbox: Arc<Follower>,
     keep: Duration,
     instance: String,
-    /// The outbox as far as it was read.
+    /// The reader of the outbox.
     position: Mutex<i64>,
     runtime: Handle,
     is_finished: AtomicBool,
 }
 
 impl Publisher {
-    /// To be called on the runtime it works on. `keep` is how long the feed keeps an entry.
+    /// Must be called on the runtime that it runs on. `keep` is how long the feed stores an entry.
     pub(in crate::app) fn new(parts: &Parts, ledger: &Arc<Ledger>, outbox: &Arc<Follower>, keep: Duration) -> Self {
         Self {
             parts: parts.clone(),
@@ -55,7 +55,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes and states until the task is dropped.
+    /// Publishes revocations and heartbeats until the task is dropped.
     pub(in crate::app) async fn run(&self) {
         let mut beats = tokio::time::interval(BEAT);
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -87,8 +87,8 @@ impl Publisher {
         }
     }
 
-    /// Publishes what the feed lacks, as the process ends, and says what it leaves to other issuers. Blocks; to be called outside
-    /// of any runtime.
+    /// Publishes what the feed lacks during shutdown, and logs what it leaves to other issuers. Blocks; must be called
+    /// outside of any runtime.
     pub(in crate::app) fn finish(&self) {
         if !self.is_finished.swap(true, Ordering::Relaxed) {
             self.runtime.block_on(self.last_beat());
@@ -115,9 +115,9 @@ impl Publisher {
         }
     }
 
-    /// One round: from the time of Redis to a statement about it. `None`: there was nothing to state yet.
+    /// One round: from reading the time of Redis to a heartbeat with it. `None` if nothing can be stated yet.
     async fn beat(&self) -> Result<Option<Said>, StoreError> {
-        // First of all: what is committed later may be missing from what is read now.
+        // Read first: what is committed later may be missing from what is read now.
         let at_ms = revocations::now_ms(&self.parts.redis).await?;
         let anchor = self.ledger.newest();
         let (reading, _) = self.ledger.wants();
@@ -149,7 +149,7 @@ impl Publisher {
         Ok(Some(said))
     }
 
-    /// Publishes those that nobody else has published meanwhile, and returns the first entry.
+    /// Publishes the rows that no other issuer has published meanwhile, and returns the first entry.
     async fn publish(&self, due: &[Recorded]) -> Result<Option<String>, StoreError> {
         let mut first = None;
         for batch in due.chunks(BATCH) {

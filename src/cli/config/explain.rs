@@ -34,10 +34,10 @@ pub struct Args {
     method: Method,
     /// The URL, such as `https://app.example.com/path`.
     url: String,
-    /// Decide for this caller: an account by its id, email address or username, or the claims of a token as a JSON object.
-    /// Without it the request is anonymous.
-    #[arg(long = "as", value_name = "USER|CLAIMS", value_parser = who)]
-    who: Option<Who>,
+    /// Decide for this caller: an account by its id, email address or username, or the claims of a token as a JSON
+    /// object. Without it the request is anonymous.
+    #[arg(long = "as", value_name = "USER|CLAIMS", value_parser = parse_caller)]
+    who: Option<CallerArg>,
     /// Read the caller's claims from this JSON file.
     #[arg(long = "claims", value_name = "FILE", conflicts_with = "who")]
     claims_file: Option<PathBuf>,
@@ -54,19 +54,19 @@ pub struct Args {
 
 /// The caller to decide for.
 #[derive(Debug, Clone)]
-enum Who {
+enum CallerArg {
     Claims(Map<String, Value>),
     Account(String),
 }
 
-fn who(text: &str) -> Result<Who, String> {
+fn parse_caller(text: &str) -> Result<CallerArg, String> {
     // No email address or username starts with these characters.
     if text.trim_start().starts_with(['{', '[']) {
-        object(text).map(Who::Claims)
+        object(text).map(CallerArg::Claims)
     } else if text.trim().is_empty() {
         Err("expected an account (id, email address or username) or a JSON object of claims".to_owned())
     } else {
-        Ok(Who::Account(text.to_owned()))
+        Ok(CallerArg::Account(text.to_owned()))
     }
 }
 
@@ -83,8 +83,8 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let now = clock::now();
     let claims = match (&args.claims_file, &args.who) {
         (None, None) => None,
-        (None, Some(Who::Claims(claims))) => Some(claims.clone()),
-        (None, Some(Who::Account(name))) => {
+        (None, Some(CallerArg::Claims(claims))) => Some(claims.clone()),
+        (None, Some(CallerArg::Account(name))) => {
             if let Err(errors) = config::load(&args.config) {
                 return bad_config(&errors);
             }
@@ -111,11 +111,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     };
     let headers = HeaderMap::new();
     let explained = match Target::read(target.as_bytes()) {
-        Err(unreadable) => Explanation {
+        Err(malformed) => Explanation {
             route: None,
             matched: None,
             outcome: None,
-            denial: Some(unreadable.into()),
+            denial: Some(malformed.into()),
             headers: Vec::new(),
             caller: None,
         },

@@ -51,7 +51,8 @@ pub struct Limits {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
-    /// How long to continue accepting requests after SIGTERM, while load balancers notice that the instance is not ready.
+    /// How long to continue accepting requests after SIGTERM, while load balancers notice that the instance is not
+    /// ready.
     pub drain_delay: Duration,
     /// The time after SIGTERM at which the process ends at the latest.
     pub grace_period: Duration,
@@ -111,9 +112,9 @@ impl Server {
             &(Size::kib(1)..=Size::kib(1023)),
         );
         findings.range(&limits.key("headers"), self.limits.headers.into(), 1..=256);
-        let patience = Duration::seconds(1)..=Duration::days(1);
-        findings.range_of(&limits.key("idle"), &self.limits.idle, &patience);
-        findings.range_of(&limits.key("request_header"), &self.limits.request_header, &patience);
+        let timeout = Duration::seconds(1)..=Duration::days(1);
+        findings.range_of(&limits.key("idle"), &self.limits.idle, &timeout);
+        findings.range_of(&limits.key("request_header"), &self.limits.request_header, &timeout);
         if self.shutdown.drain_delay >= self.shutdown.grace_period {
             findings.add(
                 &at.key("shutdown").key("drain_delay"),

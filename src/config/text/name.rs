@@ -1,4 +1,5 @@
-//! Names of routes, policies, upstreams and limits: they become metric labels and parts of Redis keys, so few characters are allowed.
+//! Names of routes, policies, upstreams and limits: they become metric labels and parts of Redis keys, so few
+//! characters are allowed.
 
 use std::fmt;
 use std::str::FromStr;

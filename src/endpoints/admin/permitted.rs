@@ -18,15 +18,15 @@ const ADMIN: &str = "sidegate:admin";
 /// A permission of Sidegate's own, as a type that a handler can name.
 pub(super) trait Permission: Send {
     /// Its name in the claim `permissions`.
-    const WORD: &'static str;
+    const NAME: &'static str;
 }
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
         $($(#[$doc])* pub(super) enum $name {}
 
         impl Permission for $name {
-            const WORD: &'static str = $word;
+            const NAME: &'static str = $text;
         })*
     };
 }
@@ -48,8 +48,8 @@ permissions! {
     StatsRead = "sidegate:stats:read",
 }
 
-/// An operator whose token has the permission `P`. The permission is current: a change of permissions makes older tokens
-/// outdated, and the gate refuses those.
+/// An operator whose token has the permission `P`. The permission is current: a change of permissions makes older
+/// tokens outdated, and the gate refuses those.
 pub(super) struct Permitted<P> {
     /// The operator, for the services.
     pub(super) by: Operator,
@@ -64,7 +64,7 @@ impl<P: Permission> FromRequestParts<Arc<Services>> for Permitted<P> {
     async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, services).await?;
         let (session, identified) = signed_in(parts, services).await?;
-        let permitted = |permission: &String| permission == P::WORD || permission == ADMIN;
+        let permitted = |permission: &String| permission == P::NAME || permission == ADMIN;
         if !identified.permissions.iter().any(permitted) {
             return Err(Problem::new(Code::PermissionDenied));
         }

@@ -1,4 +1,5 @@
-//! `POST /auth/admin/users/{id}/lock`, `/unlock`, `/password-reset`, `/mfa/reset`, `/restore`, `DELETE /auth/admin/users/{id}`
+//! `POST /auth/admin/users/{id}/lock`, `/unlock`, `/password-reset`, `/mfa/reset`, `/restore`, `DELETE
+//! /auth/admin/users/{id}`
 
 use std::sync::Arc;
 

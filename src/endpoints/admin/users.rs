@@ -101,11 +101,12 @@ pub(super) struct Users {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// The email address or the username starts with this text, ignoring case. The accounts are listed in the order of these names.
+    /// The email address or the username starts with this text, ignoring case. The accounts are listed in the order of
+    /// these names.
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
     /// Whether to list deleted accounts.
-    #[param(inline, value_type = DeletedWords, required = false)]
+    #[param(inline, value_type = DeletedValues, required = false)]
     deleted: Option<String>,
     /// `true`: only locked accounts; `false`: only accounts that are not locked.
     #[param(value_type = bool, required = false)]
@@ -122,9 +123,9 @@ pub(super) struct Wanted {
 }
 
 /// The values of `deleted`, for the OpenAPI document.
-enum DeletedWords {}
+enum DeletedValues {}
 
-impl PartialSchema for DeletedWords {
+impl PartialSchema for DeletedValues {
     fn schema() -> RefOr<Schema> {
         filter::words(["exclude", "include", "only"])
             .default(Some("exclude".into()))
@@ -132,7 +133,7 @@ impl PartialSchema for DeletedWords {
     }
 }
 
-impl ToSchema for DeletedWords {}
+impl ToSchema for DeletedValues {}
 
 /// An account to create.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -297,8 +298,9 @@ pub(super) async fn show(
 
 /// Change an account
 ///
-/// Either every change is made or none. Access tokens issued before become outdated. Needs `sidegate:users:write`; to add or
-/// remove permissions that begin with `sidegate:`, or to change an account with such permissions that you lack, `sidegate:admin`.
+/// Either every change is made or none. Access tokens issued before become outdated. Needs `sidegate:users:write`; to
+/// add or remove permissions that begin with `sidegate:`, or to change an account with such permissions that you lack,
+/// `sidegate:admin`.
 #[utoipa::path(
     patch,
     path = "/users/{id}",

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::examples;
 use crate::endpoints::problem::{self, Refusal};
-use crate::gate::denial::{Denial, TokenFault, Unreadable};
+use crate::gate::denial::{Denial, Malformed, TokenFault};
 
 const PROBLEM_TYPE: &str = "application/problem+json";
 
@@ -54,10 +54,11 @@ pub(super) fn named_codes(operation: &Value) -> CodesByStatus {
     codes
 }
 
-/// The refusals that an operation shares with all others of its kind: with a body, with a token, with client authentication.
+/// The refusals that an operation shares with all others of its kind: with a body, with a token, with client
+/// authentication.
 fn common(operation: &Value) -> Vec<(u16, String)> {
     // Every request can be malformed, and every operation can fail.
-    let mut denials: Vec<Denial> = Unreadable::ALL.into_iter().map(Denial::from).collect();
+    let mut denials: Vec<Denial> = Malformed::ALL.into_iter().map(Denial::from).collect();
     denials.retain(|denial| denial.status() != StatusCode::METHOD_NOT_ALLOWED);
     denials.extend([Denial::BodyTooLarge, Denial::RequestTimeout, Denial::Internal]);
     let mut codes = vec![problem::Code::Unavailable];

@@ -1,5 +1,5 @@
-//! Every refusal of the API: its stable code, its status and its sentence. The OpenAPI document and `docs/problems.md` are
-//! generated from this table.
+//! Every refusal of the API: its stable code, its status and its sentence. The OpenAPI document and `docs/problems.md`
+//! are generated from this table.
 
 use http::StatusCode;
 

@@ -1,5 +1,5 @@
-//! Every value of `errors[].code`. `docs/problems.md` and the OpenAPI document are generated from this list, and a test finds a
-//! code that the source uses and that is not here.
+//! Every value of `errors[].code`. `docs/problems.md` and the OpenAPI document are generated from this list, and a test
+//! finds a code that the source uses and that is not here.
 
 /// The codes and their meanings.
 pub const FIELD_CODES: &[(&str, &str)] = &[
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_that_is_said_of_a_field_is_in_the_list_and_only_once() {
+    fn every_field_error_is_in_the_list_and_only_once() {
         let listed: HashSet<_> = FIELD_CODES.iter().map(|(word, _)| *word).collect();
         assert_eq!(listed.len(), FIELD_CODES.len(), "a code is listed twice");
         let mut all = Vec::new();

@@ -1,16 +1,16 @@
-//! When a token was last noted as active.
+//! The time at which a token was last recorded as active.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Between two signs of life of one token, in seconds: how wrong "last seen" may be.
+/// The interval between two activity events of a token, in seconds: "last seen" is this accurate.
 const EVERY: u32 = 15;
 
-/// When a token's session was last noted, in Unix seconds. Lives beside the cached identity.
+/// The time at which the token was last recorded, in Unix seconds. Stored beside the cached identity.
 #[derive(Debug, Default)]
 pub(in crate::gate) struct LastNoted(AtomicU32);
 
 impl LastNoted {
-    /// Whether it is time; then nobody else is told so for a while.
+    /// Whether to record an event now. If so, it is `false` for everybody else until the interval is over.
     pub(super) fn is_due(&self, now: u32) -> bool {
         let last = self.0.load(Ordering::Relaxed);
         now.saturating_sub(last) >= EVERY

@@ -87,7 +87,7 @@ fn part(jwt: &str, index: usize) -> Value {
 }
 
 #[test]
-fn it_says_who_calls_and_for_which_request() {
+fn it_names_the_user_and_the_request() {
     let (asserter, permit) = (asserter(), permit(Some(&caller(&json!({})))));
     let jwt = said(&asserter, &permit, &GET, NOW);
     assert_eq!(part(&jwt, 0)["typ"], TYP);
@@ -143,7 +143,7 @@ fn none_is_sent_for_another_request_or_another_caller() {
             target: b"/a/bb",
             ..GET
         },
-        // The same bytes, cut elsewhere.
+        // The same bytes, split elsewhere.
         Bound {
             authority: b"App.test:8443/a",
             target: b"/b",
@@ -174,7 +174,7 @@ fn it_does_not_outlive_the_token_that_it_speaks_for() {
 }
 
 #[test]
-fn nobody_in_particular_and_who_is_not_asked_for_one_get_none() {
+fn anonymous_callers_and_routes_without_assertions_get_none() {
     let (asserter, caller) = (asserter(), caller(&json!({})));
     assert_eq!(asserter.assert(&permit(None), &GET, NOW), Ok(None));
     let without = permit_of(testing::route("app", "", "/**", &[]), Some(&caller));
@@ -200,7 +200,7 @@ fn an_issuers_rotation_is_followed_at_once_and_without_a_key_nothing_is_forwarde
 }
 
 #[test]
-fn it_is_no_access_token_for_who_trusts_the_same_key() {
+fn an_assertion_is_refused_as_an_access_token_of_the_same_key() {
     let key = key();
     let keys = KeySet::default().with(ISSUER, [Arc::clone(key.verifying_key())]);
     let jwt = said(
@@ -210,8 +210,8 @@ fn it_is_no_access_token_for_who_trusts_the_same_key() {
         NOW,
     );
     let mut rules = rules();
-    // Ours are told by their type; of others any type is taken that is none in particular; and who looks at no type at
-    // all still finds an audience that is not theirs.
+    // Tokens of this issuer are recognized by their type; of other issuers any unknown type is accepted; and a verifier
+    // that checks no type still finds a wrong audience.
     let wrong_type = Err(crate::gate::denial::TokenFault::WrongType);
     let wrong_audience = Err(crate::gate::denial::TokenFault::WrongAudience);
     for (typ, expected) in [

@@ -1,7 +1,7 @@
-//! The texts of an identity, one behind the other in one piece of memory: a million identities are kept, and a piece for
-//! each text would cost each of them its pointer, its length, and what allocators round up to.
+//! The strings of an identity in one allocation: a million identities are cached, and an allocation for each string
+//! would cost a pointer, a length and rounding each.
 
-/// Which text. The first of them begins at 0, and each other one where that before it ends.
+/// A string of the identity. The first one starts at 0, each other one where the one before it ends.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::gate) enum Text {
     Subject,
@@ -13,16 +13,16 @@ pub(in crate::gate) enum Text {
 
 const COUNT: usize = 5;
 
-/// The texts; an absent one has no bytes, and none that is there is empty.
+/// The strings. An absent one has no bytes; a present one is never empty.
 #[derive(Debug)]
 pub(in crate::gate) struct Texts {
     all: Box<str>,
-    /// Where each ends but the last, which ends with the piece.
+    /// The end of each string except the last, which ends with the allocation.
     ends: [u16; COUNT - 1],
 }
 
 impl Texts {
-    /// In the order of [`Text`]. `None`: they are longer than those of any token can be.
+    /// Joins strings in the order of [`Text`]. `None` if they are longer than those of any token.
     pub(in crate::gate) fn new(texts: [Option<&str>; COUNT]) -> Option<Self> {
         let mut all = String::with_capacity(texts.iter().flatten().map(|text| text.len()).sum());
         let mut ends = [0; COUNT];

@@ -1,4 +1,4 @@
-//! No value of an identity can leave its header.
+//! No value of an identity can break out of its header.
 
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 

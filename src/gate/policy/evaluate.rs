@@ -1,4 +1,4 @@
-//! Conditions against a caller: pure, without an answer that depends on anything but its arguments.
+//! Evaluates conditions: a pure function of caller, request and time.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -12,35 +12,35 @@ use crate::gate::{
     rules::policy::{ClaimTest, Condition, Effect, Policy},
 };
 
-/// What conditions may look at.
+/// What conditions can use.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// The caller, if there is one.
+    /// The caller; `None` if anonymous.
     pub caller: Option<&'a Identity>,
-    /// The request's method.
+    /// The request's HTTP method.
     pub method: &'a Method,
-    /// The caller's address.
+    /// The client IP.
     pub address: IpAddr,
-    /// The clock.
+    /// The time of the request.
     pub now: OffsetDateTime,
 }
 
 /// The outcome of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Passes, by the rule with this index.
+    /// Allowed, by the rule with this index.
     Allowed(usize),
-    /// Refused, by the rule with this index or because none matched.
+    /// Denied, by the rule with this index or because none matched.
     Denied(Option<usize>),
-    /// Would pass after a (fresh) second factor.
+    /// Would be allowed with a (recent) second factor.
     StepUp {
-        /// How old the sign-in may be.
+        /// The maximum age of the sign-in.
         max_age: Option<Duration>,
     },
 }
 
 impl Outcome {
-    /// The refusal, if it is one.
+    /// The reason to refuse the request, if it is not allowed.
     pub(in crate::gate) const fn denial(self) -> Option<Denial> {
         match self {
             Self::Allowed(_) => None,
@@ -50,11 +50,12 @@ impl Outcome {
     }
 }
 
-/// Tries the rules in order; the first that matches decides.
+/// Evaluates the rules in order; the first that matches decides.
 pub fn evaluate(policy: &Policy, facts: &Facts<'_>) -> Outcome {
     let outcome = first(policy, facts, &mut |mfa| is_fresh(facts, mfa));
     if let Outcome::Denied(_) = outcome {
-        // Denied as things are: would a second factor have helped? Only then is the client told to get one.
+        // Denied: evaluate again as if there were a second factor, and ask the client for one only if that would be
+        // allowed.
         let mut asked = None;
         let with_factor = first(policy, facts, &mut |max_age| {
             asked = Some(match (asked, max_age) {
@@ -71,7 +72,7 @@ pub fn evaluate(policy: &Policy, facts: &Facts<'_>) -> Outcome {
     outcome
 }
 
-/// Whether a second factor of at most this age can be shown.
+/// Whether the caller has a second factor of at most this age.
 type Mfa<'a> = &'a mut dyn FnMut(Option<Duration>) -> bool;
 
 fn first(policy: &Policy, facts: &Facts<'_>, mfa: Mfa<'_>) -> Outcome {

@@ -1,4 +1,4 @@
-//! Under which key a request is counted.
+//! The key under which a request is counted.
 
 use std::{fmt::Write as _, net::IpAddr};
 
@@ -13,7 +13,8 @@ use crate::{
     network::Network,
 };
 
-/// What is counted: a limit and, behind its name, the parts of its key, so marked that none can pose as another.
+/// The name of a limit, followed by the parts of its key. Each part is marked, so that no value can be taken for
+/// another part.
 #[derive(Debug)]
 pub struct Key {
     text: String,
@@ -21,7 +22,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// What `limit` counts for this caller.
+    /// The key of `limit` for this caller.
     pub fn of(limit: &RateLimit, route: &Route, caller: Option<&Identity>, address: IpAddr) -> Self {
         let mut text = String::with_capacity(160);
         text.push_str(&limit.name);
@@ -36,7 +37,7 @@ impl Key {
         &self.text
     }
 
-    /// The parts alone.
+    /// The parts without the name.
     pub(super) fn parts(&self) -> &str {
         &self.text[self.parts_at..]
     }

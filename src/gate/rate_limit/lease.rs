@@ -1,8 +1,9 @@
-//! Permits drawn in advance: a busy key asks Redis once in twenty requests and not once a request.
+//! Leases: permits taken in advance, so that a busy key asks Redis once in many requests.
 //!
-//! An instance draws a batch of permits for a key, which Redis counts as taken, and spends them from memory. What it may get
-//! wrong is bounded: of permits drawn in one window, at most a batch per instance is spent in the next, so in any window at
-//! most `limit + batch × instances` requests pass. A key of which an instance holds a batch that nobody uses loses as much.
+//! An instance takes a batch of permits for a key, which Redis counts as used, and uses them from memory. The error is
+//! bounded: of the permits taken in one window, at most a batch per instance is used in the next one, so that in any
+//! window at most `limit + batch × instances` requests are allowed. If an instance has a batch that is not used, at
+//! most that many are lost.
 //!
 //! | limit | largest batch |
 //! |---|---|
@@ -10,35 +11,35 @@
 //! | below 250 | a fifth of the limit |
 //! | above | 50 |
 //!
-//! Batches begin at 1 and grow only while they are used up, so a caller who comes by now and then, on whichever instance,
-//! is counted exactly. A refusal is remembered until it can end, so that a flood does not reach Redis.
+//! Batches start at 1 and grow only while they are used up, so that occasional callers are counted exactly, on any
+//! instance. A refusal is cached until it can end, so that a flood does not reach Redis.
 
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// Below this a limit is exact.
+/// A limit below this is exact.
 const EXACT_BELOW: u32 = 40;
-/// More would save nothing worth having.
+/// The largest batch; a larger one would save little.
 const LARGEST: u32 = 50;
-/// By how much a batch that was used up grows.
+/// The factor by which a batch grows after it was used up.
 const GROWTH: u32 = 5;
 
-/// The permits of one key that this instance holds.
+/// The permits of a key that this instance has.
 #[derive(Debug)]
 pub(super) struct Lease {
     left: u32,
-    /// When what is left is void: with the window in which it was drawn.
+    /// The time at which unused permits expire: the end of the window in which they were taken.
     until: OffsetDateTime,
-    /// What Redis had left when it was asked.
+    /// The number of permits that Redis had left.
     elsewhere: u32,
-    /// How many were drawn, and how many are drawn next.
+    /// The size of the last batch, and of the next one.
     drawn: u32,
     batch: u32,
     refused_until: OffsetDateTime,
 }
 
-/// What a request gets.
+/// The outcome for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spent {
     pub(super) allowed: bool,
@@ -46,12 +47,12 @@ pub(super) struct Spent {
     pub(super) reset: Duration,
 }
 
-/// What Redis said.
+/// The answer of Redis.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Drawn {
     pub(super) taken: u32,
     pub(super) remaining: u32,
-    /// Until all is free again, or for a refusal until one is.
+    /// The time until all permits are available again, or for a refusal until one is.
     pub(super) reset: Duration,
 }
 
@@ -68,7 +69,7 @@ impl Default for Lease {
     }
 }
 
-/// The most permits an instance draws at once.
+/// The most permits that an instance takes at once.
 pub(super) fn largest_batch(limit: u32) -> u32 {
     if limit < EXACT_BELOW {
         1
@@ -78,7 +79,7 @@ pub(super) fn largest_batch(limit: u32) -> u32 {
 }
 
 impl Lease {
-    /// Spends a permit that is held, or repeats a refusal. `None`: Redis must be asked.
+    /// Uses a permit, or repeats a refusal. `None` if Redis has to be asked.
     pub(super) fn spend(&mut self, now: OffsetDateTime) -> Option<Spent> {
         if now < self.refused_until {
             return Some(Spent {
@@ -98,13 +99,13 @@ impl Lease {
         })
     }
 
-    /// How many permits to draw.
+    /// The number of permits to take.
     pub(super) fn batch(&mut self, limit: u32, now: OffsetDateTime) -> u32 {
         let wasted = if now >= self.until { self.left } else { 0 };
         self.batch = if self.drawn == 0 {
             1
         } else if wasted > 0 {
-            // As many as were of use.
+            // As many as were used.
             self.drawn - wasted
         } else {
             self.batch.saturating_mul(GROWTH)
@@ -114,7 +115,7 @@ impl Lease {
         self.batch
     }
 
-    /// Takes in what Redis said, and spends one permit of it.
+    /// Stores the answer of Redis, and uses one permit of it.
     pub(super) fn drew(&mut self, drawn: Drawn, window: Duration, now: OffsetDateTime) -> Spent {
         if drawn.taken == 0 {
             self.refused_until = now + drawn.reset;

@@ -1,4 +1,5 @@
-//! Counting, in Redis so that instances share a limit, or alone when Redis is away and the limit says `local`.
+//! Counts requests: in Redis, so that instances share a limit, or on this instance only while Redis is unreachable and
+//! the limit has `on_store_error: local`.
 
 use std::{
     sync::{
@@ -26,28 +27,29 @@ use crate::{
     store::{rate_limits, redis::Redis},
 };
 
-/// Keys held at most; the least used go first, so an attacker with many addresses costs bounded memory.
+/// The most keys in memory. The least used are evicted first, so that an attacker with many IP addresses uses bounded
+/// memory.
 const KEYS: u64 = 100_000;
 
-/// Takes requests out of limits.
+/// Takes requests from rate limits.
 pub struct Limiter {
     redis: Redis,
     metrics: Arc<Metrics>,
     keys: Cache<Box<str>, Arc<Counter>>,
 }
 
-/// What this instance knows of one key.
+/// The state of a key on this instance.
 #[derive(Debug)]
 struct Counter {
-    /// Looked up once and not at every request.
+    /// Metrics, looked up once.
     allowed: IntCounter,
     lease: Mutex<Lease>,
     alone: Mutex<SlidingWindow>,
-    /// Held while Redis is asked for a batch.
+    /// Locked while Redis is asked for a batch.
     drawing: tokio::sync::Mutex<()>,
-    /// How many requests wait for the next batch.
+    /// The number of requests that wait for the next batch.
     waiting: AtomicU32,
-    /// How many draws have failed.
+    /// The number of failed requests to Redis.
     failures: AtomicU64,
 }
 
@@ -64,7 +66,7 @@ impl Limiter {
         Self { redis, metrics, keys }
     }
 
-    /// Takes one request of `key` out of `limit`.
+    /// Takes one request of `key` from `limit`.
     ///
     /// # Errors
     /// `RateLimited`, or `LimitUnknown` when Redis does not answer and the limit says `deny`.
@@ -77,7 +79,7 @@ impl Limiter {
         let held = counter.lease().spend(now);
         let taken = match held {
             Some(spent) => Ok(spent),
-            // Exact, so each asks for itself.
+            // The limit is exact, so each request asks for itself.
             None if largest_batch(limit.limit) == 1 => self.draw(limit, key, &counter, 0, now).await,
             None => self.draw_together(limit, key, &counter, now).await,
         };
@@ -108,7 +110,7 @@ impl Limiter {
         }
     }
 
-    /// One request draws for all that came meanwhile. Nobody waits for a second answer that does not come.
+    /// One request asks Redis for all that are waiting. If it fails, the others fail too.
     async fn draw_together(
         &self,
         limit: &RateLimit,
@@ -129,7 +131,7 @@ impl Limiter {
         self.draw(limit, key, counter, others, now).await
     }
 
-    /// Draws a batch, and with it a permit for each of the `others` that wait.
+    /// Takes a batch, including a permit for each of the `others` that wait.
     async fn draw(
         &self,
         limit: &RateLimit,
@@ -146,7 +148,7 @@ impl Limiter {
             Ok(window) => Ok(counter.lease().drew(drawn(window), limit.window, now)),
             Err(error) => {
                 counter.failures.fetch_add(1, Ordering::Release);
-                tracing::debug!(%error, limit = &*limit.name, "the limit cannot be asked");
+                tracing::debug!(%error, limit = &*limit.name, "Redis did not answer for a rate limit");
                 Err(Away)
             }
         }
@@ -190,7 +192,7 @@ impl Counter {
     }
 }
 
-/// One who waits, until dropped: a client may go away meanwhile.
+/// A waiting request, until dropped: the client can disconnect while it waits.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl<'a> Waiting<'a> {
@@ -211,7 +213,7 @@ fn drawn(window: rate_limits::Window) -> Drawn {
     Drawn {
         taken: count(window.taken),
         remaining: count(window.remaining),
-        // A refused caller wants to know when to come back, an admitted one when all is free again.
+        // A refused caller is told when a request is allowed again, an allowed one when all are.
         reset: if window.allowed {
             window.reset
         } else {
@@ -220,7 +222,7 @@ fn drawn(window: rate_limits::Window) -> Drawn {
     }
 }
 
-/// Nothing is known, and the limit says that all may pass.
+/// The state if nothing is known and the limit allows all requests.
 fn all(limit: &RateLimit) -> Spent {
     Spent {
         allowed: true,

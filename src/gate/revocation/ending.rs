@@ -1,7 +1,7 @@
-//! How a request that is already under way comes to its end.
+//! Ends a request that is in progress.
 //!
-//! Pingora asks nobody while it copies: a WebSocket that is silent would outlive its session for hours. So each request
-//! runs inside [`Ending::or`], which drops it, and with it its sockets (on HTTP/2: its stream), as soon as it is told to.
+//! Pingora has no hook while it copies data: a silent WebSocket would outlive its session for hours. So each request
+//! runs inside [`Ending::or`], which drops it, and with it its sockets (on HTTP/2 its stream), when it has to end.
 
 use std::{
     pin::{Pin, pin},
@@ -15,7 +15,7 @@ use std::{
 
 use futures::task::AtomicWaker;
 
-/// The end of one request. Until [`Self::arm`] it costs a look at one flag each time the request moves.
+/// The switch that ends a request. Until [`Self::arm`] it costs one atomic load per poll.
 #[derive(Debug, Default)]
 pub struct Ending {
     armed: AtomicBool,
@@ -27,25 +27,25 @@ pub struct Ending {
 /// Why a request was ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The token, its session or the rights in it were revoked.
+    /// The token or its session was revoked, or the user's permissions changed.
     Revoked,
     /// The token expired.
     Expired,
 }
 
 impl Ending {
-    /// From now on it can be ended. To be called from within the request itself.
+    /// From now on the request can be ended. Must be called from within the request.
     pub(super) fn arm(&self) {
         self.armed.store(true, Ordering::Release);
     }
 
-    /// Ends it at an instant. The first call counts.
+    /// Ends the request at a time. Only the first call has an effect.
     pub fn at(&self, deadline: Instant) {
         self.deadline.get_or_init(|| deadline);
         self.arm();
     }
 
-    /// Ends it now.
+    /// Ends the request now.
     pub(super) fn revoked(&self) {
         self.end(Reason::Revoked);
     }
@@ -55,18 +55,18 @@ impl Ending {
         self.waker.wake();
     }
 
-    /// Why it was ended; `None`: it was not.
+    /// Why the request was ended; `None` if it was not.
     pub fn reason(&self) -> Option<Reason> {
         self.reason.get().copied()
     }
 
-    /// Runs a request to its own end or to this one, which is `None`.
+    /// Runs a request until it has finished, or until it is ended, which is `None`.
     pub async fn or<T>(&self, request: impl Future<Output = T>) -> Option<T> {
         let mut request = pin!(request);
         let mut timer = None;
         std::future::poll_fn(|cx| match request.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            // Only the request itself arms its ending, so this cannot be missed.
+            // Only the request itself arms the switch, so this check cannot miss it.
             Poll::Pending if self.armed.load(Ordering::Acquire) && self.poll_over(&mut timer, cx) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         })
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_silent_request_ends_when_it_is_told_to() {
+    async fn a_silent_request_can_be_ended() {
         let ending = Arc::new(Ending::default());
         let (told, request) = (Arc::clone(&ending), Arc::clone(&ending));
         let (ready, waiting) = tokio::sync::oneshot::channel();

@@ -1,4 +1,4 @@
-//! The revocations themselves: from a fingerprint to what is refused, and for how long.
+//! The revocations: for each fingerprint, which tokens are refused, and until when.
 
 use std::{
     collections::HashMap,
@@ -13,22 +13,22 @@ use time::OffsetDateTime;
 
 use super::fingerprint::{Fingerprint, NONE};
 
-/// How many locks the entries are spread over: two requests seldom meet at one.
+/// The number of shards, each with its own lock, so that requests rarely wait for each other.
 const SHARDS: usize = 64;
 
-/// What is refused under a fingerprint.
+/// Which tokens with a fingerprint are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused {
-    /// When no token it concerns can be alive any more, in Unix seconds.
+    /// When all affected tokens have expired, in Unix seconds.
     expires_at: u32,
-    /// Tokens of an older version are refused; [`Self::ALL`]: every token.
+    /// Tokens with an older version are refused; [`Self::ALL`] means every token.
     below: u32,
 }
 
 impl Refused {
     const ALL: u32 = u32::MAX;
 
-    /// `version`: the first that is not refused; `None`: all are.
+    /// `version` is the first that is not refused; `None` refuses all.
     pub(super) fn new(version: Option<u32>, expires_at: OffsetDateTime) -> Self {
         Self {
             expires_at: seconds(expires_at),
@@ -41,7 +41,7 @@ impl Refused {
         self.below == Self::ALL || version < self.below
     }
 
-    /// Both. Revocations arrive twice and out of order: what was revoked stays revoked.
+    /// The union of both: revocations arrive twice and out of order, and what was revoked stays revoked.
     fn and(self, other: Self) -> Self {
         Self {
             expires_at: self.expires_at.max(other.expires_at),
@@ -52,7 +52,7 @@ impl Refused {
 
 type Shard = HashMap<Fingerprint, Refused, BuildHasherDefault<AsIs>>;
 
-/// All live revocations.
+/// All current revocations.
 #[derive(Debug)]
 pub(super) struct Entries {
     shards: [RwLock<Shard>; SHARDS],
@@ -69,7 +69,7 @@ impl Default for Entries {
 }
 
 impl Entries {
-    /// Adds one, and returns what is refused under its fingerprint now.
+    /// Adds a revocation, and returns what is refused under its fingerprint now.
     pub(super) fn insert(&self, fingerprint: Fingerprint, refused: Refused) -> Refused {
         let mut shard = self.shard(fingerprint).write().expect("no holder of this lock panics");
         let merged = shard.get(&fingerprint).map_or(refused, |held| held.and(refused));
@@ -88,7 +88,7 @@ impl Entries {
         shard.get(&fingerprint).is_some_and(|refused| refused.concerns(version))
     }
 
-    /// Forgets those whose tokens have all expired.
+    /// Removes revocations whose tokens have all expired.
     pub(super) fn forget_expired(&self, now: OffsetDateTime) {
         let now = seconds(now);
         for shard in &self.shards {
@@ -96,7 +96,7 @@ impl Entries {
             let before = shard.len();
             shard.retain(|_, refused| refused.expires_at > now);
             self.count.fetch_sub(before - shard.len(), Ordering::Relaxed);
-            // A wave of logouts must not keep its memory for ever.
+            // The memory of a large number of logouts has to be returned.
             if shard.capacity() > 4 * shard.len().max(16) {
                 shard.shrink_to_fit();
             }
@@ -108,17 +108,17 @@ impl Entries {
     }
 
     fn shard(&self, fingerprint: Fingerprint) -> &RwLock<Shard> {
-        // The map chooses a bucket by the lowest bits and tells entries apart by the highest; the shard takes others.
+        // The map uses the lowest bits for the bucket and the highest to compare entries; the shard uses others.
         &self.shards[usize::try_from((fingerprint >> 32) % SHARDS as u64).expect("less than SHARDS")]
     }
 }
 
 fn seconds(at: OffsetDateTime) -> u32 {
-    // The year 2106 is the end of this representation.
+    // This representation ends in the year 2106.
     u32::try_from(at.unix_timestamp().max(0)).unwrap_or(u32::MAX)
 }
 
-/// A fingerprint is a hash already; hashing it again would cost more than the look-up.
+/// Uses the fingerprint as its own hash: hashing it again would cost more than the lookup.
 #[derive(Debug, Default)]
 struct AsIs(u64);
 

@@ -1,22 +1,22 @@
-//! What a token may be revoked by, in few bytes: a cached token and a revocation are kept a million times over, and no
-//! caller's id can be read out of a dump of memory.
+//! Fingerprints of ids by which tokens are revoked. They are short, because a million cached tokens and a million
+//! revocations contain them, and a memory dump does not reveal users' ids.
 
 use ring::digest::{Context, SHA256};
 
 use crate::store::revocations::Subject;
 
-/// 64 bits of a SHA-256. With a million revocations and as many tokens the chance that any two meet by accident is one in ten
-/// million, and whoever made two meet would only have revoked a token.
+/// 64 bits of a SHA-256. With a million revocations and a million tokens the probability of a collision is one in ten
+/// million, and an attacker who could cause one would only revoke a token.
 pub(super) type Fingerprint = u64;
 
-/// How the view knows a token: what it may be revoked by. Computed once, when the token is verified.
+/// The fingerprints by which a token can be revoked. Computed once, when the token is verified.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fingerprints {
-    pub(super) token: Fingerprint,
-    pub(super) session: Fingerprint,
-    pub(super) user: Fingerprint,
-    pub(super) key: Fingerprint,
-    pub(super) version: u32,
+    pub(in crate::gate) token: Fingerprint,
+    pub(in crate::gate) session: Fingerprint,
+    pub(in crate::gate) user: Fingerprint,
+    pub(in crate::gate) key: Fingerprint,
+    pub(in crate::gate) version: u32,
 }
 
 /// The ids of a token.
@@ -32,12 +32,12 @@ pub struct Ids<'a> {
     pub user: Option<&'a str>,
     /// The key that verified it, whether or not the token names it: [`key_fingerprint`].
     pub key: u64,
-    /// `ver`; 0 when it is absent or no such number.
+    /// `ver`; 0 if it is absent or not a valid number.
     pub version: u32,
 }
 
 impl Fingerprints {
-    /// An absent id has none.
+    /// Computes them; an absent id has no fingerprint.
     pub fn of(ids: &Ids<'_>) -> Self {
         let of = |kind, id: Option<&str>| id.map_or(NONE, |id| hash(kind, &[id]));
         Self {
@@ -49,7 +49,7 @@ impl Fingerprints {
         }
     }
 
-    /// Whether the key of this `kid` verified the token.
+    /// Whether the token was verified with the key of this `kid`.
     pub(super) fn is_signed_by(&self, kid: &str) -> bool {
         self.key == hash(KEY, &[kid])
     }
@@ -81,7 +81,7 @@ pub(super) fn of_subject(subject: &Subject) -> Fingerprint {
     }
 }
 
-/// No id, no fingerprint.
+/// The value for an absent id.
 pub(super) const NONE: Fingerprint = 0;
 
 const TOKEN: &str = "token";
@@ -93,7 +93,7 @@ fn hash(kind: &str, parts: &[&str]) -> Fingerprint {
     let mut context = Context::new(&SHA256);
     context.update(kind.as_bytes());
     for part in parts {
-        // With its length: of two ids, no other pair has the same bytes.
+        // Hashed with their lengths, so that no other pair of ids has the same bytes.
         context.update(&part.len().to_be_bytes());
         context.update(part.as_bytes());
     }

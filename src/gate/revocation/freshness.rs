@@ -1,7 +1,7 @@
-//! How old the view is: the time since the newest instant up to which it is known to be complete.
+//! The age of the view: the time since the latest time up to which it is known to be complete.
 //!
-//! Only this process's monotonic clock counts. An instant by the clock of Redis is turned into one of ours when it is first
-//! heard of, and never again: a wall clock that is set back, here or there, must not make an old statement young.
+//! Only the monotonic clock of this process is used. A time by the clock of Redis is converted once, when it is first
+//! received: if a wall clock is set back, here or there, an old heartbeat must not become recent.
 
 use std::{
     sync::{
@@ -14,11 +14,11 @@ use std::{
 /// The age of the view.
 #[derive(Debug)]
 pub(super) struct Freshness {
-    /// An instant long before this process began.
+    /// A time long before this process started.
     base: Instant,
-    /// Nanoseconds since `base` until which the view is complete; [`NEVER`], [`ALWAYS`].
+    /// The time until which the view is complete, in nanoseconds since `base`; [`NEVER`], [`ALWAYS`].
     complete: AtomicU64,
-    /// The newest heartbeat that was converted: milliseconds by the clock of Redis, and by ours.
+    /// The last heartbeat that was converted: milliseconds by the clock of Redis, and by that of this process.
     heartbeat: Mutex<Option<(i64, Instant)>>,
 }
 
@@ -37,7 +37,7 @@ impl Default for Freshness {
 }
 
 impl Freshness {
-    /// Of a view that follows nothing, and so is never old.
+    /// For a view without a feed, which is never stale.
     pub(super) fn of_no_feed() -> Self {
         Self {
             complete: AtomicU64::new(ALWAYS),
@@ -45,14 +45,14 @@ impl Freshness {
         }
     }
 
-    /// Notes that the view holds every revocation that was committed before `at`. An older instant changes nothing.
+    /// Records that the view contains every revocation that was committed before `at`. An earlier time changes nothing.
     pub(super) fn complete(&self, at: Instant) {
         let since = at.saturating_duration_since(self.base).as_nanos();
         self.complete
             .fetch_max(u64::try_from(since).unwrap_or(ALWAYS - 1), Ordering::Relaxed);
     }
 
-    /// How old the view is; [`Duration::MAX`]: it was never complete.
+    /// The age of the view; [`Duration::MAX`] if it was never complete.
     pub(super) fn age(&self, now: Instant) -> Duration {
         match self.complete.load(Ordering::Relaxed) {
             NEVER => Duration::MAX,
@@ -63,8 +63,9 @@ impl Freshness {
         }
     }
 
-    /// When, by our clock, Redis had the time that a heartbeat names. `redis_now_ms` is what Redis said its time was, and
-    /// `asked` when we asked it, which was before it answered: so the result is too early rather than too late.
+    /// Converts the time of a heartbeat to the clock of this process. `redis_now_ms` is the time that Redis answered
+    /// with, and `asked` is when it was asked, which was before: so the result is too early rather than too late.
+    /// `None` if the heartbeat is later than that clock, which was set back or is another server's.
     ///
     /// `None`: the heartbeat is from the future of that clock, which was set back or is another server's.
     pub(super) fn instant_of(&self, heartbeat_ms: i64, redis_now_ms: i64, asked: Instant) -> Option<Instant> {
@@ -99,18 +100,19 @@ mod tests {
     #[test]
     fn an_older_statement_does_not_turn_the_view_back() {
         let freshness = Freshness::default();
-        let now = Instant::now();
+        let earlier = Instant::now();
+        let now = earlier + SECOND;
         freshness.complete(now);
-        freshness.complete(now - SECOND);
+        freshness.complete(earlier);
         assert_eq!(freshness.age(now), Duration::ZERO);
     }
 
     #[test]
     fn a_statement_from_before_the_process_began_counts_with_its_age() {
         let freshness = Freshness::default();
-        let now = Instant::now();
-        freshness.complete(now - 60 * SECOND);
-        assert_eq!(freshness.age(now), 60 * SECOND);
+        let before = freshness.base;
+        freshness.complete(before + SECOND);
+        assert_eq!(freshness.age(before + 61 * SECOND), 60 * SECOND);
     }
 
     #[test]
@@ -135,7 +137,7 @@ mod tests {
         assert_eq!(
             freshness.instant_of(10_500, 10_100, asked),
             None,
-            "and one from its future is none"
+            "a heartbeat from its future does not count"
         );
     }
 }

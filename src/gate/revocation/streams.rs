@@ -1,7 +1,7 @@
-//! The requests under way that last: which of them to end when something is revoked.
+//! The list of long requests, which are ended by a revocation.
 //!
-//! Only these are listed (each WebSocket, event stream and gRPC call, and whatever has lasted for a second), so an ordinary request
-//! pays nothing, and a revocation finds its streams without a walk through all of them.
+//! Only WebSockets, event streams, gRPC calls and requests that take longer than a second are listed, so that ordinary
+//! requests cost nothing. A revocation finds its streams by fingerprint.
 
 use std::{
     collections::BTreeMap,
@@ -16,13 +16,13 @@ use super::{
     fingerprint::{Fingerprint, Fingerprints},
 };
 
-/// How many locks the list is spread over.
+/// The number of shards, each with its own lock.
 const SHARDS: usize = 16;
 
-/// One request under one of its fingerprints; the number keeps requests of one session apart.
+/// A request under one of its fingerprints; the number distinguishes requests of one session.
 type Key = (Fingerprint, u64);
 
-/// All that are listed.
+/// All listed requests.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     shards: [Mutex<BTreeMap<Key, Listed>>; SHARDS],
@@ -49,14 +49,14 @@ impl Streams {
         number
     }
 
-    /// Takes it off the list.
+    /// Removes a request from the list.
     pub(super) fn leave(&self, fingerprints: &Fingerprints, number: u64) {
         for fingerprint in fingerprints.known() {
             self.with(fingerprint, |shard| shard.remove(&(fingerprint, number)));
         }
     }
 
-    /// Tells every request of this fingerprint to end, if its token `is_concerned` by its version.
+    /// Ends every request with this fingerprint for whose token version `is_concerned` is true.
     pub(super) fn end(&self, fingerprint: Fingerprint, is_concerned: impl Fn(u32) -> bool) {
         self.with(fingerprint, |shard| {
             for (_, listed) in shard.range((fingerprint, 0)..=(fingerprint, u64::MAX)) {
@@ -69,7 +69,7 @@ impl Streams {
 
     fn with<T>(&self, fingerprint: Fingerprint, act: impl FnOnce(&mut BTreeMap<Key, Listed>) -> T) -> T {
         let shard = &self.shards[usize::try_from(fingerprint % SHARDS as u64).expect("less than SHARDS")];
-        // A waker is foreign code: should it panic, the list is still whole.
+        // Wakers are foreign code: if one panics, the list is still consistent.
         act(&mut shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

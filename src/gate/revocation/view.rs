@@ -1,7 +1,7 @@
-//! The live revocations, in the memory of this instance.
+//! The view: the current revocations, in the memory of this instance.
 //!
-//! A request is checked against this and not against Redis: that is what keeps the gate off the network. It has three parts:
-//! what is revoked, the requests under way that end with it, and how old all that is.
+//! Requests are checked in the view and not in Redis, so that the gate needs no network. It has three parts: the
+//! revocations, the requests in progress that end with their token, and the age of both.
 
 use std::{
     sync::Arc,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::store::revocations::{Revocation, Subject};
 
-/// All live revocations.
+/// All current revocations.
 #[derive(Debug, Default)]
 pub struct View {
     entries: Entries,
@@ -27,20 +27,20 @@ pub struct View {
     freshness: Freshness,
 }
 
-/// What the view says of a token.
+/// The status of a token in the view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing.
+    /// Not revoked.
     Live,
     /// It or its session was revoked.
     Revoked,
-    /// It carries rights that were changed since.
+    /// The user's permissions changed after it was issued.
     Outdated,
     /// The key that signed it was revoked.
     KeyRevoked,
 }
 
-/// A request's place in the list of those that end with their token. It leaves the list with this value.
+/// A request's entry in the list of those that end with their token. Dropping the value removes it.
 #[derive(Debug)]
 pub struct Watched {
     view: Arc<View>,
@@ -49,7 +49,7 @@ pub struct Watched {
 }
 
 impl View {
-    /// A view that follows no feed, because every issuer whose tokens are accepted is another's: it is never old.
+    /// A view without a feed, for a verifier whose issuers publish none: it is never stale.
     pub fn of_no_feed() -> Self {
         Self {
             freshness: Freshness::of_no_feed(),
@@ -57,7 +57,7 @@ impl View {
         }
     }
 
-    /// Adds a revocation, and ends the streams it concerns.
+    /// Adds a revocation, and ends the affected streams.
     pub fn revoke(&self, revocation: &Revocation) {
         let version = match &revocation.subject {
             Subject::User { version, .. } => Some(*version),
@@ -70,7 +70,7 @@ impl View {
         self.streams.end(fingerprint, |version| refused.concerns(version));
     }
 
-    /// What is known of a token with these fingerprints.
+    /// The status of a token with these fingerprints.
     pub fn standing(&self, token: &Fingerprints) -> Standing {
         let refuse = |fingerprint| self.entries.refuse(fingerprint, token.version);
         if self.entries.len() == 0 {
@@ -86,11 +86,12 @@ impl View {
         }
     }
 
-    /// Ends a request as soon as its token is revoked; at once if it was meanwhile. To be called from within it.
+    /// Ends a request as soon as its token is revoked; at once if it has been revoked meanwhile. Must be called from
+    /// within the request.
     pub fn watch(self: &Arc<Self>, fingerprints: Fingerprints, ending: &Arc<Ending>) -> Watched {
         ending.arm();
         let number = self.streams.enter(&fingerprints, ending);
-        // First the list, then the question: a revocation comes before one of the two.
+        // First the list, then the check: a revocation in between is seen by one of the two.
         if self.standing(&fingerprints) != Standing::Live {
             ending.revoked();
         }
@@ -101,32 +102,33 @@ impl View {
         }
     }
 
-    /// Forgets revocations whose tokens have all expired.
+    /// Removes entries whose tokens have all expired.
     pub fn forget_expired(&self, now: OffsetDateTime) {
         self.entries.forget_expired(now);
     }
 
-    /// How many revocations there are.
+    /// The number of revocations.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Notes that the view holds every revocation that was committed before `at`.
+    /// Records that the view contains every revocation that was committed before `at`.
     pub fn complete(&self, at: Instant) {
         self.freshness.complete(at);
     }
 
-    /// How old the view is: every revocation that was committed longer ago is in it. [`Duration::MAX`]: nothing is known.
+    /// The age of the view: it contains every revocation that was committed earlier. [`Duration::MAX`] if it was never
+    /// complete.
     pub fn age(&self, now: Instant) -> Duration {
         self.freshness.age(now)
     }
 
-    /// The instant of a heartbeat by our clock; see [`Freshness::instant_of`].
+    /// The time of a heartbeat by the clock of this process; see [`Freshness::instant_of`].
     pub fn instant_of(&self, heartbeat_ms: i64, redis_now_ms: i64, asked: Instant) -> Option<Instant> {
         self.freshness.instant_of(heartbeat_ms, redis_now_ms, asked)
     }

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-/// Where an application finds the keys that verify (RFC 8615). No route can have it.
+/// The path of the public keys for applications (RFC 8615). No route can match it.
 pub const JWKS_PATH: &str = "/.well-known/sidegate/jwks.json";
 
-/// The header's `typ`.
+/// The `typ` of an assertion.
 pub const TYP: &str = "sidegate-assertion+jwt";
 
-/// Its name where the configuration gives it no other.
+/// The default name of the header.
 pub const DEFAULT_HEADER: &str = "x-sidegate-assertion";
 
-/// How long one lives, unless the configuration says otherwise.
+/// The default lifetime.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(30);
 
-/// The longest life: what is read on the way is worth nothing after it.
+/// The longest lifetime: a copied assertion is useless after it.
 pub const LONGEST_TTL: Duration = Duration::from_secs(60);
 
-/// What a route sends.
+/// The assertion settings of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssertionRule {
-    /// In which header.
+    /// The name of the header.
     pub header: HeaderName,
-    /// How long one is good.
+    /// The lifetime of an assertion.
     pub ttl: Duration,
 }

@@ -1,28 +1,28 @@
-//! Which headers say to an application who is calling.
+//! The identity headers of a route.
 
 use http::HeaderName;
 
 use super::assertion::AssertionRule;
 
-/// Which headers a route sends.
+/// The headers that a route sends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// In the order in which they are written.
+    /// The headers, in the order in which the gate sends them.
     pub headers: Vec<Planned>,
-    /// The signed one, if there is one.
+    /// The signed assertion, if the route sends one.
     pub assertion: Option<AssertionRule>,
 }
 
-/// One header to be sent.
+/// A header to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
-    /// Its name as written on the wire.
+    /// The name as it is sent.
     pub name: HeaderName,
-    /// Where its value comes from.
+    /// The source of its value.
     pub source: Source,
 }
 
-/// Where the value of an identity header comes from. An absent or empty value sends no header.
+/// The source of an identity header's value. An absent or empty value sends no header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// `sub`.
@@ -35,28 +35,28 @@ pub enum Source {
     Roles,
     /// `sid`.
     Session,
-    /// Any claim (a dotted path into objects); a list is joined.
+    /// A claim (a dotted path into objects); a list is joined.
     Claim {
         /// The claim's path.
         name: Box<str>,
-        /// What stands between the items of a list.
+        /// The separator between the items of a list.
         join: Box<str>,
     },
 }
 
-/// A ready-made plan.
+/// A predefined set of headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// `X-Forwarded-User`, `-Email`, `-Preferred-Username`, `-Groups` and `X-Auth-Session`.
     Oauth2Proxy,
     /// `Remote-User`, `Remote-Email`, `Remote-Name`, `Remote-Groups` and `X-Auth-Session`.
     Authelia,
-    /// Nothing but what `add` says.
+    /// Only the headers under `add`.
     None,
 }
 
 impl Preset {
-    /// All presets: the names of each are removed from requests, whichever one is in use.
+    /// All presets: the headers of each are removed from requests, whichever one is used.
     pub const ALL: [Self; 3] = [Self::Oauth2Proxy, Self::Authelia, Self::None];
 
     /// Whether the preset sets `name`.

@@ -1,29 +1,30 @@
-//! What a token must satisfy, by the issuer that it names.
+//! The requirements for tokens of an issuer.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{keys::Algorithm, secret::Secret};
 
-/// What a token of one issuer must satisfy.
+/// The requirements for tokens of one issuer.
 #[derive(Debug, Clone)]
 pub struct IssuerRules {
     /// The `iss` claim, compared byte by byte (RFC 7519 section 4.1.1).
     pub issuer: Arc<str>,
-    /// One of these must be among the token's `aud`.
+    /// The accepted audiences: a token needs one of them in `aud`.
     pub audience: Vec<Box<str>>,
-    /// Algorithms that may be used with this issuer's keys; the key itself decides which one.
+    /// The accepted algorithms of this issuer's keys; the key itself decides which one.
     pub algorithms: Vec<Algorithm>,
-    /// How far clocks may differ.
+    /// The accepted clock difference.
     pub leeway: Duration,
-    /// The `typ` header a token must have (`at+jwt` for our own, RFC 9068 section 2.1); `None` accepts any but known others.
+    /// The required `typ` (`at+jwt` for our own tokens, RFC 9068 section 2.1); `None` accepts any that is not known to
+    /// be another kind.
     pub typ: Option<Box<str>>,
-    /// Where this issuer keeps what we call roles, and so on.
+    /// The names of claims at this issuer.
     pub claims: ClaimNames,
-    /// Where its public keys come from.
+    /// The source of its public keys.
     pub keys: KeySource,
 }
 
-/// Our name for a claim → the issuer's name for it.
+/// The issuer's name for each claim.
 #[derive(Debug, Clone)]
 pub struct ClaimNames {
     /// Roles: a list of strings.
@@ -34,9 +35,9 @@ pub struct ClaimNames {
     pub permissions: Box<str>,
     /// Email address.
     pub email: Box<str>,
-    /// Name to show.
+    /// The display name.
     pub preferred_username: Box<str>,
-    /// Session.
+    /// The session's id.
     pub sid: Box<str>,
 }
 
@@ -53,20 +54,20 @@ impl Default for ClaimNames {
     }
 }
 
-/// Where public keys come from.
+/// The source of public keys.
 #[derive(Debug, Clone, PartialEq)]
 pub enum KeySource {
     /// This instance's own signing keys.
     Own,
-    /// A JWK Set in the configuration itself (RFC 7517 section 5), as JSON.
+    /// A JWK Set in the configuration (RFC 7517 section 5), as JSON.
     Inline(serde_json::Value),
     /// A secret shared with the issuer, for HS256.
     Secret(Secret),
-    /// A JWK Set behind a URL, refreshed in the background.
+    /// A JWK Set at a URL, fetched in the background.
     Url {
         /// `https://…`, or `http://…` inside a cluster.
         url: Box<str>,
-        /// How long known keys are used when the URL does not answer.
+        /// How long known keys are used while the URL does not answer.
         stale_ok_for: Duration,
     },
 }

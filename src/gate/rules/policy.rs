@@ -11,12 +11,12 @@ use serde_json::Value;
 pub struct Policy {
     /// Its name in the configuration and in metrics.
     pub name: Arc<str>,
-    /// Tried in order.
+    /// The rules, in order.
     pub rules: Vec<Rule>,
 }
 
 impl Policy {
-    /// The policy that a route names with `access: authenticated`: any valid token.
+    /// The policy of `access: authenticated`: any valid token.
     pub fn authenticated() -> Self {
         let rule = Rule {
             effect: Effect::Allow,
@@ -29,34 +29,34 @@ impl Policy {
     }
 }
 
-/// One rule.
+/// A rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
-    /// What happens when the condition holds.
+    /// The effect if the condition is true.
     pub effect: Effect,
-    /// When it applies.
+    /// The condition.
     pub condition: Condition,
 }
 
-/// What a matching rule does.
+/// The effect of a matching rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// The request passes.
+    /// The request is allowed.
     Allow,
-    /// The request is refused.
+    /// The request is denied.
     Deny,
 }
 
-/// A statement about the caller and the request.
+/// A condition on the caller and the request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
     /// Any caller with a valid token.
     Authenticated,
-    /// All of these hold.
+    /// All of these are true.
     All(Vec<Condition>),
-    /// At least one of these holds.
+    /// At least one of these is true.
     Any(Vec<Condition>),
-    /// This does not hold.
+    /// This is false.
     Not(Box<Condition>),
     /// The caller has this role.
     Role(Box<str>),
@@ -64,32 +64,32 @@ pub enum Condition {
     Scope(Box<str>),
     /// The caller has this permission.
     Permission(Box<str>),
-    /// A claim of the token has a certain value; `name` may be a dotted path into objects.
+    /// A claim of the token passes a test; `name` can be a dotted path into objects.
     Claim {
         /// The claim.
         name: Box<str>,
-        /// What its value must be.
+        /// The test.
         test: ClaimTest,
     },
     /// The request's method is one of these.
     Method(Vec<Method>),
-    /// The caller's address lies in one of these networks.
+    /// The client IP is in one of these networks.
     Ip(Vec<IpNet>),
-    /// The caller signed in with a second factor.
+    /// The caller used a second factor.
     Mfa {
-        /// …not longer ago than this.
+        /// The maximum age of the sign-in.
         max_age: Option<Duration>,
     },
 }
 
-/// What the value of a claim must be.
+/// A test of a claim's value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ClaimTest {
     /// Equal to this, type included.
     Equals(Value),
     /// Equal to one of these.
     OneOf(Vec<Value>),
-    /// A list that holds this.
+    /// A list that contains this.
     Contains(Value),
     /// Present and not null.
     Exists,

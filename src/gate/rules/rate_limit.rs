@@ -1,42 +1,42 @@
-//! Rate limits: how many requests of one caller, address, session or route pass in a sliding window.
+//! Rate limits: how many requests of one user, client IP, session or route are allowed in a sliding window.
 
 use std::{sync::Arc, time::Duration};
 
-/// A named limit.
+/// A named rate limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimit {
     /// Its name in the configuration, in Redis keys and in metrics.
     pub name: Arc<str>,
-    /// What is counted apart, in this order.
+    /// The parts of the key, in this order.
     pub key: Vec<KeyPart>,
-    /// How many requests…
+    /// The number of requests per window.
     pub limit: u32,
-    /// …within this sliding window.
+    /// The length of the sliding window.
     pub window: Duration,
-    /// What happens when Redis cannot be asked.
+    /// What to do while Redis does not answer.
     pub on_store_error: OnStoreError,
 }
 
-/// A part of what is counted apart.
+/// A part of the key that requests are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyPart {
-    /// The caller's address; IPv6 by /64, since a subscriber gets that much.
+    /// The client IP; IPv6 by /64, because a subscriber has that many addresses.
     Ip,
-    /// The caller's user id; anonymous callers count by address.
+    /// The user's id; anonymous callers are counted by client IP.
     User,
-    /// The session; anonymous callers count by address.
+    /// The session; anonymous callers are counted by client IP.
     Session,
     /// The route's id.
     Route,
 }
 
-/// What happens to a request whose limit cannot be asked.
+/// What to do with a request while Redis does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnStoreError {
-    /// It passes.
+    /// Allow it.
     Allow,
-    /// It is refused with 503.
+    /// Refuse it with 503.
     Deny,
-    /// This instance counts alone.
+    /// Count on this instance only.
     Local,
 }

@@ -1,4 +1,4 @@
-//! The header names that only we may send upstream.
+//! Reserved header names: only Sidegate may send them upstream.
 
 use std::collections::HashMap;
 
@@ -6,29 +6,29 @@ use http::{HeaderName, header};
 
 use super::identity_headers::Preset;
 
-/// The names that only we may send upstream, compared in lower case with every byte that is no letter or digit read as `-`:
-/// CGI, WSGI and PHP turn `X_Forwarded_User` and `X.Forwarded.User` into the same variable as `X-Forwarded-User`.
+/// The reserved names, compared in lower case and with every byte that is not alphanumeric as `-`: CGI, WSGI and PHP
+/// convert `X_Forwarded_User` and `X.Forwarded.User` to the same variable as `X-Forwarded-User`.
 #[derive(Debug, Clone, Default)]
 pub struct Family {
     folded: HashMap<Box<[u8]>, Class>,
     longest: usize,
-    /// With which bytes the names of each length begin: most names of a request are no kin of ours by that alone.
+    /// The first bytes of the names of each length, which rule out most headers of a request.
     first: [u32; SHORT],
 }
 
-/// From this length on, names are told apart by the table only.
+/// From this length on only the table is used.
 const SHORT: usize = 32;
 
-/// Why a name is ours alone.
+/// Why a name is reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// It says who is calling.
+    /// It identifies the caller.
     Identity,
-    /// It says where the request came from, or asks the application to read it as another request.
+    /// It describes the origin of the request, or makes the application treat it as another request.
     Forwarding,
 }
 
-/// What presets of ours, and of the proxies we replace, use for identity: in the family whatever is configured.
+/// Identity headers of our presets and of the proxies that Sidegate replaces: reserved whatever is configured.
 const IDENTITY: [&str; 9] = [
     "x-sidegate-assertion",
     "x-auth-request-user",
@@ -41,8 +41,9 @@ const IDENTITY: [&str; 9] = [
     "x-remote-user",
 ];
 
-/// Written by us or by nobody. The second half makes frameworks route by another path or method than the one judged
-/// (`X-Original-URL` of IIS and Symfony, `X-HTTP-Method-Override`), and `Proxy` becomes `HTTP_PROXY` in CGI ("httpoxy").
+/// Headers about the request's origin. Some make frameworks use another path or method than the one that was authorized
+/// (`X-Original-URL` of IIS and Symfony, `X-HTTP-Method-Override`), and `Proxy` becomes `HTTP_PROXY` in CGI
+/// ("httpoxy").
 const FORWARDING: [&str; 30] = [
     "forwarded",
     "x-forwarded-for",
@@ -77,7 +78,7 @@ const FORWARDING: [&str; 30] = [
 ];
 
 impl Family {
-    /// The family of every preset and of the names that were `added` by the operator.
+    /// The reserved names: those of every preset, and those that the operator `added`.
     pub fn new<'a>(added: impl IntoIterator<Item = &'a HeaderName>) -> Self {
         let mut family = Self::default();
         for name in FORWARDING {
@@ -100,7 +101,7 @@ impl Family {
         self.folded.insert(name.bytes().map(fold).collect(), class);
     }
 
-    /// Whether `name` is, or can be mistaken for, one of ours.
+    /// Whether `name` is reserved, or an application could take it for a reserved one.
     pub fn class(&self, name: &str) -> Option<Class> {
         if name.len() > self.longest {
             return None;
@@ -112,7 +113,7 @@ impl Family {
         {
             return None;
         }
-        // Nearly every name fits here; the hot path allocates nothing.
+        // Nearly every name fits, so that the hot path does not allocate.
         let mut buffer = [0_u8; 64];
         let Some(folded) = buffer.get_mut(..name.len()) else {
             return self
@@ -127,10 +128,10 @@ impl Family {
     }
 }
 
-/// Which byte a name begins with, as one of 27 bits: digits and signs share one.
+/// The first byte of a name as one of 27 bits; digits and signs share one.
 fn first_of(name: &str) -> u32 {
     match name.bytes().next().map(fold) {
-        Some(letter @ b'a'..=b'z') => 1 << (letter - b'a'),
+        Some(byte @ b'a'..=b'z') => 1 << (byte - b'a'),
         _ => 1 << 26,
     }
 }
@@ -143,7 +144,8 @@ fn fold(byte: u8) -> u8 {
     }
 }
 
-/// Whether an operator may choose `name` for an identity header: not one that frames, routes or authenticates the request itself.
+/// Whether an operator can use `name` for an identity header: not one that frames, routes or authenticates the request
+/// itself.
 pub fn may_be_added(name: &HeaderName) -> bool {
     const NEVER: [HeaderName; 14] = [
         header::HOST,

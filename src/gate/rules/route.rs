@@ -1,4 +1,4 @@
-//! What an operator says about a set of requests: what matches, who may pass, and what is sent on.
+//! A route: which requests it matches, who may make them, and what is forwarded.
 
 use std::sync::Arc;
 
@@ -9,36 +9,36 @@ use super::{identity_headers::Plan, policy::Policy, rate_limit::RateLimit, spell
 /// A rule that matches requests.
 #[derive(Debug, Clone)]
 pub struct Route {
-    /// Names the route in metrics and logs.
+    /// The route's name in metrics and logs.
     pub id: Arc<str>,
-    /// What it matches.
+    /// The requests that it matches.
     pub matches: Match,
-    /// Where its requests go.
+    /// The upstream that its requests are forwarded to.
     pub upstream: Arc<str>,
-    /// Who may pass.
+    /// Who may make its requests.
     pub access: Access,
-    /// Limits that its requests draw on, in order.
+    /// Rate limits, in order.
     pub rate_limits: Vec<Arc<RateLimit>>,
-    /// What happens while the view of revocations is too old.
+    /// What to do while the view of revocations is too old.
     pub on_stale: OnStale,
-    /// Identity headers that it sends.
+    /// Identity headers that are sent to the application.
     pub identity: Arc<Plan>,
-    /// Cut off the front of the path before it is forwarded; matched at a slash.
+    /// A path prefix that is removed before the request is forwarded.
     pub strip_prefix: Option<Box<str>>,
-    /// Unusual spellings that its application needs.
+    /// Ambiguous path spellings that are allowed.
     pub tolerated: Unusual,
-    /// Whether `Authorization` and our cookie reach the upstream.
+    /// Whether `Authorization` and the session cookie are forwarded.
     pub forward_authorization: bool,
-    /// What an unauthenticated browser sees.
+    /// The response to an unauthenticated browser.
     pub unauthenticated: Unauthenticated,
-    /// Largest body, in bytes.
+    /// The maximum size of a request body, in bytes.
     pub body_bytes: u64,
 }
 
-/// What a route matches.
+/// The requests that a route matches.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Match {
-    /// Hosts in lower case without port; `*.example.com` matches every name below; empty matches any.
+    /// Hosts in lower case without port; `*.example.com` matches all subdomains; empty matches any.
     pub hosts: Vec<Box<str>>,
     /// `/exact`, `/one/*/segment`, `/tree/**`; empty matches any.
     pub paths: Vec<Box<str>>,
@@ -46,36 +46,36 @@ pub struct Match {
     pub methods: Vec<Method>,
 }
 
-/// Who may pass.
+/// Who may make its requests.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Access {
-    /// Anybody; a token is not looked at.
+    /// Anybody; tokens are ignored.
     Public,
-    /// Anybody; but a token, if there is one, must be good.
+    /// Anybody; but a token, if present, has to be valid.
     Optional,
     /// Callers that the policy allows.
     Policy(Arc<Policy>),
 }
 
-/// What happens to a request while this instance's view of revocations is older than `max_lag`.
+/// What to do with a request while this instance's view of revocations is older than `max_lag`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnStale {
-    /// Redis is asked for this token.
+    /// Ask Redis about this token.
     Check,
-    /// It is refused with 503.
+    /// Refuse it with 503.
     Deny,
-    /// It passes on the old view.
+    /// Allow it by the old view.
     Allow,
 }
 
-/// What a browser that navigates sees without a token.
+/// The response to a browser that navigates without a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unauthenticated {
     /// 401.
     Refuse,
-    /// 303 to the login page.
+    /// 303 to `auth.login_url`.
     Login,
 }
 
-/// Largest request body unless a route says otherwise.
+/// The default maximum size of a request body, in bytes.
 pub const DEFAULT_BODY_BYTES: u64 = 10 * 1024 * 1024;

@@ -1,6 +1,6 @@
-//! Spellings of a path that a route may tolerate.
+//! Ambiguous path spellings that a route can allow.
 
-/// Spellings which some applications need and others misread. Refused unless the route allows them.
+/// Spellings that some applications need and others interpret differently. Refused unless the route allows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Unusual {
     /// `%2F`.

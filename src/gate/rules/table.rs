@@ -1,4 +1,4 @@
-//! The routes as a trie of path segments, one trie per host: ten thousand routes cost a request no more than ten.
+//! The route table: a trie of path segments per host, so that ten thousand routes cost a request no more than ten.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -6,7 +6,7 @@ use http::Method;
 
 use super::route::Route;
 
-/// All routes, ready to be searched.
+/// The table of all routes.
 #[derive(Debug, Default)]
 pub struct Table {
     exact: HashMap<Box<str>, Node>,
@@ -16,14 +16,14 @@ pub struct Table {
     routes: Vec<Arc<Route>>,
 }
 
-/// Two routes match the same requests, so which one decides would depend on their order.
+/// The error for two routes that match the same requests, so that their order would decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
     /// The route that came first.
     pub first: Arc<str>,
     /// The route that cannot be added.
     pub second: Arc<str>,
-    /// What both match.
+    /// The pattern that both match.
     pub pattern: String,
 }
 
@@ -111,7 +111,7 @@ impl Table {
 }
 
 impl Node {
-    /// `Err` names the route that is in the way.
+    /// `Err` is the route that matches the same requests.
     fn insert(&mut self, path: &str, route: &Arc<Route>) -> Result<(), Arc<str>> {
         let mut node = self;
         let mut segments = path.trim_start_matches('/').split('/').peekable();
@@ -119,7 +119,7 @@ impl Node {
             match segment {
                 "**" => return add(&mut node.rest, route),
                 "*" => node = node.wild.get_or_insert_default(),
-                // A trailing slash is not a segment of its own: `/healthz/` reaches what `/healthz` does on most servers.
+                // A trailing slash is not a segment: most servers treat `/healthz/` like `/healthz`.
                 "" if segments.peek().is_none() => {}
                 literal => node = node.literal.entry(literal.into()).or_default(),
             }
@@ -127,7 +127,7 @@ impl Node {
         add(&mut node.here, route)
     }
 
-    /// `rest` is what follows the slash after this node; `None` when nothing does.
+    /// `rest` is the path after this node's slash; `None` if there is none.
     fn find(&self, rest: Option<&str>, method: &Method) -> Option<&Arc<Route>> {
         let deeper = match rest {
             None | Some("") => pick(&self.here, method),
@@ -144,7 +144,7 @@ impl Node {
     }
 }
 
-/// A route that names the method goes before one that takes any.
+/// A route that lists the method is preferred to one for any method.
 fn pick<'a>(routes: &'a [Arc<Route>], method: &Method) -> Option<&'a Arc<Route>> {
     let named = routes.iter().find(|route| route.matches.methods.contains(method));
     named.or_else(|| routes.iter().find(|route| route.matches.methods.is_empty()))

@@ -1,4 +1,4 @@
-//! Which claims the configuration looks at.
+//! The claims that the configuration uses.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use super::{
     route::{Access, Route},
 };
 
-/// The claims that the policies and headers of `routes` look at. Only these are kept with a verified token: a million of
-/// whole payloads would not fit.
+/// The claims that the policies and headers of `routes` use. Only these are cached with a verified token: a million
+/// complete payloads would not fit.
 pub fn of<'a>(routes: impl IntoIterator<Item = &'a Route>) -> Box<[Box<str>]> {
     fn visit(condition: &Condition, wanted: &mut BTreeSet<Box<str>>) {
         match condition {
@@ -20,7 +20,7 @@ pub fn of<'a>(routes: impl IntoIterator<Item = &'a Route>) -> Box<[Box<str>]> {
         }
     }
     fn want(path: &str, wanted: &mut BTreeSet<Box<str>>) {
-        // A dot may be part of a name or lead into an object; keep both readings.
+        // A dot can be part of a name or separate the levels of a path; keep both interpretations.
         wanted.insert(path.into());
         wanted.extend(path.split_once('.').map(|(name, _)| Box::from(name)));
     }

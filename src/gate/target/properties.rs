@@ -1,5 +1,5 @@
-//! Whatever is accepted has one reading: the readers below are as careless as real servers are, and none of them may come to
-//! another path than the gate, unless the target is marked for what they do.
+//! An accepted target has one interpretation: the parsers below are as lenient as real servers, and none of them may
+//! get another path than the gate, unless the target is marked for it.
 
 use proptest::{
     collection::vec,
@@ -9,7 +9,7 @@ use proptest::{
 use super::{Target, Unusual};
 use crate::gate::testing::cases;
 
-/// Pieces out of which attackers build paths.
+/// Pieces of which attackers build paths.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     const KNOWN: &[&[u8]] = &[
         b"/",
@@ -57,7 +57,7 @@ fn raw_target() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// Decodes once, and leaves what is no escape.
+/// Decodes once, and leaves invalid escapes unchanged.
 fn decoded(path: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = path;
@@ -75,7 +75,7 @@ fn decoded(path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Merges slashes, takes a backslash for one, cuts parameters, and climbs (RFC 3986 section 5.2.4).
+/// Merges slashes, treats a backslash as one, removes parameters, and resolves dot segments (RFC 3986 section 5.2.4).
 fn normalised(path: &[u8]) -> Vec<Vec<u8>> {
     let mut segments: Vec<Vec<u8>> = Vec::new();
     for segment in path.split(|&byte| byte == b'/' || byte == b'\\') {

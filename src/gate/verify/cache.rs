@@ -1,4 +1,4 @@
-//! Tokens that were verified before.
+//! The cache of verified tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,16 +27,16 @@ use crate::{
 
 type Digest = [u8; 32];
 
-/// At most this many verified tokens are kept; the least used go first.
+/// The most verified tokens in the cache; the least used are evicted first.
 const CAPACITY: usize = 1_000_000;
-/// Over so many locks the tokens are spread; [`Verifier::forget_expired`] holds one of them at a time.
+/// The number of shards, each with its own lock; [`Verifier::forget_expired`] locks one of them at a time.
 const SHARDS: usize = 256;
-/// Bad signatures are remembered briefly and in a small cache of their own: a flood of forged tokens costs one signature
-/// check each and cannot push a good token out.
+/// Forged tokens are cached briefly, in a small cache of their own: a flood of them costs one signature check each and
+/// cannot evict valid tokens.
 const FORGED_CAPACITY: u64 = 10_000;
 const FORGED_FOR: Duration = Duration::from_secs(10);
 
-/// Counts the tokens that had to go because there is no room for all.
+/// Counts evicted tokens.
 #[derive(Clone)]
 struct Evictions(prometheus::IntCounter);
 
@@ -48,7 +48,7 @@ impl Lifecycle<Digest, Arc<Caller>> for Evictions {
     }
 }
 
-/// Verifies tokens and remembers the outcome.
+/// Verifies tokens and caches the outcome.
 pub struct Verifier {
     keys: Arc<Keys>,
     good: Cache<Digest, Arc<Caller>, UnitWeighter, DefaultHashBuilder, Evictions>,
@@ -59,7 +59,7 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// An empty cache over `keys`.
+    /// An empty cache for tokens signed with `keys`.
     pub fn new(keys: Arc<Keys>, metrics: &Metrics) -> Self {
         Self {
             keys,
@@ -84,17 +84,17 @@ impl Verifier {
         }
     }
 
-    /// Who `token` speaks of.
+    /// The caller in `token`.
     ///
     /// # Errors
     /// `Denial::Token` says which check failed.
     pub fn caller(&self, token: &str, rules: &Rules, now: OffsetDateTime) -> Result<Arc<Caller>, Denial> {
         let key = fingerprint(token);
-        // The count is read before the keys: if any are taken away meanwhile, the outcome is not believed again.
+        // The count is read before the keys: if one is removed meanwhile, the outcome is not used again.
         let judged_by = Standard::new(rules, self.keys.withdrawals());
         if let Some(caller) = self.good.get(&key).filter(|caller| caller.judged_by == judged_by) {
             self.hits.inc();
-            // The cache forgets late; the token's own times decide.
+            // The cache removes tokens late; the token's own times decide.
             caller.identity.check_times(now)?;
             return Ok(caller);
         }
@@ -111,7 +111,7 @@ impl Verifier {
         Ok(verified?)
     }
 
-    /// For ending a session with the token it left behind; never cached.
+    /// Verifies a token that may have expired, to end its session; never cached.
     ///
     /// # Errors
     /// `Denial::Token` says which check failed.
@@ -132,8 +132,8 @@ impl Verifier {
         judged_by: Standard,
         now: OffsetDateTime,
     ) -> Result<Arc<Caller>, TokenFault> {
-        // Concurrent first sights of one token wait for the one that verifies. What was judged by an older configuration, or
-        // by a key that may be gone, is judged again.
+        // Concurrent requests with a new token wait for the one that verifies it. A token that was verified with an
+        // older configuration, or with a key that may have been removed, is verified again.
         let known = self.good.entry(&key, None, |_, caller| {
             if caller.judged_by == judged_by {
                 EntryAction::Retain(Arc::clone(caller))
@@ -149,7 +149,7 @@ impl Verifier {
             EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => place,
             EntryResult::Removed(..) | EntryResult::Timeout => unreachable!("neither was asked for"),
         };
-        // Whoever verified it meanwhile may have found it forged: those who waited need not do it again.
+        // The request that verified it may have found it forged: those that waited do not verify it again.
         if self.forged.contains_key(&key) {
             return Err(TokenFault::BadSignature);
         }
@@ -157,7 +157,8 @@ impl Verifier {
             Ok(mut identity) => {
                 self.shared.share(&mut identity);
                 let caller = Arc::new(Caller::new(identity, judged_by));
-                // An error says that the place was taken meanwhile, by whom it was is looked at when it is found.
+                // An error means that another request inserted the token meanwhile; a later lookup checks what it was
+                // verified with.
                 let _ = place.insert(Arc::clone(&caller));
                 Ok(caller)
             }
@@ -170,13 +171,13 @@ impl Verifier {
         }
     }
 
-    /// Lets go of tokens that have expired; nothing waits for it.
+    /// Removes expired tokens.
     pub fn forget_expired(&self, now: OffsetDateTime) {
         self.good
             .retain(|_, caller| caller.identity.check_times(now) != Err(TokenFault::Expired));
     }
 
-    /// How many tokens are held, for the metric.
+    /// The number of cached tokens, for the metric.
     pub fn entries(&self) -> u64 {
         self.good.len() as u64
     }
@@ -190,7 +191,7 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
-/// The cache's key: never the token itself, so that a memory dump of the cache holds nothing that signs in.
+/// The cache key: never the token itself, so that a memory dump of the cache contains no usable token.
 fn fingerprint(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())
         .as_ref()

@@ -1,4 +1,4 @@
-//! All checks on one token, without any cache.
+//! All checks of a token, without a cache.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     keys::KeySet,
 };
 
-/// Who `token` speaks of.
+/// Verifies a token.
 ///
 /// # Errors
 /// The first check that fails.
@@ -34,7 +34,7 @@ pub(in crate::gate) fn check(
     Ok(identity)
 }
 
-/// The same, but for a token that may have expired: good enough to end the session it names, and for nothing else.
+/// Verifies a token that may have expired: enough to end its session, and for nothing else.
 ///
 /// # Errors
 /// The first check that fails.
@@ -52,7 +52,7 @@ pub(super) fn check_even_if_expired(
     }
 }
 
-/// Who a token with these claims would speak of, for an explanation: every check but that of the signature.
+/// The identity of a token with these claims, for an explanation: every check except the signature.
 ///
 /// # Errors
 /// The first check that fails.
@@ -69,21 +69,21 @@ pub(in crate::gate) fn without_signature(
     Ok(identity)
 }
 
-/// Signature, issuer and kind.
+/// Checks signature, issuer and type.
 fn genuine<'s>(token: &str, keys: &KeySet, rules: &'s Rules) -> Result<(Parsed, &'s Arc<IssuerRules>), TokenFault> {
     let mut parsed = parse::token(token)?;
     let name = parsed.claims.text("iss")?.ok_or(TokenFault::BadClaims)?;
     let issuer = rules.issuers.get(name).ok_or(TokenFault::WrongIssuer)?;
     parsed.check_kind(issuer)?;
     let key = keys.find(name, parsed.kid.as_deref()).ok_or_else(|| {
-        // Without any key of the issuer nothing is known of the token: to call it bad would sign everybody out.
+        // Without a key of the issuer the token may be valid: refusing it with 401 would sign everybody out.
         if keys.knows(name) {
             TokenFault::UnknownKey
         } else {
             TokenFault::KeysUnavailable
         }
     })?;
-    // Stated or not, the key's own algorithm is what is used; a token that names another is not what the key's owner made.
+    // The key's own algorithm is used in any case; a token that names another one was not made by the key's owner.
     if parsed.algorithm != key.algorithm().name() || !issuer.algorithms.contains(&key.algorithm()) {
         return Err(TokenFault::WrongAlgorithm);
     }
@@ -91,12 +91,13 @@ fn genuine<'s>(token: &str, keys: &KeySet, rules: &'s Rules) -> Result<(Parsed, 
     if !key.verify(input.as_bytes(), signature) {
         return Err(TokenFault::BadSignature);
     }
-    // Named or not: without this a token that a leaked key signed would pass by leaving out its name.
+    // Whether or not the token names its key: otherwise a token signed with a leaked key would be accepted if it omits
+    // the `kid`.
     parsed.kid = Some(key.kid().to_owned());
     Ok((parsed, issuer))
 }
 
-/// The issuer that a token names, true or not.
+/// The issuer that a token names, before it is verified.
 pub(super) fn issuer_of(token: &str) -> Option<String> {
     parse::token(token).ok()?.claims.text("iss").ok()?.map(str::to_owned)
 }

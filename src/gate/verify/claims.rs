@@ -1,4 +1,4 @@
-//! From the claims of a genuine token to the identity.
+//! Reads the identity from the claims of a token with a valid signature.
 
 use std::{num::NonZeroI64, sync::Arc};
 
@@ -12,8 +12,8 @@ use crate::gate::{
     rules::issuer::{IssuerRules, KeySource},
 };
 
-/// Reads the claims of a token whose signature is genuine, and checks all but the times. `wanted` names the claims that are
-/// kept beside those that every caller has.
+/// Reads the claims of a token whose signature was verified, and checks everything except the times. `wanted` are
+/// additional claims to keep.
 ///
 /// # Errors
 /// `BadClaims` or `WrongAudience`.
@@ -39,7 +39,7 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
     let session = optional(&names.sid)?;
     let jti = optional("jti")?;
     let issued_at = claims.date("iat")?;
-    // Ours always have these; one without could not be revoked.
+    // Our tokens always have these; without them a token could not be revoked.
     if issuer.keys == KeySource::Own && (session.is_none() || jti.is_none() || issued_at.is_none()) {
         return Err(TokenFault::BadClaims);
     }
@@ -56,11 +56,10 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
     ]);
     Ok(Identity {
         key: revocation::key_fingerprint(parsed.kid.as_deref()),
-        // Another issuer may mean something else by it, and then it is no such number.
+        // Another issuer can use this claim for something else, which may not be a number.
         version: claims.value("ver").and_then(whole).unwrap_or(0),
         issuer: Arc::clone(&issuer.issuer),
         texts: texts.ok_or(TokenFault::BadClaims)?,
-        issued_at: issued_at.unwrap_or(0),
         expires_at,
         auth_time: claims.date("auth_time")?.and_then(NonZeroI64::new),
         mfa: amr.iter().any(|method| &**method == "mfa"),
@@ -80,7 +79,7 @@ fn whole(version: &Value) -> Option<u32> {
     version.as_u64()?.try_into().ok()
 }
 
-/// Not empty, and nothing that would end a line in a header or a log.
+/// Checks that a value is not empty, and contains nothing that would end a line in a header or a log.
 fn is_plain(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control)
 }

@@ -1,4 +1,4 @@
-//! A token taken apart, strictly: RFC 7515 allows much that an access token never needs and that has been an attack.
+//! Parses a token strictly: RFC 7515 allows much that an access token never needs and that has been used in attacks.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::gate::{denial::TokenFault, rules::issuer::IssuerRules};
 
-/// What a token says of itself. Nothing of it is believed yet.
+/// Header and claims of a token. Nothing in it is verified yet.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) algorithm: String,
@@ -20,7 +20,7 @@ pub(super) struct Parsed {
     pub(super) claims: Claims,
 }
 
-/// The header's members that matter. Unknown ones are harmless (RFC 7515 section 4); the refused ones are not.
+/// The header's members that are used. Unknown ones are ignored (RFC 7515 section 4), except those that are refused.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -31,8 +31,8 @@ struct Header {
     others: BTreeMap<String, IgnoredAny>,
 }
 
-/// `crit` and `b64` ask for rules we do not follow; the rest bring a key or a plaintext along, and a token must never
-/// choose the key it is checked with.
+/// Refused header members: `crit` and `b64` require rules that are not supported; the others bring a key or a plaintext
+/// along, and a token must never choose the key it is verified with.
 const REFUSED: [&str; 8] = ["crit", "b64", "jku", "jwk", "x5u", "x5c", "enc", "zip"];
 
 /// Splits and decodes `token`.
@@ -61,7 +61,7 @@ pub(super) fn token(token: &str) -> Result<Parsed, TokenFault> {
 }
 
 fn json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenFault> {
-    // `URL_SAFE_NO_PAD` refuses padding and trailing bits: one token has one spelling.
+    // `URL_SAFE_NO_PAD` refuses padding and trailing bits, so that a token has one spelling.
     let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenFault::Malformed)?;
     serde_json::from_slice(&bytes).map_err(|_| TokenFault::Malformed)
 }
@@ -77,8 +77,8 @@ impl Parsed {
         })
     }
 
-    /// The kind of token: an ID token, a logout token or a refresh token of the same issuer, signed with the same key,
-    /// is not an access token (RFC 8725 section 3.11).
+    /// Checks the type of the token: an ID token, a logout token or a refresh token of the same issuer, signed with the
+    /// same key, is not an access token (RFC 8725 section 3.11).
     pub(super) fn check_kind(&self, issuer: &IssuerRules) -> Result<(), TokenFault> {
         let typ = self.typ.as_deref().map(|typ| {
             let typ = typ.to_ascii_lowercase();
@@ -98,7 +98,7 @@ impl Parsed {
 pub(super) struct Claims(BTreeMap<String, Value>);
 
 impl Claims {
-    /// A member by its name; or, where there is none of that name, by a dotted path into objects (`realm_access.roles`).
+    /// A member by its name, or if there is none of that name, by a dotted path into objects (`realm_access.roles`).
     pub(super) fn value(&self, path: &str) -> Option<&Value> {
         let value = self.0.get(path).or_else(|| {
             let (name, rest) = path.split_once('.')?;
@@ -127,7 +127,8 @@ impl Claims {
             .transpose()
     }
 
-    /// A list of strings, or a single one, if present. `separated`: a single one is split at spaces, as `scope` is.
+    /// A list of strings, or a single string, if present. With `separated` a single string is split at spaces, like
+    /// `scope`.
     pub(super) fn list(&self, name: &str, separated: bool) -> Result<Vec<Box<str>>, TokenFault> {
         match self.value(name) {
             None => Ok(Vec::new()),
@@ -157,7 +158,7 @@ impl<'de> Deserialize<'de> for Claims {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
                 let mut members = BTreeMap::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    // Two `sub`: whichever we take, another parser takes the other (RFC 8725 section 2.4).
+                    // Two members `sub`: another parser could use the other one (RFC 8725 section 2.4).
                     if members.insert(name, value).is_some() {
                         return Err(A::Error::custom("a repeated member"));
                     }

@@ -1,13 +1,13 @@
-//! Lists of words that many callers have, each kept once: a million tokens say `["staff", "wiki"]`.
+//! Lists of names that many callers have, stored once: a million tokens can have `["staff", "wiki"]`.
 
 use quick_cache::sync::Cache;
 
 use crate::gate::identity::{Identity, Words};
 
-/// More different lists than this are not worth remembering: then each caller has its own.
+/// The most different lists that are stored; beyond that each caller has its own.
 const LISTS: usize = 10_000;
 
-/// The lists that were seen.
+/// The stored lists.
 pub(super) struct Shared(Cache<Words, Words>);
 
 impl Shared {
@@ -15,7 +15,7 @@ impl Shared {
         Self(Cache::new(LISTS))
     }
 
-    /// Gives `identity` the lists that are here already in place of its own.
+    /// Replaces the lists of `identity` with equal ones that are stored.
     pub(super) fn share(&self, identity: &mut Identity) {
         for words in [&mut identity.roles, &mut identity.scopes, &mut identity.permissions] {
             if let Some(known) = self.0.get(&*words) {

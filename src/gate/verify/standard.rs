@@ -1,14 +1,14 @@
-//! By what a token was judged.
+//! Identifies what a token was verified with.
 
 use crate::gate::rules::Rules;
 
-/// The configuration and the keys by which a token was judged, in few bytes: the operator chooses both, nobody makes two
-/// alike.
+/// The configuration and the keys that a token was verified with, in few bytes. The operator controls both, so that
+/// collisions cannot be forced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gate) struct Standard(u64);
 
 impl Standard {
-    /// The configuration, and how many keys have been taken away so far.
+    /// The configuration, and the number of keys removed so far.
     pub(in crate::gate) fn new(rules: &Rules, withdrawals: u64) -> Self {
         let [first, ..] = *rules.sha256.as_chunks().0 else {
             unreachable!("SHA-256 has 32 bytes")

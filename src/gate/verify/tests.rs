@@ -1,4 +1,4 @@
-//! For the one good token, every near miss.
+//! Every near miss of a valid token.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ struct Bench {
     rules: Rules,
 }
 
-/// ring makes no RSA keys, so there is one of them.
+/// An RSA key, because ring cannot generate one.
 fn key(algorithm: Algorithm) -> SigningKey {
     match algorithm {
         Algorithm::Rs256 => SigningKey::from_pem(algorithm, include_str!("../../keys/testdata/rsa_2048.pem")).unwrap(),
@@ -130,7 +130,7 @@ fn every_near_miss_of_a_signature_is_refused_with_each_algorithm() {
             ("twice", [&bytes[..], &bytes[..]].concat()),
         ];
         if algorithm == Algorithm::Es256 {
-            // The form of X.509, which some libraries take as well (RFC 7518 section 3.4 does not).
+            // The encoding of X.509, which some libraries accept too (RFC 7518 section 3.4 does not).
             misses.push(("DER", der(&bytes)));
             misses.push(("r and s swapped", [&bytes[32..], &bytes[..32]].concat()));
         }
@@ -157,7 +157,7 @@ fn a_key_verifies_with_its_own_algorithm_whatever_the_header_says() {
     for algorithm in Algorithm::ALL {
         let bench = bench_with(algorithm, KeySource::Own);
         for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
-            // Signed by a key of the other algorithm, under the name of ours: with the header of either.
+            // Signed with a key of another algorithm under the id of the right one, with the header of either.
             let signer = key(other);
             for alg in [algorithm, other] {
                 let header = json!({"alg": alg.name(), "typ": "at+jwt", "kid": bench.key.kid()});
@@ -180,7 +180,7 @@ fn a_key_verifies_with_its_own_algorithm_whatever_the_header_says() {
             let fault = bench.with_header("alg", alg.into()).unwrap_err();
             assert_eq!(fault, TokenFault::WrongAlgorithm, "{alg} for {algorithm}");
         }
-        // A key that the issuer has, of an algorithm that it may not use.
+        // A key of the issuer, of an algorithm that is not accepted for it.
         let mut strict = bench_with(algorithm, KeySource::Own);
         let mut rules = IssuerRules::clone(&strict.rules.issuers[ISSUER]);
         rules.algorithms.retain(|allowed| *allowed != algorithm);
@@ -199,12 +199,12 @@ fn a_token_that_does_not_name_its_key_is_known_by_it_all_the_same() {
     };
     let (named, mut without) = (bench.header(), bench.header());
     without.as_object_mut().unwrap().remove("kid");
-    // Otherwise who has a leaked key would leave out its name, and its revocation would not be found.
-    assert_eq!(caller(&named).fingerprints, caller(&without).fingerprints);
+    // Otherwise an attacker with a leaked key could omit its id, and its revocation would not be found.
+    assert_eq!(caller(&named).fingerprints(), caller(&without).fingerprints());
 }
 
 #[test]
-fn a_version_is_a_number_and_anything_else_is_another_issuers_business() {
+fn a_version_is_a_number_and_any_other_claim_ver_is_ignored() {
     let bench = bench();
     for (version, expected) in [
         (json!(7), 7),
@@ -225,8 +225,8 @@ fn a_version_is_a_number_and_anything_else_is_another_issuers_business() {
     assert_eq!(bench.without_claim("ver").unwrap().version, 0);
 }
 
-/// Half of all ES256 signatures have a high s, so it cannot be refused: a token has two spellings, and what is revoked or
-/// counted is never a spelling.
+/// Half of all ES256 signatures have a high s, so it cannot be refused: a token has two forms, and revocations and
+/// limits must not depend on the form.
 #[test]
 fn the_high_s_twin_of_a_signature_is_the_same_token() {
     let bench = bench();
@@ -239,7 +239,7 @@ fn the_high_s_twin_of_a_signature_is_the_same_token() {
     assert_ne!(twin, good);
     let caller = |token: &str| Caller::new(bench.judge(token).unwrap(), Standard::new(&bench.rules, 0));
     let (one, other) = (caller(&good), caller(&twin));
-    assert_eq!(one.fingerprints, other.fingerprints, "revoked together");
+    assert_eq!(one.fingerprints(), other.fingerprints(), "revoked together");
     let (one, other) = (one.identity, other.identity);
     assert_eq!(
         (one.jti(), one.session(), one.subject()),
@@ -255,7 +255,7 @@ fn a_flood_of_forged_tokens_pushes_no_good_one_out() {
     verifier.caller(&good, &bench.rules, NOW).unwrap();
     let (input, signature) = good.rsplit_once('.').unwrap();
     let tail = &signature[8..];
-    // More than the small cache of forged ones takes.
+    // More than the small cache of forged tokens can hold.
     for number in 0..12_000_u32 {
         let forged = format!("{input}.{number:08}{tail}");
         let denial = verifier.caller(&forged, &bench.rules, NOW).unwrap_err();
@@ -368,7 +368,7 @@ fn a_header_that_brings_its_own_key_or_rules_is_refused() {
             "{name}"
         );
     }
-    assert!(bench.with_header("x-unknown", json!("harmless")).is_ok());
+    assert!(bench.with_header("x-unknown", json!("ignored")).is_ok());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a JWKS URL answered, read as keys.
+//! Parses the response of a JWKS URL.
 
 use std::sync::Arc;
 
@@ -6,35 +6,35 @@ use serde_json::Value;
 
 use crate::keys::{Algorithm, JwkError, VerifyingKey};
 
-/// More keys than anybody rotates through; each is kept and compared at every refresh.
+/// The most keys in a set: more than anybody needs for a rotation; each is stored, and compared at every fetch.
 const MOST_KEYS: usize = 100;
 
 /// Why a document is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// Other bytes.
-    #[error("the answer is not JSON")]
+    /// The response is not JSON.
+    #[error("the response is not JSON")]
     NotJson,
-    /// Other JSON.
-    #[error("the answer is no JWK set: it has no list `keys`")]
+    /// The response is JSON, but not a JWK set.
+    #[error("the response is not a JWK set: expected a list `keys`")]
     NoKeys,
-    /// Too long a list.
-    #[error("the answer holds more than {MOST_KEYS} keys")]
+    /// The list is too long.
+    #[error("the response has more than {MOST_KEYS} keys")]
     TooMany,
-    /// Its publisher shows what nobody may see, so everybody can forge its tokens.
-    #[error("the answer publishes a private or secret key (member `{0}`): whoever reads it can forge tokens")]
+    /// It contains a private or secret key, so that anybody can forge the issuer's tokens.
+    #[error("the response contains a private or secret key (member `{0}`): anybody who reads it can forge tokens")]
     Private(&'static str),
-    /// Nothing in it verifies tokens.
-    #[error("the answer holds no key that could verify a token ({0} were passed over)")]
+    /// It contains no usable key.
+    #[error("the response has no key that can verify a token ({0} were ignored)")]
     NoneUsable(usize),
 }
 
-/// The keys of a JWK set (RFC 7517 section 5) that may verify with one of `algorithms`.
+/// The keys of a JWK set (RFC 7517 section 5) for one of `algorithms`.
 ///
-/// Keys for other purposes are passed over, as section 5 asks: many publishers list encryption keys, too.
+/// Other keys are ignored, as section 5 requires: many issuers publish encryption keys too.
 ///
 /// # Errors
-/// When the document is no set of public keys, or none of them is usable.
+/// When the document is not a set of public keys, or none of them is usable.
 pub(super) fn read(body: &[u8], algorithms: &[Algorithm]) -> Result<Vec<Arc<VerifyingKey>>, DocumentError> {
     let document: Value = serde_json::from_slice(body).map_err(|_| DocumentError::NotJson)?;
     let listed = document["keys"].as_array().ok_or(DocumentError::NoKeys)?;
@@ -50,7 +50,7 @@ pub(super) fn read(body: &[u8], algorithms: &[Algorithm]) -> Result<Vec<Arc<Veri
                 "a key of an algorithm that is not accepted is passed over"
             ),
             Err(JwkError::Private(member)) => return Err(DocumentError::Private(member)),
-            Err(error) => tracing::debug!(%error, "a key is passed over"),
+            Err(error) => tracing::debug!(%error, "a key is ignored"),
         }
     }
     if keys.is_empty() {

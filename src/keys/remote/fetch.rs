@@ -1,4 +1,4 @@
-//! One GET of a JWKS URL. Whoever answers may be slow, huge or hostile: every part has a limit.
+//! A GET of a JWKS URL. The server can be slow or hostile, and the response can be huge: every part has a limit.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,66 +15,67 @@ use tokio::time::timeout;
 use super::document::DocumentError;
 use crate::content_length;
 
-/// From the first lookup to the last byte.
+/// The timeout of the whole fetch.
 const TOTAL: Duration = Duration::from_secs(5);
-/// For the name.
+/// The timeout of the DNS lookup.
 const RESOLVE: Duration = Duration::from_secs(2);
-/// For one address; a name may have several, of which the first may lead nowhere.
+/// The timeout of a connection to one address; a name can have several, and the first may be unreachable.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Real sets have a few kilobytes.
+/// The largest response, in bytes; real ones have a few kilobytes.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// Why an issuer's keys were not refreshed.
+/// Why an issuer's keys could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The URL names no host.
-    #[error("the URL names no host")]
+    /// The URL has no host.
+    #[error("the URL has no host")]
     NoHost,
-    /// DNS.
+    /// The DNS lookup failed.
     #[error("the name {0} does not resolve")]
     Resolve(String),
-    /// Too slow.
-    #[error("there was no whole answer within {} s", TOTAL.as_secs())]
+    /// The response was too slow.
+    #[error("no complete response within {} s", TOTAL.as_secs())]
     Deadline,
-    /// TCP, TLS or HTTP.
+    /// TCP, TLS or HTTP failed.
     #[error("{0}")]
     Connection(String),
-    /// A redirect leads to where the operator did not point.
-    #[error("the answer is a redirect ({0}), which is not followed: write the URL it leads to into the configuration")]
+    /// The response is a redirect, which leads to a URL that the operator did not configure.
+    #[error("the response is a redirect ({0}), which is not followed: put the URL it leads to into the configuration")]
     Redirect(StatusCode),
-    /// Another status.
-    #[error("the answer is {0}")]
+    /// The response has another status than 200.
+    #[error("the response has status {0}")]
     Status(StatusCode),
-    /// Another kind of content.
-    #[error("the answer is not JSON but {0:?}")]
+    /// The response has another media type.
+    #[error("the response is not JSON but {0:?}")]
     NotJson(String),
-    /// Too large.
-    #[error("the answer is larger than {} KiB", MOST_BYTES / 1024)]
+    /// The response is too large.
+    #[error("the response is larger than {} KiB", MOST_BYTES / 1024)]
     TooLarge,
-    /// The content.
+    /// The document is not a usable JWK set.
     #[error(transparent)]
     Document(#[from] DocumentError),
 }
 
-/// What was answered.
+/// A successful response.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
-    /// `Cache-Control: max-age`.
+    /// The `max-age` of `Cache-Control`.
     pub(super) max_age: Option<Duration>,
 }
 
-/// An HTTP client with the system's certificates (`SSL_CERT_FILE`, `SSL_CERT_DIR`), which are read at the first use.
+/// An HTTP client with the system's certificate authorities (`SSL_CERT_FILE`, `SSL_CERT_DIR`), which are read on first
+/// use.
 #[derive(Default)]
 pub(super) struct Client {
     connector: OnceLock<Connector>,
 }
 
 impl Client {
-    /// Gets `url`.
+    /// Fetches `url`.
     ///
     /// # Errors
-    /// When there is no answer of 200 with JSON within the limits.
+    /// When there is no response with status 200 and JSON within the limits.
     pub(super) async fn get(&self, url: &str) -> Result<Answer, FetchError> {
         timeout(TOTAL, self.exchange(url))
             .await
@@ -118,7 +119,7 @@ impl Client {
         Ok(Answer { body, max_age })
     }
 
-    /// A connection of its own: between two refreshes a kept one would only grow old.
+    /// Opens a new connection: an idle one would be too old at the next fetch.
     async fn connect(&self, url: &Uri) -> Result<HttpSession, FetchError> {
         let host = url.host().ok_or(FetchError::NoHost)?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
@@ -127,7 +128,7 @@ impl Client {
         let connector = self.connector.get_or_init(|| Connector::new(None));
         let mut last = FetchError::Resolve(host.to_owned());
         for address in resolve(host, port).await? {
-            // With TLS the name is never empty: Pingora takes an empty one as "do not verify".
+            // With TLS the name must not be empty: Pingora does not verify the certificate then.
             let mut peer = HttpPeer::new(address, tls, host.to_owned());
             peer.options.connection_timeout = Some(CONNECT);
             peer.options.total_connection_timeout = Some(CONNECT);
@@ -168,14 +169,14 @@ fn check(answer: &ResponseHeader) -> Result<(), FetchError> {
     Ok(())
 }
 
-/// `application/json`, and every `application/…+json` (RFC 6839 section 3.1), of which `jwk-set+json` is one.
+/// Whether the media type is `application/json` or `application/…+json` (RFC 6839 section 3.1), such as `jwk-set+json`.
 fn is_json(kind: &str) -> bool {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind.strip_prefix("application/")
         .is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
 }
 
-/// RFC 9111 section 5.2.2.1. An answer that may not be stored at all counts as one that says nothing: keys have to be kept.
+/// The `max-age` (RFC 9111 section 5.2.2.1). `no-store` counts as no information, because keys have to be stored.
 fn max_age(answer: &ResponseHeader) -> Option<Duration> {
     let directives = text(answer, &header::CACHE_CONTROL)?.split(',');
     let mut seconds = directives.filter_map(|directive| {

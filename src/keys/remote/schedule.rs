@@ -1,22 +1,22 @@
-//! When to fetch an issuer's keys next, and until when the known ones may be used. Pure: time is an argument.
+//! When to fetch an issuer's keys next, and until when the known ones can be used. Pure: time is an argument.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Between two fetches that tokens with unknown keys asked for: a flood of invented names is one fetch.
+/// The interval between two fetches that unknown keys in tokens cause: a flood of invented key ids causes one fetch.
 pub(super) const COOL_DOWN: Duration = Duration::from_secs(10);
-/// How long keys are fresh when their publisher does not say.
+/// The lifetime of keys without `max-age`.
 const FRESH: Duration = Duration::from_secs(300);
-/// What a publisher may say instead.
+/// The accepted range of `max-age`.
 const SHORTEST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(3600);
-/// The longest pause after errors, while there are keys to go on with…
+/// The longest pause after errors while there are known keys…
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-/// …and while there are none: every second is an outage.
+/// …and while there are none, because every second is an outage.
 const LONGEST_BACKOFF_WITHOUT_KEYS: Duration = Duration::from_secs(5);
 
-/// The state of one issuer's keys in time.
+/// The schedule of one issuer's keys.
 #[derive(Debug)]
 pub(super) struct Schedule {
     stale_ok_for: Duration,
@@ -27,7 +27,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// To be fetched at once; `succeeded`: when the keys in use were fetched from the same place.
+    /// A schedule that fetches at once; `succeeded` is when the current keys were fetched from the same URL.
     pub(super) const fn new(now: Instant, succeeded: Option<Instant>, stale_ok_for: Duration) -> Self {
         Self {
             stale_ok_for,
@@ -38,25 +38,25 @@ impl Schedule {
         }
     }
 
-    /// When to fetch.
+    /// The time of the next fetch.
     pub(super) const fn next(&self) -> Instant {
         self.next
     }
 
-    /// When the known keys may no longer be used. Keys are stale only once a fetch has failed.
+    /// The time from which the known keys must not be used. Keys become stale only after a fetch has failed.
     pub(super) fn stale_at(&self) -> Option<Instant> {
         let succeeded = self.succeeded.filter(|_| self.failures > 0)?;
         Some(succeeded + self.stale_ok_for)
     }
 
-    /// Whether there ever was a success that the keys in use can stand on.
+    /// Whether a fetch has succeeded for the current keys.
     pub(super) const fn has_succeeded(&self) -> bool {
         self.succeeded.is_some()
     }
 
-    /// A fetch that began at `began` brought keys; their publisher says how long they are fresh.
+    /// Records that a fetch which began at `began` succeeded, and for how long the keys are fresh.
     pub(super) fn succeeded(&mut self, began: Instant, now: Instant, max_age: Option<Duration>) {
-        // Several tries must fit between the last success and the end of the keys.
+        // Several attempts have to fit between the last success and the end of the keys.
         let fresh = max_age.unwrap_or(FRESH).clamp(SHORTEST, LONGEST);
         self.next = now + fresh.min(self.stale_ok_for / 3).max(COOL_DOWN);
         self.attempted = Some(began);
@@ -64,7 +64,7 @@ impl Schedule {
         self.failures = 0;
     }
 
-    /// A fetch that began at `began` failed.
+    /// Records that a fetch which began at `began` failed.
     pub(super) fn failed(&mut self, began: Instant, now: Instant) {
         let longest = if self.has_succeeded() {
             LONGEST_BACKOFF
@@ -76,14 +76,14 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// A token named a key that is not known.
+    /// Records that a token named an unknown key.
     pub(super) fn wanted(&mut self) {
         if let Some(attempted) = self.attempted {
             self.next = self.next.min(attempted + COOL_DOWN);
         }
     }
 
-    /// The keys were taken out of use.
+    /// Records that the keys are not used any more.
     pub(super) const fn dropped(&mut self) {
         self.succeeded = None;
     }

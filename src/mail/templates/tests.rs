@@ -151,7 +151,7 @@ fn a_line_break_in_a_value_begins_no_line_of_its_own() {
     }
     assert!(
         rendered.text.starts_with("Hello,\n"),
-        "that name is none: {}",
+        "not a valid name: {}",
         rendered.text
     );
 }
@@ -197,7 +197,7 @@ fn a_file_of_the_operator_takes_the_place_of_ours() {
 }
 
 #[test]
-fn a_mistake_in_a_file_is_told_with_its_name_and_line() {
+fn a_mistake_in_a_file_is_reported_with_its_name_and_line() {
     let told = |name: &str, text: &str| {
         let errors = overridden(name, text).map(drop).unwrap_err();
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")

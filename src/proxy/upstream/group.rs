@@ -1,4 +1,4 @@
-//! One group of servers: their addresses and their health.
+//! The servers of one upstream: their addresses and their health.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -15,10 +15,10 @@ use pingora::upstreams::peer::HttpPeer;
 
 use super::settings::{Server, Upstream};
 
-/// How long a name may take to resolve.
+/// The timeout of a DNS lookup.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(2);
 
-/// One upstream and what is known of its servers now.
+/// An upstream, and the current state of its servers.
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) spec: Arc<Upstream>,
@@ -27,11 +27,11 @@ pub(super) struct Group {
     hasher: RandomState,
 }
 
-/// One server of a group and what is known of it now.
+/// A server of an upstream, and its current state.
 #[derive(Debug)]
 pub(super) struct Backend {
     pub(super) server: Server,
-    /// Ready to be cloned for a request; none until the name has resolved.
+    /// The peer to clone for a request; `None` until the name was resolved.
     pub(super) peer: ArcSwapOption<HttpPeer>,
     pub(super) healthy: AtomicBool,
 }
@@ -41,7 +41,7 @@ impl Group {
         let backends = spec.servers.iter().map(|server| Backend {
             server: server.clone(),
             peer: ArcSwapOption::empty(),
-            // Until the first check says otherwise: a restart must not begin with refusals.
+            // Healthy until the first check: a restart must not begin with refusals.
             healthy: AtomicBool::new(true),
         });
         Self {
@@ -52,14 +52,14 @@ impl Group {
         }
     }
 
-    /// Rendezvous hashing: when a server leaves, only its own callers move.
+    /// Rendezvous hashing: when a server is removed, only its own clients move.
     pub(super) fn preferred(&self, address: IpAddr) -> usize {
         let weight = |index: &usize| self.hasher.hash_one((address, *index));
         let healthy = (0..self.backends.len()).filter(|&index| self.backends[index].healthy.load(Ordering::Relaxed));
         healthy.max_by_key(weight).unwrap_or(0)
     }
 
-    /// Looks the names of all servers up again.
+    /// Resolves the names of all servers.
     pub(super) async fn resolve(&self) {
         futures::future::join_all(self.backends.iter().map(|backend| backend.resolve(&self.spec))).await;
     }
@@ -73,7 +73,7 @@ impl Backend {
             Ok(Ok(mut addresses)) => {
                 let found: Vec<SocketAddr> = addresses.by_ref().collect();
                 let current = self.peer.load();
-                // An address that is still listed is kept, so that its pooled connections are.
+                // An address that is still listed is kept, so that its pooled connections can be used.
                 let kept = current
                     .as_ref()
                     .is_some_and(|peer| found.iter().any(|address| is_at(peer, *address)));
@@ -81,9 +81,13 @@ impl Backend {
                     self.peer.store(Some(Arc::new(peer(*address, &self.server, spec))));
                 }
             }
-            // The last known address is better than none: a DNS outage must not become ours.
-            Ok(Err(error)) => tracing::warn!(upstream = &*spec.name, %host, %error, "the name does not resolve"),
-            Err(_) => tracing::warn!(upstream = &*spec.name, %host, "the name did not resolve in time"),
+            // The last known address is kept: an outage of DNS must not become an outage of the application.
+            Ok(Err(error)) => {
+                tracing::warn!(upstream = &*spec.name, %host, %error, "the name of an upstream server could not be resolved")
+            }
+            Err(_) => {
+                tracing::warn!(upstream = &*spec.name, %host, "the name of an upstream server could not be resolved in time")
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Active health checks: a GET that must answer 2xx or 3xx in time.
+//! Active health checks: a GET request that has to be answered with 2xx or 3xx in time.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -45,13 +45,13 @@ async fn is_healthy(backend: &Backend, path: &str, within: Duration) -> bool {
 }
 
 async fn status(peer: &HttpPeer, path: &str, server: &Server) -> pingora::Result<u16> {
-    // A connection of its own each time: a pooled one would say that the server was healthy once.
+    // A new connection each time: a pooled one only shows that the server was healthy before.
     let connector = Connector::new(None);
     let (mut session, _) = connector.get_http_session(peer).await?;
     let mut request = RequestHeader::build("GET", path.as_bytes(), None)?;
     let authority = authority(server);
     if server.http2 {
-        // HTTP/2 has pseudo-header fields where HTTP/1 has `Host`; Pingora makes them of the URI.
+        // HTTP/2 has pseudo-header fields instead of `Host`; Pingora makes them from the URI.
         let scheme = if server.tls { "https" } else { "http" };
         let uri = Uri::builder()
             .scheme(scheme)

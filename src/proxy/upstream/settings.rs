@@ -1,64 +1,64 @@
-//! Groups of servers, as the configuration describes them.
+//! The settings of upstreams.
 
 use std::{sync::Arc, time::Duration};
 
-/// A group of servers that answer alike.
+/// An upstream: servers of the same application.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
     /// Its name in the configuration and in metrics.
     pub name: Arc<str>,
     /// The servers.
     pub servers: Vec<Server>,
-    /// How one is chosen.
+    /// How a server is chosen.
     pub balance: Balance,
-    /// Deadlines; all always set, since Pingora has none by default.
+    /// Timeouts. All are always set, because Pingora has none by default.
     pub timeouts: Timeouts,
-    /// How often an idempotent request is tried again after a connection failed before a byte was sent.
+    /// The number of retries of an idempotent request if a connection failed before anything was sent.
     pub retries: usize,
-    /// Active health check.
+    /// The health check, if there is one.
     pub health: Option<HealthCheck>,
 }
 
-/// One server.
+/// A server of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Server {
     /// Host name or address, without brackets.
     pub host: Box<str>,
     /// Port.
     pub port: u16,
-    /// Whether TLS is spoken; the certificate is verified against `host`.
+    /// Whether to use TLS; the certificate is verified for `host`.
     pub tls: bool,
-    /// Whether HTTP/2 is spoken (over TLS by ALPN; without TLS as h2c with prior knowledge).
+    /// Whether to use HTTP/2 (with TLS by ALPN, without TLS with prior knowledge).
     pub http2: bool,
 }
 
 /// How a server is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Balance {
-    /// In turn.
+    /// One after the other.
     RoundRobin,
-    /// By the caller's address, so that one caller stays with one server.
+    /// By client IP, so that a client stays with one server.
     ConsistentHash,
 }
 
-/// Deadlines towards an upstream.
+/// Timeouts of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To establish a connection, TLS included.
+    /// To open a connection, TLS included.
     pub connect: Duration,
     /// Between two reads.
     pub read: Duration,
     /// For one write.
     pub write: Duration,
-    /// How long an unused connection is kept.
+    /// How long an unused connection is kept open.
     pub idle: Duration,
 }
 
 /// An active health check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// Path of a GET that must answer 2xx or 3xx.
+    /// The path of a GET request, to be answered with 2xx or 3xx.
     pub path: Box<str>,
-    /// Time between two checks.
+    /// The interval between two checks.
     pub every: Duration,
 }

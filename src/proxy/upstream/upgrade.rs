@@ -1,9 +1,9 @@
-//! Upgrades to a fast upstream, without a race.
+//! Avoids a race of upgrades to a fast upstream.
 //!
-//! Pingora 0.9.1 closes an upgrade right after its 101 when it reads that answer before it has taken the (empty) end of the
-//! request's body from its own queue: the end is then mistaken for the end of the upgraded stream (`proxy_h1.rs`,
-//! `request_done && was_upgraded()`). An application on the same host answers that fast, and that is where a sidecar stands.
-//! So the answer to an upgrade is held back until the end of the request has been taken.
+//! Pingora 0.9.1 closes an upgrade right after its 101 if it reads that response before it has taken the (empty) end of
+//! the request's body from its own queue: the end is then taken for the end of the upgraded stream (`proxy_h1.rs`,
+//! `request_done && was_upgraded()`). An application on the same host responds that fast, which is the case for a
+//! sidecar. So the response to an upgrade is delayed until the end of the request was taken.
 
 use std::{
     io,
@@ -33,14 +33,14 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Reads pass: connecting, and TLS.
+/// Reads are allowed: connecting, and TLS.
 const OPEN: u8 = 0;
-/// The request is being sent: no read passes.
+/// The request is being sent: reads wait.
 const HELD: u8 = 1;
-/// The end of the request stands in the queue: one more look at the queue, then reads pass.
+/// The end of the request is in the queue: after one more poll of the queue, reads are allowed.
 const RELEASED: u8 = 2;
 
-/// Holds back what an upstream answers.
+/// Delays the reads of an upstream connection.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Hold {
     state: AtomicU8,
@@ -48,12 +48,12 @@ pub(in crate::proxy) struct Hold {
 }
 
 impl Hold {
-    /// From now on nothing is read. Called before the request is written.
+    /// From now on reads wait. Called before the request is written.
     pub(in crate::proxy) fn hold(&self) {
         self.state.store(HELD, Ordering::Release);
     }
 
-    /// The end of the request is about to enter the queue, in this same step of the task.
+    /// Called when the end of the request is about to enter the queue, in the same poll of the task.
     pub(in crate::proxy) fn release(&self) {
         if self
             .state
@@ -64,14 +64,14 @@ impl Hold {
         }
     }
 
-    /// Whether a read has to wait. The first look after the release waits once more: in that step the queue is looked at,
-    /// and the end of the request is in it.
+    /// Whether a read has to wait. The first poll after the release waits once more: in it the queue is polled, which
+    /// contains the end of the request.
     fn must_wait(&self, cx: &Context<'_>) -> bool {
         match self.state.load(Ordering::Acquire) {
             OPEN => false,
             HELD => {
                 self.reader.register(cx.waker());
-                // Released between the look and the registration: nobody would wake us.
+                // It may have been released between the check and the registration of the waker: check again.
                 if self.state.load(Ordering::Acquire) != HELD {
                     cx.waker().wake_by_ref();
                 }
@@ -86,7 +86,7 @@ impl Hold {
     }
 }
 
-/// Makes `peer` one for an upgrade: a connection of its own whose answers can be held back.
+/// Turns `peer` into one for an upgrade: a new connection whose reads can be delayed.
 pub(in crate::proxy) fn prepare(peer: &mut HttpPeer, turn: &AtomicU64) -> Arc<Hold> {
     let hold = Arc::<Hold>::default();
     let within = peer.options.connection_timeout.unwrap_or(Duration::from_secs(1));
@@ -94,7 +94,7 @@ pub(in crate::proxy) fn prepare(peer: &mut HttpPeer, turn: &AtomicU64) -> Arc<Ho
         hold: Arc::clone(&hold),
         within,
     }));
-    // Never one from the pool, whose reads nobody could hold; and back in the pool it would be nobody's.
+    // Never a pooled connection, whose reads cannot be delayed; and it does not go back into the pool.
     peer.group_key = turn.fetch_add(1, Ordering::Relaxed) | 1 << 63;
     peer.options.idle_timeout = Some(Duration::from_secs(1));
     hold

@@ -1,4 +1,4 @@
-//! What ran on a database, compared with what a binary knows.
+//! Compares the migrations that a database ran with those of the binary.
 
 use time::OffsetDateTime;
 
@@ -11,14 +11,15 @@ pub(super) struct Applied {
     pub(super) name: String,
     pub(super) checksum: Vec<u8>,
     pub(super) at: OffsetDateTime,
-    /// Whether the release before this migration can ignore it.
+    /// Whether the release before this migration can ignore it (`-- expand`).
     pub(super) expands: bool,
 }
 
-/// What has not run; or why what has run does not fit.
+/// The pending migrations, or why the database does not match.
 ///
-/// A database may be one expand migration ahead: during a rolling upgrade, and after a rollback, instances of the release
-/// before have to start on it. Two ahead, the release after next could have taken away what this one needs.
+/// A database can be one expand migration ahead: during a rolling upgrade, and after a rollback, instances of the
+/// previous release have to start on it. It cannot be two ahead, because the release after next may have removed what
+/// this one needs.
 pub(super) fn pending(
     migrations: &'static [Migration],
     applied: &[Applied],
@@ -45,7 +46,7 @@ pub(super) fn pending(
     }
 }
 
-/// Whether a row is the next migration after those that the binary knows, and one that it can ignore.
+/// Whether a row is the migration after the last one of the binary, and can be ignored.
 pub(super) fn is_one_ahead(migrations: &[Migration], row: &Applied) -> bool {
     let known = migrations.last().map_or(0, |migration| migration.version);
     row.expands && row.version == known + 1

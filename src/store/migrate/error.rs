@@ -1,10 +1,10 @@
-//! Why the schema is not what this binary needs.
+//! Why the schema does not match the binary.
 
 use std::time::Duration;
 
 use crate::store::StoreError;
 
-/// Why the schema is not what this binary needs.
+/// Why the schema does not match the binary.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// PostgreSQL does not answer.
@@ -19,7 +19,7 @@ pub enum MigrateError {
         /// The migration.
         name: String,
     },
-    /// The database ran a migration that this binary does not know, and that is not for it to ignore.
+    /// The database ran a migration that this binary does not have and cannot ignore.
     #[error(
         "the database is newer than this binary: it ran migration {name} (number {version}), this binary knows up to \
          number {known}; start the newer release, or go back with its `sidegate migrate down`"
@@ -29,10 +29,10 @@ pub enum MigrateError {
         version: i32,
         /// Its name.
         name: String,
-        /// The last number that this binary knows.
+        /// The number of the last migration of this binary.
         known: i32,
     },
-    /// A migration was added below one that ran.
+    /// A migration was added with a lower number than one that has run.
     #[error(
         "migration {name} has a lower number than one that already ran on this database; give it the next free one"
     )]
@@ -40,7 +40,7 @@ pub enum MigrateError {
         /// The migration.
         name: &'static str,
     },
-    /// Another instance has the lock.
+    /// Another instance holds the lock.
     #[error("another instance has been migrating this database for more than {} s", waited.as_secs())]
     Locked {
         /// How long this one waited.
@@ -53,9 +53,9 @@ pub enum MigrateError {
         name: &'static str,
         /// The line, where the server knows it.
         place: String,
-        /// What the server said.
+        /// The message of the server.
         cause: String,
-        /// What to do.
+        /// The hint of the server.
         aftermath: &'static str,
     },
 }

@@ -1,20 +1,20 @@
-//! One migration: a pair of files, and what the first lines of a file say about how it may be run.
+//! A migration: a pair of files, and the directives in their first lines.
 
-/// The schema that this migration leaves works for the release before it, too.
+/// The directive for a migration after which the previous release still works.
 const EXPAND: &str = "-- expand";
-/// The statements run one by one, outside of a transaction.
+/// The directive for statements that run one by one, outside of a transaction.
 const NO_TRANSACTION: &str = "-- no-transaction";
 
-/// One pair of files.
+/// A pair of files.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// Its number; they run in its order.
+    /// Its number; migrations run in this order.
     pub version: i32,
     /// The file's name without `.up.sql`.
     pub name: &'static str,
     /// The file that runs it.
     pub up: &'static str,
-    /// The file that undoes it.
+    /// The file that reverts it.
     pub down: &'static str,
 }
 
@@ -28,7 +28,7 @@ impl Migration {
         digest.finish().as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// Whether it only adds what the release before it can ignore, so that both releases can run on the schema.
+    /// Whether it only adds what the previous release can ignore, so that both releases can use the schema.
     pub fn is_expand(&self) -> bool {
         says(self.up, EXPAND)
     }
@@ -39,7 +39,7 @@ pub(super) fn runs_without_transaction(file: &str) -> bool {
     says(file, NO_TRANSACTION)
 }
 
-/// Whether `directive` is on the first line of a file, or on the second below the other directive.
+/// Whether `directive` is on the first line of a file, or on the second, below the other directive.
 fn says(file: &str, directive: &str) -> bool {
     file.lines()
         .map(str::trim)

@@ -15,12 +15,12 @@ use crate::store::postgres::{Dedicated, Postgres, call_error};
 use crate::store::sql::{self, Query};
 use crate::store::{StoreError, StoreName};
 
-/// For the questions around a migration.
+/// The timeout of the statements around a migration.
 const ANSWER: Duration = Duration::from_secs(10);
-/// For a migration itself. A server that needs longer is stuck.
+/// The timeout of a migration.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
-/// Between two attempts to get the lock.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// The interval of attempts to take the lock.
+const RETRY_EVERY: Duration = Duration::from_millis(100);
 
 pub(super) struct Runner(Dedicated);
 
@@ -29,14 +29,14 @@ impl Runner {
         Ok(Self(postgres.dedicated("migrate").await?))
     }
 
-    /// Gets the lock, or gives up. It belongs to the session: a process that dies lets go of it.
+    /// Takes the lock, or times out. It belongs to the session, so that it is released if the process dies.
     pub(super) async fn lock(&self, wait: Duration) -> Result<(), MigrateError> {
         let started = Instant::now();
         while !self.flag(&sql::MIGRATION_LOCK).await? {
             if started.elapsed() >= wait {
                 return Err(MigrateError::Locked { waited: wait });
             }
-            tokio::time::sleep(ASK_AGAIN).await;
+            tokio::time::sleep(RETRY_EVERY).await;
         }
         Ok(())
     }
@@ -85,7 +85,7 @@ impl Runner {
             .await
     }
 
-    /// Runs a file and writes down that it ran.
+    /// Runs a file and records it.
     async fn run(
         &mut self,
         migration: &'static Migration,
@@ -133,8 +133,8 @@ impl Runner {
     }
 }
 
-/// The statements of a file that runs without a transaction. Sent one by one, because the server wraps several that
-/// arrive together in a transaction.
+/// The statements of a file that runs without a transaction. They are sent one by one, because the server runs several
+/// in one message as a transaction.
 fn statements(file: &str) -> impl Iterator<Item = &str> {
     let has_sql = |part: &str| {
         part.lines()
@@ -184,7 +184,7 @@ async fn within<T>(
 }
 
 trait Within: Future + Sized {
-    /// Keeps the call's own error, which says more about a migration than [`StoreError`] does.
+    /// Returns the call's own error, which has more details of a migration than [`StoreError`].
     async fn within(self, limit: Duration) -> Result<Self::Output, StoreError> {
         tokio::time::timeout(limit, self)
             .await

@@ -1,37 +1,37 @@
-//! Where every migration stands, for `sidegate migrate status`.
+//! The status of migrations, for `sidegate migrate status`.
 
 use time::OffsetDateTime;
 
 use super::applied::{Applied, find, is_one_ahead};
 use super::migration::Migration;
 
-/// Where one migration stands.
+/// A migration and its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// Its number.
     pub version: i32,
     /// Its name.
     pub name: String,
-    /// Where it stands.
+    /// Its status.
     pub state: State,
 }
 
-/// Where a migration stands.
+/// The status of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It ran.
+    /// It has run.
     Applied(OffsetDateTime),
-    /// It will run.
+    /// It is pending.
     Pending,
-    /// It ran, and its files were edited since.
+    /// It has run, and its files were edited since.
     Changed(OffsetDateTime),
-    /// It ran, this binary does not know it, and can work with what it left.
+    /// It has run, this binary does not have it, and can ignore it.
     Ahead(OffsetDateTime),
-    /// It ran, and this binary does not know it.
+    /// It has run, and this binary does not have it.
     Unknown(OffsetDateTime),
 }
 
-/// Compares both sides, also where only one of them knows a migration.
+/// Compares the files with the rows of the database; either can lack a migration.
 pub(super) fn lines(migrations: &'static [Migration], applied: &[Applied]) -> Vec<Line> {
     let mut lines: Vec<Line> = applied
         .iter()

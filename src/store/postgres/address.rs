@@ -1,11 +1,11 @@
-//! A PostgreSQL URL, and how a connection to it is made. What it means is for `tokio_postgres::Config` to say, apart from two
-//! parameters of libpq about TLS.
+//! Parses a PostgreSQL URL and connects to it. `tokio_postgres::Config` interprets the URL, except two parameters of
+//! libpq about TLS.
 //!
-//! `sslmode` here: `disable` speaks plaintext; `require`, `verify-ca` and `verify-full` all mean TLS with the certificate
-//! and the host's name verified, because encryption to nobody in particular keeps nobody out; `prefer` is TLS when the
-//! server offers it. Without `sslmode`, a unix socket or a loopback address is plaintext and everything else is `require`:
-//! what crosses a network is verified unless somebody wrote otherwise. Trusted are the system's roots, or those in the PEM
-//! file of `sslrootcert`.
+//! `sslmode`: `disable` uses plaintext; `require`, `verify-ca` and `verify-full` all require TLS with a valid
+//! certificate for the host, because encryption without authentication does not protect against an active attacker;
+//! `prefer` uses TLS if the server offers it. Without `sslmode`, a unix socket or a loopback address uses plaintext and
+//! everything else `require`, so that connections over a network are verified by default. Trusted are the system's
+//! roots, or those in the PEM file of `sslrootcert`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use super::error;
 use crate::secret::Secret;
 use crate::store::{StoreError, StoreName};
 
-/// A URL that cannot be used. Does not quote it: it may hold a password.
+/// An invalid URL. The message does not quote it, because it can contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error("not a usable PostgreSQL URL: {0}")]
 pub struct BadUrl(String);
@@ -34,7 +34,7 @@ pub(super) struct Address {
     tls: Option<MakeRustlsConnect>,
 }
 
-/// A connection that belongs to its holder alone.
+/// A connection outside of the pool.
 pub(in crate::store) struct Dedicated {
     pub(in crate::store) client: tokio_postgres::Client,
     task: tokio::task::JoinHandle<()>,
@@ -69,7 +69,7 @@ impl Address {
         config
             .ssl_mode(mode)
             .connect_timeout(connect_timeout)
-            // A peer that vanished without a word is noticed within a quarter of a minute, not after the kernel's two hours.
+            // Detects a dead peer within 15 seconds, not after the two hours of the kernel's default.
             .keepalives_idle(Duration::from_secs(30))
             .tcp_user_timeout(Duration::from_secs(15));
         if config.get_application_name().is_none() {
@@ -84,7 +84,7 @@ impl Address {
     }
 
     pub(super) fn manager(&self, statement_timeout: Duration, manager: ManagerConfig) -> Manager {
-        // The second bound frees the rows held by an instance that froze or was cut off in the middle of a transaction.
+        // The second timeout releases the locks of an instance that hangs or was disconnected during a transaction.
         let config = self.with_options(&format!(
             "-c statement_timeout={} -c idle_in_transaction_session_timeout=30000",
             statement_timeout.as_millis().max(1)
@@ -96,7 +96,7 @@ impl Address {
     }
 
     pub(super) async fn dedicated(&self, operation: &'static str) -> Result<Dedicated, StoreError> {
-        // A change of schema may take its time, but not stand in a queue for a lock with everybody else behind it.
+        // A migration can take long, but must not wait long for a lock, because other statements queue behind it.
         let config = self.with_options("-c statement_timeout=0 -c lock_timeout=10000");
         let limit = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
         let connecting = async {
@@ -122,8 +122,8 @@ impl Address {
         }
     }
 
-    /// A connection for a [`super::Listener`]: the client, and what drives it, which tells `notified` of each notification and
-    /// of its end.
+    /// A connection for a [`super::Listener`]: the client, and what drives it, which tells `notified` of each
+    /// notification and of its end.
     pub(super) async fn listening(
         &self,
         operation: &'static str,
@@ -151,8 +151,8 @@ impl Address {
         connecting.await.map_err(|error| error::from_connect(operation, &error))
     }
 
-    /// Settings that the server applies as the session begins: no round trip, and nothing that a pooler could leave
-    /// behind for another client. The operator's own options come last and win.
+    /// Settings that the server applies when the session starts, without a round trip and without state that a pooler
+    /// could leak to another client. The operator's own options come last and take precedence.
     fn with_options(&self, ours: &str) -> Config {
         let mut config = self.config.clone();
         let options = match config.get_options() {
@@ -164,7 +164,7 @@ impl Address {
     }
 }
 
-/// Drives a connection to its end.
+/// Runs the connection until it closes.
 async fn listen<S, T>(mut connection: Connection<S, T>, notified: Arc<Notify>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -175,11 +175,11 @@ where
             notified.notify_one();
         }
     }
-    // Otherwise whoever waits for a notification would wait for ever.
+    // Otherwise the listener would wait for a notification forever.
     notified.notify_one();
 }
 
-/// The parameters of libpq that tokio-postgres does not know, or knows in another way.
+/// The parameters of libpq that tokio-postgres does not support, or interprets in another way.
 #[derive(Default)]
 struct Tls {
     mode: Option<SslMode>,
@@ -187,7 +187,7 @@ struct Tls {
 }
 
 impl Tls {
-    /// Takes them out of the query of `url`; what is left is for [`Config`] to read.
+    /// Removes them from the query of `url`; [`Config`] parses the rest.
     fn split_from(url: &str) -> Result<(String, Self), BadUrl> {
         let mut tls = Self::default();
         let (head, query) = url.split_once('?').unwrap_or((url, ""));
@@ -231,12 +231,12 @@ fn is_local(config: &Config) -> bool {
 fn tls(root: Option<&str>) -> Result<MakeRustlsConnect, BadUrl> {
     let mut roots = rustls::RootCertStore::empty();
     if let Some(file) = root {
-        let unreadable = |cause: String| BadUrl(format!("sslrootcert {file}: {cause}"));
+        let cannot_read = |cause: String| BadUrl(format!("sslrootcert {file}: {cause}"));
         for certificate in
-            CertificateDer::pem_file_iter(Path::new(file)).map_err(|error| unreadable(error.to_string()))?
+            CertificateDer::pem_file_iter(Path::new(file)).map_err(|error| cannot_read(error.to_string()))?
         {
-            let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
-            roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+            let certificate = certificate.map_err(|error| cannot_read(error.to_string()))?;
+            roots.add(certificate).map_err(|error| cannot_read(error.to_string()))?;
         }
     } else {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_crosses_a_network_is_encrypted_unless_somebody_wrote_otherwise() {
+    fn a_connection_over_a_network_is_encrypted_unless_configured_otherwise() {
         assert_eq!(mode("postgres:///db?host=/run/postgresql"), SslMode::Disable);
         assert_eq!(mode("postgres://u@127.0.0.1/db"), SslMode::Disable);
         assert_eq!(mode("postgres://u@[::1]/db"), SslMode::Disable);

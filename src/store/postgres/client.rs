@@ -1,4 +1,4 @@
-//! One connection out of the pool, and the deadline around each of its calls.
+//! A connection of the pool, and the timeout of each of its calls.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::metrics::Metrics;
 use crate::store::sql::Query;
 use crate::store::{StoreError, StoreName};
 
-/// A connection. Goes back to the pool when dropped, unless a call was cut short: then the server may still be at work on
-/// it, and the next caller would wait for, or read, an answer that is not theirs. Such a connection is closed.
+/// A connection. Dropping it returns it to the pool, unless a call was cancelled: then the server may still be
+/// executing it, and the next caller would wait for it or read its response. Such a connection is closed.
 pub struct Client {
     object: Option<Object>,
     pool: Pool,
@@ -52,22 +52,22 @@ impl Client {
         self.failed = AtomicBool::new(false);
     }
 
-    /// Whether a statement failed since the transaction began.
+    /// Whether a statement has failed in the current transaction.
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Whether a call was cut short.
+    /// Whether a call was cancelled.
     pub(super) fn is_interrupted(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 
-    /// Closes the connection instead of giving it back.
+    /// Closes the connection instead of returning it.
     pub(super) fn discard(mut self) {
         self.object.take().map(Object::take);
     }
 
-    /// Runs a statement that has no parameters and no rows (`BEGIN`).
+    /// Runs a statement without parameters and rows (`BEGIN`).
     pub(super) async fn command(&self, query: &'static Query) -> Result<(), StoreError> {
         self.bounded(query.name, self.object().batch_execute(query.text))
             .await?
@@ -90,7 +90,7 @@ impl Client {
         self.object().execute(&statement, params).await
     }
 
-    /// Waits for a call no longer than the deadline. `in_flight` goes down only when the call has really ended.
+    /// Runs a call with the timeout. `in_flight` is decremented only if the call has completed.
     async fn bounded<T>(&self, operation: &'static str, call: impl Future<Output = T>) -> Result<T, StoreError> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
@@ -114,19 +114,19 @@ impl Client {
         ))
     }
 
-    /// Notes a failure: the transaction, if there is one, cannot be committed any more.
+    /// Records a failure: the current transaction cannot be committed any more.
     fn failed(&self, operation: &'static str, error: StoreError) -> StoreError {
         self.failed.store(true, Ordering::Relaxed);
         count_error(&self.metrics, operation, &error);
         error
     }
 
-    /// What a failed call means; `None` when it shall be tried once more.
+    /// The error of a failed call; `None` if it should be tried once more.
     fn judge(&self, operation: &'static str, error: &tokio_postgres::Error, again: bool) -> Option<StoreError> {
         if error::is_stale_statement(error) {
             self.pool.manager().statement_caches.clear();
             self.object().statement_cache.clear();
-            // Inside a transaction the server refuses everything after an error; the caller starts it anew.
+            // In a transaction the server refuses everything after an error, so the caller has to start it again.
             if again && !self.in_transaction {
                 return None;
             }

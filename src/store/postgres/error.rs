@@ -1,7 +1,7 @@
-//! What PostgreSQL's errors mean to a caller.
+//! Maps PostgreSQL's errors to [`StoreError`].
 //!
-//! Only codes, names and the server's short message get through. Its `DETAIL` quotes rows (`Key (email)=(…) already
-//! exists`) and stays out of errors and so out of logs.
+//! Errors contain only codes, names and the server's short message. Its `DETAIL` quotes rows (`Key (email)=(…) already
+//! exists`), which must not get into logs.
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
@@ -13,7 +13,7 @@ const STORE: StoreName = StoreName::Postgres;
 /// The label of its metrics.
 pub(super) const POSTGRES: &str = STORE.as_str();
 
-/// Counts a call that failed, and what it says about the store.
+/// Counts a failed call, and updates the state of the store.
 pub(super) fn count_error(metrics: &Metrics, operation: &'static str, error: &StoreError) {
     metrics
         .store_operation_errors
@@ -27,7 +27,8 @@ pub(super) fn count_error(metrics: &Metrics, operation: &'static str, error: &St
 pub(in crate::store) fn from_call(operation: &'static str, error: &tokio_postgres::Error) -> StoreError {
     let Some(db) = error.as_db_error() else {
         let cause = with_sources(error);
-        // Without an answer of the server it is the connection, unless a value could not be turned into its column's type.
+        // Without a response of the server it is a connection error, unless a value could not be converted to its
+        // column's type.
         return if error.is_closed() || is_transport(error) {
             StoreError::Unavailable {
                 store: STORE,
@@ -53,8 +54,8 @@ pub(in crate::store) fn from_call(operation: &'static str, error: &tokio_postgre
         (_, "23") => StoreError::Constraint {
             name: db.constraint().or(db.column()).unwrap_or(code).to_owned(),
         },
-        // Connection lost, authentication refused, no such database, a deadlock or a conflict (again, please), no
-        // resources, read-only (a failover in progress), shutting down, a plan or statement that is no more.
+        // Connection lost, authentication failed, no such database, deadlock or serialization failure (retry), out of
+        // resources, read-only (a failover in progress), shutting down, or an outdated plan or statement.
         (_, "08" | "28" | "3D" | "40" | "53" | "57" | "58") | ("25006" | "0A000" | "26000", _) => {
             StoreError::Unavailable {
                 store: STORE,
@@ -85,7 +86,7 @@ pub(super) fn from_pool(operation: &'static str, error: PoolError) -> StoreError
     }
 }
 
-/// An error before there is a connection is an outage whatever it is: the next attempt may meet another server.
+/// Every error while connecting is an outage: the next attempt may reach another server.
 pub(super) fn from_connect(operation: &'static str, error: &tokio_postgres::Error) -> StoreError {
     let mut cause = with_sources(error);
     if cause.contains("does not support TLS") {
@@ -101,7 +102,8 @@ pub(super) fn from_connect(operation: &'static str, error: &tokio_postgres::Erro
     }
 }
 
-/// The schema changed under a prepared statement (a migration, or a pooler that forgot it): prepare anew and it works.
+/// The schema changed under a prepared statement (by a migration, or because a pooler dropped it): preparing it again
+/// helps.
 pub(super) fn is_stale_statement(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|db| {
         *db.code() == SqlState::INVALID_SQL_STATEMENT_NAME

@@ -1,4 +1,4 @@
-//! What a repository needs of a connection, be it a client, a transaction or the pool itself.
+//! The operations that repositories need, implemented by a client, a transaction and the pool.
 
 use std::future::Future;
 
@@ -11,24 +11,24 @@ use crate::store::{StoreError, StoreName};
 /// The values of a query's parameters, in order.
 pub type Params<'a> = [&'a (dyn ToSql + Sync)];
 
-/// Runs a query. The functions of `users`, `sessions` and the others take one, so that each works alone or as a part of a
+/// Runs queries. The functions of `users`, `sessions` and the others take an executor, so that they work alone or in a
 /// transaction.
 pub trait Executor: Sync {
-    /// The rows.
+    /// Returns the rows.
     fn fetch(
         &self,
         query: &'static Query,
         params: &Params<'_>,
     ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
 
-    /// The number of rows touched.
+    /// Runs a statement and returns the number of affected rows.
     fn execute(
         &self,
         query: &'static Query,
         params: &Params<'_>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// The rows as `T`: `:many`.
+    /// Returns the rows as `T`, for queries with `:many`.
     fn many<T: FromRecord>(
         &self,
         query: &'static Query,
@@ -37,7 +37,7 @@ pub trait Executor: Sync {
         async move { self.fetch(query, params).await?.iter().map(T::from_record).collect() }
     }
 
-    /// The row, if there is one: `:one?`.
+    /// Returns the row if there is one, for queries with `:one?`.
     fn optional<T: FromRecord>(
         &self,
         query: &'static Query,
@@ -46,7 +46,7 @@ pub trait Executor: Sync {
         async move { self.fetch(query, params).await?.first().map(T::from_record).transpose() }
     }
 
-    /// The row: `:one`.
+    /// Returns the row, for queries with `:one`.
     fn one<T: FromRecord>(
         &self,
         query: &'static Query,
@@ -59,14 +59,13 @@ pub trait Executor: Sync {
         }
     }
 
-    /// Notes that an account changed: those who keep copies of accounts are told as soon as it is true, which in a
-    /// transaction is after its commit. Every function that changes what is copied calls this, so that no endpoint can
-    /// forget to.
+    /// Records that an account changed, so that cached copies are dropped as soon as the change is committed. Every
+    /// function that changes a cached column calls this, so that no endpoint can forget it.
     fn user_changed(&self, _id: Uuid) -> impl Future<Output = ()> + Send {
         async {}
     }
 
-    /// Whether the statement touched a row.
+    /// Runs a statement and returns whether it affected a row.
     fn touched(
         &self,
         query: &'static Query,
@@ -76,13 +75,13 @@ pub trait Executor: Sync {
     }
 }
 
-/// A struct that is read out of a row.
+/// A struct that is read from a row.
 pub trait FromRecord: Sized {
-    /// Reads it; a column of another type or name is [`StoreError::Data`].
+    /// Reads the struct; a column with another type or name is [`StoreError::Data`].
     fn from_record(record: &Record) -> Result<Self, StoreError>;
 }
 
-/// One row of an answer, which knows the question for its errors.
+/// A row, with its query for error messages.
 #[derive(Debug)]
 pub struct Record {
     row: tokio_postgres::Row,
@@ -101,7 +100,7 @@ impl Record {
             .map_err(|error| data(self.operation, format!("column {column}: {error}")))
     }
 
-    /// The value of a column that holds JSON.
+    /// The value of a JSON column.
     pub(in crate::store) fn json<T>(&self, column: &'static str) -> Result<T, StoreError>
     where
         T: serde::de::DeserializeOwned + std::fmt::Debug,
@@ -109,35 +108,35 @@ impl Record {
         self.get::<tokio_postgres::types::Json<T>>(column).map(|json| json.0)
     }
 
-    /// The value of a column that holds a SHA-256.
+    /// The value of a column with a SHA-256.
     pub(in crate::store) fn sha256(&self, column: &'static str) -> Result<[u8; 32], StoreError> {
         <[u8; 32]>::try_from(self.get::<&[u8]>(column)?)
             .map_err(|_| data(self.operation, format!("column {column}: not 32 bytes")))
     }
 
-    /// The value of a column that holds one word of a closed list.
-    pub(in crate::store) fn word<T>(
+    /// The value of a column with one name of a closed list.
+    pub(in crate::store) fn named<T>(
         &self,
         column: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<T, StoreError> {
-        let word: &str = self.get(column)?;
-        parse(word).ok_or_else(|| data(self.operation, format!("column {column}: unknown word {word:?}")))
+        let name: &str = self.get(column)?;
+        parse(name).ok_or_else(|| data(self.operation, format!("column {column}: unknown name {name:?}")))
     }
 }
 
 impl Record {
-    /// The same, where it may be null.
-    pub(in crate::store) fn optional_word<T>(
+    /// Like [`Self::named`], for a nullable column.
+    pub(in crate::store) fn optional_named<T>(
         &self,
         column: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, StoreError> {
-        let Some(word) = self.get::<Option<&str>>(column)? else {
+        let Some(name) = self.get::<Option<&str>>(column)? else {
             return Ok(None);
         };
-        let unknown = || data(self.operation, format!("column {column}: unknown word {word:?}"));
-        parse(word).map(Some).ok_or_else(unknown)
+        let unknown = || data(self.operation, format!("column {column}: unknown name {name:?}"));
+        parse(name).map(Some).ok_or_else(unknown)
     }
 }
 

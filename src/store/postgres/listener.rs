@@ -1,6 +1,6 @@
-//! A connection of its own that is notified, and reads what the notification is about.
+//! A connection that receives notifications (`LISTEN`) and queries the data they are about.
 //!
-//! It has no deadlines: its holder knows how long a reading may take, and drops it when one took longer.
+//! It has no timeouts: the caller sets them, and drops the connection if a query took too long.
 
 use tokio_postgres::types::{ToSql, Type};
 
@@ -10,7 +10,7 @@ use super::executor::{FromRecord, Record};
 use crate::store::sql::Query;
 use crate::store::{StoreError, StoreName};
 
-/// The connection. It ends with the value.
+/// The connection. Dropping it closes it.
 pub(in crate::store) struct Listener(Dedicated);
 
 impl std::fmt::Debug for Listener {
@@ -29,7 +29,7 @@ impl Listener {
         Ok(Self(connection))
     }
 
-    /// The rows. The statement is not prepared under a name, which a pooler in between might not know.
+    /// Returns the rows. The statement is not a named one, which a pooler might not know.
     pub(in crate::store) async fn many<T: FromRecord>(
         &self,
         query: &'static Query,
@@ -42,7 +42,7 @@ impl Listener {
             .collect()
     }
 
-    /// The row.
+    /// Returns the row.
     pub(in crate::store) async fn one<T: FromRecord>(
         &self,
         query: &'static Query,

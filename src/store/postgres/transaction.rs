@@ -1,4 +1,4 @@
-//! A transaction: all of it, or nothing.
+//! Transactions and savepoints.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,11 +10,11 @@ use super::executor::{Executor, Params, Record};
 use crate::store::sql::{self, Query};
 use crate::store::{StoreError, StoreName};
 
-/// Is told which accounts changed, once that is true.
+/// The cache that drops its copies of changed accounts after the commit.
 pub type OnUserChanged = Arc<dyn Fn(Vec<Uuid>) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// A transaction on the primary. Whatever way its function is left (an early `?`, a panic, a client that hung up), without
-/// [`commit`](Self::commit) nothing of it remains.
+/// A transaction on the primary. If a function returns without [`commit`](Self::commit) (by an early `?`, a panic, or
+/// because the client disconnected), it is rolled back.
 pub struct Transaction {
     client: Option<Client>,
     operation: &'static str,
@@ -46,10 +46,10 @@ impl Transaction {
         })
     }
 
-    /// Makes it true. On [`StoreError::Timeout`] it is unknown whether it became true.
+    /// Commits. On [`StoreError::Timeout`] it is unknown whether it was committed.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        // After a failed statement the server answers COMMIT with a rollback and no error: a caller that went on would
-        // believe in rows that do not exist.
+        // After a failed statement the server answers COMMIT with a rollback and without an error: the caller would
+        // rely on rows that do not exist.
         if self.client().has_failed() {
             return Err(StoreError::Data {
                 store: StoreName::Postgres,
@@ -66,7 +66,7 @@ impl Transaction {
                 Err(named(error, self.operation))
             }
         };
-        // Also when the outcome is unknown: a copy dropped in vain is read once more, a copy kept in error is wrong.
+        // Also if the outcome is unknown: a copy dropped by mistake is read again, a copy kept by mistake is wrong.
         let changed = std::mem::take(self.changed.get_mut().unwrap_or_else(PoisonError::into_inner));
         if let Some(tell) = self.on_user_changed.take().filter(|_| !changed.is_empty()) {
             tell(changed).await;
@@ -74,24 +74,24 @@ impl Transaction {
         outcome
     }
 
-    /// Forgets it, and waits until that is so.
+    /// Rolls back, and waits for the server's confirmation.
     pub async fn rollback(mut self) -> Result<(), StoreError> {
         roll_back(self.client.take().expect("held until here")).await
     }
 
-    /// Remembers how far it has come, for [`keep`](Self::keep) or [`undo`](Self::undo); one point at a time.
-    pub async fn mark(&self) -> Result<(), StoreError> {
+    /// Sets a savepoint, for [`release`](Self::release) or [`rollback_to`](Self::rollback_to); one at a time.
+    pub async fn savepoint(&self) -> Result<(), StoreError> {
         self.client().command(&sql::SAVEPOINT_SET).await
     }
 
-    /// Keeps what was done since the mark.
-    pub async fn keep(&self) -> Result<(), StoreError> {
-        self.client().command(&sql::SAVEPOINT_KEEP).await
+    /// Releases the savepoint: its changes are part of the transaction.
+    pub async fn release(&self) -> Result<(), StoreError> {
+        self.client().command(&sql::SAVEPOINT_RELEASE).await
     }
 
-    /// Takes back what was done since the mark. Not after a statement that failed: that ends the transaction.
-    pub async fn undo(&self) -> Result<(), StoreError> {
-        self.client().command(&sql::SAVEPOINT_UNDO).await
+    /// Rolls back to the savepoint. Not after a failed statement, which aborts the transaction.
+    pub async fn rollback_to(&self) -> Result<(), StoreError> {
+        self.client().command(&sql::SAVEPOINT_ROLLBACK_TO).await
     }
 
     fn client(&self) -> &Client {
@@ -120,7 +120,7 @@ impl Drop for Transaction {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         match tokio::runtime::Handle::try_current() {
-            // A refusal is ordinary (a taken address): the connection is worth keeping.
+            // A refusal is common (the email address is taken), so the connection is kept.
             Ok(runtime) if !client.is_interrupted() => {
                 runtime.spawn(async move { roll_back(client).await });
             }
@@ -137,7 +137,7 @@ async fn roll_back(client: Client) -> Result<(), StoreError> {
     done
 }
 
-/// Tells the caller's name for the transaction, which says more than "commit".
+/// Labels errors with the caller's name for the transaction, which is more useful than "commit".
 fn named(error: StoreError, operation: &'static str) -> StoreError {
     match error {
         StoreError::Timeout { store, .. } => StoreError::Timeout { store, operation },

@@ -1,4 +1,4 @@
-//! A Redis URL, and how a connection to it is made.
+//! Parses a Redis URL and connects to it.
 //!
 //! | URL | means |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | `rediss://…` | one server, TLS, verified with the system's roots |
 //! | `unix:///run/redis.sock?db=0&user=…&pass=…` | one server, unix socket |
 //! | `redis-cluster://user:password@host:6379,host:6379`, `rediss-cluster://…` | a cluster, found by any of its servers |
-//! | `redis-sentinel://user:password@host:26379,host:26379/master/0` | whoever is master of that name just now |
+//! | `redis-sentinel://user:password@host:26379,host:26379/master/0` | the current master of that name |
 //!
 //! TLS needs rustls' process-wide provider installed before the first call.
 
@@ -22,10 +22,10 @@ use tokio::sync::Mutex;
 use super::link::Link;
 use crate::secret::Secret;
 
-/// The caller's deadline is shorter; this bounds an attempt nobody waits for any more.
+/// The caller's timeout is shorter; this one limits attempts that no caller waits for any more.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// A URL that cannot be used. Does not quote it: it may hold a password.
+/// An invalid URL. The message does not quote it, because it can contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error("not a usable Redis URL: {0}")]
 pub struct BadUrl(String);
@@ -63,7 +63,7 @@ impl Address {
         match self {
             Self::Single(client) => single(client).await.map(Link::Single),
             Self::Cluster(client) => client.get_async_connection().await.map(Link::Cluster),
-            // Asked anew for each connection, because the answer changes: that is what a sentinel is for.
+            // Resolved for each connection, because the master changes with a failover.
             Self::Sentinel { sentinel, master, node } => {
                 let client = sentinel.lock().await.async_master_for(master, Some(node)).await?;
                 single(&client).await.map(Link::Single)
@@ -75,7 +75,7 @@ impl Address {
 async fn single(client: &Client) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT))
-        // Ours is around every call, and knows that the socket must go afterwards.
+        // Timeouts are set around every call by the caller, who also discards the socket.
         .set_response_timeout(None);
     client.get_multiplexed_async_connection_with_config(&config).await
 }
@@ -88,7 +88,7 @@ fn cluster(scheme: &str, rest: &str) -> Result<Address, BadUrl> {
     let client = ClusterClientBuilder::new(nodes)
         .tcp_settings(tcp())
         .connection_timeout(CONNECT)
-        // The default waits more than a second between attempts: longer than any caller's deadline.
+        // By default redis-rs waits more than a second between attempts: longer than the callers' timeouts.
         .retries(2)
         .min_retry_wait(5)
         .max_retry_wait(50)
@@ -134,8 +134,8 @@ fn info(url: &str) -> Result<ConnectionInfo, BadUrl> {
         .set_tcp_settings(tcp()))
 }
 
-/// Small questions and answers: waiting to fill a packet would cost more than the answer. A peer that vanished without a
-/// word is noticed within seconds.
+/// Sets TCP_NODELAY, because messages are small and waiting to fill a packet takes longer than the response, and
+/// keepalive, which detects a dead peer within seconds.
 fn tcp() -> TcpSettings {
     TcpSettings::default()
         .set_nodelay(true)
@@ -143,7 +143,7 @@ fn tcp() -> TcpSettings {
 }
 
 fn bad(error: &redis::RedisError) -> BadUrl {
-    // The detail may quote the URL, so the reader gets its form instead.
+    // The detail can contain the URL, so the error describes the expected form instead.
     let form = "expected redis://user:password@host:6379/0, or another scheme that is known here";
     BadUrl(format!("{form} ({:?})", error.kind()))
 }

@@ -1,4 +1,4 @@
-//! One socket, or for a cluster one set of them.
+//! A connection: one socket, or for a cluster a set of them.
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
@@ -12,7 +12,7 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// Several commands in one round trip, on one server as a transaction if `atomic`. On a cluster one by one.
+    /// Runs several commands in one round trip, on one server as a transaction if `atomic`. On a cluster one by one.
     pub(super) async fn all(mut self, commands: Vec<Cmd>, atomic: bool) -> RedisResult<Vec<Value>> {
         if let Self::Single(_) = self {
             let mut pipeline = Pipeline::with_capacity(commands.len());

@@ -1,4 +1,4 @@
-//! The place of a connection: made when it is needed and given up when it cannot be trusted.
+//! A slot for a connection, which connects on demand and discards a connection that is out of sync.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use tokio::sync::Mutex;
 use super::address::Address;
 use super::link::Link;
 
-/// After a failed attempt to connect, calls fail at once for so long, rather than each waiting for its own attempt.
+/// After a failed attempt to connect, calls fail at once for this long, rather than each waiting for its own attempt.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The place of a link.
+/// A slot for a link.
 pub(super) struct Slot {
     address: Arc<Address>,
     state: Mutex<State>,
@@ -28,8 +28,7 @@ struct State {
     failed: Option<(Instant, RedisError)>,
 }
 
-/// Sees to it that a link whose call did not end is not used again. A call does not end when its deadline passes, or when
-/// its caller goes away.
+/// Discards a link whose call did not complete, because its timeout passed or its caller was cancelled.
 pub(super) struct Watch<'a> {
     slot: &'a Slot,
     number: u64,
@@ -45,7 +44,7 @@ impl Slot {
         }
     }
 
-    /// The link, made anew if need be; callers that come meanwhile wait for it.
+    /// The link; connects if necessary, while other callers wait for it.
     pub(super) async fn link(&self) -> RedisResult<(Link, Watch<'_>)> {
         let mut state = self.state.lock().await;
         if state.number <= self.spoiled.load(Ordering::Acquire) {
@@ -88,8 +87,8 @@ impl Watch<'_> {
         self.number
     }
 
-    /// The call ended. Some answers spoil the link all the same: a broken socket, and a server that was demoted and will
-    /// never take a write again.
+    /// The call completed. The link is still discarded if the socket is broken, or the server was demoted and will not
+    /// accept writes again.
     pub(super) fn ended<T>(mut self, answer: &RedisResult<T>) {
         self.ended = match answer {
             Ok(_) => true,

@@ -9,16 +9,16 @@ pub enum Subject {
     Token(String),
     /// The tokens of a session, by their `sid`.
     Session(String),
-    /// The tokens that a user was issued with an older version.
+    /// The tokens of a user with an older version.
     User {
-        /// The issuer: another one may call somebody else by the same id.
+        /// The issuer, because another issuer can have a different user with the same id.
         issuer: String,
         /// The claim `sub`.
         id: String,
         /// The first version (the claim `ver`) that is not refused.
         version: u32,
     },
-    /// The tokens that a key signed, by its `kid`: it leaked.
+    /// The tokens signed by a leaked key, by its `kid`.
     Key(String),
 }
 
@@ -27,48 +27,48 @@ pub enum Subject {
 pub struct Revocation {
     /// Which tokens it refuses.
     pub subject: Subject,
-    /// When the last of them has expired, leeway included. The feed keeps milliseconds.
+    /// When the last of them expires, leeway included. The feed stores milliseconds.
     pub expires_at: OffsetDateTime,
 }
 
-/// A revocation that is in the outbox. Only those are published: what is not there would be lost with its publisher.
+/// A revocation that is in the outbox. Only these are published: any other would be lost if its publisher dies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// The id of its row.
     pub id: i64,
-    /// What it says.
+    /// The content.
     pub revocation: Revocation,
 }
 
 /// One entry of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its id: milliseconds by the clock of Redis, and a number. Later entries have greater ones.
+    /// Its id: milliseconds by the clock of Redis, and a sequence number. Later entries have greater ids.
     pub id: String,
-    /// What it says.
+    /// The content.
     pub content: Content,
 }
 
 impl Entry {
-    /// When Redis took it, in milliseconds since 1970 by its clock.
+    /// When Redis received it, in milliseconds since 1970 by its clock.
     pub fn at_ms(&self) -> i64 {
         let time = self.id.split_once('-').map_or(&*self.id, |(time, _)| time);
         time.parse().unwrap_or(0)
     }
 }
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Tokens are revoked.
     Revoked(Recorded),
-    /// The feed is complete up to an instant.
+    /// A heartbeat: the feed is complete up to a time.
     Heartbeat {
-        /// The instant, in milliseconds since 1970 by the clock of Redis.
+        /// The time, in milliseconds since 1970 by the clock of Redis.
         at_ms: i64,
         /// The position in the outbox: rows of older transactions are in the feed.
         position: i64,
     },
-    /// A newer release wrote something that this one does not know.
+    /// An entry of a newer release, which this one does not know.
     Unknown,
 }

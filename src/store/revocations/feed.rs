@@ -1,4 +1,4 @@
-//! Reading the feed: first page by page, then what is added.
+//! Reads the feed: first page by page, then what is appended.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::wire;
 use crate::store::redis::Redis;
 use crate::store::{StoreError, scripts};
 
-/// Entries per answer.
+/// The number of entries per response.
 const PAGE: usize = 1_000;
 
 /// A page of the feed.
@@ -17,31 +17,32 @@ const PAGE: usize = 1_000;
 pub struct Page {
     /// Its entries, the oldest first, without the one that it continues from.
     pub entries: Vec<Entry>,
-    /// There may be more.
+    /// Whether there may be more.
     pub more: bool,
 }
 
-/// What was added to the feed.
+/// The entries that were appended to the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tail {
-    /// The entries, the oldest first; none when nothing came in time.
+    /// The entries, the oldest first; empty if the call timed out.
     pub entries: Vec<Entry>,
-    /// The number of the connection it was read on, which changes when there is a new one.
+    /// The number of the connection they were read on, which changes when it is replaced.
     pub connection: u64,
 }
 
-/// Where a reader of the feed stands.
+/// The state of the feed for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Milliseconds since 1970 by the clock of Redis.
     pub now_ms: i64,
-    /// The entry that was asked for is still there, and with it all that was read before.
+    /// Whether the given entry is still there, and so all that was read before.
     pub continues: bool,
-    /// The number of the connection that was asked.
+    /// The number of the connection that was used.
     pub connection: u64,
 }
 
-/// The next page after entry `last`; `None`: `last` is no longer there, so the feed must be read anew.
+/// The next page after entry `last`; `None` if `last` is no longer there, so that the feed has to be read from the
+/// beginning.
 pub async fn next_page(redis: &Redis, last: Option<&str>) -> Result<Option<Page>, StoreError> {
     let mut command = ::redis::cmd("XRANGE");
     command
@@ -54,7 +55,7 @@ pub async fn next_page(redis: &Redis, last: Option<&str>) -> Result<Option<Page>
     let more = page.ids.len() == PAGE;
     let mut entries: Vec<Entry> = page.ids.iter().map(wire::entry).collect();
     if let Some(last) = last {
-        // The page begins with the entry that it continues from: the proof that both are of one feed.
+        // The page begins with the entry that it continues from, which proves that both are of the same feed.
         if entries.first().is_none_or(|first| first.id != last) {
             return Ok(None);
         }
@@ -63,12 +64,13 @@ pub async fn next_page(redis: &Redis, last: Option<&str>) -> Result<Option<Page>
     Ok(Some(Page { entries, more }))
 }
 
-/// The entries after `last` (`None`: from the beginning). Waits for up to `block` when there are none, and may return none.
+/// The entries after `last` (`None`: from the beginning). If there are none, waits for up to `block`, and can return
+/// none.
 ///
-/// That `last` itself is still there is for [`position`] to say, afterwards.
+/// Whether `last` itself is still there has to be checked with [`position`] afterwards.
 pub async fn tail(redis: &Redis, last: Option<&str>, block: Duration) -> Result<Tail, StoreError> {
     let mut command = ::redis::cmd("XREAD");
-    // Zero would mean for ever.
+    // Zero would mean forever.
     command
         .arg("COUNT")
         .arg(PAGE)
@@ -88,8 +90,8 @@ pub async fn tail(redis: &Redis, last: Option<&str>, block: Duration) -> Result<
     })
 }
 
-/// The time of the server that the feed is read from, and whether entry `last` is still there (`None`: there is nothing to
-/// miss). Asked on the connection of [`tail`], so that the same server answers.
+/// The time of the server that the feed is read from, and whether entry `last` is still there (`None`: nothing to
+/// check). Uses the connection of [`tail`], so that the same server answers.
 pub async fn position(redis: &Redis, last: Option<&str>) -> Result<Position, StoreError> {
     let mut script = scripts::REVOCATION_POSITION.prepare_invoke();
     script.key(redis.keys().revocations()).arg(last.unwrap_or_default());

@@ -1,4 +1,5 @@
-//! Heartbeats: an issuer's statement of how far the feed is complete. `scripts/revocation_heartbeat.lua` says when it is refused.
+//! Heartbeats: an issuer's statement of how far the feed is complete. `scripts/revocation_heartbeat.lua` says when it
+//! is refused.
 
 use std::time::Duration;
 
@@ -6,59 +7,60 @@ use super::wire;
 use crate::store::redis::Redis;
 use crate::store::{StoreError, StoreName, scripts};
 
-/// How old a statement may be when Redis takes it. One that waited longer in a socket says nothing of the present.
+/// The maximum age of a heartbeat when Redis receives it. One that was delayed in a socket says nothing about the
+/// present.
 const AT_MOST: Duration = Duration::from_secs(1);
 
-/// What an issuer states.
+/// A heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statement<'a> {
-    /// The instant before which every revocation that was committed is in the feed; milliseconds by the clock of Redis, read
-    /// before PostgreSQL was.
+    /// The time before which every revocation that was committed is in the feed; milliseconds by the clock of Redis,
+    /// which was read before PostgreSQL was.
     pub at_ms: i64,
-    /// What it is based on.
+    /// The basis of the statement.
     pub extent: Extent,
-    /// How Redis can tell that its feed is the one that is meant.
+    /// Entries by which Redis recognizes the feed that the issuer has read.
     pub proof: Proof<'a>,
-    /// The name of this process among the issuers.
+    /// The name of this process, unique among issuers.
     pub instance: &'a str,
 }
 
-/// What a statement is based on.
+/// The basis of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// The outbox was read up to this position, and all of it is in the feed.
     Outbox(i64),
-    /// PostgreSQL does not answer, so this issuer cannot have committed anything; all it knows of is in the feed. It counts as
-    /// far as every other issuer has said something.
+    /// PostgreSQL does not respond, so this issuer cannot have committed anything; all it knows is in the feed. The
+    /// heartbeat counts up to the oldest of the last heartbeats of the other issuers.
     Outage(i64),
 }
 
-/// Entries that must still be there.
+/// Entries that must still be in the feed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Proof<'a> {
-    /// The newest entry that the issuer knew of before it published; without one, the first that it published. If the feed was
-    /// emptied since, it is gone.
+    /// The newest entry that the issuer knew before it published; without one, the first that it published. It is
+    /// missing if the feed was emptied since.
     pub anchor: Option<&'a str>,
-    /// The newest entry that it knows of now. If the last writes were lost since, it is gone.
+    /// The newest entry that it knows now. It is missing if the last writes were lost since.
     pub newest: Option<&'a str>,
 }
 
-/// What became of a statement.
+/// The result of a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
-    /// It is in the feed.
+    /// It was appended to the feed.
     Appended,
-    /// Another issuer said as much just now.
+    /// Another issuer has just stated the same.
     Known,
-    /// It was too old when it came.
+    /// It was too old when Redis received it.
     Late,
-    /// The feed is not the one that this issuer has read: it must be read anew, and filled.
+    /// The feed is not the one that this issuer has read: it has to be read again, and filled.
     Lost,
-    /// PostgreSQL does not answer and another issuer, which may be reaching it, is silent.
+    /// PostgreSQL does not respond, and another issuer, which might be able to reach it, is silent.
     Alone,
 }
 
-/// The time of Redis, in milliseconds since 1970: what a statement begins with.
+/// The time of Redis, in milliseconds since 1970: the `at_ms` of the next heartbeat.
 pub async fn now_ms(redis: &Redis) -> Result<i64, StoreError> {
     let mut script = scripts::REVOCATION_POSITION.prepare_invoke();
     script.key(redis.keys().revocations()).arg("");
@@ -66,7 +68,7 @@ pub async fn now_ms(redis: &Redis) -> Result<i64, StoreError> {
     Ok(now_ms)
 }
 
-/// Appends a heartbeat, if what it states is true where it arrives.
+/// Appends a heartbeat, if its statement holds for the feed in Redis.
 pub async fn heartbeat(redis: &Redis, statement: &Statement<'_>, keep: Duration) -> Result<Said, StoreError> {
     let keys = redis.keys();
     let (extent, position) = match statement.extent {
@@ -102,7 +104,7 @@ pub async fn heartbeat(redis: &Redis, statement: &Statement<'_>, keep: Duration)
     }
 }
 
-/// Forgets an issuer that ends: nobody waits for its statements any more.
+/// Removes an issuer that shuts down: its heartbeats are not waited for any more.
 pub async fn forget(redis: &Redis, instance: &str) -> Result<(), StoreError> {
     let mut command = ::redis::cmd("HDEL");
     command.arg(redis.keys().revocations_issuers()).arg(instance);

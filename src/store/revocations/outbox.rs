@@ -1,7 +1,7 @@
 //! The outbox: the table `revocations`, written in the transaction of the change and read by every issuer.
 //!
-//! Its rows become visible in the order of commits, not of ids. What is read again and again is therefore bounded by the
-//! oldest transaction that was still running at the reading before, and a row may be read more than once.
+//! Rows become visible in the order of commits, not of ids. Each reading therefore starts at the oldest transaction
+//! that was still running during the previous one, and a row can be read more than once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,15 +15,16 @@ use super::wire;
 use crate::store::postgres::{Executor, FromRecord, Listener, Postgres, Record, Transaction};
 use crate::store::{StoreError, StoreName, sql};
 
-/// Clocks of the instances may differ by so much without a row being passed over while its tokens live.
+/// The tolerated difference of the instances' clocks: no row is skipped while its tokens are valid.
 pub const CLOCKS_APART: Duration = Duration::from_secs(60);
-/// Rows per statement.
+/// The number of rows per statement.
 const PAGE: i64 = 10_000;
-/// How long connecting or a statement may take. Less than `max_lag`, so that what depends on it can still be said in time.
+/// The timeout of connecting and of a statement. Less than `max_lag`, so that a heartbeat without PostgreSQL is still
+/// in time.
 const DEADLINE: Duration = Duration::from_millis(700);
 
-/// Records revocations in the transaction of the change that they follow from, and returns what may be published once it is
-/// committed.
+/// Records revocations in the transaction of the change that caused them, and returns what can be published after the
+/// commit.
 pub async fn insert(
     tx: &Transaction,
     revocations: Vec<Revocation>,
@@ -48,7 +49,7 @@ pub async fn insert(
         .collect())
 }
 
-/// Reads the outbox, on a connection of its own: logins that use up the pool do not keep it from reading.
+/// Reads the outbox, on a connection of its own, so that it works even if sign-ins exhaust the pool.
 #[derive(Debug)]
 pub struct Outbox {
     postgres: Postgres,
@@ -58,19 +59,19 @@ pub struct Outbox {
     position: i64,
 }
 
-/// What a reading brought.
+/// The result of a reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
-    /// The rows, among them some that were read before.
+    /// The rows, some of which may have been read before.
     pub rows: Vec<Recorded>,
-    /// These are all rows there are, and not only what was added.
+    /// Whether these are all rows, and not only new ones.
     pub whole: bool,
-    /// Rows of older transactions are among these or were read before.
+    /// The position: rows of older transactions are among these or were read before.
     pub position: i64,
 }
 
 impl Outbox {
-    /// Connects nowhere. `issuer` is the `iss` of the users in it.
+    /// Does not connect. `issuer` is the `iss` of the users in it.
     pub fn new(postgres: &Postgres, issuer: &str) -> Self {
         Self {
             postgres: postgres.clone(),
@@ -80,14 +81,14 @@ impl Outbox {
         }
     }
 
-    /// What was recorded since the last reading, or all of it. Connects when there is no connection.
+    /// Reads what was recorded since the last reading, or everything. Connects if there is no connection.
     ///
-    /// From then on `woken` is notified when something is recorded, and when the connection ends. Behind a pooler that does not
-    /// pass notifications on it never is, and what is recorded is found by the next reading.
+    /// From then on `woken` is notified when a revocation is recorded, and when the connection closes. Behind a pooler
+    /// that does not forward notifications, revocations are found by the next reading.
     pub async fn read(&mut self, whole: bool, woken: &Arc<Notify>, now: OffsetDateTime) -> Result<Read, StoreError> {
         let outcome = self.read_now(whole, woken, now).await;
         if outcome.is_err() {
-            // A connection whose call was cut short answers the next one with what was asked before.
+            // A connection whose call was cancelled would return the response of that call to the next one.
             self.listener = None;
         }
         outcome
@@ -100,7 +101,7 @@ impl Outbox {
             none => none.insert(in_time(self.postgres.listener(&sql::REVOCATION_LISTEN, woken)).await?),
         };
         let Position(position) = in_time(listener.one(&sql::REVOCATION_POSITION, &[])).await?;
-        // Another server, or one that was restored, counts its transactions in another way.
+        // Another server, or a restored one, has other transaction ids.
         let whole = whole || is_new || position < self.position;
         let alive_at = now - CLOCKS_APART;
         let (mut xact, mut id) = (if whole { 0 } else { self.position }, 0_i64);
@@ -180,7 +181,7 @@ impl FromRecord for Row {
 }
 
 impl Row {
-    /// `None`: a newer release recorded something that this one does not know.
+    /// `None` for an entry of a newer release, which this one does not know.
     fn recorded(self, issuer: &str) -> Option<Recorded> {
         let version = self.version.and_then(|version| version.try_into().ok());
         let subject = wire::subject(&self.kind, self.subject, version, Some(issuer.to_owned()))?;

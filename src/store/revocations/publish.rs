@@ -1,4 +1,4 @@
-//! Publishing revocations: into the feed, and as keys for those who ask about one token.
+//! Publishes revocations: in the feed, and as keys for `on_stale: check`.
 
 use std::time::Duration;
 
@@ -7,13 +7,14 @@ use super::wire;
 use crate::store::redis::{Keys, Redis};
 use crate::store::{StoreError, StoreName, scripts};
 
-/// Revocations per call at most: one call must fit into its deadline, and holds up the server for less than a millisecond.
+/// The maximum number of revocations per call: a call must complete within its timeout, and block the server for less
+/// than a millisecond.
 pub const BATCH: usize = 200;
 
-/// Publishes up to [`BATCH`] revocations, all of them or none, and returns the ids of their entries in the feed. `keep` is how
-/// long the feed keeps an entry: the longest life of an access token, and a margin.
+/// Publishes up to [`BATCH`] revocations, all of them or none, and returns the ids of their entries in the feed. `keep`
+/// is how long the feed stores an entry: the longest lifetime of an access token, and a margin.
 ///
-/// Revocations may be published again: by several issuers, or after a failure of which nobody knows how far it went.
+/// Revocations can be published twice: by several issuers, or after a failure whose outcome is unknown.
 pub async fn publish(redis: &Redis, revocations: &[Recorded], keep: Duration) -> Result<Vec<String>, StoreError> {
     if revocations.is_empty() {
         return Ok(Vec::new());
@@ -35,7 +36,7 @@ pub async fn publish(redis: &Redis, revocations: &[Recorded], keep: Duration) ->
         };
     }
     let ids: Vec<String> = redis.script("revocation_publish", script).await?;
-    // An empty or shorter answer is one of something that is not Redis, and nothing may be concluded from it.
+    // An empty or shorter response does not come from Redis, and nothing can be concluded from it.
     if ids.len() == revocations.len() {
         Ok(ids)
     } else {

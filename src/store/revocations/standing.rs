@@ -1,9 +1,9 @@
-//! Asking Redis about one token.
+//! Reads the status of one token from Redis.
 
 use crate::store::redis::Redis;
 use crate::store::{StoreError, scripts};
 
-/// A token that is asked about. An absent id is empty, which nobody can revoke.
+/// The ids of a token. An absent id is empty, which cannot be revoked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Token<'a> {
     /// `iss`.
@@ -16,22 +16,22 @@ pub struct Token<'a> {
     pub user: &'a str,
 }
 
-/// What Redis knows of one token.
+/// The status of a token in Redis.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// When it was asked, in milliseconds since 1970 by its clock.
+    /// The time of the response, in milliseconds since 1970 by the clock of Redis.
     pub now_ms: i64,
-    /// The instant up to which the feed is complete, by the same clock; `None`: nobody says.
+    /// The time up to which the feed is complete, by the same clock; `None` if there is no heartbeat.
     pub complete_ms: Option<i64>,
-    /// The token itself, or its session, is revoked.
+    /// Whether the token or its session is revoked.
     pub revoked: bool,
-    /// The user's tokens of an older version are outdated.
+    /// The first version of the user's tokens that is not outdated.
     pub user_version: Option<u32>,
     /// The `kid` of each signing key that is revoked.
     pub keys: Vec<String>,
 }
 
-/// Asks about one token, in one round trip. "Not revoked" is worth as much as `complete_ms` is recent.
+/// Reads the status of one token, in one round trip. "Not revoked" is only as recent as `complete_ms`.
 pub async fn check(redis: &Redis, token: &Token<'_>) -> Result<Standing, StoreError> {
     let keys = redis.keys();
     let mut script = scripts::REVOCATION_CHECK.prepare_invoke();

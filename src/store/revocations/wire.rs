@@ -1,4 +1,4 @@
-//! How an entry of the feed is written: the fields of a stream entry.
+//! The format of entries of the feed, as fields of a stream entry.
 //!
 //! | field | of a revocation | of a heartbeat |
 //! |---|---|---|
@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use super::entry::{Content, Entry, Recorded, Revocation, Subject};
 
-/// The word for the kind of a revocation, in the feed and in the outbox.
+/// The name of the kind of a revocation, in the feed and in the outbox.
 pub(super) const fn kind(subject: &Subject) -> &'static str {
     match subject {
         Subject::Token(_) => "token",
@@ -39,7 +39,7 @@ pub(super) const fn version(subject: &Subject) -> Option<u32> {
     }
 }
 
-/// The subject of that kind; `version` and `issuer` are those of a user.
+/// The subject of a kind; `version` and `issuer` are those of a user.
 pub(super) fn subject(kind: &str, id: String, version: Option<u32>, issuer: Option<String>) -> Option<Subject> {
     Some(match kind {
         "token" => Subject::Token(id),
@@ -54,7 +54,8 @@ pub(super) fn subject(kind: &str, id: String, version: Option<u32>, issuer: Opti
     })
 }
 
-/// Reads an entry. What cannot be read is [`Content::Unknown`], so that an older release survives a newer one.
+/// Parses an entry. A malformed one is [`Content::Unknown`], so that an older release tolerates the entries of a newer
+/// one.
 pub(super) fn entry(raw: &StreamId) -> Entry {
     let content = match raw.get::<String>("k").as_deref() {
         Some("hb") => heartbeat(raw),
@@ -84,7 +85,7 @@ fn revoked(raw: &StreamId, kind: &str) -> Option<Content> {
     }))
 }
 
-/// Rounded up: an entry stays rather than goes.
+/// Rounded up, so that an entry does not expire before its tokens.
 pub(super) fn milliseconds(at: OffsetDateTime) -> i64 {
     let nanoseconds = at.unix_timestamp_nanos();
     i64::try_from(nanoseconds.div_euclid(1_000_000) + i128::from(nanoseconds.rem_euclid(1_000_000) > 0))
@@ -95,7 +96,7 @@ fn instant(milliseconds: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()
 }
 
-/// Whether this is the id of an entry of a stream.
+/// Whether a text is the id of a stream entry.
 pub(super) fn is_id(text: &str) -> bool {
     text.split_once('-')
         .is_some_and(|(time, number)| time.parse::<u64>().is_ok() && number.parse::<u64>().is_ok())

@@ -1,13 +1,12 @@
--- Compares a code with the one that waits, and uses it up. A wrong one costs an attempt; the last attempt takes the code along.
--- If it is to be kept, a right one stays for as long as it would have lived, and is told apart when it comes again: for a client
--- whose answer was lost.
+-- Compares a code with the stored one, and uses it up. A wrong one costs an attempt; the last attempt deletes the code.
+-- With `keep`, a correct code is kept until it expires and recognized again, for a client whose response was lost.
 --
--- One script, so that of two right answers at once only one is right, and of two wrong ones both are counted.
+-- One script, so that of two concurrent correct codes only one is accepted, and of two wrong ones both are counted.
 --
 --   KEYS[1]  the code: hash with `code` (hex of its HMAC), `data`, `left` (attempts)
 --   ARGV[1]  1 to keep a right one, else 0
 --   ARGV[2…] hex of the HMAC of what was typed, under each secret with which the code may have been made
---   returns  {2, data} right, and it was before; {1, data} right; {0, attempts left} wrong; {-1} there is none
+--   returns  {2, data} correct, and used before; {1, data} correct; {0, attempts left} wrong; {-1} there is none
 
 local kept = redis.call('HMGET', KEYS[1], 'code', 'data', 'left', 'used')
 if not kept[1] then return {-1} end

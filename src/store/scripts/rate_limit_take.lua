@@ -1,9 +1,9 @@
--- Takes `cost` permits of a sliding window, or says when they will be there. Up to `most` are taken if they are free.
+-- Takes `cost` permits of a sliding window, or returns when they will be available. Up to `most` are taken if they are available.
 --
 -- Exact: a permit taken at t counts until t + window, to the microsecond, whatever the traffic looked like before; no two
 -- windows that meet. The log is a sorted set with one entry per take, scored by its time. A member is
 -- "<permits taken before it>:<its own permits>", so that the permits in use are the last sum less the first: no walk
--- through the log, and at most `limit` entries. A refusal writes nothing: knocking does not keep a door shut.
+-- through the log, and at most `limit` entries. A refusal writes nothing, so that refused requests do not prolong the refusal.
 --
 --   KEYS[1]  the log
 --   ARGV[1]  limit, permits per window
@@ -30,7 +30,7 @@ if last[1] then
     base = sums(redis.call('ZRANGE', KEYS[1], 0, 0)[1])
     local _, after = sums(last[1])
     total = after
-    -- A server that takes over may have a clock that is behind; the order of the log must hold.
+    -- After a failover the clock may be slow; the order of the log must not change.
     now = math.max(now, tonumber(last[2]))
 end
 local used = total - base
@@ -47,7 +47,7 @@ local reset = window
 if last[1] then reset = tonumber(last[2]) + window - now end
 local wait = window
 if cost <= limit and last[1] then
-    -- The oldest entry with whose end enough permits are free.
+    -- The oldest entry at whose expiry enough permits are available.
     local target = base + used + cost - limit
     local low, high = 0, redis.call('ZCARD', KEYS[1]) - 1
     while low < high do

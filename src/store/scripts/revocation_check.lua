@@ -1,4 +1,4 @@
--- What is known of one token, and how recent that is: an answer counts only if the newest heartbeat is recent.
+-- Returns the status of one token, and how recent it is: it counts only if the newest heartbeat is recent.
 --
 --   KEYS[1]  the instant of the newest heartbeat
 --   KEYS[2]  the revocation of the token

@@ -4,7 +4,7 @@
 --   * it came at once. One that was stuck in a frozen socket says nothing of the present;
 --   * the feed is the one that the issuer has read and filled. A failover, a restart or FLUSHALL may have replaced it since.
 -- An issuer that cannot read PostgreSQL cannot commit anything either, and says that it published all it knows of. Such a
--- statement goes only as far as the oldest of all issuers' last ones: one that is silent may be taking logouts.
+-- statement counts only up to the oldest of the last heartbeats of all issuers: a silent one may be accepting sign-outs.
 --
 --   KEYS[1]  the feed
 --   KEYS[2]  the instant of the newest heartbeat, for those who ask about one token
@@ -40,7 +40,7 @@ for i = 1, #issuers, 2 do
     if now - said > FORGOTTEN then
         redis.call('HDEL', KEYS[4], issuers[i])
     elseif said > now then
-        -- The clock of this server was set back: what was said before means nothing now.
+        -- The clock of this server was set back: earlier heartbeats mean nothing now.
         oldest_said = 0
     else
         oldest_said = math.min(oldest_said, said)

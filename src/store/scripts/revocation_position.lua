@@ -1,4 +1,4 @@
--- What time it is here, and whether an entry of the feed is still there: after a failover that lost the last writes, a restart
+-- Returns the time of this server, and whether an entry of the feed is still there: after a failover that lost the last writes, a restart
 -- from an older file or FLUSHALL it is not, and what was read before does not go on here.
 --
 --   KEYS[1]  the feed

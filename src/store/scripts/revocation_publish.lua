@@ -1,12 +1,12 @@
--- Publishes revocations: each gets a key of its own, for those who ask about one token, and an entry of the feed.
+-- Publishes revocations: each gets a key of its own, for `on_stale: check`, and an entry of the feed.
 --
--- One script, so that a server which takes only a part of them does not exist: the feed is judged by its last entry.
--- Entries may come again and in any order: what was revoked stays revoked. Times are those of this server.
+-- One script, so that a server never has only a part of them: the feed is judged by its last entry.
+-- Entries can be repeated, in any order: what was revoked stays revoked. Times are those of this server.
 --
 --   KEYS[1]    the feed
 --   KEYS[1+i]  the key of the i-th revocation; of a signing key: the hash of all that are revoked
 --   ARGV[1]    how long the feed keeps an entry, milliseconds
---   ARGV[...]  of each: kind, subject, when it may be forgotten (milliseconds since 1970), its id in the outbox,
+--   ARGV[...]  of each: kind, subject, when it expires (milliseconds since 1970), its id in the outbox,
 --              token version and issuer (empty unless the kind is `user`)
 --   returns    the ids of the entries, in the same order
 
@@ -31,7 +31,7 @@ for i = 2, #KEYS do
     if kind == 'user' then
         for _, field in ipairs({'v', version, 'iss', issuer}) do table.insert(entry, field) end
     end
-    -- The key before the entry: who reads the feed and then asks must not hear "not revoked".
+    -- The key before the entry: a client that has read the feed must not get "not revoked" afterwards.
     if kind == 'key' then
         redis.call('HSET', KEYS[i], subject, expires)
         redis.call('PEXPIRE', KEYS[i], ARGV[1])

@@ -1,4 +1,4 @@
-//! What strangers do to accounts: guess, lock, imitate, and arrive at the wrong moment.
+//! Attacks on accounts: guessing, locking, imitation, and requests at the wrong moment.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -61,9 +61,9 @@ async fn knocking_at_a_locked_account_does_not_keep_it_locked() {
 }
 
 #[tokio::test]
-async fn a_hash_of_another_make_signs_in_and_is_replaced_once() {
+async fn a_hash_of_another_function_signs_in_and_is_replaced_once() {
     let argon2i = {
-        // By the reference implementation's parameters of old: another variant, another version.
+        // With old parameters of the reference implementation: another variant, another version.
         let cost = |settings: &mut sidegate::accounts::Settings| {
             settings.password.hash = PasswordHash::Argon2id;
             settings.password.argon2.memory_kib = 64;
@@ -190,7 +190,7 @@ async fn register(services: &Services, email: &str, from: &str) -> Result<(), Re
 }
 
 #[tokio::test]
-async fn a_crowd_that_registers_one_address_meets_one_limit_however_it_is_spelled() {
+async fn registrations_of_one_email_address_share_a_limit_in_any_spelling() {
     let services = limited(20, 3).await;
     for (address, spelling) in [
         ("192.0.2.1", "alice@example.com"),
@@ -211,7 +211,7 @@ async fn a_crowd_that_registers_one_address_meets_one_limit_however_it_is_spelle
 }
 
 #[tokio::test]
-async fn one_stranger_who_is_refused_does_not_use_up_what_an_account_has() {
+async fn a_refused_client_does_not_use_up_the_limit_of_an_account() {
     let services = limited(2, 3).await;
     for spelling in ["2001:db8:1:2::1", "2001:db8:1:2::2"] {
         assert!(register(&services, "alice@example.com", spelling).await.is_ok());
@@ -231,7 +231,7 @@ async fn one_stranger_who_is_refused_does_not_use_up_what_an_account_has() {
 }
 
 #[tokio::test]
-async fn an_address_that_fails_for_ten_accounts_is_counted_once_and_one_that_mistypes_is_not() {
+async fn a_client_ip_that_fails_for_ten_accounts_is_counted_once_and_one_that_mistypes_is_not() {
     let services = Services::start().await;
     let origin = |address: &str| Origin {
         address: Some(address.parse().unwrap()),
@@ -264,7 +264,7 @@ async fn an_address_that_fails_for_ten_accounts_is_counted_once_and_one_that_mis
     assert_eq!(counted("10"), 0, "one account, many times");
     for n in 0..25 {
         attempt(&format!("user{n}@example.com"), "192.0.2.8").await;
-        // An owner's neighbour in the same hour changes nothing.
+        // Another account with the same client IP changes nothing.
         attempt(&format!("user{n}@example.com"), &format!("198.51.100.{n}")).await;
     }
     assert_eq!((counted("10"), counted("100")), (1, 0));
@@ -282,7 +282,7 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
         let (old, new) = (passwords[round % 2], passwords[(round + 1) % 2]);
         let storm = futures::future::join_all((0..24).map(|_| services.try_login("alice", old, NOW)));
         let change = async {
-            // In the midst of it: some have signed in, some wait for their hash.
+            // During the run: some have signed in, some wait for their hash.
             crate::support::wait_until("the first has signed in", Duration::from_secs(30), async || {
                 !services.accounts.sessions.list(alice.id, NOW).await.unwrap().is_empty()
             })

@@ -1,4 +1,4 @@
-//! Devices: who is known, who is new, and whom a lock keeps out.
+//! Devices: known and new ones, and whom a lock applies to.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -148,7 +148,7 @@ async fn wrong_passwords_on_a_known_device_do_not_lock_the_account_for_others() 
 }
 
 #[tokio::test]
-async fn a_sign_in_from_where_the_account_never_was_is_told_to_its_owner_once() {
+async fn the_owner_is_notified_once_of_a_sign_in_from_a_new_device() {
     let services = Services::start().await;
     services.user("alice").await;
     let told = async || {
@@ -171,7 +171,7 @@ async fn a_sign_in_from_where_the_account_never_was_is_told_to_its_owner_once() 
 
     let cafe = from("192.0.2.7", "Firefox");
     try_on(&services, Some(&known), PASSWORD, &cafe, NOW).await.unwrap();
-    assert_eq!(told().await, 0, "the known device on its way");
+    assert_eq!(told().await, 0, "the known device on another network");
     let agent = from("192.0.2.7", "curl");
     try_on(&services, None, PASSWORD, &agent, NOW).await.unwrap();
     assert_eq!(told().await, 1, "another client");

@@ -31,16 +31,16 @@ use crate::support;
 
 pub(crate) const PASSWORD: &str = "quarrel-lantern-71-osprey";
 
-/// Everything an endpoint has, without the endpoint.
+/// The services that an endpoint uses, without the endpoint.
 pub(crate) struct Services {
     pub(crate) accounts: Accounts,
-    /// What else runs on the same database.
+    /// The other instances on the same database.
     instances: [Accounts; 3],
     turn: AtomicUsize,
     pub(crate) database: Database,
-    /// What was sent to the revocation feed.
+    /// The revocations that were sent to the feed.
     pub(crate) published: Arc<Mutex<Vec<Revocation>>>,
-    /// What was counted.
+    /// The metrics.
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -142,7 +142,7 @@ impl Services {
         };
         match self.accounts.login.login(attempt, &Origin::default(), now).await? {
             Login::SignedIn(signed_in) => Ok(signed_in.pair),
-            Login::SecondFactor(challenge) => panic!("a second factor was asked for: {:?}", challenge.methods),
+            Login::SecondFactor(challenge) => panic!("a second factor was required: {:?}", challenge.methods),
         }
     }
 
@@ -150,7 +150,8 @@ impl Services {
         self.try_login(login, PASSWORD, NOW).await.unwrap()
     }
 
-    /// Each call at another instance, so that what decides is the database and not the memory of one process.
+    /// Returns another instance at each call, so that decisions depend on the database and not on the memory of one
+    /// process.
     pub(crate) async fn refresh(&self, token: &str, now: OffsetDateTime) -> Result<Pair, RefreshError> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         self.instances[turn % self.instances.len()]
@@ -163,7 +164,7 @@ impl Services {
         self.database.raw.query_one(sql, &[&value]).await.unwrap().get(0)
     }
 
-    /// How many refresh tokens of a session would be accepted as unused.
+    /// The number of refresh tokens of a session that would be accepted as unused.
     pub(crate) async fn live(&self, pair: &Pair) -> i64 {
         let sql = "SELECT count(*)
                    FROM refresh_tokens
@@ -172,10 +173,10 @@ impl Services {
         self.count(sql, &pair.session_id.to_string()).await
     }
 
-    /// How many statements were sent to PostgreSQL so far, BEGIN and COMMIT among them.
+    /// The number of statements sent to PostgreSQL so far, including BEGIN and COMMIT.
     pub(crate) fn statements(&self) -> u64 {
         let families = self.metrics.store_operation_duration.collect();
-        let metrics = families.iter().flat_map(|family| family.get_metric());
+        let metrics = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
         let of_postgres = metrics.filter(|metric| metric.get_label().iter().any(|label| label.value() == "postgres"));
         of_postgres
             .map(|metric| metric.get_histogram().get_sample_count())
@@ -238,7 +239,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// Messages are queued and nobody sends them.
+/// Settings with which messages are queued and not sent.
 pub(crate) fn mail() -> Mail {
     let link = |page: &str| Link(format!("https://gw.test/{page}?token={{token}}"));
     Mail {

@@ -1,4 +1,4 @@
-//! The issuer's keys: made once, rotated unseen.
+//! The issuer's keys: created once, rotated without visible effects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn later(seconds: u64) -> OffsetDateTime {
     NOW + Duration::from_secs(seconds)
 }
 
-/// Lets `work`, which never ends, go on until something is true.
+/// Runs `work`, which never ends, until something is true.
 async fn until(work: impl Future<Output = ()>, is_true: impl Fn() -> bool) {
     let watch = async {
         while !is_true() {
@@ -74,7 +74,7 @@ async fn instances_that_start_together_make_one_active_and_one_next_key() {
 }
 
 #[tokio::test]
-async fn a_rotation_is_seen_by_nobody() {
+async fn a_rotation_has_no_visible_effect() {
     let database = Database::migrated().await;
     let ((one, ones), (two, twos)) = (instance(&database), instance(&database));
     one.load(NOW).await.unwrap();
@@ -97,7 +97,7 @@ async fn a_rotation_is_seen_by_nobody() {
     assert!(verifies(&twos, &before));
     assert_eq!(twos.signer().unwrap().kid(), ones.signer().unwrap().kid());
 
-    // Ten minutes, 5 % and the slack later no token of the old key is alive.
+    // After ten minutes, 5 % and the leeway all tokens of the old key have expired.
     two.load(later(800)).await.unwrap();
     assert!(!verifies(&twos, &before));
 }
@@ -137,7 +137,7 @@ async fn a_key_that_has_signed_for_long_enough_gives_way_by_itself_and_not_a_sec
 }
 
 #[tokio::test]
-async fn a_next_key_too_young_to_be_known_does_not_sign_unless_told_to() {
+async fn a_next_key_published_too_recently_does_not_sign_unless_forced() {
     let database = Database::migrated().await;
     let (issuer, _) = instance(&database);
     issuer.load(NOW).await.unwrap();

@@ -1,4 +1,4 @@
-//! Login: who gets in, who is locked out, and what the log says.
+//! Sign-in: accepted and refused attempts, locks, and audit entries.
 
 use std::time::Duration;
 
@@ -106,7 +106,7 @@ async fn registering_a_taken_address_answers_as_for_a_free_one_and_changes_nothi
 }
 
 #[tokio::test]
-async fn where_registration_is_closed_nobody_registers() {
+async fn a_closed_registration_refuses_everybody() {
     let services = Services::start().await;
     let (password, profile) = (Secret::new("tepid-gravel-19-walnut"), Map::new());
     let wanted = Registration {

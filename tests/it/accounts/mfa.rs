@@ -1,4 +1,4 @@
-//! The second factor, where time decides: steps, lives, locks.
+//! Second factors, where time matters: time steps, lifetimes, locks.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::support::{Authenticator, mailbox};
 /// One time step.
 const STEP: Duration = Duration::from_secs(30);
 
-/// Somebody with an authenticator and ten codes in a drawer.
+/// A user with an authenticator app and ten recovery codes.
 struct Alice {
     user: User,
     session: SessionOf,
@@ -31,7 +31,7 @@ impl Alice {
     }
 }
 
-/// Enrols at `NOW`, whose step is spent by that.
+/// Adds an authenticator app at `NOW`, whose time step is spent by that.
 async fn alice(services: &Services) -> Alice {
     enrolled(services, "alice").await
 }
@@ -70,11 +70,11 @@ fn session_of(user: &User, pair: &Pair) -> SessionOf {
     }
 }
 
-/// Types the password and is asked for more.
+/// Signs in with the password and gets a challenge for the second factor.
 async fn challenge(services: &Services, login: &str, now: OffsetDateTime) -> Challenge {
     match try_password(services, login, now).await.unwrap() {
         Login::SecondFactor(challenge) => challenge,
-        Login::SignedIn(_) => panic!("nothing more was asked for"),
+        Login::SignedIn(_) => panic!("nothing more was requested"),
     }
 }
 
@@ -364,7 +364,7 @@ async fn a_confirmed_authenticator_is_not_replaced_and_an_unconfirmed_one_is() {
 }
 
 #[tokio::test]
-async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
+async fn an_emailed_code_completes_a_sign_in_of_a_user_who_enabled_it() {
     let services = Services::start().await;
     let user = services.user("alice").await;
     let session = session_of(&user, &services.login("alice").await);
@@ -412,7 +412,7 @@ async fn a_mailed_code_completes_a_sign_in_for_who_turned_it_on() {
 }
 
 #[tokio::test]
-async fn no_code_is_mailed_to_an_address_that_is_not_proven() {
+async fn no_code_is_sent_to_an_email_address_that_is_not_verified() {
     let services = Services::start().await;
     let user = services.user("alice").await;
     let session = session_of(&user, &services.login("alice").await);
@@ -424,7 +424,7 @@ async fn no_code_is_mailed_to_an_address_that_is_not_proven() {
 }
 
 #[tokio::test]
-async fn an_account_that_asked_for_two_factors_is_not_opened_by_one_when_no_code_can_be_mailed() {
+async fn an_account_with_two_factors_cannot_sign_in_with_one_when_no_code_can_be_sent() {
     let services = Services::start().await;
     let user = services.user("alice").await;
     let session = session_of(&user, &services.login("alice").await);
@@ -448,7 +448,7 @@ async fn an_account_that_asked_for_two_factors_is_not_opened_by_one_when_no_code
 }
 
 #[tokio::test]
-async fn who_must_act_first_is_told_so_after_the_right_password_alone() {
+async fn a_required_action_is_revealed_only_after_the_right_password() {
     for (change, expected) in [
         ("email_verified_at = NULL", "email_unverified"),
         ("password_reset_required_at = now()", "password_reset_required"),
@@ -511,7 +511,7 @@ async fn a_session_that_ended_is_not_raised() {
 }
 
 #[tokio::test]
-async fn a_sealed_secret_of_another_account_is_no_factor() {
+async fn the_encrypted_secret_of_another_account_is_not_accepted() {
     let services = Services::start().await;
     let (alice, bob) = (alice(&services).await, enrolled(&services, "bob").await);
     let swap = "UPDATE totp_factors SET secret_sealed = (SELECT secret_sealed FROM totp_factors WHERE user_id::text = $1) \
@@ -525,7 +525,7 @@ async fn a_sealed_secret_of_another_account_is_no_factor() {
 }
 
 #[tokio::test]
-async fn an_operator_removes_every_factor_and_the_owner_is_written() -> Result<(), OperatorError> {
+async fn an_operator_removes_every_factor_and_the_owner_is_notified_by_email() -> Result<(), OperatorError> {
     let services = Services::start().await;
     let alice = alice(&services).await;
     assert!(

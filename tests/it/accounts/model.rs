@@ -1,7 +1,7 @@
-//! Sessions against a reference model: whatever is called in whatever order, the services and four rules say the same.
+//! Sessions against a reference model: for any sequence of calls, the services and four rules give the same results.
 //!
-//! A session of the model is a live refresh token, the token that was spent for it, and nothing else; every other token that
-//! it ever had is an old one.
+//! In the model a session consists of a live refresh token and the predecessor that was exchanged for it; every other
+//! token that it ever had is an old one.
 //!
 //! ```text
 //! presented                  the session is over   it is open
@@ -44,7 +44,7 @@ enum Call {
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
-    // Mostly the newest session and its newest token, as people do.
+    // Mostly the newest session and its newest token, as clients do.
     let session = prop_oneof![4 => Just(0_usize), 2 => Just(1), 1 => 2_usize..4];
     let back = prop_oneof![6 => Just(0_usize), 3 => Just(1), 1 => 2_usize..5];
     let scope = prop_oneof![2 => Just(Scope::This), 1 => Just(Scope::Others), 1 => Just(Scope::All)];
@@ -62,25 +62,25 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
     prop::collection::vec(call, 2..12)
 }
 
-/// A session as the model knows it.
+/// A session of the model.
 #[derive(Debug)]
 struct Session {
     id: Uuid,
-    /// All answers, as they came: each holds a token.
+    /// All responses, in order: each contains a token.
     answers: Vec<Pair>,
-    /// Which of them is live, when it was given, and until when it works.
+    /// The live one, when it was issued, and when it expires.
     live: usize,
     given_at: OffsetDateTime,
     expires_at: OffsetDateTime,
-    /// The token that was spent for the live one, and until when it had worked itself.
+    /// The predecessor of the live one, and when it would have expired.
     spent: Option<(usize, OffsetDateTime)>,
-    /// The live one was given in place of one that was lost.
+    /// Whether the live one replaced one that was lost.
     is_second: bool,
     limit: OffsetDateTime,
     over: bool,
 }
 
-/// What the model says of a refresh.
+/// The result of a refresh according to the model.
 #[derive(Debug, PartialEq)]
 enum Expected {
     Next { lost: bool },
@@ -137,7 +137,7 @@ impl Session {
     }
 }
 
-/// One person's life, in the services and in the model.
+/// The sessions of one user, in the services and in the model.
 struct Life<'a> {
     services: &'a Services,
     user_id: Uuid,
@@ -192,7 +192,7 @@ impl Life<'_> {
                     .logout(self.of(session), *scope, &origin, now)
                     .await
                     .map_err(|error| error.to_string())?;
-                // A session that is over ends no other.
+                // A session that has ended does not end others.
                 let scope = if self.sessions[session].is_open(now) {
                     *scope
                 } else {
@@ -362,7 +362,7 @@ fn ten_thousand_sequences_of_calls_agree_with_the_model() {
         runtime.block_on(async move { drop(services) });
         return;
     };
-    // The shortest sequence that still fails is the one to look at.
+    // Report the shortest sequence that still fails.
     let mut smaller = tree.simplify();
     while smaller {
         let fails = runtime.block_on(live_through(&services, &tree.current())).is_err();

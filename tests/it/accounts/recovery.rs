@@ -1,4 +1,4 @@
-//! What depends on time and on locks: when links, codes and invitations end, and whose lock a reset lifts.
+//! Recovery, where time and locks matter: the expiry of links, codes and invitations, and the locks that a reset lifts.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ async fn a_link_of_an_account_that_was_deleted_is_none() {
 }
 
 #[tokio::test]
-async fn a_password_that_an_operator_sets_voids_the_links_that_were_asked_for_before() {
+async fn a_password_set_by_an_operator_invalidates_earlier_reset_links() {
     let services = Services::start().await;
     let (alice, _) = (services.user("alice").await, services.user("bob").await);
     let token = link(&services, "alice@example.com", NOW).await;
@@ -87,7 +87,7 @@ async fn a_password_that_an_operator_sets_voids_the_links_that_were_asked_for_be
     let late = reset(&services, &token, NOW).await;
     assert!(matches!(late, Err(ResetError::Invalid)), "{late:?}");
     assert!(services.try_login("alice", "brisk-anvil-40-meadow", NOW).await.is_ok());
-    // The near miss: another's link, and one that is asked for afterwards.
+    // The near miss: a link of another account, and one that is requested afterwards.
     assert!(reset(&services, &of_bob, NOW).await.is_ok());
     let later = NOW + Duration::from_secs(1);
     let token = link(&services, "alice@example.com", later).await;
@@ -133,7 +133,7 @@ async fn a_reset_lifts_no_lock_that_an_operator_set_for_good_or_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_reset_does_what_an_operator_who_wanted_a_new_password_asked_for() {
+async fn a_reset_fulfils_the_password_change_that_an_operator_required() {
     let services = Services::start().await;
     let alice = services.user("alice").await;
     let require = "UPDATE users SET password_reset_required_at = $1, email_verified_at = NULL";

@@ -1,4 +1,4 @@
-//! Refresh: idempotent, forgiving once, unforgiving of reuse.
+//! Refresh: idempotent, tolerates one lost response, detects reuse.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ async fn a_lost_answer_is_made_good_once_and_what_was_lost_is_worth_nothing() {
         (1, 1)
     );
 
-    // The answer was not lost after all: someone else has it.
+    // The response was not lost: somebody else uses its token.
     assert!(matches!(
         services.refresh(&lost.refresh_token, later).await,
         Err(RefreshError::Reused)
@@ -197,7 +197,7 @@ async fn a_token_with_our_tag_that_was_never_given_out_is_unknown() {
     services.user("alice").await;
     let first = services.login("alice").await;
     let second = services.refresh(&first.refresh_token, NOW).await.unwrap();
-    // Whoever has the key, and not the database, makes these.
+    // An attacker with the key, but without the database, can make these.
     let secrets = Secrets::new(&Key32::new([7; 32]), []).unwrap();
     for generation in [1, 2, 3] {
         let forged = refresh_token::make(&secrets, first.session_id, generation);
@@ -246,7 +246,7 @@ async fn a_refresh_is_audited_as_configured_and_always_counted() {
         let services = Services::with(|settings| settings.audit_refreshes = audit).await;
         services.user("alice").await;
         let mut pair = services.login("alice").await;
-        // From nowhere to a network, and to a neighbour in it.
+        // From an unknown network to a known one, and to another address in it.
         for address in ["2001:db8::1", "2001:db8::2", "2001:db8::3"] {
             let presented = Secret::new(&pair.refresh_token);
             let refreshed = services
@@ -262,11 +262,11 @@ async fn a_refresh_is_audited_as_configured_and_always_counted() {
     }
 }
 
-/// One moment of a session's life: some of the tokens seen so far are presented at once, some answers are lost.
+/// One step of a session: some of the tokens so far are presented at once, some responses are lost.
 #[derive(Debug, Clone)]
 struct Moment {
     seconds_later: u64,
-    /// Which token (counted from the newest), and whether its answer is lost.
+    /// The token (counted from the newest), and whether its response is lost.
     presented: Vec<(usize, bool)>,
 }
 

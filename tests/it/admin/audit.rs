@@ -1,4 +1,4 @@
-//! What happened, over the API and at the command line.
+//! The audit log, with the API and at the command line.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -61,7 +61,7 @@ async fn an_administrator_is_the_actor_of_what_they_did_to_others() {
         "user_deleted",
         "user_restored",
     ];
-    // What one request did has one time.
+    // Entries of one request have the same time.
     let mut found = words(&page);
     found.sort_unstable();
     expected.sort_unstable();
@@ -131,7 +131,7 @@ fn lines(sidecar: &Sidecar, arguments: &[&str]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_command_prints_what_happened_and_filters_it() {
+async fn the_command_prints_and_filters_entries() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     sidecar.try_login(&alice.email, "wrong").await;
@@ -171,7 +171,7 @@ async fn the_command_prints_what_happened_and_filters_it() {
 }
 
 #[tokio::test]
-async fn the_command_follows_what_happens() {
+async fn the_command_follows_new_entries() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     let mut child = Command::new(env!("CARGO_BIN_EXE_sidegate"))

@@ -16,7 +16,7 @@ async fn an_administrator_invites_and_the_message_makes_the_account() {
     let admin = {
         let created = sidecar.command(&["user", "invite", "admin@example.com"]);
         assert!(created.status.success());
-        let token = sidecar.mailed("admin@example.com", "invitation").await;
+        let token = sidecar.emailed_secret("admin@example.com", "invitation").await;
         let body = json!({ "email": "admin@example.com", "password": PASSWORD, "invitation": token });
         assert_eq!(sidecar.post("/auth/register").json(&body).send().await.status(), 202);
         let granted = ["user", "grant", "admin@example.com", "--permission", "sidegate:admin"];
@@ -40,7 +40,7 @@ async fn an_administrator_invites_and_the_message_makes_the_account() {
         assert_eq!(listed[0][field], made[field], "{field}");
     }
 
-    let token = sidecar.mailed(CAROL, "invitation").await;
+    let token = sidecar.emailed_secret(CAROL, "invitation").await;
     let body = json!({ "email": CAROL, "password": PASSWORD, "invitation": token });
     assert_eq!(sidecar.post("/auth/register").json(&body).send().await.status(), 202);
     let carol = sidecar.login(CAROL).await;
@@ -60,7 +60,7 @@ async fn an_administrator_invites_and_the_message_makes_the_account() {
 }
 
 #[tokio::test]
-async fn an_invitation_that_an_administrator_takes_back_is_void_and_they_are_paged_through() {
+async fn a_withdrawn_invitation_does_not_work_and_invitations_are_listed_in_pages() {
     let sidecar = TestSidecar::new().start().await;
     let admin = operator(&sidecar, "admin", &["sidegate:users:write", "sidegate:users:read"]).await;
     for name in ["carol", "dave", "erin"] {
@@ -81,7 +81,7 @@ async fn an_invitation_that_an_administrator_takes_back_is_void_and_they_are_pag
 
     let path = format!("/invitations/{}", first["invitations"][0]["id"].as_str().unwrap());
     assert_eq!(call(&sidecar, &admin, "DELETE", &path, None).await.status(), 204);
-    let token = sidecar.mailed(CAROL, "invitation").await;
+    let token = sidecar.emailed_secret(CAROL, "invitation").await;
     let body = json!({ "email": CAROL, "password": PASSWORD, "invitation": token });
     let void = sidecar.post("/auth/register").json(&body).send().await;
     assert_eq!(said(&void), refusal(403, "invitation_invalid"));
@@ -94,7 +94,7 @@ async fn an_invitation_that_an_administrator_takes_back_is_void_and_they_are_pag
 }
 
 #[tokio::test]
-async fn nobody_is_invited_twice_over_or_with_what_is_no_role_or_where_registration_is_closed() {
+async fn an_invitation_needs_a_free_email_address_valid_roles_and_open_registration() {
     let mut sidecar = TestSidecar::new().start().await;
     let admin = operator(&sidecar, "admin", &["sidegate:users:write"]).await;
     let taken = json!({ "email": "admin@example.com" });

@@ -1,4 +1,4 @@
-//! Who was seen, when, and from where.
+//! Presence and "last seen".
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::claims;
 use crate::support::{AUDIENCE, ISSUER, Sidecar, TestSidecar, wait_until};
 
 /// A flush comes every two seconds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn online(sidecar: &Sidecar, by: &crate::support::User) -> Vec<String> {
     let presence = get(sidecar, by, "/presence").await;
@@ -26,13 +26,13 @@ async fn sessions(sidecar: &Sidecar, token: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn whoever_asks_the_application_for_something_is_online_until_they_sign_out() {
+async fn a_user_of_the_application_is_online_until_they_sign_out() {
     let sidecar = TestSidecar::new().start().await;
     let admin = operator(&sidecar, "admin", &["sidegate:admin"]).await;
     let alice = sidecar.user("alice").await;
     sidecar.user("bob").await;
     sidecar.get("/x").bearer(&alice.access_token).send().await;
-    wait_until("alice and the administrator are online", PATIENCE, async || {
+    wait_until("alice and the administrator are online", TIMEOUT, async || {
         online(&sidecar, &admin).await == ["admin", "alice"]
     })
     .await;
@@ -67,7 +67,7 @@ async fn a_session_is_shown_with_what_was_seen_of_it_last() {
         .header("User-Agent", "Lynx/2.8")
         .send()
         .await;
-    wait_until("the session was seen from elsewhere", PATIENCE, async || {
+    wait_until("the session was seen from elsewhere", TIMEOUT, async || {
         seen().await["client_ip"] == "192.0.2.77"
     })
     .await;
@@ -93,7 +93,7 @@ async fn what_was_seen_of_a_session_goes_with_it_and_everything_has_a_ttl() {
     ];
     sidecar.get("/x").bearer(&alice.access_token).send().await;
     for key in &keys {
-        wait_until("the key is there and will go", PATIENCE, async || {
+        wait_until("the key is there and will go", TIMEOUT, async || {
             redis::cmd("PTTL")
                 .arg(key)
                 .query_async::<i64>(&mut redis)
@@ -111,7 +111,7 @@ async fn what_was_seen_of_a_session_goes_with_it_and_everything_has_a_ttl() {
 }
 
 #[tokio::test]
-async fn a_verifier_notes_who_is_active_too() {
+async fn a_verifier_records_activity_too() {
     let issuer = TestSidecar::new().start().await;
     let admin = operator(&issuer, "admin", &["sidegate:admin"]).await;
     let alice = issuer.user("alice").await;
@@ -122,7 +122,7 @@ async fn a_verifier_notes_who_is_active_too() {
         ))
         .start()
         .await;
-    wait_until("alice is online by a request to the verifier", PATIENCE, async || {
+    wait_until("alice is online by a request to the verifier", TIMEOUT, async || {
         verifier.get("/x").bearer(&alice.access_token).send().await;
         online(&issuer, &admin).await == ["admin", "alice"]
     })
@@ -130,7 +130,7 @@ async fn a_verifier_notes_who_is_active_too() {
 }
 
 #[tokio::test]
-async fn without_redis_nobody_says_who_is_online_and_the_other_counts_are_told() {
+async fn without_redis_presence_is_unknown_and_the_other_numbers_are_returned() {
     let sidecar = TestSidecar::new().with_faults().start().await;
     let admin = operator(&sidecar, "root", &["sidegate:admin"]).await;
     sidecar.redis_network().cut();

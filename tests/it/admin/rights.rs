@@ -1,4 +1,4 @@
-//! Who may do what.
+//! The permissions of operators.
 
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ async fn each_endpoint_needs_its_own_permission_and_no_other_will_do() {
 }
 
 #[tokio::test]
-async fn who_writes_accounts_does_not_become_an_administrator() {
+async fn an_operator_who_can_change_accounts_cannot_become_an_administrator() {
     let sidecar = TestSidecar::new().start().await;
     let writer = operator(&sidecar, "writer", &["sidegate:users:write", "sidegate:sessions:write"]).await;
     let admin = operator(&sidecar, "admin", &["sidegate:admin"]).await;
@@ -102,7 +102,7 @@ async fn who_writes_accounts_does_not_become_an_administrator() {
             Some(json!({"permissions": ["sidegate:stats:read"]})),
             (403, "admin_required"),
         ),
-        // Whoever sets an administrator's address has the password reset, and is one.
+        // An operator who can set an administrator's email address can reset the password.
         (
             "PATCH",
             format!("/users/{above}"),
@@ -142,7 +142,7 @@ async fn who_writes_accounts_does_not_become_an_administrator() {
         let answer = call(&sidecar, &writer, method, &path, body.as_ref()).await;
         assert_eq!(said(&answer), refusal(status, code), "{method} {path} {body:?}");
     }
-    // The near misses: what is not Sidegate's own, and what an administrator in full does.
+    // The near misses: permissions that are not Sidegate's own, and an administrator.
     let allowed = json!({"roles": ["staff"], "permissions": ["orders:read"]});
     let answer = call(
         &sidecar,

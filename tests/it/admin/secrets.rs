@@ -1,4 +1,4 @@
-//! Nothing secret is in the audit log, whatever was done.
+//! The audit log contains no secrets, whatever was done.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ const NEW: &str = "lantern-osprey-44-quarrel";
 const WRONG: &str = "wrong-password-1";
 const CLIENT: &str = "a-client-secret-of-32-characters";
 
-/// Whatever passed by that the log must not hold.
+/// The secrets that the log must not contain.
 struct Secrets(Vec<String>);
 
 impl Secrets {
@@ -18,7 +18,7 @@ impl Secrets {
         text.to_owned()
     }
 
-    /// Keeps the tokens of an answer.
+    /// Records the tokens of a response.
     fn of(&mut self, answer: &Value) {
         for name in ["access_token", "refresh_token", "device_token", "mfa_token"] {
             if let Some(text) = answer[name].as_str() {
@@ -38,7 +38,7 @@ async fn post(sidecar: &Sidecar, target: &str, token: &str, body: &Value) -> Ans
     request.send().await
 }
 
-/// Signs in, refreshes, says something of oneself, and is dealt with by an administrator.
+/// Signs in, refreshes, edits the profile, and is changed by an administrator.
 async fn sessions_and_administration(sidecar: &Sidecar, secrets: &mut Secrets, admin: &User) {
     let alice = sidecar.user("alice").await;
     secrets.hold(&alice.access_token);
@@ -66,14 +66,14 @@ async fn sessions_and_administration(sidecar: &Sidecar, secrets: &mut Secrets, a
     ] {
         call(sidecar, admin, method, &format!("{path}{rest}"), None).await;
     }
-    secrets.hold(&sidecar.mailed("b@example.com", "password_reset").await);
+    secrets.hold(&sidecar.emailed_secret("b@example.com", "password_reset").await);
     secrets.of(&sidecar.try_login("new@example.com", NEW).await.json());
 }
 
-/// Proves an address, moves to another, and forgets a password.
+/// Verifies an email address, changes it, and resets the password.
 async fn messages(sidecar: &Sidecar, secrets: &mut Secrets) {
     let bob = sidecar.user("bob").await;
-    let code = secrets.hold(&sidecar.mailed(&bob.email, "email_verification").await);
+    let code = secrets.hold(&sidecar.emailed_secret(&bob.email, "email_verification").await);
     for typed in ["000000", &code] {
         let body = json!({ "email": bob.email, "code": typed });
         post(sidecar, "/auth/email/verify", "", &body).await;
@@ -81,8 +81,8 @@ async fn messages(sidecar: &Sidecar, secrets: &mut Secrets) {
     let body = json!({ "new_email": "bob@example.org", "password": PASSWORD });
     let asked = post(sidecar, "/auth/email/change", &bob.access_token, &body).await;
     assert_eq!(asked.status(), 202, "{}", asked.text());
-    let old = secrets.hold(&sidecar.mailed(&bob.email, "email_change_old").await);
-    let new = secrets.hold(&sidecar.mailed("bob@example.org", "email_change_new").await);
+    let old = secrets.hold(&sidecar.emailed_secret(&bob.email, "email_change_old").await);
+    let new = secrets.hold(&sidecar.emailed_secret("bob@example.org", "email_change_new").await);
     let body = json!({ "code_old": old, "code_new": new });
     let moved = post(sidecar, "/auth/email/change/confirm", &bob.access_token, &body).await;
     assert_eq!(moved.status(), 204, "{}", moved.text());
@@ -93,7 +93,7 @@ async fn messages(sidecar: &Sidecar, secrets: &mut Secrets) {
         &json!({ "email": "bob@example.org" }),
     )
     .await;
-    let link = secrets.hold(&sidecar.mailed("bob@example.org", "password_reset").await);
+    let link = secrets.hold(&sidecar.emailed_secret("bob@example.org", "password_reset").await);
     for password in ["password", NEW, NEW, WRONG] {
         let body = json!({ "token": link, "password": password });
         post(sidecar, "/auth/password/reset", "", &body).await;
@@ -115,7 +115,7 @@ async fn messages(sidecar: &Sidecar, secrets: &mut Secrets) {
 async fn second_factors(sidecar: &Sidecar, secrets: &mut Secrets) {
     let dana = sidecar.user("dana").await;
     let token = &dana.access_token;
-    let code = sidecar.mailed(&dana.email, "email_verification").await;
+    let code = sidecar.emailed_secret(&dana.email, "email_verification").await;
     let body = json!({ "email": dana.email, "code": code });
     post(sidecar, "/auth/email/verify", "", &body).await;
     let begun = post(sidecar, "/auth/mfa/totp", token, &json!({ "password": PASSWORD })).await;
@@ -155,7 +155,7 @@ async fn second_factors(sidecar: &Sidecar, secrets: &mut Secrets) {
     assert!(removed.status() < 300, "{}", removed.text());
 }
 
-/// Clients that ask about tokens, and somebody who is invited.
+/// Clients that introspect tokens, and an invitation.
 async fn clients_and_invitations(sidecar: &Sidecar, secrets: &mut Secrets, admin: &User) {
     let erin = sidecar.user("erin").await;
     secrets.hold(&erin.access_token);
@@ -179,13 +179,13 @@ async fn clients_and_invitations(sidecar: &Sidecar, secrets: &mut Secrets, admin
         call(sidecar, admin, "POST", "/invitations", Some(&body)).await.status(),
         201
     );
-    let token = secrets.hold(&sidecar.mailed("frank@example.com", "invitation").await);
+    let token = secrets.hold(&sidecar.emailed_secret("frank@example.com", "invitation").await);
     for invitation in ["sgi_no-such-invitation", &token, &token] {
         let body = json!({ "email": "frank@example.com", "password": PASSWORD, "invitation": invitation });
         post(sidecar, "/auth/register", "", &body).await;
     }
     sidecar.command(&["user", "invite", "grace@example.com"]);
-    secrets.hold(&sidecar.mailed("grace@example.com", "invitation").await);
+    secrets.hold(&sidecar.emailed_secret("grace@example.com", "invitation").await);
     sidecar.command(&["keys", "rotate", "--now"]);
     let over = post(sidecar, "/auth/logout", &admin.access_token, &json!({ "scope": "all" })).await;
     assert!(over.status() < 300, "{}", over.text());
@@ -223,7 +223,7 @@ async fn nothing_secret_is_in_the_audit_log_after_every_flow_there_is() {
     for row in rows {
         let (event, data, text): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         for secret in &secrets.0 {
-            // Six digits may be in an id or a time by chance: they are looked for in what we wrote, as a word.
+            // Six digits can be part of an id or a time: they are searched as a word in the texts.
             let found = if secret.len() > 6 {
                 text.contains(secret.as_str())
             } else {

@@ -1,4 +1,4 @@
-//! What a change means for tokens that are out, and for copies, on every instance.
+//! The effects of a change on issued tokens and on cached copies, on every instance.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{call, id, operator};
 use crate::support::claims;
 use crate::support::{Sidecar, TestSidecar, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 async fn two() -> (Sidecar, Sidecar) {
     let first = TestSidecar::new().start().await;
@@ -39,7 +39,7 @@ async fn a_change_of_roles_outdates_tokens_on_every_instance_and_a_refresh_bring
         (401, "token_outdated".to_owned()),
         "at once where it was made"
     );
-    wait_until("the other instance refuses the old token", PATIENCE, async || {
+    wait_until("the other instance refuses the old token", TIMEOUT, async || {
         let answer = second.get("/x").bearer(&alice.access_token).send().await;
         answer.text().contains("token_outdated")
     })
@@ -82,7 +82,7 @@ async fn a_lock_and_a_deletion_reach_every_instance() {
         assert_eq!(second.get("/x").bearer(&user.access_token).send().await.status(), 200);
         let answer = call(&first, &admin, method, &format!("/users/{}{rest}", id(&user)), None).await;
         assert_eq!(answer.status(), 204, "{}", answer.text());
-        wait_until("the other instance refuses the token", PATIENCE, async || {
+        wait_until("the other instance refuses the token", TIMEOUT, async || {
             let answer = second.get("/x").bearer(&user.access_token).send().await;
             answer.text().contains(r#""code":"revoked""#)
         })
@@ -92,7 +92,7 @@ async fn a_lock_and_a_deletion_reach_every_instance() {
 }
 
 #[tokio::test]
-async fn an_administrator_whose_permission_was_taken_has_none_at_once() {
+async fn an_administrator_loses_a_removed_permission_at_once() {
     let (first, second) = two().await;
     let admin = operator(&first, "admin", &["sidegate:admin"]).await;
     let reader = operator(&first, "reader", &["sidegate:users:read"]).await;
@@ -106,7 +106,7 @@ async fn an_administrator_whose_permission_was_taken_has_none_at_once() {
     )
     .await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
-    wait_until("the other instance refuses the old token", PATIENCE, async || {
+    wait_until("the other instance refuses the old token", TIMEOUT, async || {
         let answer = call(&second, &reader, "GET", "/users", None).await;
         answer.text().contains("token_outdated")
     })
@@ -163,10 +163,10 @@ async fn a_copy_of_an_account_is_read_until_it_changes_on_any_instance() {
         assert_eq!(
             name(&first, token).await,
             json!(new),
-            "a change is seen by whoever asks after its answer"
+            "a change is visible after its response"
         );
     }
-    // After a change nothing is copied for a moment: whoever read the row before it would copy what is old.
+    // After a change nothing is cached for a moment: a reader that read the row before it would cache the old one.
     let (mut redis, namespace) = first.redis().await;
     let key = format!("{namespace}:cache:user:{}", id(&alice));
     let lies_there: String = redis::cmd("GET").arg(&key).query_async(&mut redis).await.unwrap();
@@ -194,7 +194,7 @@ async fn an_account_is_shown_also_while_redis_is_away() {
     let alice = sidecar.user("alice").await;
     name(&sidecar, &alice.access_token).await;
     sidecar.redis_network().cut();
-    wait_until("the account is shown from PostgreSQL", PATIENCE, async || {
+    wait_until("the account is shown from PostgreSQL", TIMEOUT, async || {
         sidecar
             .get("/auth/me")
             .bearer(&alice.access_token)

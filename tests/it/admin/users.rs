@@ -1,4 +1,4 @@
-//! Accounts: listed, made, changed, locked, deleted and brought back.
+//! Accounts: listed, created, changed, locked, deleted and restored.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ async fn accounts_are_paged_through_searched_and_filtered() {
         let page = get(&sidecar, &admin, &format!("/users?{query}")).await;
         emails(&page).into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(found("search=AL").await, ["alice@example.com", "alfred@example.com"]);
+    assert_eq!(found("search=AL").await, ["alfred@example.com", "alice@example.com"]);
     assert_eq!(found("search=u-car").await, ["carol@example.com"]);
     assert_eq!(found("search=%25").await, [""; 0], "no pattern is read into a search");
     assert_eq!(found("role=staff").await, ["bob@example.com"]);
@@ -227,7 +227,7 @@ async fn a_wanted_password_reset_ends_every_session_and_a_new_password_is_the_en
 }
 
 #[tokio::test]
-async fn sessions_of_somebody_are_listed_and_ended_one_by_one_or_all() {
+async fn sessions_of_an_account_are_listed_and_ended_one_by_one_or_all() {
     let sidecar = TestSidecar::new().start().await;
     let admin = operator(&sidecar, "admin", &["sidegate:admin"]).await;
     let first = sidecar.user("alice").await;
@@ -245,7 +245,7 @@ async fn sessions_of_somebody_are_listed_and_ended_one_by_one_or_all() {
     assert_eq!(
         said(&answer),
         refusal(404, "session_not_found"),
-        "a session is somebody's"
+        "a session belongs to an account"
     );
     let one = format!("{path}/{sid}");
     assert_eq!(call(&sidecar, &admin, "DELETE", &one, None).await.status(), 204);

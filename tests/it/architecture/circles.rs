@@ -1,32 +1,33 @@
-//! Circles between files: two files that know each other can only be read, tested and moved together.
+//! Cycles between files: two files that depend on each other can only be read, tested and moved together.
 //!
-//! A file knows another when its code names an item that is defined there, through however many re-exports. `mod`
-//! declarations, re-exports of a file's own children, and code that is compiled for tests only do not count. What is called
-//! as a method is not named, so an `impl` block belongs into the file of its type.
+//! A file depends on another if its code names an item that is defined there, through any number of re-exports. `mod`
+//! declarations, re-exports of a file's own children, and code that is compiled for tests only do not count. A method
+//! call names nothing, so an `impl` block belongs into the file of its type.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 
 use super::names::{Names, Source};
 
-/// File → the files that it knows → the names by which it knows them.
+/// The files, each with the files it depends on and the names that it uses.
 pub(super) type Knows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
-/// Each file of `sources` and whom it knows.
+/// Each file of `sources` with its dependencies.
 pub(super) fn knows(sources: &[Source]) -> Knows {
     let names = Names::read(sources);
-    let mut knows = Knows::new();
+    let mut all = Knows::new();
     for (file, reference) in names.references() {
         for (other, name) in names.defined(reference) {
             if other != file {
-                let known = knows.entry(file.to_owned()).or_default();
+                let known = all.entry(file.to_owned()).or_default();
                 known.entry(other.to_owned()).or_default().insert(name);
             }
         }
     }
-    knows
+    all
 }
 
-/// A shortest circle through each file that is in one, each circle once, in words.
+/// A shortest cycle through each file that is in one, each cycle once, as text.
 pub(super) fn circles(knows: &Knows) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut told = Vec::new();
@@ -43,7 +44,7 @@ pub(super) fn circles(knows: &Knows) -> Vec<String> {
     told
 }
 
-/// The files of a shortest way from `start` back to it.
+/// The files of a shortest path from `start` back to it.
 fn circle_through<'k>(start: &'k str, knows: &'k Knows) -> Option<Vec<&'k str>> {
     let mut before: BTreeMap<&str, &str> = BTreeMap::new();
     let mut waiting = VecDeque::from([start]);
@@ -71,7 +72,7 @@ fn tell(circle: &[&str], knows: &Knows) -> String {
     for (index, file) in circle.iter().enumerate() {
         let next = circle[(index + 1) % circle.len()];
         let names = knows[*file][next].iter().map(String::as_str).collect::<Vec<_>>();
-        told += &format!("{file} uses {} of ", names.join(", "));
+        let _ = write!(told, "{file} uses {} of ", names.join(", "));
     }
     told + circle[0]
 }
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_of_three_is_told_once_from_its_first_file() {
+    fn a_circle_of_three_is_reported_once_from_its_first_file() {
         let files = [
             ("a.rs", "fn a() { crate::b::b(); }"),
             ("b.rs", "use crate::c::C as D; pub fn b() -> D { D }"),

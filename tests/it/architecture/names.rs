@@ -118,7 +118,7 @@ impl Names {
         if depth > 8 {
             return;
         }
-        let child = [place, &[first.clone()]].concat();
+        let child = [place, std::slice::from_ref(first)].concat();
         self.descend(&child, rest, depth, found);
         if module.items.contains(first) {
             found.push((place.to_vec(), first.clone()));
@@ -257,7 +257,9 @@ impl<'ast> Visit<'ast> for Reader<'_> {
                     self.names.for_tests.insert(self.place.clone());
                 } else if let Some((_, items)) = &item.content {
                     self.enter();
-                    items.iter().for_each(|item| self.visit_item(item));
+                    for item in items {
+                        self.visit_item(item);
+                    }
                 }
                 self.place.pop();
                 return;

@@ -1,4 +1,4 @@
-//! A case as it is written: `key: value` lines, a blank line after each case, `#` for remarks.
+//! The format of cases: `key: value` lines, a blank line after each case, `#` for remarks.
 
 use std::path::Path;
 
@@ -14,9 +14,9 @@ use crate::support::{TestIssuer, encode};
 pub struct Case {
     /// File and line.
     pub place: String,
-    /// What the attacker wanted.
+    /// The goal of the attacker.
     pub name: String,
-    /// Where it is known from.
+    /// The source, such as a CVE.
     pub from: String,
     bytes: String,
     header: Option<Value>,
@@ -24,12 +24,12 @@ pub struct Case {
     signed: String,
     /// `closed`, a status, or a status and a code.
     pub answer: String,
-    /// Whether the connection must end.
+    /// Whether the connection has to be closed.
     pub closes: bool,
     requests: Option<usize>,
-    /// Lines that must arrive.
+    /// Lines that the upstream has to receive.
     pub sees: Vec<String>,
-    /// Texts that must not.
+    /// Texts that the upstream must not receive.
     pub unseen: Vec<String>,
 }
 
@@ -80,7 +80,7 @@ impl Case {
         }
     }
 
-    /// How many requests may arrive: by default one if the answer is a good one.
+    /// The number of requests that the upstream receives: by default one if the case is accepted, otherwise none.
     pub fn requests(&self) -> usize {
         self.requests
             .unwrap_or_else(|| usize::from(self.answer.starts_with('2')))
@@ -90,7 +90,7 @@ impl Case {
         self.bytes.starts_with("HEAD ")
     }
 
-    /// What goes over the wire.
+    /// The bytes to send.
     pub fn bytes(&self, issuer: &TestIssuer) -> Vec<u8> {
         let mut text = self.bytes.replace("{token}", &self.token(issuer));
         while let Some((before, (count, after))) = text
@@ -126,13 +126,13 @@ impl Case {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, b"");
                 format!("{input}.{}", encode(hmac::sign(&key, input.as_bytes()).as_ref()))
             }
-            // Any other word goes where the token goes; `{good}` is a whole token, `{input}` what is signed of it.
+            // Any other text replaces the token; `{good}` is a valid token, `{input}` its signed part.
             other => other.replace("{good}", &issuer.sign(&input)).replace("{input}", &input),
         }
     }
 }
 
-/// A point on P-256 as a file of a public key (RFC 5480), as an issuer publishes it.
+/// A point on P-256 in the format of a public key (RFC 5480), as an issuer publishes it.
 fn pem(point: &[u8]) -> String {
     const BEFORE: [u8; 26] = [
         0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
@@ -150,7 +150,7 @@ fn pem(point: &[u8]) -> String {
     )
 }
 
-/// Cases about tokens differ in nothing else.
+/// The request of cases about tokens, which differ in the token only.
 fn with_token() -> String {
     "GET /api/x HTTP/1.1\\r\\nHost: a\\r\\nAuthorization: Bearer {token}\\r\\n\\r\\n".to_owned()
 }

@@ -1,12 +1,12 @@
-//! Documentation, configuration comments and help texts use the terms of the field. Each entry of [`INSTEAD`] once stood in
-//! a text of ours where readers had to guess what it meant.
+//! Documentation, configuration comments, help texts, source and SQL use the terms of the field. Each entry of
+//! [`INSTEAD`] was once in one of these texts, where readers had to guess what it meant.
 
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use sidegate::cli::Cli;
 
-/// What a text must not say, and what to say instead. Matches whole words, ignoring case.
+/// Phrases that texts must not contain, and what to say instead. They match whole words, ignoring case.
 const INSTEAD: &[(&str, &str)] = &[
     ("asked again", "retried"),
     ("asking again", "retrying"),
@@ -18,8 +18,8 @@ const INSTEAD: &[(&str, &str)] = &[
     ("harmless", "sanitized"),
     ("imagined", "not verified"),
     ("in the place of", "instead of"),
-    ("message", "email, message"),
-    ("messages", "email, messages"),
+    ("letter", "email, message"),
+    ("letters", "email, messages"),
     ("luck", "jitter"),
     ("mail address", "email address"),
     ("mailed", "sent by email"),
@@ -41,13 +41,48 @@ const INSTEAD: &[(&str, &str)] = &[
     ("whose it is", "the account's"),
 ];
 
+/// Ordinary uses of such words, which are not searched.
+const ALLOWED: &[&str] = &[
+    "source of truth",
+    // Characters, and a property of CSS.
+    "letter or digit",
+    "letter-spacing",
+    "letters and digits",
+    "letters of any case",
+    "letters, digits",
+];
+
+/// Doc comments that say nothing about what they document.
+const EMPTY: &[&str] = &[
+    "All of it.",
+    "By whom.",
+    "Does it.",
+    "From where.",
+    "How many.",
+    "How.",
+    "It did.",
+    "Once.",
+    "To whom.",
+    "What.",
+    "When.",
+    "Where.",
+    "Which one.",
+    "Which.",
+    "Who.",
+    "Whom.",
+    "Whose.",
+    "Why.",
+    "With what.",
+];
+
 /// The phrases of [`INSTEAD`] in a text, each with its line.
 fn find(text: &str) -> Vec<(usize, &'static str, &'static str)> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
-        let line = line.to_lowercase();
-        // `the source of truth` is what one of the phrases should have been.
-        let line = line.replace("source of truth", "");
+        let mut line = line.to_lowercase();
+        for phrase in ALLOWED {
+            line = line.replace(phrase, "");
+        }
         for (phrase, instead) in INSTEAD {
             if line
                 .match_indices(phrase)
@@ -84,6 +119,29 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
+/// Every Rust, SQL and Lua file and every template of the source, the schema and the tests, except this one, which
+/// lists the phrases.
+fn sources() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<PathBuf> = ["src", "sql", "tests", "benches"].map(|name| root.join(name)).into();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name != "plain_english.rs")
+                && path
+                    .extension()
+                    .is_some_and(|kind| ["rs", "sql", "lua", "html"].iter().any(|known| kind == *known))
+            {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
 /// The help of a command and of all its subcommands.
 fn helps(command: &mut clap::Command, all: &mut Vec<(String, String)>) {
     all.push((
@@ -113,10 +171,42 @@ fn documentation_configuration_and_help_use_the_terms_of_the_field() {
 }
 
 #[test]
+fn source_and_sql_use_the_terms_of_the_field() {
+    let files = sources();
+    assert!(files.len() > 400, "only {} files were found", files.len());
+    let mut found = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        for (line, phrase, instead) in find(&text) {
+            found.push(format!("{}:{line}: \"{phrase}\": say {instead}", file.display()));
+        }
+    }
+    assert!(found.is_empty(), "{} phrases:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_doc_comment_says_what_it_documents() {
+    let mut found = Vec::new();
+    for file in sources() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if let Some(comment) = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! "))
+                && EMPTY.contains(&comment)
+            {
+                found.push(format!("{}:{}: {comment}", file.display(), index + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} comments:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
 fn a_phrase_is_found_as_whole_words_in_any_case() {
     let phrases = |text| find(text).into_iter().map(|(_, phrase, _)| phrase).collect::<Vec<_>>();
-    assert_eq!(phrases("A Message is sent, by mail."), ["by mail", "message"]);
-    assert_eq!(phrases("`messages_wait`, newsmessage, lettered, by mailbox"), [""; 0]);
+    assert_eq!(phrases("A Letter is sent, by mail."), ["by mail", "letter"]);
+    assert_eq!(phrases("`letters_wait`, newsletter, lettered, by mailbox"), [""; 0]);
+    assert_eq!(phrases("1 to 64 letters, digits or dots"), [""; 0]);
     assert_eq!(phrases("PostgreSQL is the source of truth"), [""; 0]);
     assert_eq!(phrases("PostgreSQL is the truth"), ["the truth"]);
 }

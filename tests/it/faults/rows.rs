@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::rig::{Accepted, Place, Rig, sign_out};
 use super::{ISSUER, VERIFIER};
-use crate::support::{RedisSentinel, User, commands};
+use crate::support::{FaultProxy, RedisSentinel, User, commands};
 
 /// How often each row is repeated.
 fn repeats() -> usize {
@@ -227,8 +227,8 @@ async fn a_replica_without_the_last_writes_is_promoted_by_a_sentinel_and_a_verif
 #[ignore = "measures time: run alone by `make test` and `make faults`"]
 async fn the_network_to_redis_is_a_black_hole() {
     let mut rig = Rig::start().await;
-    let freeze = async |rig: &mut Rig| rig.networks().for_each(|network| network.freeze());
-    let heal = async |rig: &mut Rig| rig.networks().for_each(|network| network.heal());
+    let freeze = async |rig: &mut Rig| rig.networks().for_each(FaultProxy::freeze);
+    let heal = async |rig: &mut Rig| rig.networks().for_each(FaultProxy::heal);
     row("black hole", &mut rig, freeze, nothing, heal).await;
 }
 
@@ -236,7 +236,7 @@ async fn the_network_to_redis_is_a_black_hole() {
 #[ignore = "measures time: run alone by `make test` and `make faults`"]
 async fn a_reply_of_the_wrong_type_is_not_taken_for_success() {
     let mut rig = Rig::start().await;
-    let heal = async |rig: &mut Rig| rig.networks().for_each(|network| network.heal());
+    let heal = async |rig: &mut Rig| rig.networks().for_each(FaultProxy::heal);
     let null = async |rig: &mut Rig| rig.network(Place::First).lie("$-1\r\n");
     row(
         "wrong replies ($-1) to the issuer that signs out",
@@ -301,7 +301,7 @@ async fn the_wall_clock_of_a_verifier_in_a_black_hole_is_stepped_both_ways() {
             .env("LD_PRELOAD", &library)
             .env("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap())
             .env("FAKETIME_CACHE_DURATION", "1")
-            // The monotonic clock of a machine is not stepped either.
+            // The monotonic clock of a machine is never set.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     })
     .await;

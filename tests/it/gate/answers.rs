@@ -1,4 +1,4 @@
-//! What a refusal looks like, and that it costs nobody their connection.
+//! The responses of refusals, which keep the connection open.
 
 use serde_json::json;
 
@@ -35,7 +35,7 @@ async fn a_policy_that_does_not_allow_is_forbidden() {
 }
 
 #[tokio::test]
-async fn who_lacks_a_recent_second_factor_is_told_how_recent_it_must_be() {
+async fn a_caller_without_a_recent_second_factor_is_told_the_maximum_age() {
     let issuer = TestIssuer::new();
     let sidecar = TestSidecar::new()
         .config(&issuer.config())
@@ -76,7 +76,7 @@ async fn who_lacks_a_recent_second_factor_is_told_how_recent_it_must_be() {
         );
         assert_eq!(answer.header("www-authenticate"), Some(&*challenge));
     }
-    // No second factor helps who is denied anyway.
+    // A second factor does not help a caller who is denied in any case.
     for claims in [json!({ "roles": ["guest"] }), json!({ "roles": ["other"] })] {
         let answer = ask("/pay", claims).await;
         assert_eq!((answer.status(), answer.code().as_str()), (403, "policy_denied"));
@@ -133,7 +133,7 @@ async fn a_connection_survives_a_refusal() {
 }
 
 #[tokio::test]
-async fn who_asks_too_often_is_told_how_often_and_when() {
+async fn a_rate_limited_client_gets_the_limit_and_the_time_to_wait() {
     let limit = "rate_limits: { few: { key: ip, limit: 2/1m } }";
     let sidecar = TestSidecar::new().config(limit).route_yaml(LIMITED).start().await;
     for left in [1, 0] {

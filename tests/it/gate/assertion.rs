@@ -1,4 +1,4 @@
-//! Our signed word to the application: what it says, that it is ours, and that it is good for nothing else.
+//! The signed identity assertion: its claims, its signature, and that it cannot be used for anything else.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{AUDIENCE, ISSUER, Sidecar, TestIssuer, TestSidecar, now, wa
 
 const HEADER: &str = "X-Sidegate-Assertion";
 const JWKS: &str = "/.well-known/sidegate/jwks.json";
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn described() -> TestSidecar {
     TestSidecar::new()
@@ -22,8 +22,8 @@ fn described() -> TestSidecar {
         .route("/maybe/**", "optional")
 }
 
-/// What an application does, as `docs/assertion.md` says: it fetches the keys from the instance in front of it, and holds
-/// every claim against what it knows itself.
+/// The verification by an application, as `docs/assertion.md` describes it: it fetches the keys from the instance in
+/// front of it, and compares every claim with what it knows.
 struct Application {
     keys: Value,
     issuer: String,
@@ -45,7 +45,7 @@ impl Application {
         }
     }
 
-    /// The claims, or which check failed.
+    /// The claims, or the check that failed.
     fn verify(&self, assertion: &str, method: &str, uri: &str, now: u64) -> Result<Value, &'static str> {
         let parts: Vec<_> = assertion.split('.').collect();
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).unwrap();
@@ -94,7 +94,7 @@ async fn assertion(sidecar: &Sidecar, method: &str, target: &str, token: &str) -
 }
 
 #[tokio::test]
-async fn an_application_verifies_with_the_served_key_who_calls_and_for_which_request() {
+async fn an_application_verifies_user_and_request_with_the_served_key() {
     let sidecar = described().start().await;
     let application = Application::behind(&sidecar, ISSUER).await;
     let alice = sidecar.user("alice").await;
@@ -107,7 +107,7 @@ async fn an_application_verifies_with_the_served_key_who_calls_and_for_which_req
     assert_eq!(claims.get("email"), None, "the address is not verified");
     assert_eq!(claims["idp"], ISSUER);
 
-    // Somebody who read it on the way sends it again.
+    // An attacker who copied it sends it again.
     let replayed = |method: &str, uri: &str, now: u64| application.verify(&sent, method, uri, now).unwrap_err();
     assert_eq!(replayed("DELETE", &uri, now), "method");
     assert_eq!(replayed("GET", &format!("{}/api/xx", sidecar.url()), now), "uri");
@@ -167,7 +167,7 @@ async fn what_a_client_calls_an_assertion_never_arrives() {
 }
 
 #[tokio::test]
-async fn a_public_route_says_of_nobody_who_calls_even_with_a_good_token() {
+async fn a_public_route_sends_no_identity_even_with_a_valid_token() {
     let sidecar = described().start().await;
     let alice = sidecar.user("alice").await;
     let seen = sidecar
@@ -187,7 +187,7 @@ async fn a_public_route_says_of_nobody_who_calls_even_with_a_good_token() {
 }
 
 #[tokio::test]
-async fn an_assertion_is_no_access_token_here_or_at_who_trusts_the_same_keys() {
+async fn an_assertion_is_not_accepted_as_an_access_token_here_or_elsewhere() {
     let sidecar = described().start().await;
     let alice = sidecar.user("alice").await;
     let sent = assertion(&sidecar, "GET", "/api/x", &alice.access_token).await;
@@ -242,7 +242,7 @@ async fn a_route_has_its_own_header_and_life_or_none_and_what_it_strips_is_not_b
         .await
         .upstream_saw();
     assert!(seen.header_family(HEADER).is_empty());
-    // The name is ours on every route, since one of them sets it.
+    // The name is reserved on every route, because one of them sets it.
     let seen = sidecar
         .get("/open/x")
         .header("x_wiki_caller", "root")
@@ -263,7 +263,7 @@ async fn after_a_rotation_the_new_key_signs_and_is_found_in_the_document() {
     let before = kid(&assertion(&sidecar, "GET", "/api/x", &alice.access_token).await);
     let output = sidecar.command(&["keys", "rotate", "--now"]);
     assert!(output.status.success(), "{output:?}");
-    wait_until("the new key signs", PATIENCE, async || {
+    wait_until("the new key signs", TIMEOUT, async || {
         kid(&assertion(&sidecar, "GET", "/api/x", &alice.access_token).await) != before
     })
     .await;

@@ -1,11 +1,11 @@
-//! Which of several servers gets a request, and what happens when one of them is not well.
+//! Load balancing, and unhealthy servers.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::support::{Behaviour, Port, Sidecar, TestSidecar, Upstream, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn sidecar(servers: &[String], more: &str) -> Sidecar {
     let servers = servers.join(", ");
@@ -21,20 +21,20 @@ fn url(upstream: &Upstream) -> String {
     format!("'http://{}'", upstream.address())
 }
 
-/// A server that nobody is.
+/// The address of a server that does not exist.
 fn nobody(port: &Port) -> String {
     format!("'http://127.0.0.1:{}'", port.number())
 }
 
-/// Requests without those of health checks.
+/// The requests without health checks.
 fn served(upstream: &Upstream) -> usize {
     let seen = upstream.seen();
     seen.iter().filter(|seen| seen.target() != "/healthz").count()
 }
 
-/// Waits until so many servers are known to be well.
+/// Waits until this many servers are healthy.
 async fn healthy(sidecar: &Sidecar, count: u8) {
-    wait_until("the check has run", PATIENCE, async || {
+    wait_until("the check has run", TIMEOUT, async || {
         let well = sidecar
             .metric("sidegate_upstream_healthy", &[("upstream", "app")])
             .await;
@@ -54,7 +54,7 @@ async fn requests_go_round_the_servers() {
 }
 
 #[tokio::test]
-async fn one_address_stays_with_one_server_and_only_the_callers_of_a_sick_one_move() {
+async fn a_client_ip_stays_with_one_server_and_only_clients_of_an_unhealthy_one_move() {
     let servers = [
         Upstream::start().await,
         Upstream::start().await,

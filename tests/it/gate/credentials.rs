@@ -1,4 +1,4 @@
-//! Which credential counts, and what a token must be.
+//! Credentials: which one is used, and what a token has to be.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,7 +12,7 @@ async fn accepting(issuer: &TestIssuer) -> Sidecar {
     TestSidecar::new().config(&issuer.config()).start().await
 }
 
-/// ES256 has two good signatures for one: a token that was spelled anew is still the one that was revoked.
+/// An ES256 signature has a second valid form: a revoked token with the other one is still revoked.
 #[tokio::test]
 async fn the_twin_of_a_tokens_signature_is_revoked_with_it() {
     let sidecar = TestSidecar::new().start().await;

@@ -1,9 +1,9 @@
-//! Nobody but the gate says who is calling.
+//! Only the gate sets identity headers.
 
 use super::id;
 use crate::support::{Sidecar, TestSidecar};
 
-/// How WSGI, CGI, PHP and others read `X-Forwarded-User` too.
+/// Spellings that WSGI, CGI, PHP and others treat like `X-Forwarded-User`.
 const SPELLINGS: [&str; 6] = [
     "X-Forwarded-User",
     "X_Forwarded_User",
@@ -13,7 +13,7 @@ const SPELLINGS: [&str; 6] = [
     "x_forwarded-user",
 ];
 
-/// Every name that some application takes for an identity, whatever preset is in use.
+/// Every name that an application could treat as an identity header, whatever preset is used.
 const NAMES: [&str; 16] = [
     "X-Forwarded-User",
     "X-Forwarded-Email",
@@ -43,7 +43,7 @@ async fn sidecar() -> Sidecar {
 }
 
 #[tokio::test]
-async fn a_client_cannot_say_who_it_is_on_a_protected_route() {
+async fn a_client_cannot_set_identity_headers_on_a_protected_route() {
     let sidecar = sidecar().await;
     let alice = sidecar.user("alice").await;
     for spelling in SPELLINGS {
@@ -57,7 +57,7 @@ async fn a_client_cannot_say_who_it_is_on_a_protected_route() {
 }
 
 #[tokio::test]
-async fn a_client_cannot_say_who_it_is_on_a_public_or_an_optional_route() {
+async fn a_client_cannot_set_identity_headers_on_a_public_or_an_optional_route() {
     let sidecar = sidecar().await;
     for path in ["/open/x", "/maybe/x"] {
         for spelling in SPELLINGS {

@@ -1,4 +1,4 @@
-//! Which words a route has for who is calling.
+//! The identity headers of a route.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn sidecar(issuer: &TestIssuer) -> Sidecar {
         .await
 }
 
-/// What arrives under each of these names.
+/// The received values of these headers.
 async fn arrives<const COUNT: usize>(
     sidecar: &Sidecar,
     path: &str,

@@ -1,4 +1,4 @@
-//! What an operator sees and does: the log, the admin listener, a reload, an end.
+//! Operation: the log, the admin listener, reloads, shutdown.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Behaviour, Sidecar, TestSidecar, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The access log's line for a path.
 async fn line(sidecar: &Sidecar, path: &str) -> Value {
@@ -17,7 +17,7 @@ async fn line(sidecar: &Sidecar, path: &str) -> Value {
         let mut lines = lines.filter(|line| line["path"] == path);
         lines.next()
     };
-    wait_until("the request is logged", PATIENCE, async || find().is_some()).await;
+    wait_until("the request is logged", TIMEOUT, async || find().is_some()).await;
     find().unwrap()
 }
 
@@ -80,7 +80,7 @@ async fn decisions_are_counted_by_route_and_reason() {
     let sidecar = TestSidecar::new().start().await;
     sidecar.get("/x").send().await;
     sidecar.get("/x/../y").send().await;
-    wait_until("both are counted", PATIENCE, async || {
+    wait_until("both are counted", TIMEOUT, async || {
         let labels = [("route", "all"), ("reason", "credentials_missing")];
         let decided = sidecar.metric("sidegate_auth_decisions_total", &labels).await;
         let rejected = sidecar
@@ -96,7 +96,7 @@ async fn a_reload_by_signal_changes_the_routes_of_a_running_process() {
     let mut sidecar = TestSidecar::new().route("/old/**", "public").start().await;
     assert_eq!(sidecar.get("/new/x").send().await.status(), 404);
     sidecar.reconfigure("routes: [{ id: new, match: { path: /new/** }, upstream: app, access: public }]");
-    wait_until("the new route is there", PATIENCE, async || {
+    wait_until("the new route is there", TIMEOUT, async || {
         sidecar.get("/new/x").send().await.status() == 200
     })
     .await;
@@ -128,7 +128,7 @@ async fn a_request_in_flight_is_finished_after_sigterm() {
     sidecar.upstream().behave(Behaviour::Slow(Duration::from_secs(1)));
     let mut connection = sidecar.connect().await;
     connection.send(&sidecar.get("/x").to_bytes()).await;
-    wait_until("the request is in flight", PATIENCE, async || {
+    wait_until("the request is in flight", TIMEOUT, async || {
         !sidecar.upstream().seen().is_empty()
     })
     .await;
@@ -145,7 +145,7 @@ async fn open_connections_are_counted_and_new_ones_to_the_application_are_timed(
     let sidecar = TestSidecar::new().route("/**", "public").start().await;
     let idle = sidecar.connect().await;
     let open = async || sidecar.metric(OPEN, &[("listener", "proxy")]).await;
-    wait_until("the connection is counted", PATIENCE, async || open().await > 0.5).await;
+    wait_until("the connection is counted", TIMEOUT, async || open().await > 0.5).await;
 
     sidecar.get("/one").send().await;
     sidecar.get("/two").send().await;
@@ -156,7 +156,7 @@ async fn open_connections_are_counted_and_new_ones_to_the_application_are_timed(
     );
 
     drop(idle);
-    wait_until("closed connections are counted no more", PATIENCE, async || {
+    wait_until("closed connections are counted no more", TIMEOUT, async || {
         open().await < 0.5
     })
     .await;

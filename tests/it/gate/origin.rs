@@ -1,4 +1,4 @@
-//! Where a request came from: believed from trusted proxies only, from the right.
+//! The origin of a request: read from the right, and from trusted proxies only.
 
 use crate::support::TestSidecar;
 

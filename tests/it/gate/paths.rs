@@ -1,8 +1,8 @@
-//! The bytes that are judged are the bytes that are forwarded.
+//! The bytes that are authorized are the bytes that are forwarded.
 
 use crate::support::{Sidecar, TestSidecar};
 
-/// A public tree inside a protected one: the shape in which a second reading of a path is worth most.
+/// A public subtree of a protected one: where a different interpretation of a path does most damage.
 async fn sidecar() -> Sidecar {
     TestSidecar::new()
         .route("/public/**", "public")

@@ -29,7 +29,7 @@ async fn with_certificate(name: &str, upstream: &Upstream) -> u16 {
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
-                // A client that does not like the certificate goes away.
+                // A client that refuses the certificate disconnects.
                 let Ok(mut stream) = acceptor.accept(stream).await else {
                     return;
                 };
@@ -74,7 +74,7 @@ async fn only_a_certificate_for_the_name_by_a_trusted_authority_is_accepted() {
 }
 
 #[tokio::test]
-async fn an_authority_that_nobody_named_is_not_trusted() {
+async fn an_authority_that_is_not_configured_is_not_trusted() {
     let upstream = Upstream::start().await;
     let port = with_certificate("server", &upstream).await;
     let sidecar = TestSidecar::new()

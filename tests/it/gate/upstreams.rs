@@ -1,4 +1,4 @@
-//! What a client sees when the application is not well.
+//! Responses when the application fails.
 
 use std::time::Duration;
 

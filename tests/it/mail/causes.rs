@@ -1,4 +1,4 @@
-//! What makes somebody a message.
+//! The causes of messages.
 
 use serde_json::json;
 
@@ -9,10 +9,10 @@ async fn register(sidecar: &crate::support::Sidecar, email: &str) -> u16 {
     sidecar.post("/auth/register").json(&body).send().await.status()
 }
 
-/// What these tests are about; people are written other messages as well.
+/// The messages that these tests are about; there are others.
 const ABOUT: [&str; 2] = ["registration_attempted", "refresh_reused"];
 
-/// Those of the messages in [`ABOUT`] that wait for somebody.
+/// The queued messages to an email address that are in [`ABOUT`].
 async fn words(sidecar: &crate::support::Sidecar, email: &str) -> Vec<String> {
     let messages = sidecar.queued_messages().await;
     let to_them = messages.iter().filter(|message| message["to"]["email"] == email);
@@ -21,14 +21,14 @@ async fn words(sidecar: &crate::support::Sidecar, email: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_owner_of_an_address_is_told_that_somebody_registers_with_it_and_only_so_often() {
+async fn the_owner_of_an_email_address_is_notified_of_registrations_with_it_within_a_limit() {
     let sidecar = TestSidecar::new()
         .config("auth: { limits: { registration: { per_account: 3/1h } } }")
         .start()
         .await;
     let first = register(&sidecar, "alice@example.com").await;
     assert_eq!(words(&sidecar, "alice@example.com").await, [""; 0]);
-    // Within the first minute it would be her own client, which lost its answer.
+    // Within the first minute it would be a retry of her own client.
     let earlier = "UPDATE users SET created_at = created_at - interval '61 s'";
     sidecar.database().await.execute(earlier, &[]).await.unwrap();
     assert_eq!(
@@ -47,7 +47,7 @@ async fn the_owner_of_an_address_is_told_that_somebody_registers_with_it_and_onl
 }
 
 #[tokio::test]
-async fn the_owner_of_a_session_is_told_that_a_refresh_token_was_used_twice() {
+async fn the_owner_is_notified_that_a_refresh_token_was_used_twice() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     let second = sidecar.refresh(&alice.refresh_token).await.json();

@@ -1,4 +1,4 @@
-//! What `sidegate check` says of `auth.mail`, beside the lines in `config.rs`.
+//! The results of `sidegate check` for `auth.mail`, in addition to those in `config.rs`.
 
 use crate::support::TestSidecar;
 

@@ -1,11 +1,11 @@
-//! The transports for those without a mail server.
+//! The transports without a mail server.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
 
-use super::{PATIENCE, empty, message};
+use super::{TIMEOUT, empty, message};
 use crate::support::{Eml, TestSidecar, wait_until};
 
 fn to_folder(directory: &Path) -> String {
@@ -31,7 +31,7 @@ async fn a_message_becomes_a_file_for_its_owners_eyes() {
     let second = sidecar.refresh(&alice.refresh_token).await.json();
     sidecar.refresh(second["refresh_token"].as_str().unwrap()).await;
     sidecar.refresh(&alice.refresh_token).await;
-    wait_until("the message is there", PATIENCE, async || files(&folder).len() > before).await;
+    wait_until("the message is there", TIMEOUT, async || files(&folder).len() > before).await;
     empty(&sidecar).await;
 
     let path = files(&folder).pop().unwrap();
@@ -53,7 +53,7 @@ async fn a_message_becomes_a_file_for_its_owners_eyes() {
 }
 
 #[tokio::test]
-async fn the_link_of_a_message_begins_with_our_own_address_whatever_a_request_said() {
+async fn the_link_of_a_message_starts_with_the_public_url_whatever_the_host_header() {
     let dir = tempfile::tempdir().unwrap();
     let sidecar = TestSidecar::new().config(&to_folder(dir.path())).start().await;
     let body = json!({ "email": "eve@example.com", "password": "quarrel-lantern-71-osprey" });
@@ -111,12 +111,12 @@ async fn hostile_names_and_devices_add_no_header_and_no_markup() {
 }
 
 #[tokio::test]
-async fn the_log_transport_shows_the_text_and_no_address() {
+async fn the_log_transport_shows_the_text_and_no_email_address() {
     let log = "{ auth: { mail: { transport: log, smtp: null } }, observability: { log: { level: info } } }";
     let sidecar = TestSidecar::new().config(log).start().await;
     sidecar.queue_message(&message("alice@example.com"), 60.0).await;
     empty(&sidecar).await;
-    wait_until("it is logged", PATIENCE, async || {
+    wait_until("it is logged", TIMEOUT, async || {
         sidecar.logs().contains("The password of your account was changed")
     })
     .await;

@@ -1,4 +1,4 @@
-//! The queue itself: leases, ends, and what is left over.
+//! The queue: leases, failures, and what remains.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sidegate::store::id;
 use sidegate::store::mail::{self, NewMessage, Queued};
 use time::OffsetDateTime;
 
-use super::{PATIENCE, empty, failures, message};
+use super::{TIMEOUT, empty, failures, message};
 use crate::store::fixture::{Database, NOW};
 use crate::support::{TestSidecar, wait_until};
 
@@ -31,7 +31,7 @@ async fn take(database: &Database, now: OffsetDateTime) -> Vec<Queued> {
 }
 
 #[tokio::test]
-async fn a_message_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
+async fn a_message_is_not_taken_by_another_worker_before_its_lease_ends() {
     let database = Database::migrated().await;
     queue(&database).await;
     assert_eq!(
@@ -45,7 +45,7 @@ async fn a_message_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
     let second = take(&database, NOW + LEASE).await;
     assert_eq!((second.len(), second[0].attempts), (1, 2));
 
-    // Who took it first and lost it has no say any more; who has it does.
+    // The worker that took it first and lost the lease cannot change it any more; the current one can.
     let later = NOW + LEASE;
     assert!(!mail::retry(&database.postgres, &first[0], later, "late").await.unwrap());
     assert!(!mail::fail(&database.postgres, &first[0], "late", later).await.unwrap());
@@ -58,7 +58,7 @@ async fn a_message_that_was_taken_is_nobody_elses_before_its_lease_is_over() {
 }
 
 #[tokio::test]
-async fn twenty_who_take_at_once_get_different_messages() {
+async fn twenty_concurrent_workers_get_different_messages() {
     let database = Database::migrated().await;
     for _ in 0..40 {
         queue(&database).await;
@@ -132,7 +132,9 @@ async fn a_message_is_given_up_after_its_last_try() {
     assert_eq!(audited.len(), 1);
     assert_eq!(audited[0]["attempts"], 2);
     assert!(
-        sidecar.logs().contains("a message will never arrive"),
+        sidecar
+            .logs()
+            .contains("a message could not be delivered and will not be retried"),
         "{}",
         sidecar.logs()
     );
@@ -163,13 +165,13 @@ async fn a_message_that_cannot_be_opened_or_is_unknown_fails_and_holds_up_no_oth
 #[tokio::test]
 async fn metrics_of_mail_are_there_from_the_start_and_tell_what_waits() {
     let sidecar = TestSidecar::new().start().await;
-    wait_until("the series are there", PATIENCE, async || {
+    wait_until("the series are there", TIMEOUT, async || {
         let text = sidecar.admin("GET", "/metrics").send().await.text();
         text.contains(r#"sidegate_mail_sent_total{result="failed",template="password_reset"} 0"#)
     })
     .await;
     sidecar.queue_message(&message("alice@example.com"), 600.0).await;
-    wait_until("the gauge shows it", PATIENCE, async || {
+    wait_until("the gauge shows it", TIMEOUT, async || {
         sidecar.metric("sidegate_mail_queue_length", &[]).await > 0.5
     })
     .await;

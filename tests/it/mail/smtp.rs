@@ -1,6 +1,6 @@
-//! By a real mail server.
+//! Delivery by a real mail server.
 
-use super::{PATIENCE, empty, failures, message, tried};
+use super::{TIMEOUT, empty, failures, message, tried};
 use crate::support::{Eml, LOGIN, MailServer, TestSidecar, queue_message, wait_until};
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn with_a_wrong_password_a_message_is_tried_again_and_not_delivered() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_offer_starttls_is_told_nothing() {
+async fn nothing_is_sent_to_a_server_without_starttls() {
     let server = MailServer::start(&[]).await;
     let config = server.config("smtp", Some(LOGIN[1]));
     let sidecar = TestSidecar::new().config(&config).start().await;
@@ -81,7 +81,7 @@ async fn a_server_that_does_not_offer_starttls_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_with_a_certificate_of_somebody_else_is_told_nothing() {
+async fn nothing_is_sent_to_a_server_with_the_certificate_of_another_host() {
     let server = MailServer::start(&["--starttls", "--login"]).await;
     let other = MailServer::reserve(&[]);
     let config = server.config_trusting("smtp", Some(LOGIN[1]), &other.path("ca.pem"));
@@ -106,7 +106,7 @@ async fn a_message_refused_for_good_fails_once_and_is_audited() {
     let find = "SELECT attempts, last_error, octet_length(payload_sealed) FROM mail_queue WHERE failed_at IS NOT NULL";
     let row = sidecar.database().await.query_one(find, &[]).await.unwrap();
     let (attempts, reason, payload): (i32, String, i32) = (row.get(0), row.get(1), row.get(2));
-    assert_eq!((attempts, payload), (1, 0), "recipient and codes are gone");
+    assert_eq!((attempts, payload), (1, 0), "recipient and codes are deleted");
     assert!(reason.contains("550") && !reason.contains("alice"), "{reason}");
     let audited = failures(&sidecar).await;
     assert_eq!(audited.len(), 1);
@@ -142,7 +142,7 @@ async fn messages_survive_a_mail_server_that_is_down_and_our_own_end() {
             .queue_message(&message(&format!("{name}@example.com")), 600.0)
             .await;
     }
-    wait_until("both were tried", PATIENCE, async || {
+    wait_until("both were tried", TIMEOUT, async || {
         let find = "SELECT count(*) FROM mail_queue WHERE attempts > 1 AND last_error IS NOT NULL";
         let row = sidecar.database().await.query_one(find, &[]).await.unwrap();
         row.get::<_, i64>(0) == 2
@@ -169,7 +169,7 @@ async fn two_instances_send_each_of_a_hundred_messages_once() {
     let one = TestSidecar::new().config(&config).start().await;
     let two = TestSidecar::beside(&one).config(&config).start().await;
     let database = one.database().await;
-    // Both are held up at the door until all messages are there, so that they meet.
+    // Both are delayed until all messages are queued, so that they run concurrently.
     let lock = "BEGIN; LOCK TABLE mail_queue IN ACCESS EXCLUSIVE MODE";
     database.batch_execute(lock).await.unwrap();
     for number in 0..100 {
@@ -178,7 +178,7 @@ async fn two_instances_send_each_of_a_hundred_messages_once() {
     let other = one.database().await;
     let waiting = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '-- mail_take%'";
-    wait_until("both want messages", PATIENCE, async || {
+    wait_until("both want messages", TIMEOUT, async || {
         other.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 2
     })
     .await;

@@ -1,10 +1,10 @@
-//! Bodies: announced, awaited, streamed, left unread.
+//! Request bodies: with a length, with 100 Continue, streamed, unread.
 
 use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Behaviour, TestSidecar};
 
 const EXPECTING: &[u8] = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
@@ -21,12 +21,12 @@ async fn the_upstreams_100_continue_is_passed_on() {
 }
 
 #[tokio::test]
-async fn who_waits_for_100_continue_and_is_refused_never_sends_the_body() {
+async fn a_client_that_waits_for_100_continue_and_is_refused_does_not_send_the_body() {
     let sidecar = TestSidecar::new().start().await;
     let mut connection = sidecar.connect().await;
     connection.send(EXPECTING).await;
     assert_eq!(connection.answer(false).await.unwrap().status(), 401);
-    assert!(connection.is_closed_within(PATIENCE).await);
+    assert!(connection.is_closed_within(TIMEOUT).await);
     assert_eq!(sidecar.upstream().seen(), []);
 }
 
@@ -41,13 +41,13 @@ async fn a_body_that_was_refused_unread_is_no_next_request() {
             .send(&sidecar.post(path).body(hidden.as_bytes()).to_bytes())
             .await;
         assert!(connection.answer(false).await.unwrap().status() >= 400);
-        assert!(connection.is_closed_within(PATIENCE).await, "{path}");
+        assert!(connection.is_closed_within(TIMEOUT).await, "{path}");
     }
     assert_eq!(sidecar.upstream().seen(), []);
 }
 
 #[tokio::test]
-async fn our_endpoints_answer_who_waits_for_100_continue() {
+async fn the_endpoints_answer_a_client_that_waits_for_100_continue() {
     let sidecar = TestSidecar::new().start().await;
     let mut connection = sidecar.connect().await;
     let head = "POST /auth/login HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n";

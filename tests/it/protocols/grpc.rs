@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Sidecar, TestIssuer, TestSidecar, wait_until};
 
-/// An application that speaks HTTP/2 only: it answers each message with the same, says in headers what it saw, and ends
-/// with trailers.
+/// An application with HTTP/2 only: it echoes each message, reports in headers what it received, and ends with
+/// trailers.
 async fn grpc_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -47,7 +47,7 @@ async fn echo(request: Request<h2::RecvStream>, mut respond: h2::server::SendRes
     let mut body = request.into_body();
     while let Some(Ok(message)) = body.data().await {
         let _ = body.flow_control().release_capacity(message.len());
-        // The caller may have gone, or been ended.
+        // The client may have disconnected, or been ended.
         if out.send_data(message, false).is_err() {
             return;
         }
@@ -178,7 +178,7 @@ async fn the_health_of_a_server_that_speaks_only_http_2_is_asked_in_http_2() {
         .start()
         .await;
     let gauge = [("upstream", "app")];
-    wait_until("it was asked", PATIENCE, async || {
+    wait_until("it was asked", TIMEOUT, async || {
         sidecar
             .admin("GET", "/metrics")
             .send()

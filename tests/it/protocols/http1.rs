@@ -1,6 +1,6 @@
 //! HTTP/1.0 and HTTP/1.1.
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Behaviour, Sidecar, TestSidecar};
 
 async fn open() -> Sidecar {
@@ -14,7 +14,7 @@ async fn a_request_of_http_1_0_is_answered_and_the_connection_closed() {
     connection.send(b"GET / HTTP/1.0\r\n\r\n").await;
     let seen = connection.answer(false).await.unwrap().upstream_saw();
     assert_eq!(seen.request_line, "GET / HTTP/1.1");
-    assert!(connection.is_closed_within(PATIENCE).await);
+    assert!(connection.is_closed_within(TIMEOUT).await);
 }
 
 #[tokio::test]
@@ -30,14 +30,14 @@ async fn a_client_of_http_1_0_never_sees_chunks() {
 }
 
 #[tokio::test]
-async fn who_asks_for_the_connection_to_be_closed_finds_it_closed() {
+async fn a_connection_is_closed_when_the_client_asks_for_it() {
     let sidecar = open().await;
     let mut connection = sidecar.connect().await;
     connection
         .send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         .await;
     assert_eq!(connection.answer(false).await.unwrap().status(), 200);
-    assert!(connection.is_closed_within(PATIENCE).await);
+    assert!(connection.is_closed_within(TIMEOUT).await);
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn the_first_of_pipelined_requests_is_answered_and_the_connection_closed()
     let requests = "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
     connection.send(requests.as_bytes()).await;
     assert_eq!(connection.answer(false).await.unwrap().upstream_saw().target(), "/1");
-    assert!(connection.is_closed_within(PATIENCE).await);
+    assert!(connection.is_closed_within(TIMEOUT).await);
     assert_eq!(sidecar.upstream().seen().len(), 1);
 }
 

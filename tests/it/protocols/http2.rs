@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Connection, Sidecar, TestSidecar};
 
 fn client() -> reqwest::Client {
@@ -15,7 +15,7 @@ fn url(sidecar: &Sidecar, path: &str) -> String {
     format!("http://127.0.0.1:{}{path}", sidecar.port())
 }
 
-/// The lines the upstream saw.
+/// The lines that the upstream received.
 async fn lines(answer: reqwest::Response) -> Vec<String> {
     let seen: Value = answer.json().await.unwrap();
     let lines = seen["lines"].as_array().unwrap().iter();
@@ -132,7 +132,7 @@ async fn a_header_block_of_http_2_that_never_ends_is_cut_off() {
     raw.request(1, END_STREAM, &GET).await;
     let begun = Instant::now();
     while !raw.connection.bytes().await.is_empty() {
-        assert!(begun.elapsed() < PATIENCE, "still open");
+        assert!(begun.elapsed() < TIMEOUT, "still open");
     }
     assert_eq!(sidecar.upstream().seen(), []);
 }
@@ -151,7 +151,7 @@ async fn a_request_of_http_2_cannot_carry_framing_or_a_second_host() {
         let mut raw = Raw::open(&sidecar).await;
         let fields = [&GET[..], &[extra]].concat();
         raw.request(1, END_STREAM | END_HEADERS, &fields).await;
-        // What comes back is a refusal, a reset or the end; what counts is that nothing went on.
+        // The response is a refusal, a reset or the end; what counts is that nothing was forwarded.
         raw.frame(6, 0, 0, &[0; 8]).await;
         raw.connection.bytes().await;
         raw.frame(7, 0, 0, &[0; 8]).await;
@@ -161,8 +161,8 @@ async fn a_request_of_http_2_cannot_carry_framing_or_a_second_host() {
     assert!(framed.is_empty(), "{framed:?}");
 }
 
-/// CVE-2023-44487: streams are opened and reset as fast as they can be written. CVE-2025-8671: the same, but frames that
-/// break the rules make the server do the resetting.
+/// CVE-2023-44487: streams are opened and reset as fast as they can be written. CVE-2025-8671: the same, but frames
+/// that break the rules make the server do the resetting.
 #[tokio::test]
 async fn streams_that_are_reset_at_once_do_not_keep_others_from_being_served() {
     let sidecar = TestSidecar::new().route("/**", "public").start().await;
@@ -182,7 +182,7 @@ async fn streams_that_are_reset_at_once_do_not_keep_others_from_being_served() {
         assert_eq!(sidecar.get("/y").send().await.status(), 200);
         assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
-    // Whoever resets this many is sent away; in any case not all of it is work for the application.
+    // A client that resets this many streams is disconnected; in any case not all of them reach the application.
     let reached = sidecar.upstream().seen().len();
     assert!(reached < 3000, "{reached} requests reached the upstream");
 }

@@ -1,6 +1,6 @@
 //! `WebSocket`, and everything else that asks to become another protocol.
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Behaviour, TestSidecar};
 
 const WEBSOCKET: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -41,7 +41,7 @@ async fn what_follows_an_upgrade_that_the_upstream_declines_is_no_request() {
     connection.send(head.as_bytes()).await;
     let answer = connection.answer(false).await.unwrap();
     assert_eq!((answer.status(), answer.text().as_str()), (200, "no"));
-    assert!(connection.is_closed_within(PATIENCE).await);
+    assert!(connection.is_closed_within(TIMEOUT).await);
     assert_eq!(sidecar.upstream().seen().len(), 1);
 }
 

@@ -44,7 +44,7 @@ pub(super) async fn filled(size: Size) -> (Database, Client) {
     (database, client)
 }
 
-/// The text of a file with the sizes in the place of `:users` and the others.
+/// The text of a file with the sizes instead of `:users` and the others.
 fn sized(file: &str, size: Size) -> String {
     let path = format!("{}/tests/it/scale/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

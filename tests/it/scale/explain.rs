@@ -1,4 +1,4 @@
-//! EXPLAIN of one query, several times, and the best of them.
+//! EXPLAIN of a query: the best of several runs.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::query::Query;
 
-/// Many: on a busy machine most runs of a few milliseconds are interrupted.
+/// The number of runs: on a busy machine most runs of a few milliseconds are interrupted.
 const RUNS: u32 = 10;
 
 /// Which plan PostgreSQL uses for a prepared statement.

@@ -6,9 +6,9 @@ use std::path::Path;
 const UNPLANNED: [&str; 8] = [
     "migration_table_create",
     "revocation_listen",
-    "savepoint_keep",
+    "savepoint_release",
     "savepoint_set",
-    "savepoint_undo",
+    "savepoint_rollback_to",
     "transaction_begin",
     "transaction_commit",
     "transaction_rollback",

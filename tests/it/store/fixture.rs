@@ -15,16 +15,16 @@ use crate::support;
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2026-11-23 12:00 UTC);
 
-/// A database that goes away with the test, and the store on it.
+/// A database that is dropped with the test, and the store on it.
 pub(crate) struct Database {
     pub(crate) postgres: Postgres,
-    /// For what no query of the program does.
+    /// A connection for statements that are not queries of the program.
     pub(crate) raw: tokio_postgres::Client,
     inner: support::Database,
 }
 
 impl Database {
-    /// Nothing in it.
+    /// An empty database.
     pub(crate) async fn empty() -> Self {
         let inner = support::Database::empty().await;
         let raw = inner.connect().await;
@@ -32,7 +32,7 @@ impl Database {
         Self { postgres, raw, inner }
     }
 
-    /// The schema of today in it.
+    /// A database with the current schema.
     pub(crate) async fn migrated() -> Self {
         let database = Self::empty().await;
         migrate::up(&database.postgres, migrate::SHIPPED, Duration::from_secs(10), NOW)
@@ -66,7 +66,7 @@ pub(crate) fn new_user(email: &str) -> NewUser<'_> {
     }
 }
 
-/// Short limits, so that a test of a limit is a short test.
+/// Short timeouts, so that tests of timeouts are short.
 fn settings(url: &str) -> Settings {
     Settings {
         url: Secret::new(url),

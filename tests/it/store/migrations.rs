@@ -21,7 +21,7 @@ const B: Migration = Migration {
     down: "DROP TABLE b;",
 };
 
-/// What the release after that of `A` brings, when the release of `A` can ignore it.
+/// The migration of the release after that of `A`, which the release of `A` can ignore.
 const EXPAND: Migration = Migration {
     version: 2,
     name: "0002_expand",
@@ -186,7 +186,7 @@ async fn a_failed_migration_leaves_nothing_behind_and_says_where_it_failed() {
     assert!(exists(&database, "a").await);
     assert!(!exists(&database, "b").await);
     assert_eq!(count(&database, "sidegate_migrations").await, 1);
-    // And nobody is locked out.
+    // The lock was released.
     assert_eq!(
         migrate::up(&database.postgres, &[A, B], WAIT, NOW).await.unwrap().len(),
         1
@@ -234,7 +234,7 @@ async fn a_schema_one_expand_migration_ahead_is_accepted_and_left_alone() {
         [State::Applied(NOW), State::Ahead(NOW)]
     );
 
-    // The way back is known to the newer release only.
+    // The down file is in the newer release only.
     let error = migrate::down(&database.postgres, &[A], 1, WAIT).await.unwrap_err();
     assert!(
         matches!(

@@ -1,4 +1,4 @@
-//! The pool: deadlines, what an interrupted call leaves behind, and what a transaction promises.
+//! The pool: timeouts, cancelled calls, and the guarantees of a transaction.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -91,7 +91,7 @@ async fn a_call_cut_short_never_hands_its_connection_to_the_next_caller() {
         let tx = postgres.transaction("wait").await.unwrap();
         users::find_for_update(&tx, ada.id).await
     };
-    // The client hung up.
+    // The client disconnected.
     assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
     // On the same connection this would wait behind the statement above.
     let started = Instant::now();

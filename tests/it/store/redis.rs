@@ -34,7 +34,7 @@ fn connect() -> Redis {
     connect_to(&url())
 }
 
-/// Now, to the millisecond: what Redis keeps.
+/// The time now, in milliseconds, which is the precision in Redis.
 fn now() -> OffsetDateTime {
     sidegate::clock::now().replace_nanosecond(0).unwrap()
 }
@@ -169,7 +169,7 @@ async fn a_redis_that_accepts_and_stays_silent_costs_no_more_than_the_timeout() 
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
-/// Answers PING with its own number of the connection, and is late with the first answer on the first two.
+/// Answers PING with the number of the connection, and delays the first response on the first two.
 async fn late_server(listener: tokio::net::TcpListener) {
     for connection in 1_u32.. {
         let (mut socket, _) = listener.accept().await.unwrap();

@@ -38,7 +38,7 @@ async fn raw() -> ::redis::aio::MultiplexedConnection {
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-/// Now, to the millisecond: what Redis keeps.
+/// The time now, in milliseconds, which is the precision in Redis.
 fn now() -> OffsetDateTime {
     sidegate::clock::now().replace_nanosecond(0).unwrap()
 }

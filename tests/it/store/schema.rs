@@ -6,7 +6,7 @@ use sidegate::store::migrate;
 
 use super::fixture::{Database, NOW};
 
-/// Everything the catalog says of the schema, one line per thing, without names of our own bookkeeping.
+/// The schema according to the catalog, one line per object, without the tables of the migrations.
 async fn catalog(database: &Database) -> Vec<String> {
     let question = "
         SELECT 'column ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)

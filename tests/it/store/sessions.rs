@@ -14,7 +14,7 @@ use super::fixture::{Database, NOW};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Opens a session; whether its device was new to the account.
+/// Opens a session; returns whether its device was new to the account.
 pub(super) async fn open(postgres: &Postgres, user_id: Uuid, session_id: Uuid, fingerprint: u8) -> bool {
     let amr = ["pwd".to_owned()];
     let session = NewSession {
@@ -132,7 +132,7 @@ async fn a_refresh_keeps_the_live_token_and_the_one_it_replaced_and_no_other() {
         [(2, false), (3, true)],
         "a used token's own answer is forgotten"
     );
-    // The answer with 3 was lost: 2 comes again.
+    // The response with 3 was lost: 2 is presented again.
     assert!(of(3, 2).await.unwrap());
     assert_eq!(generations(&database, session).await, [(2, false), (4, true)]);
     let chain = chain(&database.postgres, session, 2).await;
@@ -303,7 +303,7 @@ async fn a_device_is_new_to_an_account_once() {
 }
 
 #[tokio::test]
-async fn a_session_that_nobody_refreshes_ends_and_goes_with_its_retention() {
+async fn a_session_that_is_not_refreshed_ends_and_is_deleted_after_its_retention() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
     let (idle, busy) = (Uuid::new_v4(), Uuid::new_v4());

@@ -1,4 +1,4 @@
-//! Signing keys: one signs, whoever starts or rotates at the same time.
+//! Signing keys: exactly one is active, even if several instances start or rotate at the same time.
 
 use std::time::Duration;
 

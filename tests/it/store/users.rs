@@ -131,7 +131,7 @@ async fn each_lock_in_a_row_is_longer_up_to_a_limit_and_a_success_starts_anew() 
         (locked.lockout_count, locked.locked_by),
         (4, Some(LockedBy::FailedLogins))
     );
-    // NOW is within the lock: its owner on a known device, while a stranger guesses.
+    // NOW is within the lock: the owner signs in on a known device, while an attacker guesses.
     sessions::open(&database.postgres, ada.id, Uuid::new_v4(), 1).await;
     let still = users::find(&database.postgres, ada.id).await.unwrap().unwrap();
     assert_eq!(still.last_login_at, Some(NOW));
@@ -210,7 +210,7 @@ async fn a_rehash_does_not_undo_a_change_of_password() {
 }
 
 #[tokio::test]
-async fn pages_of_accounts_join_without_gap_or_repetition_whatever_is_asked_for() {
+async fn pages_of_accounts_join_without_gap_or_repetition_with_any_filter() {
     let database = Database::migrated().await;
     let staff = ["staff".to_owned()];
     for number in 0..14 {
@@ -280,7 +280,7 @@ async fn pages_of_accounts_join_without_gap_or_repetition_whatever_is_asked_for(
     }
 }
 
-/// What a page is to hold, said in another way.
+/// The expected content of a page, computed in another way.
 fn passes(user: &User, page: Page<'_>) -> bool {
     let names = [Some(&user.email), user.username.as_ref()];
     let begins = |text: &str| {
@@ -299,7 +299,7 @@ fn passes(user: &User, page: Page<'_>) -> bool {
         }
 }
 
-/// The addresses on all pages.
+/// The email addresses on all pages.
 async fn pages(database: &Database, mut page: Page<'_>) -> Vec<String> {
     let mut seen = Vec::new();
     loop {

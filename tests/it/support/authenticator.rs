@@ -1,16 +1,16 @@
-//! An authenticator application, written after RFC 6238 and not after ours.
+//! An authenticator app, implemented from RFC 6238 independently of Sidegate.
 
 use data_encoding::BASE32_NOPAD;
 use ring::hmac;
 
-/// The application on somebody's telephone.
+/// An authenticator app.
 #[derive(Debug, Clone)]
 pub struct Authenticator {
     secret: Vec<u8>,
 }
 
 impl Authenticator {
-    /// Types the secret in.
+    /// Adds the secret.
     pub fn typed(base32: &str) -> Self {
         Self {
             secret: BASE32_NOPAD.decode(base32.as_bytes()).expect("the secret is base32"),
@@ -28,8 +28,8 @@ impl Authenticator {
         format!("{:06}", word % 1_000_000)
     }
 
-    /// The code of now, or of so many steps later. Those of now and of the next step are accepted even if a step ends
-    /// meanwhile.
+    /// The code of the current time step, or of a later one. Those of the current and the next step are accepted even
+    /// if a step ends meanwhile.
     pub fn code(&self, steps_later: i64) -> String {
         let now = i64::try_from(super::now()).unwrap();
         self.at(now + 30 * steps_later)

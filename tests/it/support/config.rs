@@ -1,10 +1,10 @@
-//! The configuration of a sidecar under test: a base, and what the test says on top.
+//! The configuration of a sidecar under test: a base, and the changes of the test.
 
 use std::net::SocketAddr;
 
 use serde_yaml::Value;
 
-/// Seals signing keys in tests; thirty-two bytes that everybody may know.
+/// The secret of the tests: thirty-two bytes that need no protection.
 pub const SECRET: &str = "c2lkZWdhdGUgdGVzdHM6IG5vIHNlY3JldCBhdCBhbGw=";
 
 /// The `iss` of tokens in tests, the same for all instances that share stores.
@@ -13,7 +13,7 @@ pub const ISSUER: &str = "http://sidegate.test";
 /// The `aud` of tokens in tests.
 pub const AUDIENCE: &str = "test";
 
-/// What the base needs to know.
+/// The values that the base needs.
 #[derive(Debug)]
 pub struct Places<'a> {
     pub listen: u16,
@@ -24,9 +24,9 @@ pub struct Places<'a> {
     pub upstream: SocketAddr,
 }
 
-/// The configuration that a test changes: an issuer with open registration, cheap passwords, limits that no test meets by
-/// accident, one upstream called `app`, no route, and a mail server that is
-/// not there: messages stay in the queue, where `Sidecar::queued_messages` reads them.
+/// The configuration that a test changes: an issuer with open registration, cheap passwords, limits that no test meets
+/// by accident, one upstream called `app`, no route, and a mail server that is not there: messages stay in the queue,
+/// where `Sidecar::queued_messages` reads them.
 pub fn base(places: &Places<'_>) -> Value {
     let Places {
         listen,

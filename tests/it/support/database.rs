@@ -13,9 +13,9 @@ use tokio_postgres::{Client, Config, NoTls, config::Host};
 
 use super::{BACKSTAGE, service_url, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A database that goes with the value.
+/// A database that is dropped with the value.
 #[derive(Debug)]
 pub struct Database {
     name: String,
@@ -54,7 +54,7 @@ impl Database {
         url_of(&self.name, None)
     }
 
-    /// Its URL when `port` on loopback leads to the server.
+    /// Its URL through `port` on loopback.
     pub fn url_through(&self, port: u16) -> String {
         url_of(&self.name, Some(port))
     }
@@ -68,7 +68,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let name = std::mem::take(&mut self.name);
-        // Nobody waits for it: should the process end first, the services go with the run anyway.
+        // Not waited for: if the process ends first, the services end with the run in any case.
         BACKSTAGE.spawn(async move {
             let admin = connect(&config()).await;
             let _ = admin
@@ -78,7 +78,7 @@ impl Drop for Database {
     }
 }
 
-/// Where the server is: a socket's path, or `host:port`.
+/// The address of the server: a socket's path, or `host:port`.
 pub(super) fn server() -> String {
     let config = config();
     let port = config.get_ports().first().copied().unwrap_or(5432);
@@ -116,7 +116,7 @@ async fn connect(config: &Config) -> Client {
     client
 }
 
-/// The name of a database with the current schema, made by the first test that asks.
+/// The name of a database with the current schema, created by the first test that needs it.
 async fn template() -> String {
     let binary = env!("CARGO_BIN_EXE_sidegate");
     let built = std::fs::metadata(binary).and_then(|found| found.modified()).unwrap();
@@ -148,7 +148,7 @@ async fn template() -> String {
 
 async fn disconnected(admin: &Client, database: &str) {
     let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1";
-    wait_until("the migration's connection is closed", PATIENCE, async || {
+    wait_until("the migration's connection is closed", TIMEOUT, async || {
         admin.query_one(count, &[&database]).await.unwrap().get::<_, i64>(0) == 0
     })
     .await;
@@ -158,13 +158,13 @@ async fn migrate(url: &str) {
     let settings = Settings {
         url: Secret::new(url),
         max: 1,
-        wait: PATIENCE,
-        statement_timeout: PATIENCE,
-        connect_timeout: PATIENCE,
+        wait: TIMEOUT,
+        statement_timeout: TIMEOUT,
+        connect_timeout: TIMEOUT,
         replicas: Vec::new(),
     };
     let postgres = Postgres::connect(&settings, &Arc::new(Metrics::new())).unwrap();
-    migrate::up(&postgres, migrate::SHIPPED, PATIENCE, clock::now())
+    migrate::up(&postgres, migrate::SHIPPED, TIMEOUT, clock::now())
         .await
         .unwrap();
     // The template cannot be copied, nor even renamed, while somebody is connected to it.

@@ -1,4 +1,4 @@
-//! The bad network between a sidecar and a store: cut, frozen or slow at will.
+//! A network with faults between a sidecar and a store: cut, frozen or slow.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -22,7 +22,7 @@ enum Fault {
     Lying(&'static str),
 }
 
-/// A TCP port that leads to a store. It ends with the value.
+/// A TCP port that forwards to a store. It is closed with the value.
 #[derive(Debug)]
 pub struct FaultProxy {
     port: Port,
@@ -31,17 +31,17 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// A way to PostgreSQL.
+    /// A port for PostgreSQL.
     pub fn to_postgres() -> Self {
         Self::to(database::server())
     }
 
-    /// A way to Redis.
+    /// A port for Redis.
     pub fn to_redis() -> Self {
         Self::to(redis::server())
     }
 
-    /// A way to a server on this machine.
+    /// A port for a server on this machine.
     pub fn to_port(port: u16) -> Self {
         Self::to(format!("127.0.0.1:{port}"))
     }
@@ -72,12 +72,13 @@ impl FaultProxy {
         self.fault.send_replace(Fault::Delayed(by));
     }
 
-    /// Connections end; on new ones every command is answered with `reply`, which Redis would not give, and none arrives.
+    /// Connections end; on new ones every command is answered with `reply`, which Redis would not give, and none
+    /// arrives.
     pub fn lie(&self, reply: &'static str) {
         self.fault.send_replace(Fault::Lying(reply));
     }
 
-    /// All is well again; what was frozen moves on.
+    /// Ends the fault; frozen data arrives.
     pub fn heal(&self) {
         self.fault.send_replace(Fault::None);
     }
@@ -143,7 +144,7 @@ async fn lie(mut client: TcpStream, reply: &'static str) -> io::Result<()> {
     }
 }
 
-/// How many commands these bytes hold. A command is an array; nothing else in those that are sent here begins a line with an
+/// The number of commands in these bytes. A command is an array; no other line of the commands sent here begins with an
 /// asterisk and a digit.
 pub fn commands(bytes: &[u8]) -> usize {
     let lines = bytes.split(|byte| *byte == b'\n');

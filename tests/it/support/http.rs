@@ -1,5 +1,4 @@
-//! A client that sends exactly the bytes it is told to: others normalise paths, header names and framing, and what they
-//! cannot send is what an attacker does.
+//! A client that sends exact bytes: others normalize paths, header names and framing, and attackers do not.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -11,8 +10,8 @@ use tokio::time::timeout;
 
 use super::upstream::Seen;
 
-/// How long an answer may take before the test fails rather than hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of a response, so that a test fails and does not hang.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One connection to the sidecar.
 #[derive(Debug)]
@@ -26,7 +25,7 @@ impl Connection {
         Self::try_open(port).await.expect("the sidecar accepts a connection")
     }
 
-    /// `None`: nobody accepts it.
+    /// `None` if the connection was refused.
     pub async fn try_open(port: u16) -> Option<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
         stream.set_nodelay(true).unwrap();
@@ -38,11 +37,11 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub async fn send(&mut self, bytes: &[u8]) {
-        // A sidecar that answers early and closes makes a write fail; what it answered is still to be read.
+        // If the sidecar responds early and closes the connection, a write fails; its response has to be read still.
         let _ = self.stream.write_all(bytes).await;
     }
 
-    /// Reads one answer. `None` when the connection ends without one.
+    /// Reads one response; `None` if the connection is closed without one.
     pub async fn answer(&mut self, to_head: bool) -> Option<Answer> {
         loop {
             let head = self.read_past(b"\r\n\r\n").await?;
@@ -54,7 +53,7 @@ impl Connection {
         }
     }
 
-    /// Bytes that follow, at least one of them unless the connection has ended: for what is no longer HTTP.
+    /// The following bytes, at least one unless the connection was closed: for data that is no longer HTTP.
     pub async fn bytes(&mut self) -> Vec<u8> {
         if self.unread.is_empty() {
             self.fill().await;
@@ -62,7 +61,7 @@ impl Connection {
         std::mem::take(&mut self.unread)
     }
 
-    /// Reads until `wanted` has come by, as an answer's part or as what follows it.
+    /// Reads until `wanted` was received, in the response or after it.
     pub async fn read_until(&mut self, wanted: &[u8]) {
         while !self.unread.windows(wanted.len()).any(|window| window == wanted) {
             assert!(
@@ -73,9 +72,9 @@ impl Connection {
         }
     }
 
-    /// Whether the other side closes the connection within `patience`, saying nothing more.
-    pub async fn is_closed_within(&mut self, patience: Duration) -> bool {
-        timeout(patience, self.fill()).await == Ok(0)
+    /// Whether the other side closes the connection within `wait` without sending anything.
+    pub async fn is_closed_within(&mut self, wait: Duration) -> bool {
+        timeout(wait, self.fill()).await == Ok(0)
     }
 
     async fn body_of(&mut self, head: Head, to_head: bool) -> Answer {
@@ -136,9 +135,9 @@ impl Connection {
         }
     }
 
-    /// Reads once; 0 when the connection has ended, be it by a reset.
+    /// Reads once; 0 if the connection was closed or reset.
     async fn fill(&mut self) -> usize {
-        let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await;
+        let read = timeout(TIMEOUT, self.stream.read_buf(&mut self.unread)).await;
         read.expect("the sidecar answers in time").unwrap_or(0)
     }
 }
@@ -171,7 +170,7 @@ impl Head {
     }
 }
 
-/// What the sidecar answered.
+/// A response of the sidecar.
 #[derive(Debug, Clone)]
 pub struct Answer {
     head: Head,
@@ -211,7 +210,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {} {}", self.status(), self.text()))
     }
 
-    /// The word in a refusal's body.
+    /// The code in the body of a refusal.
     #[track_caller]
     pub fn code(&self) -> String {
         assert_eq!(
@@ -236,7 +235,7 @@ impl Answer {
         Seen::from_json(&self.json())
     }
 
-    /// Whether the answer is the upstream's.
+    /// Whether the response came from the upstream.
     pub fn reached_upstream(&self) -> bool {
         self.header("x-test-upstream").is_some()
     }

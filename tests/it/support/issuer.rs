@@ -1,4 +1,4 @@
-//! An issuer of others, whose keys a sidecar is told and whose tokens may be wrong in any way.
+//! An external issuer, whose keys a sidecar has and whose tokens can be wrong in any way.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::config::AUDIENCE;
 
-/// Signs with ES256 whatever it is told to.
+/// Signs any header and claims with ES256.
 #[derive(Debug)]
 pub struct TestIssuer {
     key: EcdsaKeyPair,
@@ -39,12 +39,12 @@ impl TestIssuer {
         json!({ "issuers": [issuer] }).to_string()
     }
 
-    /// A token that is right but for what the two overlays say; `null` takes a member away.
+    /// A token that is valid except for the two overlays; `null` removes a member.
     pub fn token(&self, header: &Value, claims: &Value) -> String {
         self.sign(&Self::signing_input(header, claims))
     }
 
-    /// What is signed of such a token.
+    /// The signed part of such a token.
     pub fn signing_input(header: &Value, claims: &Value) -> String {
         let mut whole_header = json!({ "alg": "ES256", "kid": "k1", "typ": "JWT" });
         let mut whole_claims = json!({

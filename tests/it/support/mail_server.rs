@@ -1,4 +1,4 @@
-//! A mail server as a process of its own, and the authority that vouches for it.
+//! A mail server in a process of its own, and a certificate authority for it.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,10 +13,10 @@ use super::wait::wait_until;
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/smtp_server.py");
 
-/// Who signs in, and with what.
+/// The user name and password.
 pub const LOGIN: [&str; 2] = ["sidegate", "correct-horse-mail"];
 
-/// A server on a port that stays the same. It ends with the value.
+/// A server on a fixed port. It is stopped with the value.
 #[derive(Debug)]
 pub struct MailServer {
     port: Port,
@@ -26,7 +26,7 @@ pub struct MailServer {
 }
 
 impl MailServer {
-    /// One that is down.
+    /// A server that is not running.
     pub fn reserve(options: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         certify(&dir);
@@ -48,7 +48,7 @@ impl MailServer {
         }
     }
 
-    /// One that is up. `--starttls`, `--tls` and `--login` bring what they need.
+    /// A running server. The arguments can be `--starttls`, `--tls` and `--login`.
     pub async fn start(options: &[&str]) -> Self {
         let mut server = Self::reserve(options);
         server.start_again().await;
@@ -74,12 +74,12 @@ impl MailServer {
         .await;
     }
 
-    /// `auth.mail` that reaches it: `scheme` is `smtp` or `smtps`; its certificate is believed.
+    /// `auth.mail` for this server: `scheme` is `smtp` or `smtps`; its certificate is trusted.
     pub fn config(&self, scheme: &str, password: Option<&str>) -> String {
         self.config_trusting(scheme, password, &self.path("ca.pem"))
     }
 
-    /// The same with other authorities.
+    /// Like [`Self::config`], with other certificate authorities.
     pub fn config_trusting(&self, scheme: &str, password: Option<&str>, ca: &str) -> String {
         let login = password.map(|password| format!("user: {}, password: \"{password}\",", LOGIN[0]));
         format!(
@@ -110,7 +110,7 @@ auth:
             .collect()
     }
 
-    /// What it was told, a line per command: `MAIL tls no-reply@sidegate.test`.
+    /// The received commands, one per line: `MAIL tls no-reply@sidegate.test`.
     pub fn commands(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.dir.path().join("commands")).unwrap_or_default();
         text.lines().map(|line| line.trim().to_owned()).collect()

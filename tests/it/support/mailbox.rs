@@ -1,4 +1,4 @@
-//! Messages as they lie in the queue, read with the secret that sealed them.
+//! Messages in the queue, decrypted with the secret of the tests.
 
 use serde_json::Value;
 use sidegate::keys::{KeyUse, Secrets};

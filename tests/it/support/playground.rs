@@ -1,4 +1,4 @@
-//! `sidegate dev`, as somebody starts it who wants to see.
+//! `sidegate dev`, as a new user starts it.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
@@ -17,12 +17,12 @@ pub fn place() -> TempDir {
     dir
 }
 
-/// A running `sidegate dev`, ended with the value unless the test ends it.
+/// A running `sidegate dev`, which is stopped with the value.
 pub struct Playground {
     pub child: Child,
-    /// What it announced.
+    /// What it printed.
     pub said: String,
-    /// Where it is reached.
+    /// The URL of the proxy.
     pub listen: Port,
 }
 
@@ -46,7 +46,7 @@ impl Playground {
             .unwrap();
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // The announcement ends with what the third command answers.
+        // The printed text ends with the response of the third command.
         while !said.contains("Authorization: Bearer $TOKEN") {
             said.push_str(&lines.next().expect("it announces what runs").unwrap());
             said.push('\n');
@@ -55,7 +55,7 @@ impl Playground {
         Self { child, said, listen }
     }
 
-    /// The three commands, as somebody would copy them.
+    /// The three commands that it prints.
     pub fn commands(&self) -> Vec<&str> {
         let begins = ["  curl ", "  TOKEN="];
         self.said
@@ -64,7 +64,7 @@ impl Playground {
             .collect()
     }
 
-    /// What was announced under a word, to the end of the line.
+    /// The printed text after a word, to the end of the line.
     pub fn announced(&self, word: &str) -> &str {
         let line = |line: &&str| line.trim_start().split(' ').next() == Some(word);
         let found = self.said.lines().find(line).expect("the word is announced");
@@ -74,7 +74,7 @@ impl Playground {
 
 impl Drop for Playground {
     fn drop(&mut self) {
-        // Politely, or its servers stay.
+        // With SIGTERM, otherwise its servers keep running.
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM);
             let _ = self.child.wait();

@@ -1,13 +1,13 @@
-//! Ports for servers that must be told one. Binding port 0, closing it and hoping is a race that a parallel test run
-//! loses now and then; here a port is reserved by a lock on a file, which the operating system lets go of when the process
-//! ends, however it ends.
+//! Ports for servers that need a fixed one. Binding port 0, closing it and using its number is a race that parallel
+//! tests lose now and then; here a port is reserved by a lock on a file, which the operating system releases when the
+//! process ends.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below Linux's range for outgoing connections (32768 and up), which would take a port between our look and its use.
+/// Below Linux's range for outgoing connections (32768 and up), which could take a port between the check and its use.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 
@@ -22,7 +22,7 @@ impl Port {
     pub fn reserve() -> Self {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let dir = reservations();
-        // Processes begin at different places, so that they seldom meet.
+        // Processes start at different places, so that they rarely collide.
         let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
         for _ in 0..COUNT {
             let step = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -47,7 +47,7 @@ impl Port {
         self.number
     }
 
-    /// It on the loopback address.
+    /// The port on the loopback address.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.number)
     }

@@ -1,7 +1,7 @@
-//! Messages: those that wait in the queue, and those that were sent.
+//! Messages: queued ones, and sent ones.
 //!
-//! A sidecar under test writes to a mail server that is not there, so messages stay in the queue, where a test reads them. A test
-//! about sending names a transport of its own.
+//! A sidecar under test has a mail server that does not exist, so messages stay in the queue, where a test reads them.
+//! A test about sending configures a transport.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use super::config::SECRET;
 use super::sidecar::Sidecar;
 
-/// The queued messages to an address, the oldest first: `message` (which one), `to`, and what it says.
+/// The queued messages to an email address, the oldest first: `message` (its name), `to`, and its content.
 pub async fn messages_in(database: &Client, secrets: &Secrets, email: &str) -> Vec<Value> {
     let rows = database
         .query("SELECT payload_sealed FROM mail_queue ORDER BY created_at, id", &[])
@@ -29,19 +29,19 @@ pub async fn messages_in(database: &Client, secrets: &Secrets, email: &str) -> V
 }
 
 impl Sidecar {
-    /// The messages to an address, the oldest first.
+    /// The messages to an email address, the oldest first.
     pub async fn messages(&self, email: &str) -> Vec<Value> {
         messages_in(&self.database().await, &secrets(), email).await
     }
 
-    /// How many messages of a kind went to an address.
+    /// The number of messages of a kind to an email address.
     pub async fn count_messages(&self, email: &str, message: &str) -> usize {
         let all = self.messages(email).await;
         all.iter().filter(|found| found["message"] == message).count()
     }
 
-    /// What the last message of a kind says: its `code` or `token`.
-    pub async fn mailed(&self, email: &str, message: &str) -> String {
+    /// The content of the last message of a kind: its `code` or `token`.
+    pub async fn emailed_secret(&self, email: &str, message: &str) -> String {
         let all = self.messages(email).await;
         let last = all.iter().rev().find(|found| found["message"] == message);
         let last = last.unwrap_or_else(|| panic!("no {message} went to {email}: {all:?}"));
@@ -49,7 +49,8 @@ impl Sidecar {
         said.expect("it carries a code or a token").as_str().unwrap().to_owned()
     }
 
-    /// The messages in the queue, the oldest first: `{ "message": "password_reset", "to": { "email": … }, "token": … }`.
+    /// The messages in the queue, the oldest first: `{ "message": "password_reset", "to": { "email": … }, "token": …
+    /// }`.
     pub async fn queued_messages(&self) -> Vec<Value> {
         let rows = self
             .database()
@@ -67,13 +68,13 @@ impl Sidecar {
         rows.iter().map(open).collect()
     }
 
-    /// Queues a message that nothing caused. `life`: how many seconds it is worth sending.
+    /// Queues a message without a cause. `life` is its lifetime in seconds.
     pub async fn queue_message(&self, message: &Value, life: f64) {
         queue_message(&self.database().await, message, life).await;
     }
 }
 
-/// The same on a connection of the test's own.
+/// Like `Sidecar::queue_message`, on a connection of the test.
 pub async fn queue_message(database: &Client, message: &Value, life: f64) {
     let sealed = secrets().seal(KeyUse::Mail, "", message.to_string().as_bytes());
     let word = message["message"].as_str().unwrap();
@@ -91,9 +92,9 @@ fn secrets() -> Secrets {
 #[derive(Debug)]
 pub struct Eml {
     head: Vec<(String, String)>,
-    /// The plain body.
+    /// The text body.
     pub text: String,
-    /// The other one.
+    /// The HTML body.
     pub html: String,
 }
 

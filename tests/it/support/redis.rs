@@ -7,7 +7,7 @@ use redis::{Client, ConnectionAddr};
 
 use super::service_url;
 
-/// `sidegate dev --run` configures 4096; the first is where the numbers are given out.
+/// `sidegate dev --run` configures 4096 databases; the first contains the counter of those in use.
 const DATABASES: i64 = 4096;
 
 /// One database of the server.
@@ -51,7 +51,7 @@ impl Redis {
         format!("{url}{joint}db={}", self.number)
     }
 
-    /// Its URL when `port` on loopback leads to the server.
+    /// Its URL through `port` on loopback.
     pub fn url_through(self, port: u16) -> String {
         let client = client(&self.url());
         let password = client.get_connection_info().redis_settings().password();
@@ -65,7 +65,7 @@ impl Redis {
     }
 }
 
-/// Where the server is: a socket's path, or `host:port`.
+/// The address of the server: a socket's path, or `host:port`.
 pub(super) fn server() -> String {
     match client(&service_url("SIDEGATE_TEST_REDIS_URL"))
         .get_connection_info()

@@ -13,7 +13,7 @@ use super::wait::wait_until;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const SLOTS: [(u16, u16); 3] = [(0, 5_460), (5_461, 10_922), (10_923, 16_383)];
 
-/// The three servers. They end with the value.
+/// The three servers. They are stopped with the value.
 #[derive(Debug)]
 pub struct RedisCluster {
     masters: Vec<Master>,
@@ -29,7 +29,7 @@ struct Master {
 }
 
 impl RedisCluster {
-    /// `full_coverage`: whether the others refuse everything while one is away, as is the default of Redis.
+    /// `full_coverage`: whether the others refuse all commands while one is unreachable, which is the default of Redis.
     pub async fn start(full_coverage: bool) -> Self {
         let masters = SLOTS.iter().map(|_| Master {
             port: Port::reserve(),
@@ -89,7 +89,7 @@ impl RedisCluster {
         self.masters[master].kill();
     }
 
-    /// Starts a master that was killed, with its place in the cluster and without its data.
+    /// Starts a killed master again, with its place in the cluster and without its data.
     pub async fn start_again(&mut self, master: usize) {
         self.masters[master].start(self.full_coverage).await;
         self.wait_until_ok().await;

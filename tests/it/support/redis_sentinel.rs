@@ -14,11 +14,11 @@ use super::wait::wait_until;
 const WITHIN: Duration = Duration::from_secs(60);
 const NAME: &str = "mymaster";
 
-/// The three servers. They end with the value.
+/// The three servers. They are stopped with the value.
 #[derive(Debug)]
 pub struct RedisSentinel {
     servers: [RedisServer; 2],
-    /// The ways from one server to the other, by who is master.
+    /// The networks between the servers, by who is master.
     ways: [FaultProxy; 2],
     master: usize,
     port: Port,
@@ -72,14 +72,14 @@ impl RedisSentinel {
         format!("store: {{ redis: {{ url: \"redis-sentinel://127.0.0.1:{port}/{NAME}\" }} }}")
     }
 
-    /// The master's writes reach the replica no more.
+    /// Stops the replication from the master.
     pub async fn hold_replication(&mut self) {
-        // Sentinel leads the replica past the way that can be held whenever it finds it there.
+        // Sentinel reconfigures the replica to bypass the network with faults whenever it notices it.
         self.replicate().await;
         self.ways[self.master].freeze();
     }
 
-    /// The master is killed, and with it what the replica did not get. Returns when the replica is the master.
+    /// Kills the master, and with it the data that the replica did not receive. Returns when the replica is the master.
     pub async fn fail_over(&mut self) {
         assert!(self.is_on_the_way().await, "Sentinel came in between");
         self.servers[self.master].kill();
@@ -97,7 +97,7 @@ impl RedisSentinel {
         .await;
     }
 
-    /// The one that was killed comes back as a replica, empty, and gets everything.
+    /// Starts the killed server again as an empty replica, which gets all data.
     pub async fn replicate(&mut self) {
         let replica = &mut self.servers[1 - self.master];
         if !replica.is_running() {
@@ -160,7 +160,7 @@ impl RedisSentinel {
     }
 }
 
-/// Sentinel ends the connections of a server whose role it changes, and then there is no answer.
+/// Sentinel closes the connections of a server whose role it changes, and then there is no response.
 async fn replication(server: &RedisServer) -> String {
     server.ask(&["INFO", "replication"]).await.unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! A Redis server of a test's own, to be killed, frozen and emptied.
+//! A Redis server of its own for a test, to be killed, frozen and emptied.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::wait::wait_until;
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
-/// A server on a port that stays the same. It ends with the value.
+/// A server on a fixed port. It is stopped with the value.
 #[derive(Debug)]
 pub struct RedisServer {
     port: Port,
@@ -33,19 +33,19 @@ impl RedisServer {
         server
     }
 
-    /// Starts it, empty, after it was killed.
+    /// Starts the killed server again, empty.
     pub async fn start_again(&mut self) {
         let _ = std::fs::remove_file(self.dir.path().join("dump.rdb"));
         self.start_from_file().await;
     }
 
-    /// Starts it, after it was killed, with what `SAVE` last wrote.
+    /// Starts the killed server again with the data of the last `SAVE`.
     pub async fn start_from_file(&mut self) {
         self.process = Some(spawn(self.port.number(), self.dir.path()));
         wait_until("Redis answers", READY_WITHIN, async || self.try_connect().await.is_ok()).await;
     }
 
-    /// A fragment of configuration that names it.
+    /// The configuration for this server.
     pub fn config(&self) -> String {
         format!(
             "store: {{ redis: {{ url: \"redis://127.0.0.1:{}/0\" }} }}",
@@ -63,7 +63,7 @@ impl RedisServer {
 
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
-            // It may be frozen, which SIGKILL does not mind.
+            // SIGKILL also ends a frozen process.
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -79,7 +79,7 @@ impl RedisServer {
         self.ask(words).await.unwrap();
     }
 
-    /// Runs a command, and what it answers, as text.
+    /// Runs a command, and returns the response as text.
     pub async fn ask(&self, words: &[&str]) -> redis::RedisResult<String> {
         let mut connection = self.try_connect().await?;
         let mut command = redis::cmd(words[0]);

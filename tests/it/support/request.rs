@@ -1,4 +1,4 @@
-//! A request to the sidecar, said piece by piece. Header names, values and the target are sent as they are written.
+//! A request to the sidecar, built step by step. Header names, values and the target are sent unchanged.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::http::{Answer, Connection};
 
-/// A request that is being put together.
+/// A request builder.
 #[derive(Debug, Clone)]
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request {
@@ -36,29 +36,29 @@ impl Request {
         self
     }
 
-    /// Presents an access token.
+    /// Adds an access token.
     pub fn bearer(self, token: &str) -> Self {
         self.header("Authorization", &format!("Bearer {token}"))
     }
 
-    /// Names another host.
+    /// Sets the `Host`.
     pub fn host(mut self, host: &str) -> Self {
         self.host = Some(host.to_owned());
         self
     }
 
-    /// Gives it a JSON body.
+    /// Adds a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.header("Content-Type", "application/json").body(body.to_string())
     }
 
-    /// Gives it a body.
+    /// Adds a body.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// The bytes that go over the wire.
+    /// The bytes to send.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let host = self.host.iter().map(|host| ("Host", host.as_str()));
@@ -72,7 +72,7 @@ impl Request {
         [head.into_bytes(), self.body.clone()].concat()
     }
 
-    /// The same for a sidecar that may be gone: `None` when it does not answer.
+    /// Like [`Self::send`], for a sidecar that may have stopped: `None` if there is no response.
     pub async fn try_send(self) -> Option<Answer> {
         let mut connection = Connection::try_open(self.port).await?;
         connection.send(&self.to_bytes()).await;

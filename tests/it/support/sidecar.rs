@@ -1,4 +1,4 @@
-//! The real binary as a process of its own, with everything a test wants to ask it.
+//! The real binary in a process of its own, with the helpers that tests need.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
@@ -23,15 +23,15 @@ use super::request::Request;
 use super::upstream::Upstream;
 use super::wait::wait_until;
 
-/// The binary of the same build, or, for a figure to quote, one that was built in release.
+/// The binary of the same build, or a release build for a figure to quote.
 fn binary() -> OsString {
     std::env::var_os("SIDEGATE_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_sidegate").into())
 }
 
-/// How long a start may take on a busy machine.
+/// The timeout of a start, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
-/// A sidecar that is being described.
+/// The builder of a sidecar.
 #[derive(Debug, Default)]
 #[must_use = "nothing runs until it is started"]
 pub struct TestSidecar {
@@ -61,13 +61,13 @@ impl TestSidecar {
         }
     }
 
-    /// Lays a fragment of YAML over the configuration; `null` takes a key away.
+    /// Merges a fragment of YAML into the configuration; `null` removes a key.
     pub fn config(mut self, fragment: &str) -> Self {
         self.fragments.push(fragment.to_owned());
         self
     }
 
-    /// Adds a route: `/exact`, `/below/**`. Without any, everything needs a valid token.
+    /// Adds a route: `/exact`, `/below/**`. Without any route, everything requires a valid token.
     pub fn route(mut self, path: &str, access: &str) -> Self {
         self.routes.push(config::route(path, access));
         self
@@ -85,7 +85,7 @@ impl TestSidecar {
         self
     }
 
-    /// Reaches both stores over a network that the test can break.
+    /// Connects to both stores through networks that the test can break.
     pub fn with_faults(mut self) -> Self {
         self.with_faults = true;
         self
@@ -98,7 +98,7 @@ impl TestSidecar {
         sidecar
     }
 
-    /// Starts it and does not wait: for one that is not meant to become ready.
+    /// Starts it without waiting: for one that is not expected to become ready.
     pub async fn spawn(self) -> Sidecar {
         let stores = match self.stores {
             Some(stores) => stores,
@@ -155,7 +155,7 @@ impl TestSidecar {
     }
 }
 
-/// A running sidecar. It ends with the value.
+/// A running sidecar. It is stopped with the value.
 #[derive(Debug)]
 pub struct Sidecar {
     // First: the process must end before what it uses.
@@ -193,17 +193,17 @@ impl Sidecar {
         Request::new(self.admin.number(), method, target)
     }
 
-    /// Where it is reached, which is also the issuer of its tokens.
+    /// Its URL, which is also the issuer of its tokens.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port.number())
     }
 
-    /// A connection to send anything on.
+    /// A connection for arbitrary bytes.
     pub async fn connect(&self) -> Connection {
         Connection::open(self.port.number()).await
     }
 
-    /// Sends bytes as they are and reads one answer; `None` when the connection is closed without one.
+    /// Sends bytes as they are and reads one response; `None` if the connection is closed without one.
     pub async fn raw(&self, bytes: &[u8]) -> Option<Answer> {
         let mut connection = self.connect().await;
         connection.send(bytes).await;
@@ -272,8 +272,8 @@ impl Sidecar {
         command.stdin(Stdio::null()).output().unwrap()
     }
 
-    /// Lays a fragment over the configuration and tells the sidecar to read it again. When it has, is for the test to
-    /// see.
+    /// Merges a fragment into the configuration and tells the sidecar to reload it. The test has to wait for the
+    /// effect.
     pub fn reconfigure(&mut self, fragment: &str) {
         config::merge(&mut self.config, config::parse(fragment));
         std::fs::write(&self.file, serde_yaml::to_string(&self.config).unwrap()).unwrap();
@@ -284,13 +284,13 @@ impl Sidecar {
         kill_process(Pid::from_child(&self.process.child), signal).unwrap();
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Sends SIGTERM, and waits until it has stopped.
     pub async fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.exit().await
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has stopped by itself.
     pub async fn exit(&mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
@@ -306,18 +306,18 @@ impl Sidecar {
         }
     }
 
-    /// Kills it without warning.
+    /// Kills it (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Kills it without warning and starts it anew, on the same ports.
+    /// Kills it and starts it again on the same ports.
     pub async fn restart(&mut self) {
         self.start_anew();
         self.wait_until_ready().await;
     }
 
-    /// The same, but does not wait until it is ready.
+    /// Like [`Self::restart`], without waiting until it is ready.
     pub fn start_anew(&mut self) {
         self.process.kill();
         self.process = Process::spawn(&["serve", "--config", self.file.to_str().unwrap()], &self.env);
@@ -338,7 +338,7 @@ impl Sidecar {
         .await;
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until it is ready.
     pub async fn wait_until_ready(&mut self) {
         let (process, admin) = (&mut self.process, self.admin.number());
         wait_until("the sidecar is ready", READY_WITHIN, async || {
@@ -354,7 +354,7 @@ impl Sidecar {
     }
 }
 
-/// The process and what it says.
+/// The process and its log.
 #[derive(Debug)]
 struct Process {
     child: Child,
@@ -390,7 +390,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            // Shown with the failed test, which is when one wants to read it.
+            // Printed with a failed test.
             println!("--- the sidecar said:\n{}---", self.logs());
         }
     }

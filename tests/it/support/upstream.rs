@@ -13,31 +13,31 @@ use tokio::task::JoinHandle;
 
 use super::BACKSTAGE;
 
-/// What the upstream does with the next requests.
+/// The behaviour of the upstream.
 #[derive(Debug, Clone, Default)]
 pub enum Behaviour {
-    /// Answers 200 with what it saw.
+    /// Responds 200 with the request it received.
     #[default]
     Echo,
-    /// The same, after a while.
+    /// Like `Echo`, after a delay.
     Slow(Duration),
-    /// The same with another status.
+    /// Like `Echo`, with another status.
     Status(u16),
-    /// Closes the connection without a word.
+    /// Closes the connection without a response.
     Close,
-    /// Closes it in the middle of the answer.
+    /// Closes it in the middle of the response.
     Cut,
     /// Sends these bytes.
     Raw(Vec<u8>),
-    /// Sends an answer without an end, a byte every now and then.
+    /// Sends an endless response, a byte now and then.
     Dribble,
-    /// Says 100 Continue to who expects it, before it reads the body, and then echoes.
+    /// Sends 100 Continue if the client expects it, before it reads the body, and then echoes.
     Continue,
-    /// Sends one event, and the second when it is told to.
+    /// Sends one event, and the second on demand.
     Events(Arc<Notify>),
 }
 
-/// The running upstream. It ends with the value.
+/// A running upstream. It is stopped with the value.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
@@ -74,12 +74,12 @@ impl Upstream {
         self.address
     }
 
-    /// Changes what it does from now on.
+    /// Changes its behaviour.
     pub fn behave(&self, behaviour: Behaviour) {
         *self.shared.behaviour.lock().unwrap() = behaviour;
     }
 
-    /// Every request so far.
+    /// The requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().clone()
     }
@@ -158,7 +158,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         if let Ok((stream, _)) = listener.accept().await {
-            // A connection that ends early is the test's doing.
+            // The test closes connections early on purpose.
             let shared = Arc::clone(&shared);
             connections.spawn(async move { drop(converse(stream, &shared).await) });
         }

@@ -1,14 +1,14 @@
-//! People who sign in.
+//! Users.
 
 use serde_json::{Value, json};
 
 use super::http::Answer;
 use super::sidecar::Sidecar;
 
-/// A good password that no list has.
+/// A valid password that is in no list of common ones.
 pub const PASSWORD: &str = "quarrel-lantern-71-osprey";
 
-/// Someone who is signed in.
+/// A signed-in user.
 #[derive(Debug, Clone)]
 pub struct User {
     pub email: String,
@@ -31,7 +31,7 @@ impl Sidecar {
         self.login(&email).await
     }
 
-    /// Signs someone in, again or on another device.
+    /// Signs a user in, again or on another device.
     pub async fn login(&self, email: &str) -> User {
         let answer = self.try_login(email, PASSWORD).await;
         assert_eq!(answer.status(), 200, "login: {}", answer.text());
@@ -49,7 +49,7 @@ impl Sidecar {
         }
     }
 
-    /// Tries a password.
+    /// Attempts a sign-in with a password.
     pub async fn try_login(&self, email: &str, password: &str) -> Answer {
         self.post("/auth/login")
             .json(&json!({ "email": email, "password": password }))

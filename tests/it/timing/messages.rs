@@ -1,4 +1,4 @@
-//! What is answered by a message: the answer is the same, and comes as fast, whether there is anybody to write to.
+//! Requests for an email: the response is the same, and takes the same time, with and without an account.
 
 use serde_json::json;
 
@@ -7,14 +7,14 @@ use crate::support::TestSidecar;
 
 const KINDS: [&str; 2] = ["known", "unknown"];
 
-/// Of each question other people are asked about.
+/// Each request is made for other accounts.
 fn email(kind: &str, question: &str, number: usize) -> String {
     format!("{kind}.{question}{number}@example.com")
 }
 
 #[tokio::test]
 #[ignore = "measures time: make test runs it alone"]
-async fn a_forgotten_password_takes_as_long_for_who_has_an_account() {
+async fn a_password_reset_request_takes_the_same_time_with_and_without_an_account() {
     let sidecar = TestSidecar::new().start().await;
     people(&sidecar, "known.forgot", "NULL").await;
     compare(&sidecar, "forgotten password", &KINDS, 202, |kind, number| {
@@ -26,7 +26,7 @@ async fn a_forgotten_password_takes_as_long_for_who_has_an_account() {
 
 #[tokio::test]
 #[ignore = "measures time: make test runs it alone"]
-async fn another_code_takes_as_long_for_who_has_an_account() {
+async fn a_request_for_another_code_takes_the_same_time_with_and_without_an_account() {
     let sidecar = TestSidecar::new().start().await;
     people(&sidecar, "known.code", "NULL").await;
     compare(&sidecar, "another code", &KINDS, 202, |kind, number| {

@@ -1,4 +1,4 @@
-//! JWKS URLs that answer what they should not.
+//! JWKS URLs with hostile or broken responses.
 
 use std::time::Duration;
 
@@ -31,15 +31,15 @@ async fn hostile_answers_are_refused_with_the_reason_in_the_log() {
     let cases = [
         (whole("200 OK", JSON, &huge), "larger than 256 KiB"),
         (chunked, "larger than 256 KiB"),
-        (endless, "no whole answer within 5 s"),
-        (whole("200 OK", JSON, "<html>"), "the answer is not JSON"),
+        (endless, "no complete response within 5 s"),
+        (whole("200 OK", JSON, "<html>"), "the response is not JSON"),
         (
             whole("200 OK", "Content-Type: text/html\r\n", &good),
             "not JSON but \\\"text/html\\\"",
         ),
         (whole("200 OK", "", &good), "not JSON but \\\"\\\""),
-        (whole("200 OK", JSON, "[]"), "no JWK set"),
-        (whole("200 OK", JSON, r#"{"keys":[]}"#), "no key that could verify"),
+        (whole("200 OK", JSON, "[]"), "not a JWK set"),
+        (whole("200 OK", JSON, r#"{"keys":[]}"#), "no key that can verify"),
         (
             whole("200 OK", JSON, &private.to_string()),
             "private or secret key (member `d`)",
@@ -49,8 +49,8 @@ async fn hostile_answers_are_refused_with_the_reason_in_the_log() {
             "private or secret key (member `k`)",
         ),
         (whole("302 Found", &redirect, &good), "is a redirect (302"),
-        (whole("500 Oops", JSON, &good), "the answer is 500"),
-        (whole("201 Created", JSON, &good), "the answer is 201"),
+        (whole("500 Oops", JSON, &good), "the response has status 500"),
+        (whole("201 Created", JSON, &good), "the response has status 201"),
     ];
     let mut publishers = vec![];
     let keeper = Publisher::of(&[&ours]).await;

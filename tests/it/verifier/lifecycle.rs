@@ -11,10 +11,10 @@ use super::publisher::{
 };
 use crate::support::{Sidecar, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn wait_for(what: &str, sidecar: &Sidecar, token: &str, outcome: (u16, String)) {
-    wait_until(what, PATIENCE, async || presented(sidecar, token).await == outcome).await;
+    wait_until(what, TIMEOUT, async || presented(sidecar, token).await == outcome).await;
 }
 
 #[tokio::test]
@@ -45,10 +45,14 @@ async fn only_tokens_of_a_known_issuer_for_our_audience_pass() {
 async fn an_empty_redis_means_nothing_is_revoked_only_where_the_configuration_says_so() {
     let ours = key();
     let entry = format!("{{ issuer: \"{ISSUER}\", audience: [test], jwks: {} }}", jwks(&[&ours]));
-    let without = verifier(&[entry.clone()]).start().await;
+    let without = verifier(std::slice::from_ref(&entry)).start().await;
     assert_eq!(presented(&without, &token(&ours)).await, passed());
-    let entra = token_with(&ours, &json!({ "ver": "2.0" }));
-    assert_eq!(presented(&without, &entra).await, passed(), "another product's `ver`");
+    let versioned = token_with(&ours, &json!({ "ver": "2.0" }));
+    assert_eq!(
+        presented(&without, &versioned).await,
+        passed(),
+        "another product's `ver`"
+    );
     let following = verifier(&[entry]).config("revocation: { feed: redis }").start().await;
     assert_eq!(
         presented(&following, &token(&ours)).await,
@@ -104,7 +108,7 @@ async fn without_keys_a_verifier_is_not_ready_and_calls_no_token_bad() {
     let publisher = Publisher::down().await;
     let verifier = verifier(&[publisher.entry(ISSUER, "")]).spawn().await;
     verifier.wait_until_listening().await;
-    wait_until("it has tried", PATIENCE, async || {
+    wait_until("it has tried", TIMEOUT, async || {
         verifier.logs().contains("the issuer's keys cannot be had")
     })
     .await;
@@ -120,7 +124,7 @@ async fn without_keys_a_verifier_is_not_ready_and_calls_no_token_bad() {
     );
 
     publisher.publish(&[&ours]);
-    wait_until("it is ready", PATIENCE, async || {
+    wait_until("it is ready", TIMEOUT, async || {
         verifier.admin("GET", "/readyz").send().await.status() == 200
     })
     .await;
@@ -138,7 +142,7 @@ async fn known_keys_go_on_while_the_url_is_down_until_they_are_stale() {
     assert_eq!(presented(&verifier, &cached).await, passed());
 
     publisher.go_down();
-    wait_until("a refresh has failed", PATIENCE, async || {
+    wait_until("a refresh has failed", TIMEOUT, async || {
         let labels = [("issuer", ISSUER), ("result", "error")];
         verifier.metric("sidegate_jwks_refreshes_total", &labels).await > 0.0
     })
@@ -179,7 +183,7 @@ async fn a_flood_of_invented_keys_is_one_fetch_per_cool_down() {
     let begun = Instant::now();
     let forged: Vec<_> = (0..20).map(|_| token(&key())).collect();
     let mut asked = vec![];
-    // A cool-down takes ten seconds: the flood goes on beyond its end.
+    // A cool-down takes ten seconds: the flood continues after its end.
     while begun.elapsed() < Duration::from_secs(12) {
         for token in &forged {
             assert_eq!(presented(&verifier, token).await, refused(401, "token_unknown_key"));
@@ -215,13 +219,13 @@ async fn a_reload_starts_and_stops_what_refreshes() {
     verifier.reconfigure(&trusting(&[other.entry(OTHER, "")]));
     let gone = refused(401, "token_wrong_issuer");
     wait_for("the first is not", &verifier, &token(&ours), gone).await;
-    wait_until("its series is gone", PATIENCE, async || {
+    wait_until("its series is gone", TIMEOUT, async || {
         let metrics = verifier.admin("GET", "/metrics").send().await.text();
         !metrics.contains(&format!("issuer=\"{ISSUER}\"")) && metrics.contains(&format!("issuer=\"{OTHER}\""))
     })
     .await;
 
-    // The same issuer elsewhere, where nobody answers: its old keys came from a place that is no longer trusted.
+    // The same issuer at another URL, where nothing answers: its old keys came from a URL that is no longer trusted.
     let down = Publisher::down().await;
     verifier.reconfigure(&trusting(&[down.entry(OTHER, "")]));
     let unknown = refused(503, "issuer_keys_unavailable");

@@ -1,4 +1,4 @@
-//! An issuer elsewhere: keys in the hand of the test, published by a server that does what it is told.
+//! An external issuer: keys of the test, published by a server that the test controls.
 
 use serde_json::{Value, json};
 use sidegate::keys::{Algorithm, SigningKey, provider};
@@ -15,21 +15,21 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// One that is down: it closes every connection.
+    /// A server that is down: it closes every connection.
     pub async fn down() -> Self {
         let server = Upstream::start().await;
         server.behave(Behaviour::Close);
         Self { server }
     }
 
-    /// One that publishes `keys`.
+    /// A server that publishes `keys`.
     pub async fn of(keys: &[&SigningKey]) -> Self {
         let publisher = Self::down().await;
         publisher.publish(keys);
         publisher
     }
 
-    /// Publishes these and no others from now on.
+    /// Publishes only these keys from now on.
     pub fn publish(&self, keys: &[&SigningKey]) {
         self.answer("200 OK", "Content-Type: application/json\r\n", &jwks(keys).to_string());
     }
@@ -52,7 +52,7 @@ impl Publisher {
         self.server.behave(Behaviour::Close);
     }
 
-    /// How often it was asked.
+    /// The number of requests it received.
     pub fn asked(&self) -> usize {
         self.server.seen().len()
     }
@@ -75,7 +75,7 @@ pub fn verifier(entries: &[String]) -> TestSidecar {
     TestSidecar::new().config(&trusting(entries))
 }
 
-/// What turns a sidecar into a verifier that trusts `entries`, issuers of other products.
+/// The configuration of a verifier that trusts `entries`, issuers of other products.
 pub fn trusting(entries: &[String]) -> String {
     format!(
         "auth: null\nstore: {{ postgres: null }}\nrevocation: {{ feed: none }}\nissuers: [{}]\n",
@@ -102,7 +102,7 @@ pub fn token_with(key: &SigningKey, other: &Value) -> String {
     key.sign("at+jwt", &claims(other)).unwrap()
 }
 
-/// What a good token of [`ISSUER`] claims, and `other`.
+/// The claims of a valid token of [`ISSUER`], and `other`.
 pub fn claims(other: &Value) -> Value {
     let now = sidegate::clock::now().unix_timestamp();
     let mut claims = json!({
@@ -114,7 +114,7 @@ pub fn claims(other: &Value) -> Value {
     claims
 }
 
-/// The status of a request with `token`, and the word of a refusal.
+/// The status of a request with `token`, and the code of a refusal.
 pub async fn presented(sidecar: &Sidecar, token: &str) -> (u16, String) {
     let answer = sidecar.get("/").bearer(token).send().await;
     let code = if answer.reached_upstream() {

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::publisher::{passed, presented, refused, trusting};
 use crate::support::{AUDIENCE, ISSUER, Sidecar, TestSidecar, claims, wait_until};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn verifier_of(issuer: &Sidecar) -> Sidecar {
     let entry = format!(
@@ -39,7 +39,7 @@ async fn a_token_of_the_issuer_passes_at_the_verifier_until_its_session_ends() {
 
     let answer = issuer.post("/auth/logout").bearer(&alice.access_token).send().await;
     assert_eq!(answer.status(), 204, "{}", answer.text());
-    wait_until("the verifier hears of the logout", PATIENCE, async || {
+    wait_until("the verifier knows the sign-out", TIMEOUT, async || {
         presented(&verifier, &alice.access_token).await == refused(401, "revoked")
     })
     .await;
@@ -61,7 +61,7 @@ async fn changed_rights_outdate_the_tokens_before_and_none_after_by_their_versio
     assert!(granted.status.success(), "{}", String::from_utf8_lossy(&granted.stderr));
     // In the same second: nothing here compares clocks.
     let next = issuer.login(&alice.email).await;
-    wait_until("the verifier hears of it", PATIENCE, async || {
+    wait_until("the verifier knows the revocation", TIMEOUT, async || {
         presented(&verifier, &alice.access_token).await == refused(401, "token_outdated")
     })
     .await;
@@ -88,23 +88,25 @@ async fn tokens_of_a_leaked_key_that_was_rotated_out_are_refused_long_before_the
         passed(),
         "it still verifies"
     );
-    wait_until("the issuer signs with the next key", PATIENCE, async || {
+    wait_until("the issuer signs with the next key", TIMEOUT, async || {
         kid_of(&issuer.login(&alice.email).await.access_token) != leaked
     })
     .await;
     let next = issuer.login(&alice.email).await;
 
     run(&issuer, &["keys", "retire", &leaked]);
-    wait_until("the verifier hears of it", Duration::from_secs(2), async || {
-        presented(&verifier, &alice.access_token).await == refused(401, "key_revoked")
-    })
+    wait_until(
+        "the verifier knows the revocation",
+        Duration::from_secs(2),
+        async || presented(&verifier, &alice.access_token).await == refused(401, "key_revoked"),
+    )
     .await;
     assert_eq!(issuer.get("/").bearer(&alice.access_token).send().await.status(), 401);
-    wait_until("the verifier knows the next key", PATIENCE, async || {
+    wait_until("the verifier knows the next key", TIMEOUT, async || {
         presented(&verifier, &next.access_token).await == passed()
     })
     .await;
-    wait_until("the key is no longer published", PATIENCE, async || {
+    wait_until("the key is no longer published", TIMEOUT, async || {
         !issuer
             .get("/.well-known/jwks.json")
             .send()
@@ -168,14 +170,14 @@ async fn a_rotation_of_the_issuers_keys_under_load_refuses_nobody() {
 
     let output = issuer.command(&["keys", "rotate"]);
     assert!(output.status.success(), "{output:?}");
-    wait_until("the issuer signs with the next key", PATIENCE, async || {
+    wait_until("the issuer signs with the next key", TIMEOUT, async || {
         let user = issuer.login("alice@example.com").await;
         newest.lock().unwrap().clone_from(&user.access_token);
         kid(&user.access_token) != kid(&before.access_token)
     })
     .await;
     let so_far = requests.load(Ordering::Relaxed);
-    wait_until("both keys were used for a while", PATIENCE, async || {
+    wait_until("both keys were used for a while", TIMEOUT, async || {
         requests.load(Ordering::Relaxed) > so_far + 200 || load.iter().any(tokio::task::JoinHandle::is_finished)
     })
     .await;

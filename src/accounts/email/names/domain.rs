@@ -1,5 +1,5 @@
-//! The domain of an address, as DNS and mail servers write it: `bücher.example` is `xn--bcher-kva.example`, one account
-//! however it is spelled, and in a form that shows nothing but what it is.
+//! The domain of an email address in DNS form: `bücher.example` is `xn--bcher-kva.example`, so that both are one
+//! account.
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
@@ -16,7 +16,7 @@ pub(crate) fn canonical(domain: &str) -> Result<String, NameError> {
             DnsLength::Verify,
         )
         .map_err(|_| NameError::NotAnAddress)?;
-    // Mail to an IP address is for test benches: no mailbox that somebody owns is there.
+    // An IP address is not the domain of anybody's mailbox.
     let last = ascii.rsplit('.').next().unwrap_or_default();
     if last.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(NameError::NotAnAddress);
@@ -25,7 +25,7 @@ pub(crate) fn canonical(domain: &str) -> Result<String, NameError> {
     if valid.is_err() {
         return Err(NameError::NotAnAddress);
     }
-    // Label by label: a Greek company under .com mixes nothing.
+    // Label by label: a Greek name under .com does not mix scripts.
     if shown.split('.').any(scripts::are_mixed) {
         return Err(NameError::Deceptive);
     }

@@ -1,10 +1,11 @@
-//! What holds for every name, tried on random ones.
+//! Properties of every name, checked with random ones.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// Text as attackers write it: any character, and more than chance would give of those that fold, imitate and separate.
+/// Text as attackers write it: any character, with a higher share of those that are normalized, imitate others, or
+/// separate.
 fn written() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => "[a-zA-Z0-9.]{1,4}",

@@ -1,18 +1,18 @@
-//! Letters that are taken for others (UTS #39).
+//! Characters that imitate others (UTS #39).
 
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _, skeleton};
 
-/// Whether scripts are mixed in a way that no language writes: `раypal` with two Cyrillic letters. Latin with Chinese,
-/// Japanese or Korean is what people there write. Characters that no name has (invisible ones, symbols) count as mixed.
+/// Whether scripts are mixed in a way that no language does: `раypal` with two Cyrillic characters. Latin with Chinese,
+/// Japanese or Korean is common. Characters that no name contains (invisible ones, symbols) count as mixed.
 pub(crate) fn are_mixed(text: &str) -> bool {
-    let letters = text
+    let characters = text
         .chars()
         .filter(|c| !c.is_ascii() || c.is_ascii_alphanumeric())
         .collect::<String>();
-    !letters.check_restriction_level(RestrictionLevel::HighlyRestrictive)
+    !characters.check_restriction_level(RestrictionLevel::HighlyRestrictive)
 }
 
-/// Whether the whole is taken for ASCII and is not: `аррӏе`, all of it Cyrillic, mixes nothing.
+/// Whether a text looks like ASCII and is not: `аррӏе` is all Cyrillic, and so does not mix scripts.
 pub(crate) fn imitate_ascii(text: &str) -> bool {
     !text.is_ascii() && skeleton(text).all(|c| c.is_ascii())
 }
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_word_of_look_alikes_imitates_ascii_and_a_real_word_does_not() {
+    fn a_text_of_look_alikes_imitates_ascii_and_an_ordinary_one_does_not() {
         assert!(imitate_ascii("\u{430}\u{440}\u{440}\u{4cf}\u{435}"));
         for word in ["apple", "яблоко", "müller"] {
             assert!(!imitate_ascii(word), "{word:?}");

@@ -1,4 +1,4 @@
-//! The windows by name: what a service asks before it does something for somebody it does not know.
+//! The limits of `auth.limits`, by name: services check them before they work for an unauthenticated client.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use crate::accounts::login::limits::{Limiter, address_key};
 use crate::accounts::settings::{self, Limit, Settings};
 use crate::metrics::Metrics;
 
-/// What is counted together. Logins have windows of their own (`auth.login_limit`).
+/// The operations that are counted together. Sign-ins have their own limit (`auth.login_limit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Window {
-    /// Making an account.
+    /// Registration.
     Registration,
-    /// Asking for a link that replaces a password, and using one.
+    /// Password resets, requested and attempted.
     PasswordReset,
-    /// Asking for a code that confirms an address, and trying one.
+    /// Email verification codes, requested and attempted.
     Verification,
-    /// Trying a second factor, and asking for a code that is one.
+    /// Second factors attempted, and codes requested.
     Mfa,
 }
 
@@ -27,7 +27,7 @@ pub(crate) enum Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts")]
 pub struct RateLimited {
-    /// When there is room again.
+    /// The time until another attempt is allowed.
     pub retry_after: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Window {
         }
     }
 
-    /// The names of its counters: by address, by account.
+    /// The names of the counters: by client IP, by account.
     const fn policies(self) -> (&'static str, &'static str) {
         match self {
             Self::Registration => ("registration_address", "registration_account"),
@@ -60,14 +60,15 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Counts one attempt, right or wrong, against an address and an account. Call it before any work, and with the
-    /// canonical name whether or not there is such an account: a limit that only real accounts have tells which are real.
+    /// Counts an attempt, successful or not, for a client IP and an account. Call it before any work, with the
+    /// canonical name, whether or not there is such an account: a limit that only existing accounts have would reveal
+    /// them.
     ///
-    /// An attempt that the address has no room for is not counted against the account: else one stranger, refused a
-    /// thousand times, would still use up what belongs to the owner.
+    /// An attempt that exceeds the limit of the client IP is not counted for the account: otherwise one client could
+    /// use up the owner's attempts.
     ///
     /// # Errors
-    /// When either has no room.
+    /// When either limit is exceeded.
     pub(crate) async fn take(
         &self,
         window: Window,
@@ -95,7 +96,8 @@ impl Limits {
         Ok(())
     }
 
-    /// Whether a mailbox may get one more message. A refusal is not told: it would say that somebody asked before.
+    /// Whether another message can be sent to a mailbox. A refusal is not revealed: it would tell that somebody
+    /// requested one before.
     pub(crate) async fn mailbox_has_room(&self, window: Window, email: &str, now: OffsetDateTime) -> bool {
         self.take(window, None, Some(email), now).await.is_ok()
     }

@@ -1,4 +1,4 @@
-//! One line of a file of accounts: read, and checked as if somebody had typed it.
+//! A line of an import file, with the checks of a registration.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,21 +11,21 @@ use crate::accounts::{password, profile};
 use crate::store::id;
 use crate::store::user_import::Incoming;
 
-/// A line that can be imported, if what it wants is free.
+/// A valid line.
 #[derive(Clone)]
 pub struct Candidate {
     pub(crate) line: u64,
     pub(crate) account: Incoming,
 }
 
-/// A line that cannot be imported. The reason never holds a hash.
+/// A line that cannot be imported. The reason never contains a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Counted from 1.
+    /// The line number, from 1.
     pub line: u64,
-    /// The member that is wrong; empty when it is the line as a whole.
+    /// The member that is wrong; empty for the line as a whole.
     pub field: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -52,10 +52,10 @@ struct Written {
 }
 
 impl Candidate {
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
-    /// With the member that is wrong.
+    /// The member that is wrong.
     pub fn read(line: u64, text: &str, now: OffsetDateTime) -> Result<Self, Refusal> {
         let refuse = |field: &str, reason: String| Refusal {
             line,
@@ -91,7 +91,7 @@ impl Candidate {
         if written.created_at.is_some_and(|at| at > now) {
             return Err(refuse("created_at", "this lies in the future".to_owned()));
         }
-        // What stands for "nobody" where an id is needed.
+        // The nil UUID, which means "no user".
         if written.id.is_some_and(|id| id.is_nil()) {
             return Err(refuse("id", "this is the id of nobody".to_owned()));
         }
@@ -109,7 +109,7 @@ impl Candidate {
         Ok(Self { line, account })
     }
 
-    /// The canonical address.
+    /// The canonical email address.
     pub fn email(&self) -> &str {
         &self.account.email
     }
@@ -123,7 +123,7 @@ impl Candidate {
     }
 }
 
-/// What the parser says, without its own count of lines, of which a line has one.
+/// The parser's message without its line number, which is always 1.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(" at line ") {

@@ -1,32 +1,33 @@
-//! Equal refreshes that are under way at once on this instance: one asks PostgreSQL, the others wait for its answer.
+//! Concurrent refreshes with the same token on this instance: one of them queries PostgreSQL, the others wait for its
+//! result.
 //!
-//! Two hundred tabs that wake up together would otherwise hold every connection of the pool, each waiting for the same row,
-//! while logins find none free.
+//! Otherwise two hundred browser tabs that wake up at the same time would occupy every connection of the pool, each
+//! waiting for the same row, and sign-ins would find none free.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::accounts::sessions::pair::Pair;
 
-/// What the first of them found.
+/// The result of the first one.
 #[derive(Default)]
 pub(crate) enum Landed {
-    /// Nothing yet: whoever holds the lock is the first.
+    /// None yet: the caller that holds the lock is the first.
     #[default]
     NotYet,
-    /// The answer for all.
+    /// The response for all.
     Answer(Pair),
-    /// No answer; each asks for itself, and none waits for another's time-out.
+    /// Failed; each of the others tries by itself, and none waits for the timeout of another.
     Nothing,
 }
 
 type Flight = tokio::sync::Mutex<Landed>;
 
-/// Those under way.
+/// The refreshes in progress.
 #[derive(Default)]
 pub struct Flights(Mutex<HashMap<[u8; 32], Arc<Flight>>>);
 
-/// Membership in one; the first to leave closes it, so that whoever comes later asks anew.
+/// Participation in one; the first to leave closes it, so that later requests start a new one.
 pub(crate) struct Joined<'a> {
     flights: &'a Flights,
     hash: [u8; 32],
@@ -34,7 +35,7 @@ pub(crate) struct Joined<'a> {
 }
 
 impl Flights {
-    /// Joins the one of this token, or begins it.
+    /// Joins the refresh of this token, or starts one.
     pub(crate) fn join(&self, hash: [u8; 32]) -> Joined<'_> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let flight = Arc::clone(open.entry(hash).or_default());
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_comes_together_shares_a_flight_and_who_comes_later_does_not() {
+    async fn concurrent_refreshes_share_a_result_and_later_ones_do_not() {
         let flights = Flights::default();
         let (one, two) = (flights.join([1; 32]), flights.join([1; 32]));
         assert!(Arc::ptr_eq(&one.flight, &two.flight));

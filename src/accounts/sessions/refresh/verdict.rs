@@ -1,7 +1,7 @@
-//! What a refresh token that was presented means.
+//! Decides what to do with a presented refresh token.
 //!
-//! A client that got no answer asks again; ten tabs of one browser ask at once; a thief asks with a stolen token. All three
-//! present a token that was used. What tells them apart is whether the successor has been used:
+//! A client that got no response retries; ten tabs of one browser refresh at once; a thief uses a stolen token. All
+//! three present a token that was used before. They are distinguished by whether its successor was used:
 //!
 //! ```text
 //! the token was …                       verdict
@@ -11,8 +11,8 @@
 //! used, successor used or replaced      somebody else has it: the session ends
 //! ```
 //!
-//! Which tokens were used needs no rows: the session knows the generation that is live, and every older one was used.
-//! Only the one that the live token replaced has an unused successor.
+//! Used tokens need no rows: the session has the live generation, and every older one was used. Only the predecessor of
+//! the live token has an unused successor.
 
 use std::time::Duration;
 
@@ -25,27 +25,27 @@ use crate::secret::Secret;
 use crate::store::refresh_tokens::{Chain, Live};
 use crate::store::sessions::EXPIRED;
 
-/// The settings that decide.
+/// The settings that the decision depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
     /// `auth.refresh_token.reuse_grace`.
     pub(super) grace: Duration,
-    /// `auth.refresh_token.lost_answer`.
+    /// `auth.refresh_token.lost_response`.
     pub(super) lost_answer: LostAnswer,
 }
 
-/// What is to be done.
+/// The decision.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
-    /// It is the live token: give its successor.
+    /// The live token: replace it and return the successor.
     Rotate,
-    /// Give the answer that was given before.
+    /// Return the same response again.
     Again(Pair),
-    /// The answer was lost: give another successor in place of the one that nobody used.
+    /// The response was lost: return another successor in place of the unused one.
     AnswerLost,
-    /// We made it, and PostgreSQL does not know it: it was restored to an earlier day.
+    /// The tag is valid, and PostgreSQL does not have it: the database was restored from a backup.
     Unknown,
-    /// It was not used in time.
+    /// It has expired.
     Expired,
     /// The session has ended.
     Revoked,
@@ -53,7 +53,7 @@ pub(super) enum Verdict {
     Reused,
 }
 
-/// Decides. `text` is the token, which opens the answer that was sealed for it.
+/// Decides. `text` is the token, with which the stored response is decrypted.
 pub(super) fn judge(chain: &Chain, token: &Genuine, text: &Secret, rules: Rules, now: OffsetDateTime) -> Verdict {
     match chain.end_reason.as_deref() {
         Some(EXPIRED) => return Verdict::Expired,
@@ -80,9 +80,9 @@ pub(super) fn judge(chain: &Chain, token: &Genuine, text: &Secret, rules: Rules,
     used(chain, live, text, rules, now)
 }
 
-/// The token that the live one replaced. The live one is unused, or it would not be live.
+/// The predecessor of the live token. The live one is unused, otherwise it would not be live.
 fn used(chain: &Chain, live: &Live, text: &Secret, rules: Rules, now: OffsetDateTime) -> Verdict {
-    // A client that was away for a month, not a thief: its answer was lost, and by now all of it is over.
+    // Not theft but a client that was offline for a month: the response was lost, and by now everything has expired.
     if live.expires_at <= now {
         return Verdict::Expired;
     }
@@ -90,7 +90,7 @@ fn used(chain: &Chain, live: &Live, text: &Secret, rules: Rules, now: OffsetDate
     if rules.grace.is_zero() {
         return Verdict::Reused;
     }
-    // Counted from the newest answer, so that a client whose answer was lost may ask twice for the second, too.
+    // Counted from the newest response, so that a client whose second response was lost too can retry again.
     if now - live.created_at < rules.grace
         && let Some(pair) = pair::open(chain.answer_sealed.as_deref(), text)
     {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_used_token_whose_successor_expired_is_no_alarm() {
+    fn a_used_token_whose_successor_expired_is_not_reported_as_reuse() {
         assert_eq!(judged(&chain(), 5, 3600), Verdict::Expired);
         let expired_first = Chain {
             replaced: Some(Replaced {

@@ -68,7 +68,7 @@ fn a_feed_is_complete_once_what_it_lacked_was_published() {
 }
 
 #[test]
-fn what_another_issuer_published_is_not_lacking() {
+fn rows_published_by_another_issuer_are_not_missing() {
     let ledger = read(&[]);
     let reading = compare(&ledger, &[1]);
     let due = ledger.lacking();

@@ -20,7 +20,7 @@ use crate::keys::{Algorithm, SigningKey};
 /// Looks the account up by id, email address or username.
 ///
 /// # Errors
-/// When there is none, PostgreSQL is away, or this is a verifier's configuration, which knows no accounts.
+/// When there is none, PostgreSQL is unreachable, or this is a verifier's configuration, which knows no accounts.
 pub(super) fn claims(config: &Path, name: &str, now: OffsetDateTime) -> Result<Map<String, Value>, Failed> {
     let loaded = config::load(config).map_err(|_| "the configuration changed meanwhile")?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

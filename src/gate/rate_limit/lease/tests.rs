@@ -7,7 +7,7 @@ use super::*;
 const START: OffsetDateTime = datetime!(2026-11-23 12:00:00 UTC);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What the script in Redis does, and the exact reference: a log of every permit.
+/// The algorithm of the script in Redis, and the exact reference: a log of every permit.
 #[derive(Default)]
 struct Log(VecDeque<OffsetDateTime>);
 
@@ -32,7 +32,7 @@ impl Log {
     }
 }
 
-/// Pseudo-random and the same in every run.
+/// Pseudo-random numbers, the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -45,19 +45,19 @@ impl Random {
     }
 }
 
-/// What happened in one run of the model.
+/// The results of one run of the model.
 #[derive(Debug, Default)]
 struct Outcome {
-    /// The most that passed in any window, above the limit.
+    /// The largest excess over the limit in any window.
     overshoot: u32,
     requests: u32,
     calls: u32,
-    /// Decisions that the reference would have made otherwise, had it seen the same requests.
+    /// The decisions that differ from the reference.
     passed_wrongly: u32,
     refused_wrongly: u32,
 }
 
-/// `instances` share a limit; requests come in bursts and pauses, each on an instance by chance.
+/// `instances` share a limit; requests arrive in bursts and pauses, each at a random instance.
 fn run(seed: u64, limit: u32, window: Duration, instances: usize, requests: u32) -> Outcome {
     let mut random = Random(seed);
     let mut redis = Log::default();
@@ -73,7 +73,7 @@ fn run(seed: u64, limit: u32, window: Duration, instances: usize, requests: u32)
     let mut pace = 1;
     for _ in 0..requests {
         if random.below(limit.into()) == 0 {
-            // From a tenth of what the limit allows to ten times as much, and now and then nothing at all.
+            // From a tenth of the limit to ten times as much, and now and then none.
             pace = [mean / 10, mean / 2, mean, mean * 2, mean * 10][usize::try_from(random.below(5)).unwrap()];
             now += window.mul_f64([0.0, 0.3, 1.0][usize::try_from(random.below(3)).unwrap()]);
         }
@@ -164,12 +164,12 @@ fn a_flood_is_refused_from_memory_until_a_permit_can_be_free() {
         let refused = lease.spend(now).unwrap();
         assert!(!refused.allowed && now + refused.reset == START + MINUTE);
     }
-    assert_eq!(lease.spend(START + MINUTE), None, "now it may ask again");
+    assert_eq!(lease.spend(START + MINUTE), None, "the refusal has ended");
     assert!(draw(&mut lease, START + MINUTE).allowed);
 }
 
 #[test]
-fn a_lease_that_nobody_used_shrinks_to_what_was() {
+fn a_lease_shrinks_to_the_permits_that_were_used() {
     let (mut lease, mut now) = (Lease::default(), START);
     for expected in [1, 5, 25, 50, 50] {
         let batch = lease.batch(1_000, now);

@@ -187,7 +187,7 @@ fn a_stream_that_ended_leaves_nothing_behind() {
     assert_eq!(view.streams.len(), 0);
 }
 
-/// Resident memory of this process, by the kernel's count.
+/// The resident memory of this process, according to the kernel.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -205,11 +205,11 @@ fn fill_with_a_million() {
     let each = (resident() - before) / view.len();
     println!("{} revocations, {each} bytes of resident memory each", view.len());
     assert_eq!(view.len(), 1_000_000);
-    assert!(each <= 40, "{each}");
+    assert!(each <= 48, "{each}");
 }
 
 #[test]
-fn a_million_revocations_fit_into_40_mb() {
+fn a_million_revocations_fit_into_48_mb() {
     let alone = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "--nocapture"])
         .arg("gate::revocation::view::tests::fill_with_a_million")

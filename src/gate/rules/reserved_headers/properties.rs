@@ -1,4 +1,4 @@
-//! However a name is respelled, it stays reserved.
+//! A reserved name stays reserved in every spelling.
 
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 
@@ -15,7 +15,7 @@ fn known() -> Vec<String> {
 
 /// A name of the family with other separators and letters of any case.
 fn respelled() -> impl Strategy<Value = (String, String)> {
-    // What a header name may hold besides letters and digits (RFC 9110 section 5.6.2).
+    // The characters of a header name besides letters and digits (RFC 9110 section 5.6.2).
     const SEPARATORS: &[u8] = b"!#$%&'*+-.^_`|~";
     (0..known().len(), any::<u64>()).prop_map(|(index, mut noise)| {
         let name = known().swap_remove(index);
@@ -26,8 +26,8 @@ fn respelled() -> impl Strategy<Value = (String, String)> {
             let choice = usize::try_from(noise >> 60).unwrap_or_default();
             match byte {
                 b'-' => SEPARATORS[choice % SEPARATORS.len()],
-                letter if choice % 2 == 0 => letter.to_ascii_uppercase(),
-                letter => letter,
+                character if choice % 2 == 0 => character.to_ascii_uppercase(),
+                character => character,
             }
         });
         let spelling = spelling.map(char::from).collect();
@@ -46,7 +46,7 @@ proptest! {
     }
 
     #[test]
-    fn any_name_can_be_asked_for(name in any::<String>()) {
+    fn every_name_can_be_checked(name in any::<String>()) {
         Family::new([]).class(&name);
     }
 }

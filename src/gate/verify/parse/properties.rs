@@ -1,4 +1,4 @@
-//! Nothing that anybody sends makes the parser of tokens panic.
+//! No input makes the parser of tokens panic.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use proptest::{
@@ -9,7 +9,7 @@ use proptest::{
 use super::token;
 use crate::gate::{denial::TokenFault, testing::cases};
 
-/// JSON of the kind that tokens are made of, and of kinds that they are not.
+/// JSON of the kind that tokens consist of, and of other kinds.
 fn json() -> impl Strategy<Value = String> {
     let value = prop_oneof![
         Just("null".to_owned()),

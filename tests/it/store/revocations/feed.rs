@@ -1,4 +1,4 @@
-//! What is published is read by those who follow the feed and by those who ask about one token.
+//! Published revocations are read by followers of the feed and by checks of one token.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use sidegate::store::revocations::{self, Content, Standing, Subject, Token};
 use super::{ISSUER, connect, contents, publish, raw, read_all, recorded, session, user};
 
 #[tokio::test]
-async fn a_revocation_reaches_those_who_read_the_feed_and_those_who_ask() {
+async fn a_revocation_reaches_followers_of_the_feed_and_checks_of_one_token() {
     let (redis, _) = connect();
     let all = [
         recorded(1, Subject::Token("j1".to_owned())),
@@ -82,7 +82,7 @@ async fn a_reader_of_the_feed_hears_of_a_revocation_at_once() {
         (tail.entries, Instant::now())
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
-    // The tail that waits holds up nobody else.
+    // The blocking tail delays no other call.
     let published = Instant::now();
     publish(&redis, &[session(2)]).await;
     let (entries, heard) = tail.await.unwrap();

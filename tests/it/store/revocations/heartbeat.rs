@@ -1,4 +1,4 @@
-//! When Redis takes a heartbeat, and when it refuses one because it would not be true.
+//! When Redis accepts a heartbeat, and when it refuses one whose statement would not hold.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn state(redis: &Redis, instance: &str, at_ms: i64, extent: Extent, proof:
     revocations::heartbeat(redis, &statement, KEEP).await.unwrap()
 }
 
-/// A statement about now.
+/// A heartbeat for the current time.
 async fn state_now(redis: &Redis, instance: &str, extent: Extent, proof: Proof<'_>) -> Said {
     let now_ms = revocations::now_ms(redis).await.unwrap();
     state(redis, instance, now_ms, extent, proof).await
@@ -29,7 +29,7 @@ const NOTHING: Proof<'static> = Proof {
     newest: None,
 };
 
-/// Heartbeats closer together than this are one.
+/// Heartbeats with a shorter distance than this are combined.
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(120)).await;
 }

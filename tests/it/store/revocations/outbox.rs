@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::super::fixture::{Database, NOW};
 use super::ISSUER;
+use crate::support::wait_until;
 
 fn revocation(subject: Subject) -> Revocation {
     Revocation {
@@ -87,12 +88,15 @@ async fn a_row_whose_transaction_began_before_others_and_commits_after_them_is_n
     slow.commit().await.unwrap();
     let read = outbox.read(false, &woken, NOW).await.unwrap();
     assert_eq!(sessions(&read.rows), ["quick", "slow"], "the first is shown once more");
-    let read = outbox.read(false, &woken, NOW).await.unwrap();
-    assert_eq!(read.rows, [], "and neither of them again");
+    // Other tests' transactions on the server may hold it up.
+    wait_until("neither of them is shown again", Duration::from_secs(30), async || {
+        outbox.read(false, &woken, NOW).await.unwrap().rows.is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn a_commit_wakes_whoever_follows() {
+async fn a_commit_notifies_the_followers() {
     let database = Database::migrated().await;
     let (mut outbox, woken) = (Outbox::new(&database.postgres, ISSUER), Arc::<Notify>::default());
     outbox.read(false, &woken, NOW).await.unwrap();

@@ -231,7 +231,7 @@ fn mailbox(text: &str, at: &KeyPath, findings: &mut Findings) -> Option<Mailbox>
     }
 }
 
-/// Reads where the mail server is. Its messages do not quote what may hold a password.
+/// Parses the URL of the mail server. Messages do not quote it, because it can contain a password.
 fn server(url: &str) -> Result<(Security, String, u16), String> {
     let wrong = || {
         if url.contains('@') {
@@ -269,7 +269,7 @@ fn server(url: &str) -> Result<(Security, String, u16), String> {
     Ok((security, host, authority.port_u16().unwrap_or(port)))
 }
 
-/// A link may lead below our own address, or by https to wherever the operator wrote.
+/// Checks a link: it has to be below `server.public_url`, or any `https` URL.
 fn link(text: &str, public_url: Option<&Url>, at: &KeyPath, findings: &mut Findings) -> Option<Link> {
     let expected = "a URL below server.public_url, or any with https, with one {token} in its path, query or fragment";
     let below_public = public_url.is_some_and(|url| {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_below_our_address_or_by_https_where_the_operator_wrote() {
+    fn a_link_is_below_the_public_url_or_an_https_url() {
         let public: Url = "http://gw.test:8080".parse().unwrap();
         let accepted = |text: &str| link(text, Some(&public), &KeyPath::root(), &mut Findings::default()).is_some();
         for good in [

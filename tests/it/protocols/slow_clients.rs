@@ -1,8 +1,8 @@
-//! How long a client may take.
+//! Timeouts and slow clients.
 
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use crate::support::{Connection, Sidecar, TestSidecar};
 
 const START: &[u8] = b"GET /x HTTP/1.1\r\nHost: a\r\n";
@@ -12,11 +12,11 @@ async fn impatient() -> Sidecar {
     TestSidecar::new().route("/**", "public").config(limits).start().await
 }
 
-/// Sends a byte of a header now and then for as long as the other side listens.
+/// Sends a byte of a header now and then until the other side closes the connection.
 async fn dribble(mut connection: Connection) -> Duration {
     let begun = Instant::now();
     while !connection.is_closed_within(Duration::from_millis(100)).await {
-        assert!(begun.elapsed() < PATIENCE, "still open");
+        assert!(begun.elapsed() < TIMEOUT, "still open");
         connection.send(b"a").await;
     }
     begun.elapsed()
@@ -65,7 +65,7 @@ async fn a_silent_connection_is_closed_after_its_time() {
     connection.send(&sidecar.get("/x").to_bytes()).await;
     assert_eq!(connection.answer(false).await.unwrap().status(), 200);
     let begun = Instant::now();
-    assert!(connection.is_closed_within(PATIENCE).await);
+    assert!(connection.is_closed_within(TIMEOUT).await);
     assert!(begun.elapsed() >= Duration::from_millis(1500), "{:?}", begun.elapsed());
 }
 

@@ -1,4 +1,0 @@
--- savepoint_keep :exec
--- Keeps what was done since.
-
-RELEASE SAVEPOINT here

@@ -71,7 +71,8 @@ CREATE TABLE user_roles (
     PRIMARY KEY (role, user_id)
 );
 
-CREATE INDEX user_roles_user_id ON user_roles (user_id);
+-- A hash: in the order of a B-tree on user_id, a list of those who have a rare role would read everybody.
+CREATE INDEX user_roles_user_id ON user_roles USING hash (user_id);
 
 CREATE FUNCTION user_roles_insert() RETURNS trigger
     LANGUAGE plpgsql

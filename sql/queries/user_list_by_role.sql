@@ -33,15 +33,22 @@ SELECT id, email, username, password_hash, roles, permissions, profile, token_ve
        failed_login_count, last_failed_login_at, lockout_count, locked_until, locked_by, password_changed_at,
        password_reset_required_at, mfa_email_enabled_at, last_login_at, created_at, updated_at, deleted_at
 FROM (
-    SELECT user_id
-    FROM user_roles
-    WHERE role = $4
-      AND user_id > $1
+    SELECT user_id, users.*
+    FROM (
+        SELECT user_id
+        FROM user_roles
+        WHERE role = $4
+          AND user_id > $1
+        ORDER BY user_id
+    ) AS with_role
+    -- One account at a time: a plan for any role might read all accounts instead, beside those of a role that few have.
+    CROSS JOIN LATERAL (SELECT * FROM users WHERE id = with_role.user_id LIMIT 1) AS users
+    WHERE ($2::bool IS NULL OR (deleted_at IS NOT NULL) = $2)
+      AND ($3::bool IS NULL OR coalesce(locked_until > $5, false) = $3)
     ORDER BY user_id
-) AS with_role
--- One account at a time: a plan for any role might read all accounts instead, beside those of a role that few have.
-CROSS JOIN LATERAL (SELECT * FROM users WHERE id = with_role.user_id LIMIT 1) AS users
-WHERE ($2::bool IS NULL OR (deleted_at IS NOT NULL) = $2)
-  AND ($3::bool IS NULL OR coalesce(locked_until > $5, false) = $3)
-ORDER BY with_role.user_id
+    -- The longest page, and the row beyond it. For a limit that is a parameter PostgreSQL expects a tenth of all rows, and
+    -- would sort everybody who has the role.
+    LIMIT 201
+) AS users
+ORDER BY user_id
 LIMIT $6

@@ -37,7 +37,7 @@ pub struct Identity {
     /// The later of `nbf` and `iat`, in Unix seconds.
     pub(super) not_before: i64,
     /// The accepted clock difference, in seconds.
-    pub(super) leeway: u32,
+    pub(super) leeway: u16,
     /// The claim `ver`: the version of the user's permissions in a token of this issuer; 0 if absent.
     pub(super) version: u32,
     /// The fingerprint of the key that verified the token.

@@ -1,6 +1,6 @@
 //! The list of long requests, which are ended by a revocation.
 //!
-//! Only WebSockets, event streams, gRPC calls and requests that take longer than a second are listed, so that ordinary
+//! Only upgraded connections, event streams, gRPC calls and requests that take longer than a second are listed, so that ordinary
 //! requests cost nothing. A revocation finds its streams by fingerprint.
 
 use std::{

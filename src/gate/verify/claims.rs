@@ -45,7 +45,7 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
     }
     let amr = claims.list("amr", true)?;
     let expires_at = claims.date("exp")?.ok_or(TokenFault::BadClaims)?;
-    let leeway = issuer.leeway.as_secs().try_into().unwrap_or(u32::MAX);
+    let leeway = issuer.leeway.as_secs().try_into().unwrap_or(u16::MAX);
     let email_verified = claims.value("email_verified") == Some(&Value::Bool(true));
     let texts = Texts::new([
         Some(subject),

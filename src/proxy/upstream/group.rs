@@ -83,10 +83,10 @@ impl Backend {
             }
             // The last known address is kept: an outage of DNS must not become an outage of the application.
             Ok(Err(error)) => {
-                tracing::warn!(upstream = &*spec.name, %host, %error, "the name of an upstream server could not be resolved")
+                tracing::warn!(upstream = &*spec.name, %host, %error, "the name of an upstream server could not be resolved");
             }
             Err(_) => {
-                tracing::warn!(upstream = &*spec.name, %host, "the name of an upstream server could not be resolved in time")
+                tracing::warn!(upstream = &*spec.name, %host, "the name of an upstream server could not be resolved in time");
             }
         }
     }

@@ -134,7 +134,7 @@ fn info(url: &str) -> Result<ConnectionInfo, BadUrl> {
         .set_tcp_settings(tcp()))
 }
 
-/// Sets TCP_NODELAY, because messages are small and waiting to fill a packet takes longer than the response, and
+/// Sets `TCP_NODELAY`, because messages are small and waiting to fill a packet takes longer than the response, and
 /// keepalive, which detects a dead peer within seconds.
 fn tcp() -> TcpSettings {
     TcpSettings::default()

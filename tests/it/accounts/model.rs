@@ -348,7 +348,7 @@ fn ten_thousand_sequences_of_calls_agree_with_the_model() {
             let services = &services;
             async move {
                 let outcome = live_through(services, &tree.current()).await;
-                outcome.is_err().then_some(tree)
+                outcome.err().map(|error| (tree, error))
             }
         }))
         .buffer_unordered(12);
@@ -358,7 +358,7 @@ fn ten_thousand_sequences_of_calls_agree_with_the_model() {
         }
         failed
     });
-    let Some(mut tree) = failed else {
+    let Some((mut tree, first)) = failed else {
         runtime.block_on(async move { drop(services) });
         return;
     };
@@ -371,5 +371,5 @@ fn ten_thousand_sequences_of_calls_agree_with_the_model() {
     let calls = tree.current();
     let error = runtime.block_on(live_through(&services, &calls));
     runtime.block_on(async move { drop(services) });
-    panic!("{error:?} in {calls:#?}");
+    panic!("{first:?}; in its shortest form {error:?} in {calls:#?}");
 }

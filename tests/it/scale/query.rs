@@ -55,22 +55,13 @@ fn budget(text: &str) -> Option<Budget> {
     let (buffers, ms) = line
         .split_once(", ")
         .map_or((line, None), |(buffers, ms)| (buffers, Some(ms)));
-    let number = |text: &str, unit: &str| {
-        let number = text
-            .strip_suffix(unit)
-            .unwrap_or_else(|| panic!("{text:?} in {line:?}"));
-        number
-            .parse::<f64>()
-            .unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    let bare = |text: &str, unit: &str| {
+        let number = text.strip_suffix(unit);
+        number.unwrap_or_else(|| panic!("{text:?} in {line:?}")).to_owned()
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a number of buffers that somebody wrote down"
-    )]
     Some(Budget {
-        buffers: number(buffers, " buffers") as u64,
-        ms: ms.map(|ms| number(ms, " ms")),
+        buffers: bare(buffers, " buffers").parse().unwrap(),
+        ms: ms.map(|ms| bare(ms, " ms").parse().unwrap()),
     })
 }
 

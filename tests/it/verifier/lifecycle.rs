@@ -109,7 +109,7 @@ async fn without_keys_a_verifier_is_not_ready_and_calls_no_token_bad() {
     let verifier = verifier(&[publisher.entry(ISSUER, "")]).spawn().await;
     verifier.wait_until_listening().await;
     wait_until("it has tried", TIMEOUT, async || {
-        verifier.logs().contains("the issuer's keys cannot be had")
+        verifier.logs().contains("the issuer's keys could not be fetched")
     })
     .await;
     let ready = verifier.admin("GET", "/readyz").send().await;

@@ -43,15 +43,12 @@ pub(super) fn settle(
 
     let current = current?;
     let previous = previous.into_iter().collect::<Option<Vec<_>>>()?;
-    match Secrets::new(&current, &previous) {
-        Ok(secrets) => Some(secrets),
-        Err(_) => {
-            findings.add(
-                &at_previous,
-                "contains `auth.secret`, or a secret twice: expected different ones",
-            );
-            None
-        }
+    if let Ok(secrets) = Secrets::new(&current, &previous) {
+        Some(secrets)
+    } else {
+        let message = "contains `auth.secret`, or a secret twice: expected different ones";
+        findings.add(&at_previous, message);
+        None
     }
 }
 

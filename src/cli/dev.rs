@@ -131,8 +131,8 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
     }
 }
 
-/// Turns every terminating signal into SIGTERM for the server, and repeats it until the server handles it: a signal
-/// that arrives while PostgreSQL is starting must neither be lost nor leave PostgreSQL running.
+/// Turns every terminating signal into SIGTERM for the server, and repeats it until the server handles it: a signal that
+/// arrives while PostgreSQL is starting must neither be lost nor leave PostgreSQL running.
 fn end_on_signals() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {

@@ -45,8 +45,7 @@ pub enum Failed {
     Print(#[from] io::Error),
 }
 
-/// Runs the subcommand. `refresh_ttl` is `auth.refresh_token.ttl`: for this long clients have tokens that cannot be
-/// re-encrypted.
+/// Runs the subcommand. `refresh_ttl` is `auth.refresh_token.ttl`: for this long clients have tokens that cannot be re-encrypted.
 ///
 /// # Errors
 /// When PostgreSQL is unreachable, a value cannot be decrypted, or `out` is closed.
@@ -130,8 +129,7 @@ fn faults_of(table: &str, done: &Resealed) -> Vec<String> {
     faults
 }
 
-/// When `auth.previous_secrets` can be removed. `expired` is when the last refresh token that was issued before has
-/// expired.
+/// When `auth.previous_secrets` can be removed. `expired` is when the last refresh token that was issued before has expired.
 fn advice(secrets: &Secrets, expired: OffsetDateTime, now: OffsetDateTime) -> String {
     if secrets.ids().count() == 1 {
         return "auth.previous_secrets is empty: there is nothing to remove".to_owned();

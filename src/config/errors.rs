@@ -6,8 +6,8 @@ use super::KeyPath;
 
 /// The mistakes that make a configuration unusable, sorted by position in the file.
 ///
-/// Prints one line for each, `sidegate.yaml:12:5: routes[3].access: expected …, got …`. No message contains the value
-/// of a secret or of an environment variable.
+/// Prints one line for each, `sidegate.yaml:12:5: routes[3].access: expected …, got …`. No message contains the value of a secret
+/// or of an environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors {
     pub(super) file: String,

@@ -22,8 +22,8 @@ use super::text::name::Name;
 
 /// The configuration of Sidegate.
 ///
-/// No key is required by serde: a key without a default is an `Option`, so that a missing key is reported together with
-/// all other mistakes.
+/// No key is required by serde: a key without a default is an `Option`, so that a missing key is reported together with all other
+/// mistakes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "Sidegate")]
@@ -35,8 +35,8 @@ pub struct File {
     pub server: server::Server,
     /// Connections to PostgreSQL and Redis.
     pub store: store::Store,
-    /// Accounts, sign-in and tokens. Makes this instance an issuer; without it, it is a verifier: no accounts, no
-    /// signing keys, no PostgreSQL.
+    /// Accounts, sign-in and tokens. Makes this instance an issuer; without it, it is a verifier: no accounts, no signing keys, no
+    /// PostgreSQL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<auth::Auth>,
     /// Other issuers whose tokens are accepted.

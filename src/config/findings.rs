@@ -18,16 +18,15 @@ pub(super) struct Findings {
     pub(super) more: bool,
     /// Keys that are missing because they are misspelt beside: one mistake must not cause two lines.
     misspelt: BTreeSet<KeyPath>,
-    /// List elements that were removed because they are malformed: list → positions in the file. Later elements have
-    /// moved up.
+    /// List elements that were removed because they are malformed: list → positions in the file. Later elements have moved up.
     taken_out: BTreeMap<KeyPath, BTreeSet<usize>>,
 }
 
 impl Findings {
     /// Records a problem with the value at `path`.
     ///
-    /// Dropped if there is a problem at, above or below `path` already: a malformed value was removed, so that it would
-    /// also be reported as missing.
+    /// Dropped if there is a problem at, above or below `path` already: a malformed value was removed, so that it would also be
+    /// reported as missing.
     pub(super) fn add(&mut self, path: &KeyPath, message: impl Into<String>) {
         let path = self.as_written(path);
         if self.misspelt.contains(&path) || self.problems.iter().any(|(known, _)| known.overlaps(&path)) {

@@ -10,8 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use super::path::{KeyPath, Segment};
 
-/// Line and column, from 1, of the key or list element at the end of `path`; if it is absent, of the closest one around
-/// it.
+/// Line and column, from 1, of the key or list element at the end of `path`; if it is absent, of the closest one around it.
 pub(super) fn position(text: &str, path: &KeyPath) -> Option<(usize, usize)> {
     let mut path = path.clone();
     loop {

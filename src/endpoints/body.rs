@@ -43,8 +43,8 @@ impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Body<T> {
     }
 }
 
-/// Requires `application/json`. Forms and plain text, which a page of another site can send without a CORS preflight,
-/// are refused: this is the protection against cross-site request forgery.
+/// Requires `application/json`. Forms and plain text, which a page of another site can send without a CORS preflight, are
+/// refused: this is the protection against cross-site request forgery.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     if is_exactly("application/json", headers) {
         Ok(())

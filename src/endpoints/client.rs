@@ -59,9 +59,9 @@ fn presented(headers: &HeaderMap, form: &Form) -> Result<Vec<Credentials>, Probl
     Ok(only.to_str().map(basic).unwrap_or_default())
 }
 
-/// Id and secret are form-encoded before they are joined (RFC 6749 section 2.3.1). Many clients do not encode, and a
-/// secret in base64 contains `+`, so the second interpretation takes them as they are. Two interpretations give an
-/// attacker two guesses for one request, which does not matter for a secret of this length.
+/// Id and secret are form-encoded before they are joined (RFC 6749 section 2.3.1). Many clients do not encode, and a secret
+/// in base64 contains `+`, so the second interpretation takes them as they are. Two interpretations give an attacker two
+/// guesses for one request, which does not matter for a secret of this length.
 fn basic(value: &str) -> Vec<Credentials> {
     let read = || {
         let (scheme, encoded) = value.split_once(' ')?;

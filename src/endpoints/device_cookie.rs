@@ -13,8 +13,8 @@ use crate::secret::Secret;
 /// The name of the cookie.
 pub(super) const NAME: &str = "sidegate_device";
 
-/// The device token of a request: the first cookie of this name. A cookie planted by a sibling subdomain can at worst
-/// make the device unknown.
+/// The device token of a request: the first cookie of this name. A cookie planted by a sibling subdomain can at worst make the
+/// device unknown.
 pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
     cookies::values(headers, NAME).next().map(Secret::new)
 }

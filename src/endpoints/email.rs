@@ -55,9 +55,8 @@ pub(super) struct ConfirmChange {
 
 /// Verify an email address with the code sent to it
 ///
-/// With `email` no access token is needed, and one that is sent is ignored. A code can be tried five times; an unknown
-/// email address is answered like a wrong code. Access tokens issued before have `email_verified: false` until they are
-/// refreshed.
+/// With `email` no access token is needed, and one that is sent is ignored. A code can be tried five times; an unknown email address
+/// is answered like a wrong code. Access tokens issued before have `email_verified: false` until they are refreshed.
 #[utoipa::path(
     post,
     path = "/email/verify",
@@ -94,8 +93,7 @@ pub(super) async fn verify(
 
 /// Send another verification code
 ///
-/// The response does not reveal whether there is an account, or whether its email address is verified. Earlier codes no
-/// longer work.
+/// The response does not reveal whether there is an account, or whether its email address is verified. Earlier codes no longer work.
 #[utoipa::path(
     post,
     path = "/email/verify/resend",
@@ -123,8 +121,7 @@ pub(super) async fn resend(
 
 /// Start a change of the email address
 ///
-/// A code is sent to each of the two email addresses. The response is the same if the new one belongs to another
-/// account.
+/// A code is sent to each of the two email addresses. The response is the same if the new one belongs to another account.
 #[utoipa::path(
     post,
     path = "/email/change",
@@ -165,8 +162,8 @@ pub(super) async fn change(
 
 /// Confirm a change of the email address with both codes
 ///
-/// The response does not tell which of the two is wrong, and a pair can be tried five times. Access tokens issued
-/// before contain the previous email address and are outdated: refresh them.
+/// The response does not tell which of the two is wrong, and a pair can be tried five times. Access tokens issued before contain the
+/// previous email address and are outdated: refresh them.
 #[utoipa::path(
     post,
     path = "/email/change/confirm",

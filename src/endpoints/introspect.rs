@@ -72,9 +72,9 @@ pub(super) struct Introspection {
 
 /// Introspect a token (RFC 7662)
 ///
-/// For services that do not verify tokens themselves, and for services that have to know about revocations. An access
-/// token is verified as on a proxied request, and the response contains its other claims too. A token that is unknown,
-/// expired, revoked, used up or of another issuer is not active.
+/// For services that do not verify tokens themselves, and for services that have to know about revocations. An access token is
+/// verified as on a proxied request, and the response contains its other claims too. A token that is unknown, expired, revoked,
+/// used up or of another issuer is not active.
 #[utoipa::path(
     post,
     path = "/introspect",
@@ -144,8 +144,8 @@ fn of_access(mut claims: Map<String, Value>) -> Map<String, Value> {
     claims
 }
 
-/// The response for a refresh token. Its audience is this server, so that a service that accepts every active token
-/// does not accept it as an access token.
+/// The response for a refresh token. Its audience is this server, so that a service that accepts every active token does not
+/// accept it as an access token.
 async fn of_refresh(
     services: &Services,
     token: &str,

@@ -78,8 +78,8 @@ pub(super) struct SecondFactorRequired {
 
 /// Sign in
 ///
-/// With an email address or a username, and a password. For an account with a second factor the response has
-/// `mfa_required` and an `mfa_token` instead of tokens.
+/// With an email address or a username, and a password. For an account with a second factor the response has `mfa_required` and
+/// an `mfa_token` instead of tokens.
 #[utoipa::path(
     post,
     path = "/login",

@@ -130,8 +130,8 @@ pub(super) fn complete(described: &openapi::OpenApi, public_url: Option<&str>) -
     document
 }
 
-/// Responses always have all members, also those that are `null`, so that a generated client does not have to handle
-/// absent ones. Requests are recognized by `additionalProperties: false`.
+/// Responses always have all members, also those that are `null`, so that a generated client does not have to handle absent ones.
+/// Requests are recognized by `additionalProperties: false`.
 fn require_nullable(schema: &mut Value) {
     if schema["additionalProperties"] == false {
         return;

@@ -43,8 +43,8 @@ pub(super) struct Reset {
 
 /// Change your password
 ///
-/// Requires the current password. Every other session ends, and its access tokens are revoked; the caller's session
-/// goes on. Earlier password reset links no longer work.
+/// Requires the current password. Every other session ends, and its access tokens are revoked; the caller's session goes on. Earlier
+/// password reset links no longer work.
 #[utoipa::path(
     post,
     path = "/password/change",
@@ -78,8 +78,8 @@ pub(super) async fn change(
 
 /// Send a password reset link by email
 ///
-/// The response does not reveal whether there is an account. It is also the same when the rate limit of the email
-/// address is exceeded, and then no email is sent.
+/// The response does not reveal whether there is an account. It is also the same when the rate limit of the email address is
+/// exceeded, and then no email is sent.
 #[utoipa::path(
     post,
     path = "/password/forgot",
@@ -107,8 +107,8 @@ pub(super) async fn forgot(
 
 /// Reset a password with the token of the emailed link
 ///
-/// The token works once; a new password that is not accepted does not use it up. Every session of the account ends, and
-/// all its access tokens are outdated. A lock caused by wrong passwords is removed, a lock by an operator is not.
+/// The token works once; a new password that is not accepted does not use it up. Every session of the account ends, and all its access
+/// tokens are outdated. A lock caused by wrong passwords is removed, a lock by an operator is not.
 #[utoipa::path(
     post,
     path = "/password/reset",

@@ -216,15 +216,13 @@ impl ProblemBody {
     }
 }
 
-/// The `type` of a problem. It does not have to be dereferenceable (RFC 9457 section 3.1.1), and there is one for each
-/// code.
+/// The `type` of a problem. It does not have to be dereferenceable (RFC 9457 section 3.1.1), and there is one for each code.
 fn uri(code: &str) -> String {
     format!("urn:sidegate:problem:{code}")
 }
 
 impl From<Denial> for Problem {
-    /// Keeps the gate's codes, so that a client handles `token_expired` the same way for the API and for proxied
-    /// requests.
+    /// Keeps the gate's codes, so that a client handles `token_expired` the same way for the API and for proxied requests.
     fn from(denial: Denial) -> Self {
         Self {
             challenge: denial.challenge(),

@@ -22,8 +22,8 @@ pub(super) struct Refresh {
 
 /// Exchange a refresh token for a new access and refresh token
 ///
-/// The old refresh token is used up. Within the grace period (`reuse_grace`) a retry gets the same response; later,
-/// using it again ends the session.
+/// The old refresh token is used up. Within the grace period (`reuse_grace`) a retry gets the same response; later, using it again
+/// ends the session.
 #[utoipa::path(
     post,
     path = "/refresh",

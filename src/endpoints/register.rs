@@ -33,9 +33,8 @@ pub(super) struct Register {
 
 /// Register an account
 ///
-/// The response does not reveal whether the email address is taken; if so, its owner is notified by email. Otherwise a
-/// verification code is sent to it, unless the account is registered with an invitation, which was sent there and so
-/// verifies it.
+/// The response does not reveal whether the email address is taken; if so, its owner is notified by email. Otherwise a verification
+/// code is sent to it, unless the account is registered with an invitation, which was sent there and so verifies it.
 #[utoipa::path(
     post,
     path = "/register",

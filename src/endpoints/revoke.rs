@@ -14,8 +14,8 @@ use crate::secret::Secret;
 
 /// Revoke a token (RFC 7009)
 ///
-/// An access token is revoked alone, on every instance; a refresh token with its whole session. The response is the
-/// same for a token that is unknown, expired or revoked already.
+/// An access token is revoked alone, on every instance; a refresh token with its whole session. The response is the same for a token
+/// that is unknown, expired or revoked already.
 #[utoipa::path(
     post,
     path = "/revoke",
@@ -60,8 +60,8 @@ pub(super) async fn revoke(
     Ok(StatusCode::OK)
 }
 
-/// An access token of this issuer that could still be used. While the revocation view is stale, a valid signature is
-/// enough: a token that may be live is revoked.
+/// An access token of this issuer that could still be used. While the revocation view is stale, a valid signature is enough: a token
+/// that may be live is revoked.
 async fn live(services: &Services, token: &str, now: OffsetDateTime) -> Option<Identified> {
     let headers = bearer(token)?;
     let found = match (services.authenticate)(headers.clone(), now).await {

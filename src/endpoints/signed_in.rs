@@ -37,8 +37,8 @@ pub(super) async fn signed_in(parts: &mut Parts, services: &Arc<Services>) -> Re
     Ok((session, identified))
 }
 
-/// The session of a token of this issuer. A token of another issuer may be accepted by proxied routes, but it belongs
-/// to no account of this issuer.
+/// The session of a token of this issuer. A token of another issuer may be accepted by proxied routes, but it belongs to no account
+/// of this issuer.
 pub(super) fn session_of(identified: &Identified, services: &Services) -> Result<SessionOf, Denial> {
     if identified.issuer != services.accounts.settings.issuer {
         return Err(TokenFault::WrongIssuer.into());

@@ -34,8 +34,7 @@ pub(super) struct WhoAmI {
 
 /// Show the request as Sidegate sees it
 ///
-/// The client IP behind proxies, and the claims of the access token: the first thing to call when a sign-in does not
-/// work.
+/// The client IP behind proxies, and the claims of the access token: the first thing to call when a sign-in does not work.
 #[utoipa::path(
     get,
     path = "/whoami",

@@ -51,7 +51,7 @@ impl Caller {
         }
     }
 
-    /// How the view of revocations knows this token.
+    /// The fingerprints of the token in the view of revocations.
     pub(super) fn fingerprints(&self) -> Fingerprints {
         let [token, session, user] = self.ids;
         Fingerprints {

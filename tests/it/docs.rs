@@ -210,7 +210,8 @@ async fn the_list_of_endpoints_is_that_of_the_program() {
 
 /// The credentials that an operation requires: a permission, an access token, client credentials, or nothing.
 fn requirement(operation: &Value) -> String {
-    let description = operation["description"].as_str().unwrap_or_default();
+    // The sentence can be wrapped anywhere in the doc comment.
+    let description = operation["description"].as_str().unwrap_or_default().replace('\n', " ");
     if let Some((_, permission)) = description.split_once("Needs `") {
         return format!("`{}`", permission.split('`').next().unwrap());
     }

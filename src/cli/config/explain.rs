@@ -34,8 +34,8 @@ pub struct Args {
     method: Method,
     /// The URL, such as `https://app.example.com/path`.
     url: String,
-    /// Decide for this caller: an account by its id, email address or username, or the claims of a token as a JSON
-    /// object. Without it the request is anonymous.
+    /// Decide for this caller: an account by its id, email address or username, or the claims of a token as a JSON object.
+    /// Without it the request is anonymous.
     #[arg(long = "as", value_name = "USER|CLAIMS", value_parser = parse_caller)]
     who: Option<CallerArg>,
     /// Read the caller's claims from this JSON file.

@@ -19,8 +19,8 @@ const BATCH: usize = 500;
 /// The longest line, in bytes: a file without line breaks must not be read into memory as a whole.
 const LINE_MAX: u64 = 64 * 1024;
 
-/// Import accounts from a file with one JSON object per line. Accounts whose email address exists already are skipped,
-/// so that an interrupted import can be started again.
+/// Import accounts from a file with one JSON object per line. Accounts whose email address exists already are skipped, so
+/// that an interrupted import can be started again.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Each line is an object:
   email           required
@@ -169,8 +169,8 @@ fn whole(line: u64, reason: &str) -> Refusal {
     }
 }
 
-/// Reads a line without its line break; `false` at the end of the file. Of a line that is too long, one byte more than
-/// the limit is kept.
+/// Reads a line without its line break; `false` at the end of the file. Of a line that is too long, one byte more than the
+/// limit is kept.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<bool> {
     line.clear();
     let read = reader.by_ref().take(LINE_MAX + 2).read_until(b'\n', line)?;

@@ -39,8 +39,7 @@ pub struct Auth {
     /// The claim `aud` of issued tokens.
     #[schemars(extend("x-required" = true))]
     pub audience: Vec<String>,
-    /// 32 bytes in base64. Encrypts signing keys, TOTP secrets and queued email in the database: without it they are
-    /// lost.
+    /// 32 bytes in base64. Encrypts signing keys, TOTP secrets and queued email in the database: without it they are lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
@@ -68,15 +67,14 @@ pub struct Auth {
     pub limits: Limits,
     /// Second factors.
     pub mfa: Mfa,
-    /// The name of a cookie that can contain the access token instead of the `Authorization` header. Default: no cookie
-    /// is read.
+    /// The name of a cookie that can contain the access token instead of the `Authorization` header. Default: no cookie is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_cookie: Option<String>,
     /// The sign-in page for routes with `unauthenticated: login`: a URL, or a path of this host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<String>,
-    /// The redirect target of `/.well-known/change-password`, which password managers open: a URL, or a path of this
-    /// host. Default: none, 404.
+    /// The redirect target of `/.well-known/change-password`, which password managers open: a URL, or a path of this host. Default:
+    /// none, 404.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change_password_url: Option<String>,
     /// Services that can introspect (RFC 7662) and revoke (RFC 7009) tokens.

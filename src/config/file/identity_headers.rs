@@ -22,14 +22,12 @@ pub struct IdentityHeaders {
     pub preset: Option<Preset>,
     /// Additional headers, each with its claim. Those of a route are added to those of the top level.
     pub add: BTreeMap<String, Add>,
-    /// The signed identity assertion, bound to one method, host and path. Default: none is sent; in a route: as at the
-    /// top level.
+    /// The signed identity assertion, bound to one method, host and path. Default: none is sent; in a route: as at the top level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assertion: Option<Assertion>,
 }
 
-/// The signed identity assertion: a JWT that the application verifies with the keys at
-/// `/.well-known/sidegate/jwks.json`.
+/// The signed identity assertion: a JWT that the application verifies with the keys at `/.well-known/sidegate/jwks.json`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Assertion {

@@ -84,8 +84,7 @@ impl Observability {
     }
 }
 
-/// Whether a text is `debug` or `module::path=debug`. Stricter than the filter itself, which takes `verbose` for a
-/// module.
+/// Whether a text is `debug` or `module::path=debug`. Stricter than the filter itself, which takes `verbose` for a module.
 fn is_directive(text: &str) -> bool {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     match text.split_once('=') {

@@ -51,8 +51,7 @@ pub struct Limits {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shutdown {
-    /// How long to continue accepting requests after SIGTERM, while load balancers notice that the instance is not
-    /// ready.
+    /// How long to continue accepting requests after SIGTERM, while load balancers notice that the instance is not ready.
     pub drain_delay: Duration,
     /// The time after SIGTERM at which the process ends at the latest.
     pub grace_period: Duration,

@@ -59,8 +59,7 @@ pub struct Pool {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redis {
-    /// `redis://host:6379/0`, `rediss://` for TLS, `unix:///path`, `redis-cluster://host,host`,
-    /// `redis-sentinel://host,host/master`.
+    /// `redis://host:6379/0`, `rediss://` for TLS, `unix:///path`, `redis-cluster://host,host`, `redis-sentinel://host,host/master`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub url: Option<SecretSource>,
@@ -103,8 +102,7 @@ impl Default for Redis {
 }
 
 impl Store {
-    /// The settings of PostgreSQL, which only an issuer has. `None` on an issuer means a mistake, which is recorded in
-    /// `findings`.
+    /// The settings of PostgreSQL, which only an issuer has. `None` on an issuer means a mistake, which is recorded in `findings`.
     pub(in super::super) fn postgres(
         &self,
         is_issuer: bool,

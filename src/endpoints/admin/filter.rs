@@ -18,8 +18,8 @@ const USUAL: u32 = 50;
 /// The largest page size.
 pub(super) const MOST: u32 = 200;
 
-/// The query parameters, in a type with `deny_unknown_fields`: a misspelt filter must not list everything. Its fields
-/// are strings, which the functions of this file parse, so that an error can name the field.
+/// The query parameters, in a type with `deny_unknown_fields`: a misspelt filter must not list everything. Its fields are
+/// strings, which the functions of this file parse, so that an error can name the field.
 pub(super) struct Filter<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
@@ -53,8 +53,8 @@ pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<OffsetDa
     value(field, text, |text| OffsetDateTime::parse(text, &Rfc3339).ok())
 }
 
-/// A text to search for or to compare with. NUL is refused, because PostgreSQL has no such character and answers with
-/// an error.
+/// A text to search for or to compare with. NUL is refused, because PostgreSQL has no such character and answers with an
+/// error.
 pub(super) fn plain<'a>(field: &str, text: Option<&'a str>) -> Result<Option<&'a str>, Problem> {
     if text.is_some_and(|text| text.is_empty() || text.len() > 256 || text.chars().any(char::is_control)) {
         let message = "expected 1 to 256 bytes without control characters";

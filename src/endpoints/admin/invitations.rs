@@ -135,8 +135,7 @@ pub(super) async fn list(
 
 /// Invite somebody to register
 ///
-/// The invitation is sent by email and works for that email address only. It replaces an earlier one. Needs
-/// `sidegate:users:write`.
+/// The invitation is sent by email and works for that email address only. It replaces an earlier one. Needs `sidegate:users:write`.
 #[utoipa::path(
     post,
     path = "/invitations",

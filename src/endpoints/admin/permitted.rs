@@ -48,8 +48,8 @@ permissions! {
     StatsRead = "sidegate:stats:read",
 }
 
-/// An operator whose token has the permission `P`. The permission is current: a change of permissions makes older
-/// tokens outdated, and the gate refuses those.
+/// An operator whose token has the permission `P`. The permission is current: a change of permissions makes older tokens
+/// outdated, and the gate refuses those.
 pub(super) struct Permitted<P> {
     /// The operator, for the services.
     pub(super) by: Operator,

@@ -31,8 +31,7 @@ pub(super) struct Stats {
 
 /// Count accounts, sessions and logins
 ///
-/// Numbers are exact up to 5,000; above that they are PostgreSQL's estimates from the last vacuum or analyze of the
-/// table. Needs `sidegate:stats:read`.
+/// Numbers are exact up to 5,000; above that they are PostgreSQL's estimates from the last vacuum or analyze of the table. Needs `sidegate:stats:read`.
 #[utoipa::path(
     get,
     path = "/stats",

@@ -101,8 +101,7 @@ pub(super) struct Users {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// The email address or the username starts with this text, ignoring case. The accounts are listed in the order of
-    /// these names.
+    /// The email address or the username starts with this text, ignoring case. The accounts are listed in the order of these names.
     #[param(value_type = String, min_length = 1, max_length = 256, required = false)]
     search: Option<String>,
     /// Whether to list deleted accounts.
@@ -298,9 +297,8 @@ pub(super) async fn show(
 
 /// Change an account
 ///
-/// Either every change is made or none. Access tokens issued before become outdated. Needs `sidegate:users:write`; to
-/// add or remove permissions that begin with `sidegate:`, or to change an account with such permissions that you lack,
-/// `sidegate:admin`.
+/// Either every change is made or none. Access tokens issued before become outdated. Needs `sidegate:users:write`; to add or
+/// remove permissions that begin with `sidegate:`, or to change an account with such permissions that you lack, `sidegate:admin`.
 #[utoipa::path(
     patch,
     path = "/users/{id}",

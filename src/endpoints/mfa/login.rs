@@ -44,8 +44,7 @@ pub(in super::super) struct MfaTokenOnly {
 
 /// Complete a sign-in with a second factor
 ///
-/// An `mfa_token` can be tried five times. Wrong codes count like wrong passwords: too many lock the account for a
-/// while.
+/// An `mfa_token` can be tried five times. Wrong codes count like wrong passwords: too many lock the account for a while.
 #[utoipa::path(
     post,
     path = "/login/mfa",
@@ -106,8 +105,7 @@ pub(in super::super) async fn mail_login_code(
     Ok(accepted())
 }
 
-/// At sign-in a wrong code is 401, like a wrong password; for a caller who is signed in it is 403, because the token is
-/// valid.
+/// At sign-in a wrong code is 401, like a wrong password; for a caller who is signed in it is 403, because the token is valid.
 fn at_login(error: MfaError) -> Problem {
     match error {
         MfaError::WrongCode => Problem::new(Code::MfaCodeInvalid),

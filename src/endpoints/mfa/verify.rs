@@ -11,8 +11,8 @@ use super::super::signed_in::SignedIn;
 use super::super::{Caller, Problem, Services};
 use super::{SecondFactor, Typed};
 
-/// A step-up token: an access token of the same session that contains the second factor. The refresh token stays valid,
-/// and later access tokens contain the second factor too.
+/// A step-up token: an access token of the same session that contains the second factor. The refresh token stays valid, and later
+/// access tokens contain the second factor too.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(example = json!({
     "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6IjEifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 600

@@ -54,8 +54,7 @@ pub(super) fn named_codes(operation: &Value) -> CodesByStatus {
     codes
 }
 
-/// The refusals that an operation shares with all others of its kind: with a body, with a token, with client
-/// authentication.
+/// The refusals that an operation shares with all others of its kind: with a body, with a token, with client authentication.
 fn common(operation: &Value) -> Vec<(u16, String)> {
     // Every request can be malformed, and every operation can fail.
     let mut denials: Vec<Denial> = Malformed::ALL.into_iter().map(Denial::from).collect();

@@ -9,8 +9,7 @@ use crate::accounts::settings;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Audit {
-    /// Which refreshes are audit entries. Every session counts all of its refreshes, and a refresh whose response was
-    /// lost is always an entry.
+    /// Which refreshes are audit entries. Every session counts all of its refreshes, and a refresh whose response was lost is always an entry.
     pub refreshes: Refreshes,
 }
 

@@ -18,8 +18,7 @@ use crate::gate::rules::spelling::Unusual;
 use crate::gate::rules::table::Table;
 use crate::proxy::upstream::settings::Upstream;
 
-/// Valid items by name, and all names that were written: a reference to an item that has a mistake is not a second
-/// mistake.
+/// Valid items by name, and all names that were written: a reference to an item that has a mistake is not a second mistake.
 #[derive(Debug)]
 pub(in super::super::super) struct Named<T> {
     pub(in super::super::super) good: BTreeMap<Name, Arc<T>>,

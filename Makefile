@@ -23,7 +23,7 @@ test: packages ## Run all tests, with a PostgreSQL and a Redis of their own
 	    echo "==> Measuring (one test at a time, so that they do not disturb each other)"; \
 	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing:: faults::'
 
-faults: packages ## Measure logouts while Redis fails, 100 times per fault (two hours), into target/faults.md; SIDEGATE_FAULT_REPEATS=5 is shorter
+faults: packages ## Measure logouts while Redis fails, 100 times per fault (about an hour), into target/faults.md; SIDEGATE_FAULT_REPEATS=5 is shorter
 	@scripts/install-packages.sh faults
 	@echo "==> Building"
 	@$(CARGO) build --locked --bin sidegate --test it

@@ -25,3 +25,18 @@ impl Link {
         self.0.replacen(Self::PLACE, &token, 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_place_of_the_token_is_replaced() {
+        let link = Link("https://a.test/{x}?token={token}".into());
+        assert_eq!(link.with("aB-_9"), "https://a.test/{x}?token=aB-_9");
+        assert_eq!(
+            link.with("{token}&next=//evil\r\n"),
+            "https://a.test/{x}?token=tokennextevil"
+        );
+    }
+}

@@ -1,10 +1,17 @@
 //! The cache of verified tokens.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
-use quick_cache::{
-    DefaultHashBuilder, Lifecycle, OptionsBuilder, UnitWeighter,
-    sync::{Cache, EntryAction, EntryResult},
+use moka::{
+    Entry,
+    notification::RemovalCause,
+    ops::compute::{CompResult, Op},
+    policy::EvictionPolicy,
+    sync::Cache,
 };
 use ring::digest::{SHA256, digest};
 use time::OffsetDateTime;
@@ -27,33 +34,21 @@ use crate::{
 
 type Digest = [u8; 32];
 
-/// The most verified tokens in the cache; the least used are evicted first.
-const CAPACITY: usize = 1_000_000;
-/// The number of shards, each with its own lock; [`Verifier::forget_expired`] locks one of them at a time.
-const SHARDS: usize = 256;
+/// The most verified tokens in the cache; those that were not used for longest are evicted first.
+const CAPACITY: u64 = 1_000_000;
 /// Forged tokens are cached briefly, in a small cache of their own: a flood of them costs one signature check each and
 /// cannot evict valid tokens.
 const FORGED_CAPACITY: u64 = 10_000;
 const FORGED_FOR: Duration = Duration::from_secs(10);
 
-/// Counts evicted tokens.
-#[derive(Clone)]
-struct Evictions(prometheus::IntCounter);
-
-impl Lifecycle<Digest, Arc<Caller>> for Evictions {
-    type RequestState = ();
-
-    fn on_evict(&self, (): &mut (), _: Digest, _: Arc<Caller>) {
-        self.0.inc();
-    }
-}
-
 /// Verifies tokens and caches the outcome.
 pub struct Verifier {
     keys: Arc<Keys>,
-    good: Cache<Digest, Arc<Caller>, UnitWeighter, DefaultHashBuilder, Evictions>,
+    /// Without a time to live, which would cost each entry a timer: the token's own times are checked at every use, and
+    /// [`Self::forget_expired`] removes expired tokens.
+    good: Cache<Digest, Arc<Caller>, BuildHasherDefault<FirstBytes>>,
     shared: Shared,
-    forged: moka::sync::Cache<Digest, ()>,
+    forged: Cache<Digest, ()>,
     hits: prometheus::IntCounter,
     misses: prometheus::IntCounter,
 }
@@ -61,21 +56,20 @@ pub struct Verifier {
 impl Verifier {
     /// An empty cache for tokens signed with `keys`.
     pub fn new(keys: Arc<Keys>, metrics: &Metrics) -> Self {
+        let evictions = metrics.cache_evictions.with_label_values(&["token"]);
         Self {
             keys,
-            good: Cache::with_options(
-                OptionsBuilder::new()
-                    .estimated_items_capacity(CAPACITY)
-                    .weight_capacity(CAPACITY as u64)
-                    .shards(SHARDS)
-                    .build()
-                    .expect("both capacities are given"),
-                UnitWeighter,
-                DefaultHashBuilder::default(),
-                Evictions(metrics.cache_evictions.with_label_values(&["token"])),
-            ),
+            good: Cache::builder()
+                .max_capacity(CAPACITY)
+                .eviction_policy(EvictionPolicy::lru())
+                .eviction_listener(move |_, _, cause| {
+                    if cause == RemovalCause::Size {
+                        evictions.inc();
+                    }
+                })
+                .build_with_hasher(BuildHasherDefault::default()),
             shared: Shared::new(),
-            forged: moka::sync::Cache::builder()
+            forged: Cache::builder()
                 .max_capacity(FORGED_CAPACITY)
                 .time_to_live(FORGED_FOR)
                 .build(),
@@ -134,52 +128,47 @@ impl Verifier {
     ) -> Result<Arc<Caller>, TokenFault> {
         // Concurrent requests with a new token wait for the one that verifies it. A token that was verified with an
         // older configuration, or with a key that may have been removed, is verified again.
-        let known = self.good.entry(&key, None, |_, caller| {
-            if caller.judged_by == judged_by {
-                EntryAction::Retain(Arc::clone(caller))
-            } else {
-                EntryAction::ReplaceWithGuard
+        let judged = self.good.entry(key).and_try_compute_with(|known| {
+            if known.is_some_and(|known| known.value().judged_by == judged_by) {
+                return Ok(Op::Nop);
             }
-        });
-        let place = match known {
-            EntryResult::Retained(caller) => {
-                caller.identity.check_times(now)?;
-                return Ok(caller);
+            // The request that verified it may have found it forged: those that waited do not verify it again.
+            if self.forged.contains_key(&key) {
+                return Err(TokenFault::BadSignature);
             }
-            EntryResult::Vacant(place) | EntryResult::Replaced(place, _) => place,
-            EntryResult::Removed(..) | EntryResult::Timeout => unreachable!("neither was asked for"),
-        };
-        // The request that verified it may have found it forged: those that waited do not verify it again.
-        if self.forged.contains_key(&key) {
-            return Err(TokenFault::BadSignature);
-        }
-        match check(token, &self.keys.current(), rules, now) {
-            Ok(mut identity) => {
-                self.shared.share(&mut identity);
-                let caller = Arc::new(Caller::new(identity, judged_by));
-                // An error means that another request inserted the token meanwhile; a later lookup checks what it was
-                // verified with.
-                let _ = place.insert(Arc::clone(&caller));
-                Ok(caller)
-            }
-            Err(fault) => {
-                if fault == TokenFault::BadSignature {
+            let mut identity = check(token, &self.keys.current(), rules, now).inspect_err(|fault| {
+                if *fault == TokenFault::BadSignature {
                     self.forged.insert(key, ());
                 }
-                Err(fault)
+            })?;
+            self.shared.share(&mut identity);
+            Ok(Op::Put(Arc::new(Caller::new(identity, judged_by))))
+        });
+        match judged? {
+            CompResult::Inserted(entry) | CompResult::ReplacedWith(entry) => Ok(entry.into_value()),
+            CompResult::Unchanged(entry) => {
+                let caller = Entry::into_value(entry);
+                caller.identity.check_times(now)?;
+                Ok(caller)
             }
+            CompResult::StillNone(_) | CompResult::Removed(_) => unreachable!("nothing is removed here"),
         }
     }
 
     /// Removes expired tokens.
     pub fn forget_expired(&self, now: OffsetDateTime) {
-        self.good
-            .retain(|_, caller| caller.identity.check_times(now) != Err(TokenFault::Expired));
+        for (key, caller) in &self.good {
+            if caller.identity.check_times(now) == Err(TokenFault::Expired) {
+                self.good.invalidate(&*key);
+            }
+        }
+        // Otherwise the metric would count what is only marked as removed.
+        self.good.run_pending_tasks();
     }
 
     /// The number of cached tokens, for the metric.
     pub fn entries(&self) -> u64 {
-        self.good.len() as u64
+        self.good.entry_count()
     }
 }
 
@@ -189,6 +178,25 @@ impl std::fmt::Debug for Verifier {
             .field("entries", &self.entries())
             .finish_non_exhaustive()
     }
+}
+
+/// The key is a digest, whose bytes are a hash already: that of a token that was verified, which only its issuer can choose.
+#[derive(Default)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, digest: &[u8]) {
+        if let Some(first) = digest.first_chunk() {
+            self.0 = u64::from_ne_bytes(*first);
+        }
+    }
+
+    /// An array writes its length before its bytes.
+    fn write_usize(&mut self, _: usize) {}
 }
 
 /// The cache key: never the token itself, so that a memory dump of the cache contains no usable token.

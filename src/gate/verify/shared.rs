@@ -1,11 +1,11 @@
 //! Lists of names that many callers have, stored once: a million tokens can have `["staff", "wiki"]`.
 
-use quick_cache::sync::Cache;
+use moka::sync::Cache;
 
 use crate::gate::identity::{Identity, Words};
 
 /// The most different lists that are stored; beyond that each caller has its own.
-const LISTS: usize = 10_000;
+const LISTS: u64 = 10_000;
 
 /// The stored lists.
 pub(super) struct Shared(Cache<Words, Words>);
@@ -18,11 +18,7 @@ impl Shared {
     /// Replaces the lists of `identity` with equal ones that are stored.
     pub(super) fn share(&self, identity: &mut Identity) {
         for words in [&mut identity.roles, &mut identity.scopes, &mut identity.permissions] {
-            if let Some(known) = self.0.get(&*words) {
-                *words = known;
-            } else {
-                self.0.insert(words.clone(), words.clone());
-            }
+            *words = self.0.get_with_by_ref(words, || words.clone());
         }
     }
 }

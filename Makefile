@@ -10,7 +10,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: packages ## Build, and run everything on this machine only: `sidegate dev`
-	@echo "==> Building (about five minutes the first time, on two cores)"
+	@echo "==> Building (three to five minutes the first time, on two cores)"
 	@scripts/build-with-progress.sh --locked --profile demo --bin sidegate
 	@exec target/demo/sidegate dev
 

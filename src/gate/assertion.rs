@@ -196,8 +196,7 @@ impl Asserter {
             Signer::Ephemeral { key, .. } => Some(Arc::clone(key)),
         };
         let key = key.ok_or(Denial::AssertionUnavailable)?;
-        // It never outlives the caller's token.
-        let life = rule.ttl.min(caller.identity.time_left(now)).as_secs().max(1);
+        let life = life(rule, &caller.identity, now);
         let claims = claims(&self.issuer, &caller.identity, route, bound, now, life);
         let value = key.sign(TYP, &claims).ok();
         let value = value.and_then(|jwt| HeaderValue::try_from(jwt).ok());
@@ -232,9 +231,16 @@ pub fn describe(
     now: OffsetDateTime,
 ) -> Option<(HeaderName, serde_json::Value)> {
     let rule = route.identity.assertion.as_ref()?;
-    let life = rule.ttl.min(caller.time_left(now)).as_secs().max(1);
+    let life = life(rule, caller, now);
     let claims = claims(issuer, caller, route, bound, now, life);
     Some((rule.header.clone(), serde_json::to_value(claims).ok()?))
+}
+
+/// The lifetime in seconds. An assertion ends with its token, at `exp`: an application knows nothing of the leeway in
+/// which the token of another issuer is still accepted. In that time, an assertion lives for one second, the shortest
+/// that can be written.
+fn life(rule: &AssertionRule, caller: &Identity, now: OffsetDateTime) -> u64 {
+    rule.ttl.min(caller.time_to_expiry(now)).as_secs().max(1)
 }
 
 /// The audience of an application: its upstream, in a form that no access token has as its audience by accident.

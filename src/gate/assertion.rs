@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use super::{
     caller::Caller,
     denial::Denial,
-    identity::Identity,
+    identity::{Identity, time_until},
     policy::Permit,
     rules::{
         assertion::{AssertionRule, LONGEST_TTL, TYP},
@@ -198,6 +198,8 @@ impl Asserter {
         let key = key.ok_or(Denial::AssertionUnavailable)?;
         let life = life(rule, &caller.identity, now);
         let claims = claims(&self.issuer, &caller.identity, route, bound, now, life);
+        // `exp` has whole seconds, so that less than `life` can be left of a short one.
+        let left = time_until(claims.exp, now).unwrap_or_default();
         let value = key.sign(TYP, &claims).ok();
         let value = value.and_then(|jwt| HeaderValue::try_from(jwt).ok());
         Ok(Made {
@@ -209,7 +211,7 @@ impl Asserter {
             route: Arc::clone(route),
             kid: key.kid().into(),
             since: now,
-            fresh_until: now + Duration::from_secs(life) / 2,
+            fresh_until: now + left / 2,
         })
     }
 }

@@ -119,7 +119,7 @@ impl Identity {
 }
 
 /// The time until `end`, in Unix seconds; `None` if it has passed.
-fn time_until(end: i64, now: OffsetDateTime) -> Option<Duration> {
+pub(super) fn time_until(end: i64, now: OffsetDateTime) -> Option<Duration> {
     let left = i128::from(end) * 1_000_000_000 - now.unix_timestamp_nanos();
     u64::try_from(left).ok().map(Duration::from_nanos)
 }

@@ -104,9 +104,7 @@ impl Client {
         session.finish_request_body().await.map_err(broken)?;
         let max_age = loop {
             session.read_response_header().await.map_err(broken)?;
-            let answer = session
-                .response_header()
-                .ok_or(FetchError::Exchange("no answer"))?;
+            let answer = session.response_header().ok_or(FetchError::Exchange("no answer"))?;
             if !answer.status.is_informational() {
                 check(answer)?;
                 break max_age(answer);

@@ -6,7 +6,7 @@
 //!
 //! `make bench` runs it with a private PostgreSQL and Redis. `SIDEGATE_BENCH_SECONDS` (default 2) is the length of a
 //! round, `SIDEGATE_BENCH_BINARY` another `sidegate` to measure; `cargo bench --bench end_to_end -- TEXT` runs the
-//! parts whose names hold TEXT (scenarios, growth, redis, budgets, logins).
+//! parts whose names hold TEXT (scenarios, growth, redis, budgets, logins, connections).
 
 #![expect(
     clippy::print_stdout,
@@ -16,6 +16,7 @@
     reason = "a program for people at a terminal; its figures are rounded"
 )]
 
+mod idle;
 mod load;
 #[path = "../support/mod.rs"]
 mod support;
@@ -39,12 +40,13 @@ fn main() {
     load::be_upstream_if_asked();
     provider::install();
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("scenarios", scenarios),
         ("growth", growth),
         ("redis", redis_commands),
         ("budgets", budgets),
         ("logins", logins),
+        ("connections", idle::connections),
     ];
     for (name, part) in parts {
         if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {

@@ -67,7 +67,7 @@ pub use sessions::end::Scope;
 pub use sessions::open::SignedIn;
 pub use sessions::pair::Pair;
 pub use sessions::refresh::{Flights, RefreshError};
-pub use sessions::revoker::{Apply, Publish, Revoker};
+pub use sessions::revoker::{Apply, LEEWAY as REVOCATION_LEEWAY, Publish, Revoker};
 pub use settings::Settings;
 
 pub use crate::audit::Origin;

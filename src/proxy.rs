@@ -324,7 +324,13 @@ impl ProxyHttp for Proxy {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Logged) {
         if let Some(error) = error {
-            tracing::debug!(request_id = ctx.ids.as_ref().map(Ids::request_id), %error, "the request failed");
+            // Not its message, which has the bytes that Pingora could not parse: cookies of a response, queries.
+            tracing::debug!(
+                request_id = ctx.ids.as_ref().map(Ids::request_id),
+                kind = error.etype().as_str(),
+                from = error.esource().as_str(),
+                "the request failed"
+            );
         }
         access_log::record(session, ctx);
     }

@@ -70,7 +70,7 @@ struct Bench {
 impl Bench {
     /// A verifier on one thread.
     fn start(more_routes: usize) -> Self {
-        Self::start_with("  threads: 1\n", "", more_routes)
+        Self::start_with("  threads: 1\n", "revocation: { feed: none }\n", more_routes)
     }
 
     fn start_with(server: &str, sections: &str, more_routes: usize) -> Self {
@@ -377,7 +377,6 @@ fn redis_commands() {
                 let earlier = before.iter().find(|(known, _)| *known == command);
                 (command, count - earlier.map_or(0, |(_, count)| *count))
             })
-            // The question itself, and the one call for as long as the feed of revocations is silent.
             .filter(|(command, count)| {
                 *count > 0 && !["info", "client|setinfo", "select", "auth"].contains(&command.as_str())
             })
@@ -391,7 +390,7 @@ fn redis_commands() {
         println!("| {name} | {:.1} | {} |", per(total), parts.join(", "));
     }
     println!(
-        "\n`xread` is the tail of the revocation feed, which is read again when it was silent for a while. Every session in use is noted \
+        "\nEvery session in use is noted \
          once in 15 seconds, whatever the traffic (`zadd`, `hset`, `pexpire`). Redis counts what a script calls as well: `evalsha` is \
          what a limit asked."
     );

@@ -116,6 +116,8 @@ pub enum TokenFault {
     BadSignature,
     /// A required claim is missing or has the wrong type.
     BadClaims,
+    /// It is bound to a key or certificate of its holder (`cnf`), and no proof of that is verified here.
+    BoundToKey,
     /// Another kind of token (`typ`).
     WrongType,
     /// `exp` has passed.
@@ -399,7 +401,7 @@ impl Malformed {
 
 impl TokenFault {
     /// Every variant.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TooLarge,
         Self::Malformed,
         Self::WrongIssuer,
@@ -408,6 +410,7 @@ impl TokenFault {
         Self::WrongAlgorithm,
         Self::BadSignature,
         Self::BadClaims,
+        Self::BoundToKey,
         Self::WrongType,
         Self::Expired,
         Self::NotYetValid,
@@ -424,6 +427,7 @@ impl TokenFault {
             Self::WrongAlgorithm => "token_wrong_algorithm",
             Self::BadSignature => "token_bad_signature",
             Self::BadClaims => "token_bad_claims",
+            Self::BoundToKey => "token_bound_to_key",
             Self::WrongType => "token_wrong_type",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
@@ -440,6 +444,7 @@ impl TokenFault {
             Self::KeysUnavailable => "The keys of the access token's issuer are not available right now; try again.",
             Self::WrongAlgorithm => "The access token is signed with an algorithm that is not accepted.",
             Self::BadClaims => "A required claim of the access token is missing or invalid.",
+            Self::BoundToKey => "The access token is bound to a key or certificate, which cannot be verified here.",
             Self::WrongType => "This is not an access token.",
             Self::Expired => "The access token has expired.",
             Self::NotYetValid => "The access token is not valid yet.",

@@ -8,6 +8,7 @@ mod context;
 mod ending;
 mod forward;
 mod logged;
+mod login_redirect;
 mod reading;
 mod respond;
 pub mod snapshot;

@@ -1,7 +1,7 @@
 # `make demo` runs it, `make test` tests it, `make lint` checks style. Nothing has to be installed or started first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test scale faults paths api-test lint bench tools packages clean
+.PHONY: help demo test scale faults paths fuzz api-test lint bench tools packages clean
 
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
@@ -44,6 +44,9 @@ paths: packages ## Send 200,000 random targets to real servers: Tomcat, Jetty, n
 	@echo "==> Comparing"
 	@SIDEGATE_PATH_TARGETS="$${SIDEGATE_PATH_TARGETS:-200000}" target/debug/sidegate dev --run -- \
 	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 --nocapture real_servers::
+
+fuzz: packages ## Fuzz each parser for a minute (cargo-fuzz, installed into .tools; built in some minutes); SECONDS=600 takes longer
+	@scripts/fuzz.sh $(or $(SECONDS),60)
 
 api-test: packages ## Test the API against its OpenAPI document (schemathesis, installed into .tools); SEED=7 tries other requests
 	@scripts/install-packages.sh python

@@ -7,6 +7,8 @@ mod connection;
 mod context;
 mod ending;
 mod forward;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod logged;
 mod login_redirect;
 mod reading;

@@ -96,6 +96,7 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
             headers: file.server.limits.headers.into(),
             request_header: file.server.limits.request_header.0,
             idle: file.server.limits.idle.0,
+            connections: file.server.limits.connections,
         },
         login_url: file
             .auth

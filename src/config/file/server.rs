@@ -48,6 +48,9 @@ pub struct Limits {
     pub request_header: Duration,
     /// The maximum size of a request body. A route can differ.
     pub body_bytes: Size,
+    /// The maximum number of client connections; more are closed at once. Each takes 8 KiB while it is idle, and file
+    /// descriptors can allow fewer (docs/operations.md).
+    pub connections: u32,
 }
 
 /// How an instance stops after SIGTERM.
@@ -83,6 +86,7 @@ impl Default for Limits {
             idle: Duration::seconds(60),
             request_header: Duration::seconds(10),
             body_bytes: Size::mib(10),
+            connections: 10_000,
         }
     }
 }
@@ -128,6 +132,11 @@ impl Server {
             &(Size::kib(1)..=Size::kib(1023)),
         );
         findings.range(&limits.key("headers"), self.limits.headers.into(), 1..=256);
+        findings.range(
+            &limits.key("connections"),
+            self.limits.connections.into(),
+            1..=10_000_000,
+        );
         let timeout = Duration::seconds(1)..=Duration::days(1);
         findings.range_of(&limits.key("idle"), &self.limits.idle, &timeout);
         findings.range_of(&limits.key("request_header"), &self.limits.request_header, &timeout);

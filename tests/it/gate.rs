@@ -7,6 +7,7 @@ mod balance;
 mod credentials;
 mod forged_headers;
 mod identity_headers;
+mod login_redirect;
 mod operation;
 mod origin;
 mod own_tokens;

@@ -27,7 +27,8 @@ async fn count(sidecar: &Sidecar, of: &str) -> i64 {
 /// `kill -9` between the commit and the response. The network to PostgreSQL is slow, so that there is a row of
 /// `committed` before the process gets the result.
 async fn dies_before_it_answers(sidecar: &mut Sidecar, request: Request, committed: &str) {
-    sidecar.postgres_network().delay(Duration::from_millis(400));
+    // Not more: a dozen statements have to end within the ten seconds that a request has.
+    sidecar.postgres_network().delay(Duration::from_millis(200));
     let mut connection = sidecar.connect().await;
     connection.send(&request.to_bytes()).await;
     let database = sidecar.database().await;

@@ -84,8 +84,11 @@ pub enum Malformed {
     BadEscape,
     /// No `Host`, or an ambiguous one.
     Host,
-    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`.
+    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`; or chunks
+    /// that do not follow RFC 9112 section 7.1.
     Framing,
+    /// A header value of HTTP/2 that begins or ends with white space.
+    Field,
     /// The header block is larger than the limit.
     HeaderTooLarge,
     /// More header fields than the limit.
@@ -318,7 +321,7 @@ impl Denial {
 
 impl Malformed {
     /// Every variant.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TargetNotAbsolute,
         Self::DotSegment,
         Self::Backslash,
@@ -330,6 +333,7 @@ impl Malformed {
         Self::BadEscape,
         Self::Host,
         Self::Framing,
+        Self::Field,
         Self::HeaderTooLarge,
         Self::TooManyHeaders,
         Self::Method,
@@ -348,6 +352,7 @@ impl Malformed {
             Self::BadEscape => "path_bad_escape",
             Self::Host => "host_invalid",
             Self::Framing => "framing_invalid",
+            Self::Field => "header_invalid",
             Self::HeaderTooLarge => "header_too_large",
             Self::TooManyHeaders => "too_many_headers",
             Self::Method => "method_not_allowed",
@@ -367,6 +372,7 @@ impl Malformed {
             Self::BadEscape => "The path contains an invalid percent escape.",
             Self::Host => "The request requires exactly one valid Host header.",
             Self::Framing => "The length of the body is ambiguous.",
+            Self::Field => "A header begins or ends with white space.",
             Self::HeaderTooLarge => "The request line and headers are too large.",
             Self::TooManyHeaders => "The request has too many headers.",
             Self::Method => "This method is not supported.",

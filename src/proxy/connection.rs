@@ -29,6 +29,7 @@ use prometheus::IntGauge;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::ending::EndingProxy;
+use super::framing::Inspected;
 use super::snapshot::Snapshot;
 use crate::metrics::Metrics;
 
@@ -73,7 +74,8 @@ impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
     }
 
     /// Serves requests one after the other, until either side closes the connection.
-    async fn http1(&self, mut stream: Stream, shutdown: &ShutdownWatch, mut due: Instant) {
+    async fn http1(&self, stream: Stream, shutdown: &ShutdownWatch, mut due: Instant) {
+        let mut stream: Stream = Box::new(Inspected::new(stream));
         let mut stopping = shutdown.clone();
         let arrived = Arc::new(AtomicBool::new(false));
         let mut kept = None;
@@ -93,6 +95,9 @@ impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
             };
             let Some(reusable) = reusable else { return };
             (stream, kept) = reusable.consume();
+            if let Some(inspected) = Inspected::of(&stream) {
+                inspected.expect_head();
+            }
 
             let mut first_byte = [0];
             tokio::select! {

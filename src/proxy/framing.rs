@@ -184,6 +184,9 @@ impl Head {
 
 impl AsyncRead for Inspected {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Progress::Malformed(fault) = self.progress.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, *fault)));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.connection).poll_read(cx, buffer))?;
         let progress = self.progress.get_mut().unwrap_or_else(PoisonError::into_inner);

@@ -37,6 +37,7 @@ mod operator;
 mod password;
 mod protocols;
 mod redis_faults;
+mod resources;
 mod retries;
 mod scale;
 mod secrets;

@@ -10,7 +10,10 @@ mod ending;
 mod failure;
 mod forward;
 mod framing;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod logged;
+mod login_redirect;
 mod reading;
 mod respond;
 pub mod snapshot;
@@ -446,7 +449,7 @@ impl Proxy {
         if let Some(prefix) = &permit.route().strip_prefix {
             match without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),
-                None => return Ok(Err(Malformed::BadEscape.into())),
+                None => return Ok(Err(Malformed::NeedlessEscape.into())),
             }
         }
         let announced = content_length::announced(&header.headers);

@@ -84,6 +84,8 @@ pub enum Malformed {
     ControlByte,
     /// A `%` without two hexadecimal digits, or escapes that are not UTF-8.
     BadEscape,
+    /// An escape of a character that needs none, where servers that compare raw paths would find another route.
+    NeedlessEscape,
     /// No `Host`, or an ambiguous one.
     Host,
     /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`; or chunks
@@ -346,6 +348,7 @@ impl Malformed {
         Self::Semicolon,
         Self::ControlByte,
         Self::BadEscape,
+        Self::NeedlessEscape,
         Self::Host,
         Self::Framing,
         Self::Field,
@@ -365,6 +368,7 @@ impl Malformed {
             Self::Semicolon => "path_semicolon",
             Self::ControlByte => "path_control_byte",
             Self::BadEscape => "path_bad_escape",
+            Self::NeedlessEscape => "path_needless_escape",
             Self::Host => "host_invalid",
             Self::Framing => "framing_invalid",
             Self::Field => "header_invalid",
@@ -385,6 +389,7 @@ impl Malformed {
             Self::Semicolon => "The path contains a semicolon.",
             Self::ControlByte => "The path contains a byte that is not allowed.",
             Self::BadEscape => "The path contains an invalid percent escape.",
+            Self::NeedlessEscape => "The path contains a percent escape of a character that needs none.",
             Self::Host => "The request requires exactly one valid Host header.",
             Self::Framing => "The length of the body is ambiguous.",
             Self::Field => "A header begins or ends with white space.",

@@ -73,7 +73,12 @@ fn inspect_body(inspected: Option<&Inspected>, chunked: bool) -> Result<(), Malf
     }
 }
 
-fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLimits) -> Result<Head, Malformed> {
+pub(super) fn read_http1(
+    raw: &[u8],
+    method: &Method,
+    version: Version,
+    limits: &RequestLimits,
+) -> Result<Head, Malformed> {
     if raw.len() > limits.header_bytes {
         return Err(Malformed::HeaderTooLarge);
     }

@@ -8,6 +8,7 @@ mod credentials;
 mod draining;
 mod forged_headers;
 mod identity_headers;
+mod login_redirect;
 mod operation;
 mod origin;
 mod own_tokens;

@@ -359,8 +359,8 @@ async fn a_browser_keeps_its_device_token_in_a_cookie_that_no_script_and_no_appl
     );
     // An attacker uses up the limit of the account.
     sidecar.try_login(&alice.email, "wrong").await;
-    let stranger = sidecar.try_login(&alice.email, PASSWORD).await;
-    assert_eq!(refused(&stranger), is(429, "rate_limited"));
+    let unknown_device = sidecar.try_login(&alice.email, PASSWORD).await;
+    assert_eq!(refused(&unknown_device), is(429, "rate_limited"));
 
     let body = json!({ "email": alice.email, "password": PASSWORD });
     let browser = sidecar

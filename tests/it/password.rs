@@ -96,8 +96,8 @@ async fn a_change_needs_the_old_password_and_a_good_new_one() {
     let same = change(&sidecar, token, PASSWORD, PASSWORD).await;
     assert_eq!(same.json()["errors"][0]["code"], "password_unchanged");
     let body = json!({ "password": PASSWORD, "new_password": NEW });
-    let stranger = sidecar.post("/auth/password/change").json(&body).send().await;
-    assert_eq!(refused(&stranger), is(401, "credentials_missing"));
+    let anonymous = sidecar.post("/auth/password/change").json(&body).send().await;
+    assert_eq!(refused(&anonymous), is(401, "credentials_missing"));
     assert_eq!(
         sidecar.try_login("alice@example.com", PASSWORD).await.status(),
         200,

@@ -255,21 +255,32 @@ async fn of_many_concurrent_requests_with_one_code_on_two_instances_one_signs_in
     let second_instance = TestSidecar::beside(&first).config(lenient).start().await;
     let alice = first.user("alice").await;
     let (phone, codes) = enrol(&first, &alice).await;
-    let mut tokens = Vec::new();
-    for _ in 0..20 {
-        tokens.push(ask(&first, &alice.email).await);
-    }
     let next = phone.code(1);
     for (kind, code) in [("totp", &next), ("recovery_code", &codes[3])] {
+        let mut tokens = Vec::new();
+        for _ in 0..20 {
+            tokens.push(ask(&first, &alice.email).await);
+        }
         let tries = tokens
             .iter()
             .flat_map(|token| [&first, &second_instance].map(|instance| second(instance, token, kind, code)));
         let answers = join_all(tries).await;
         let won = answers.iter().filter(|answer| answer.status() == 200).count();
         assert_eq!(won, 1, "{kind}");
-        for lost in answers.iter().filter(|answer| answer.status() != 200) {
-            assert_eq!(refused(lost), is(401, "mfa_code_invalid"), "{kind}");
+        let mut lost = answers
+            .iter()
+            .filter(|answer| answer.status() != 200)
+            .map(refused)
+            .collect::<Vec<_>>();
+        // The token that has signed in was sent to both instances. It is used, if the other one came later.
+        let used = is(401, "mfa_token_invalid");
+        if let Some(other) = lost.iter().position(|answer| *answer == used) {
+            lost.remove(other);
         }
+        assert!(
+            lost.iter().all(|answer| *answer == is(401, "mfa_code_invalid")),
+            "{kind}: {lost:?}"
+        );
     }
     let sessions = first.get("/auth/sessions").bearer(&alice.access_token).send().await;
     assert_eq!(

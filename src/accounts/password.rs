@@ -5,6 +5,7 @@ mod bcrypt;
 pub mod breached;
 pub mod change;
 pub mod hasher;
+pub(crate) mod new_password;
 mod prepare;
 pub mod reset;
 pub mod retry;

@@ -45,6 +45,8 @@ pub enum Denial {
     },
     /// The route sends a signed assertion, and there is no key to sign it with (yet).
     AssertionUnavailable,
+    /// The process has no file descriptor for a connection to the application.
+    ConnectionsExhausted,
     /// The body is larger than the route allows.
     BodyTooLarge,
     /// The request was not received in time.
@@ -114,6 +116,8 @@ pub enum TokenFault {
     BadSignature,
     /// A required claim is missing or has the wrong type.
     BadClaims,
+    /// It is bound to a key or certificate of its holder (`cnf`), and no proof of that is verified here.
+    BoundToKey,
     /// Another kind of token (`typ`).
     WrongType,
     /// `exp` has passed.
@@ -159,6 +163,7 @@ impl Denial {
             Self::PolicyDenied => "policy_denied",
             Self::StepUpRequired { .. } => "step_up_required",
             Self::AssertionUnavailable => "assertion_unavailable",
+            Self::ConnectionsExhausted => "connections_exhausted",
             Self::BodyTooLarge => "body_too_large",
             Self::RequestTimeout => "request_timeout",
             Self::UpstreamUnreachable => "upstream_unreachable",
@@ -182,6 +187,7 @@ impl Denial {
             | Self::RevocationUnknown
             | Self::LimitUnknown
             | Self::AssertionUnavailable
+            | Self::ConnectionsExhausted
             | Self::UpstreamUnhealthy => StatusCode::SERVICE_UNAVAILABLE,
             Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::CredentialsMissing
@@ -220,6 +226,7 @@ impl Denial {
             Self::PolicyDenied => "You do not have permission for this request.",
             Self::StepUpRequired { .. } => "This requires a recent second factor.",
             Self::AssertionUnavailable => "The identity assertion cannot be signed right now; try again.",
+            Self::ConnectionsExhausted => "Too many requests are in progress; try again in a moment.",
             Self::BodyTooLarge => "The request body is larger than this route accepts.",
             Self::RequestTimeout => "The request was not received in time.",
             Self::UpstreamUnreachable => "The application cannot be reached.",
@@ -259,9 +266,11 @@ impl Denial {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(state) => Some(state.reset),
-            Self::RevocationUnknown | Self::LimitUnknown | Self::AssertionUnavailable | Self::UpstreamUnhealthy => {
-                Some(Duration::from_secs(1))
-            }
+            Self::RevocationUnknown
+            | Self::LimitUnknown
+            | Self::AssertionUnavailable
+            | Self::ConnectionsExhausted
+            | Self::UpstreamUnhealthy => Some(Duration::from_secs(1)),
             Self::Token(TokenFault::KeysUnavailable) => Some(Duration::from_secs(5)),
             _ => None,
         }
@@ -269,11 +278,7 @@ impl Denial {
 
     /// The `result` label of `sidegate_auth_decisions_total`.
     pub fn result(&self) -> &'static str {
-        match self.status().as_u16() {
-            401 => "challenge",
-            500.. => "error",
-            _ => "deny",
-        }
+        result(self.status().as_u16())
     }
 
     /// One value of each variant, for tests, documentation and pre-created metrics.
@@ -304,6 +309,7 @@ impl Denial {
                 max_age: Some(Duration::from_secs(900)),
             },
             Self::AssertionUnavailable,
+            Self::ConnectionsExhausted,
             Self::BodyTooLarge,
             Self::RequestTimeout,
             Self::UpstreamUnreachable,
@@ -313,6 +319,15 @@ impl Denial {
             Self::Internal,
         ]);
         all
+    }
+}
+
+/// What a refusal with a status is, in the words of the metric and the log.
+pub fn result(status: u16) -> &'static str {
+    match status {
+        401 => "challenge",
+        500.. => "error",
+        _ => "deny",
     }
 }
 
@@ -386,7 +401,7 @@ impl Malformed {
 
 impl TokenFault {
     /// Every variant.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TooLarge,
         Self::Malformed,
         Self::WrongIssuer,
@@ -395,6 +410,7 @@ impl TokenFault {
         Self::WrongAlgorithm,
         Self::BadSignature,
         Self::BadClaims,
+        Self::BoundToKey,
         Self::WrongType,
         Self::Expired,
         Self::NotYetValid,
@@ -411,6 +427,7 @@ impl TokenFault {
             Self::WrongAlgorithm => "token_wrong_algorithm",
             Self::BadSignature => "token_bad_signature",
             Self::BadClaims => "token_bad_claims",
+            Self::BoundToKey => "token_bound_to_key",
             Self::WrongType => "token_wrong_type",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
@@ -427,6 +444,7 @@ impl TokenFault {
             Self::KeysUnavailable => "The keys of the access token's issuer are not available right now; try again.",
             Self::WrongAlgorithm => "The access token is signed with an algorithm that is not accepted.",
             Self::BadClaims => "A required claim of the access token is missing or invalid.",
+            Self::BoundToKey => "The access token is bound to a key or certificate, which cannot be verified here.",
             Self::WrongType => "This is not an access token.",
             Self::Expired => "The access token has expired.",
             Self::NotYetValid => "The access token is not valid yet.",
@@ -479,6 +497,7 @@ mod tests {
             Denial::RequestTimeout => 20,
             Denial::AssertionUnavailable => 21,
             Denial::KeyRevoked => 22,
+            Denial::ConnectionsExhausted => 23,
         }
     }
 
@@ -488,7 +507,7 @@ mod tests {
         let codes: HashSet<_> = all.iter().map(Denial::code).collect();
         assert_eq!(codes.len(), all.len(), "two denials share a code");
         let kinds: HashSet<_> = all.iter().map(kind).collect();
-        assert_eq!(kinds.len(), 23, "Denial::all() misses a variant");
+        assert_eq!(kinds.len(), 24, "Denial::all() misses a variant");
     }
 
     #[test]

@@ -259,6 +259,7 @@ mod tests {
             headers: 5,
             request_header: Duration::from_secs(10),
             idle: Duration::from_secs(60),
+            connections: 10_000,
         }
     }
 

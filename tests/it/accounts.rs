@@ -16,4 +16,5 @@ mod model;
 mod races;
 mod recovery;
 mod refresh;
+mod rotation;
 mod sessions;

@@ -9,7 +9,9 @@ mod forged_headers;
 mod identity_headers;
 mod operation;
 mod origin;
+mod own_tokens;
 mod paths;
+mod raw_bytes;
 mod tls;
 mod upstreams;
 

@@ -39,6 +39,7 @@ mod operator;
 mod password;
 mod protocols;
 mod redis_faults;
+mod resources;
 mod retries;
 mod scale;
 mod secrets;

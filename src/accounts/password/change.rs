@@ -7,8 +7,9 @@ use time::OffsetDateTime;
 
 use crate::accounts::error::Failure;
 use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::new_password;
 use crate::accounts::password::prepare::prepared;
-use crate::accounts::password::rules::{self, Weakness, known_of};
+use crate::accounts::password::rules::{Weakness, known_of};
 use crate::accounts::reauthentication::error::ReauthenticationError;
 use crate::accounts::reauthentication::{Counted, Proof, Reauthentication};
 use crate::accounts::sessions::access::SessionOf;
@@ -101,8 +102,10 @@ impl PasswordChange {
             .verify_password(by, proof, Counted::WithSignIns, now)
             .await?;
         // After the current password was verified, so that nobody else learns the result.
-        let person = known_of(&verified.user);
-        rules::check(new.expose(), person, &self.settings.password).map_err(PasswordChangeError::Password)?;
+        new_password::check(&self.hasher, new, known_of(&verified.user), &self.settings.password)
+            .await
+            .map_err(Failure::from)?
+            .map_err(PasswordChangeError::Password)?;
         if prepared(new.expose()) == prepared(proof.password.expose()) {
             return Err(PasswordChangeError::Unchanged);
         }

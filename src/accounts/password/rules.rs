@@ -76,11 +76,15 @@ const PRODUCT: [&str; 2] = ["sidegate", "side gate"];
 /// The members of a profile that contain names.
 const NAMES: [&str; 5] = ["name", "given_name", "family_name", "middle_name", "nickname"];
 
-/// Checks a password. The cheap rules come first; zxcvbn takes milliseconds, and uses 100 characters at most.
+/// Checks the rules that take microseconds. Returns the words that [`weakness`] needs.
 ///
 /// # Errors
-/// The first rule that it violates.
-pub fn check(password: &str, person: Person<'_>, settings: &settings::Password) -> Result<(), Weakness> {
+/// The first rule that the password violates.
+pub(crate) fn check_quickly(
+    password: &str,
+    person: Person<'_>,
+    settings: &settings::Password,
+) -> Result<Vec<String>, Weakness> {
     let password = &*prepared(password);
     if password.chars().count() < settings.min_length {
         return Err(Weakness::TooShort(settings.min_length));
@@ -97,12 +101,13 @@ pub fn check(password: &str, person: Person<'_>, settings: &settings::Password) 
     if words.iter().any(|word| similar(&lower, word)) {
         return Err(Weakness::Similar);
     }
-    weakness(password, &words, settings.breached.as_ref()).map_or(Ok(()), Err)
+    Ok(words)
 }
 
 /// The rules that take milliseconds: whether the password is easy to guess for somebody who knows the `words`, and
 /// whether it is in the list of passwords from breaches. zxcvbn looks at 100 characters at most.
 pub(crate) fn weakness(password: &str, words: &[String], breached: Option<&Breached>) -> Option<Weakness> {
+    let password = &*prepared(password);
     let inputs = words.iter().map(String::as_str).collect::<Vec<_>>();
     let is_guessable = |text: &str| zxcvbn::zxcvbn(text, &inputs).score() < zxcvbn::Score::Three;
     if is_guessable(password) {
@@ -199,7 +204,12 @@ mod tests {
             username: Some("whiterabbit"),
             profile: profile.as_object(),
         };
-        check(password, person, settings)
+        judged_for(person, settings, password)
+    }
+
+    fn judged_for(person: Person<'_>, settings: &settings::Password, password: &str) -> Result<(), Weakness> {
+        let words = check_quickly(password, person, settings)?;
+        weakness(password, &words, settings.breached.as_ref()).map_or(Ok(()), Err)
     }
 
     fn judged(password: &str) -> Result<(), Weakness> {
@@ -296,7 +306,7 @@ mod tests {
             email: "marguerite.dupont@example.com",
             ..Person::default()
         };
-        let judged = |password: &str| check(password, person, &settings::Password::default());
+        let judged = |password: &str| judged_for(person, &settings::Password::default(), password);
         for similar in [
             "marguerite-password-9",
             "Marguerite.Dupont-2026-login",

@@ -32,8 +32,8 @@ async fn a_registered_user_signs_in_and_is_identified() {
         (&who["claims"]["preferred_username"], &who["client_ip"]),
         (&json!("alice"), &json!("127.0.0.1"))
     );
-    let stranger = sidecar.get("/auth/whoami").send().await.json();
-    assert!(stranger.get("claims").is_none());
+    let anonymous = sidecar.get("/auth/whoami").send().await.json();
+    assert!(anonymous.get("claims").is_none());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: packages ## Build, and run everything on this machine only: `sidegate dev`
-	@echo "==> Building (about five minutes the first time, on two cores)"
+	@echo "==> Building (three to five minutes the first time, on two cores)"
 	@scripts/build-with-progress.sh --locked --profile demo --bin sidegate
 	@exec target/demo/sidegate dev
 
@@ -75,7 +75,7 @@ lint: ## Check formatting, clippy, documentation and dependencies
 	    echo "skipped: cargo-deny is not installed ('make tools' installs it)"; \
 	fi
 
-scale: packages ## Run every query on a database with a million users (10 to 15 minutes, 12 GB of disk below TMPDIR or /tmp)
+scale: packages ## Run every query on a database with a million users (5 to 15 minutes, 12 GB of disk below TMPDIR or /tmp)
 	@echo "==> Building"
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Making ten million sessions and as many audit entries, and measuring"

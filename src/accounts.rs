@@ -13,6 +13,7 @@
 pub mod account;
 pub mod clients;
 mod common;
+mod configuration;
 pub mod directory;
 pub mod email;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod overview;
 mod parts;
 pub mod password;
 pub mod profile;
+pub mod reauthentication;
 pub mod registration;
 pub mod sessions;
 pub mod settings;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 pub use account::Account;
 pub use clients::{Client, ClientError, Credentials};
+pub use configuration::record_reload;
 pub use email::change::{EmailChangeError, EmailConfirmError};
 pub use email::request::EmailRequestError;
 pub use email::verification::{Claimant, CodeError};
@@ -50,6 +53,7 @@ pub use operator::accounts::NewAccount;
 pub use operator::actor::Operator;
 pub use operator::edit::Edit;
 pub use operator::error::OperatorError;
+pub use operator::everyone::EndedForAll;
 pub use operator::rights::Grant;
 pub use overview::{ONLINE_WITHIN, Online, Presence, Stats};
 pub use parts::Parts;
@@ -57,6 +61,7 @@ pub use password::Hasher;
 pub use password::change::PasswordChangeError;
 pub use password::reset::ResetError;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
+pub use reauthentication::Proof;
 pub use registration::import::{Candidate, Imported, Refusal};
 pub use registration::invitations::{InvitationError, Invited};
 pub use registration::register::{Registration, RegistrationError};
@@ -65,7 +70,7 @@ pub use sessions::end::Scope;
 pub use sessions::open::SignedIn;
 pub use sessions::pair::Pair;
 pub use sessions::refresh::{Flights, RefreshError};
-pub use sessions::revoker::{Apply, Publish, Revoker};
+pub use sessions::revoker::{Apply, LEEWAY as REVOCATION_LEEWAY, Publish, Revoker};
 pub use settings::Settings;
 
 pub use crate::audit::Origin;
@@ -166,7 +171,6 @@ impl Accounts {
             settings: Arc::clone(&parts.settings),
             postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),
-            directory: Arc::clone(&common.directory),
             reauthentication: Arc::clone(&common.reauthentication),
             sessions: Arc::clone(&common.sessions),
         });

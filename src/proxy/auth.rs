@@ -9,14 +9,14 @@ use axum::{Router, body::Body};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Uri, header};
 use http_body_util::BodyExt as _;
-use pingora::{Result, http::ResponseHeader, proxy::Session};
+use pingora::{Error, Result, http::ResponseHeader, proxy::Session};
 use tokio::runtime::Handle;
 use tower::ServiceExt as _;
 
-use super::context::{AnsweredBy, Context};
+use super::context::{AnsweredBy, Context, Ids};
 use crate::{
     content_length,
-    endpoints::{self, Caller},
+    endpoints::{self, Caller, Problem, RefusalCode},
     gate::denial::{Denial, Malformed},
     metrics::Metrics,
 };
@@ -25,8 +25,9 @@ use crate::{
 const MAX_BODY: usize = 64 * 1024;
 /// The timeout for a request body, so that a slow client does not occupy a slot for longer.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
-/// The timeout of an endpoint. Every endpoint has timeouts of its own; this one is for defects.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The timeout of an endpoint. Every call to a store has a timeout of its own; a request makes several, and with a slow
+/// database they would add up to more than clients and load balancers wait for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The endpoints, and the runtime they run on.
 pub struct AuthApi {
@@ -50,7 +51,8 @@ impl AuthApi {
         endpoints::is_own_path(&self.base, path)
     }
 
-    /// Answers a request.
+    /// Answers a request. An endpoint that takes too long goes on without its client: a change that was begun is
+    /// completed, with its audit entry and its messages, and the client retries (`docs/retries.md`).
     ///
     /// # Errors
     /// A refusal that is still to be sent.
@@ -81,9 +83,10 @@ impl AuthApi {
                 Ok(Err(Denial::Internal))
             }
             Err(_) => {
-                tracing::error!("an endpoint did not respond in time");
-                ctx.answered_by = AnsweredBy::Gateway;
-                Ok(Err(Denial::Internal))
+                let request_id = ctx.ids.as_ref().map(Ids::request_id);
+                tracing::warn!(request_id, "an endpoint did not respond in time");
+                let answer = Problem::overdue(request_id);
+                write(session, ctx, answer).await.map(Ok)
             }
         }
     }
@@ -126,11 +129,13 @@ async fn read_body(session: &mut Session) -> Result<Result<Bytes, Denial>> {
         .get(header::EXPECT)
         .is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
     {
-        session.downstream_session.write_continue_response().await?;
+        let sent = session.downstream_session.write_continue_response().await;
+        sent.map_err(Error::into_down)?;
     }
     let whole = async {
         let mut body = BytesMut::new();
-        while let Some(chunk) = session.read_request_body().await? {
+        // An error is the client's: otherwise it would be a 500.
+        while let Some(chunk) = session.read_request_body().await.map_err(Error::into_down)? {
             if body.len() + chunk.len() > MAX_BODY {
                 return Ok(Err(Denial::BodyTooLarge));
             }
@@ -143,17 +148,20 @@ async fn read_body(session: &mut Session) -> Result<Result<Bytes, Denial>> {
         .unwrap_or(Ok(Err(Denial::RequestTimeout)))
 }
 
-async fn write(session: &mut Session, ctx: &Context, answer: Response<Body>) -> Result<()> {
+async fn write(session: &mut Session, ctx: &mut Context, answer: Response<Body>) -> Result<()> {
     let (parts, body) = answer.into_parts();
+    ctx.endpoint_code = parts.extensions.get::<RefusalCode>().map(|code| code.0);
     let body = body
         .collect()
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 3))?;
     for (name, value) in &parts.headers {
         header.append_header(name.clone(), value.clone())?;
     }
+    // No response is a page, and none may be taken for one.
+    header.insert_header("X-Content-Type-Options", "nosniff")?;
     if let Some(ids) = &ctx.ids {
         header.insert_header("X-Request-Id", ids.request_id.clone())?;
     }
@@ -162,9 +170,12 @@ async fn write(session: &mut Session, ctx: &Context, answer: Response<Body>) -> 
         header.insert_header(header::CONTENT_LENGTH, body.len())?;
     }
     let end = bodyless || session.req_header().method == http::Method::HEAD;
-    session.write_response_header(Box::new(header), end).await?;
-    if !end {
-        session.write_response_body(Some(body), true).await?;
-    }
-    Ok(())
+    let sent = async {
+        session.write_response_header(Box::new(header), end).await?;
+        if !end {
+            session.write_response_body(Some(body), true).await?;
+        }
+        Ok(())
+    };
+    sent.await.map_err(Error::into_down)
 }

@@ -1,5 +1,7 @@
 //! The configuration for an operator: each mistake with the line that is printed, and the shipped files.
 
+mod trust;
+
 use std::collections::HashMap;
 
 use sidegate::config::{self, Loaded};

@@ -5,12 +5,15 @@ mod answers;
 mod assertion;
 mod balance;
 mod credentials;
+mod draining;
 mod forged_headers;
 mod identity_headers;
 mod login_redirect;
 mod operation;
 mod origin;
+mod own_tokens;
 mod paths;
+mod raw_bytes;
 mod tls;
 mod upstreams;
 

@@ -11,6 +11,7 @@
 )]
 
 mod abuse;
+mod account_safety;
 mod accounts;
 mod admin;
 mod api;
@@ -32,18 +33,19 @@ mod instances;
 mod invitations;
 mod mail;
 mod mfa;
+mod newcomer;
 mod openapi;
 mod operator;
 mod password;
 mod protocols;
 mod real_servers;
 mod redis_faults;
+mod resources;
 mod retries;
 mod scale;
 mod secrets;
 mod spine;
 mod store;
-mod stranger;
 mod streams;
 mod support;
 mod timing;

@@ -6,12 +6,15 @@
 //! skipped. The number of threads also limits the memory: that number times `auth.password.memory`.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::accounts::password::breached::Breached;
+use crate::accounts::password::rules::{self, Weakness};
 use crate::accounts::password::scheme::{Scheme, Verified};
 use crate::accounts::settings;
 use crate::metrics::Metrics;
@@ -69,12 +72,23 @@ enum Work {
         hash: String,
         scheme: Scheme,
     },
+    Judge {
+        password: Secret,
+        words: Vec<String>,
+        breached: Option<Breached>,
+    },
+    #[cfg(test)]
+    Panic,
 }
 
 enum Done {
     Hashed(String),
     Verified(Verified),
+    Judged(Option<Weakness>),
 }
+
+/// The answer to a job of another kind, which would be a defect of this file.
+const WRONG_ANSWER: &str = "a hashing thread answered another question";
 
 impl Hasher {
     /// Starts the threads.
@@ -106,7 +120,7 @@ impl Hasher {
         })
     }
 
-    /// Hashes a password that [`super::rules::check`] accepted: neither too long nor empty.
+    /// Hashes a password that [`super::new_password::check`] accepted: neither too long nor empty.
     ///
     /// # Errors
     /// [`HashError::Overloaded`] when the queue is full.
@@ -119,7 +133,7 @@ impl Hasher {
             .await?
         {
             Done::Hashed(hash) => Ok(hash),
-            Done::Verified(_) => Err(HashError::Broken("a hash job was answered with a verdict".to_owned())),
+            Done::Verified(_) | Done::Judged(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
         }
     }
 
@@ -139,7 +153,30 @@ impl Hasher {
             .await?
         {
             Done::Verified(verified) => Ok(verified),
-            Done::Hashed(_) => Err(HashError::Broken("a verify job was answered with a hash".to_owned())),
+            Done::Hashed(_) | Done::Judged(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
+        }
+    }
+
+    /// Whether a new password is easy to guess for somebody who knows the `words`, or in the list of passwords from
+    /// breaches.
+    ///
+    /// # Errors
+    /// [`HashError::Overloaded`] when the queue is full.
+    pub(crate) async fn weakness(
+        &self,
+        password: &Secret,
+        words: Vec<String>,
+        breached: Option<Breached>,
+    ) -> Result<Option<Weakness>, HashError> {
+        let password = password.clone();
+        let judge = Work::Judge {
+            password,
+            words,
+            breached,
+        };
+        match self.submit(judge).await? {
+            Done::Judged(weakness) => Ok(weakness),
+            Done::Hashed(_) | Done::Verified(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
         }
     }
 
@@ -214,7 +251,11 @@ impl Shared {
                 continue;
             }
             let started = Instant::now();
-            let (algorithm, op, result) = job.work.run();
+            // Caught: otherwise the panic would end the thread, and after as many as there are threads, nobody could
+            // sign in. The hook has logged it; the caller gets an error, because its sender is dropped.
+            let Ok((algorithm, op, result)) = catch_unwind(AssertUnwindSafe(|| job.work.run())) else {
+                continue;
+            };
             self.metrics
                 .password_hash_duration
                 .with_label_values(&[algorithm, op])
@@ -265,6 +306,16 @@ impl Work {
                     verified.map(Done::Verified).map_err(HashError::Broken),
                 )
             }
+            Self::Judge {
+                password,
+                words,
+                breached,
+            } => {
+                let weakness = rules::weakness(password.expose(), &words, breached.as_ref());
+                ("zxcvbn", "guess", Ok(Done::Judged(weakness)))
+            }
+            #[cfg(test)]
+            Self::Panic => panic!("as a test"),
         }
     }
 }
@@ -333,6 +384,28 @@ mod tests {
             metrics.password_hash_rejected.with_label_values(&["queue_full"]).get(),
             1
         );
+    }
+
+    #[tokio::test]
+    async fn a_thread_survives_a_panic() {
+        let (hasher, _) = hasher(&settings(1, 8));
+        for _ in 0..3 {
+            let failed = hasher.submit(Work::Panic).await;
+            assert!(matches!(failed, Err(HashError::Broken(_))));
+        }
+        assert!(hasher.hash(&Secret::new("correct horse")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_password_is_guessed_at_off_the_runtime() {
+        let (hasher, metrics) = hasher(&settings(1, 8));
+        let guess = async |password: &str| {
+            let judged = hasher.weakness(&Secret::new(password), Vec::new(), None).await;
+            judged.unwrap() == Some(Weakness::Guessable)
+        };
+        assert!(guess("sunshine1").await);
+        assert!(!guess("correct horse battery staple").await);
+        assert_eq!(metrics.password_hash_queue_wait.get_sample_count(), 2);
     }
 
     #[tokio::test]

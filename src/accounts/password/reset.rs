@@ -16,8 +16,9 @@ use crate::accounts::email::request::{self, EmailRequestError};
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
 use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::new_password;
 use crate::accounts::password::retry::{self, RepeatedRequests};
-use crate::accounts::password::rules::{self, Weakness, known_of};
+use crate::accounts::password::rules::{Weakness, known_of};
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
@@ -39,6 +40,9 @@ pub enum ResetError {
     /// The new password is not accepted; the link still works.
     #[error("{0}")]
     Password(Weakness),
+    /// The new password is the current one; the link still works.
+    #[error("the new password is the current one")]
+    Unchanged,
     /// Too many attempts from this client IP.
     #[error("too many attempts")]
     RateLimited {
@@ -159,7 +163,7 @@ impl PasswordReset {
         } else {
             for _ in 0..2 {
                 self.mail
-                    .insert(tx, Recipient::stranger(email), message.clone(), Some(ttl), now)
+                    .insert(tx, Recipient::without_account(email), message.clone(), Some(ttl), now)
                     .await?;
             }
             tx.rollback_to().await
@@ -180,7 +184,7 @@ impl PasswordReset {
         let outcome = self.try_reset(token, password, origin, now).await;
         let result = match &outcome {
             Ok(result) => result,
-            Err(ResetError::Invalid | ResetError::Password(_)) => "refused",
+            Err(ResetError::Invalid | ResetError::Password(_) | ResetError::Unchanged) => "refused",
             Err(ResetError::RateLimited { .. }) => "rate_limited",
             Err(ResetError::Failure(_)) => "error",
         };
@@ -206,7 +210,15 @@ impl PasswordReset {
         let user_id = found.user_id;
         let user = self.directory.user(user_id).await?.ok_or(ResetError::Invalid)?;
         // Checked before the link is used up, so that the user can choose another password.
-        rules::check(password.expose(), known_of(&user), &self.settings.password).map_err(ResetError::Password)?;
+        new_password::check(&self.hasher, password, known_of(&user), &self.settings.password)
+            .await
+            .map_err(Failure::from)?
+            .map_err(ResetError::Password)?;
+        // A reset that an operator required has to change something. Somebody with a stolen link learns by this whether
+        // they have guessed the password, a few times a minute; with the link they could set another one.
+        if self.repeated_requests.changes_nothing(&user, password, now).await? {
+            return Err(ResetError::Unchanged);
+        }
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
 
         let tx = self.postgres.transaction("password_reset").await?;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::findings::Findings;
+use super::super::internet;
 use super::super::path::KeyPath;
 use super::super::text::address::{ListenAddress, Network, Url};
 use super::super::text::duration::Duration;
@@ -22,6 +23,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// The networks of proxies whose `X-Forwarded-*` headers are trusted. Default: none.
     pub trusted_proxies: Vec<Network>,
+    /// Whether `trusted_proxies` can contain most of the internet. Then every client chooses the IP it seems to have.
+    pub trust_everyone: bool,
     /// Limits and timeouts of client requests.
     pub limits: Limits,
     /// How an instance stops after SIGTERM.
@@ -45,6 +48,9 @@ pub struct Limits {
     pub request_header: Duration,
     /// The maximum size of a request body. A route can differ.
     pub body_bytes: Size,
+    /// The maximum number of client connections; more are closed at once. Each takes 8 KiB while it is idle, and file
+    /// descriptors can allow fewer (docs/operations.md).
+    pub connections: u32,
 }
 
 /// How an instance stops after SIGTERM.
@@ -64,6 +70,7 @@ impl Default for Server {
             admin: ListenAddress(([127, 0, 0, 1], 9901).into()),
             public_url: None,
             trusted_proxies: Vec::new(),
+            trust_everyone: false,
             limits: Limits::default(),
             shutdown: Shutdown::default(),
             threads: None,
@@ -79,6 +86,7 @@ impl Default for Limits {
             idle: Duration::seconds(60),
             request_header: Duration::seconds(10),
             body_bytes: Size::mib(10),
+            connections: 10_000,
         }
     }
 }
@@ -100,6 +108,19 @@ impl Server {
                 "is the same address as server.listen: metrics would be public",
             );
         }
+        let networks: Vec<_> = self.trusted_proxies.iter().map(|network| network.0).collect();
+        match (internet::is_half_of_it(&networks), self.trust_everyone) {
+            (true, false) => findings.add(
+                &at.key("trusted_proxies"),
+                "contains half of all addresses or more, so that clients choose the IP they seem to have: expected the \
+                 networks of your proxies, or `trust_everyone: true` where no client can reach this listener directly",
+            ),
+            (false, true) => findings.warn(
+                &at.key("trust_everyone"),
+                "has no effect: trusted_proxies contains less than half of all addresses",
+            ),
+            _ => {}
+        }
         if let Some(threads) = self.threads {
             findings.range(&at.key("threads"), threads.into(), 1..=1024);
         }
@@ -111,6 +132,11 @@ impl Server {
             &(Size::kib(1)..=Size::kib(1023)),
         );
         findings.range(&limits.key("headers"), self.limits.headers.into(), 1..=256);
+        findings.range(
+            &limits.key("connections"),
+            self.limits.connections.into(),
+            1..=10_000_000,
+        );
         let timeout = Duration::seconds(1)..=Duration::days(1);
         findings.range_of(&limits.key("idle"), &self.limits.idle, &timeout);
         findings.range_of(&limits.key("request_header"), &self.limits.request_header, &timeout);

@@ -120,7 +120,7 @@ fn route(
     let access = self::access(written.access.as_ref(), around, &at.key("access"), findings);
     let rate_limits = rate_limits(&written.rate_limits, around, &at.key("rate_limits"), findings);
     if let Some(headers) = &written.identity_headers {
-        headers.check(&at.key("identity_headers"), findings);
+        headers.check_in_route(&at.key("identity_headers"), findings);
     }
     if written.unauthenticated == Unauthenticated::Login && !around.has_login_url {
         findings.add(&at.key("unauthenticated"), "`login` needs auth.login_url");

@@ -46,7 +46,6 @@ def from_line(key, value):
     elif key == "bytes":
         request = unescaped(value)
         seed("head", request[: request.find(b"\r\n\r\n") + 4])
-        # The body, for the targets that read one.
         seed("chunks", request[request.find(b"\r\n\r\n") + 4 :])
     elif key == "fields":
         fields = unescaped(value)

@@ -7,7 +7,9 @@ use libfuzzer_sys::fuzz_target;
 use sidegate::cookies;
 
 fuzz_target!(|field: &[u8]| {
-    let Ok(value) = HeaderValue::from_bytes(field) else { return };
+    let Ok(value) = HeaderValue::from_bytes(field) else {
+        return;
+    };
     let mut headers = HeaderMap::new();
     headers.append(header::COOKIE, value);
     let before = cookies::values(&headers, "sid").count();

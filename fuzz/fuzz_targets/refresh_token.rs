@@ -22,6 +22,10 @@ fuzz_target!(|data: (&str, u8, u8)| {
     let at = usize::from(at) % changed.len();
     let before = std::mem::replace(&mut changed[at], with);
     if let Ok(changed) = std::str::from_utf8(&changed) {
-        assert_eq!(refresh_token::read(&SECRETS, changed).is_some(), with == before, "{changed}");
+        assert_eq!(
+            refresh_token::read(&SECRETS, changed).is_some(),
+            with == before,
+            "{changed}"
+        );
     }
 });

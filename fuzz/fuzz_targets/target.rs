@@ -50,7 +50,10 @@ fuzz_target!(|raw: &[u8]| {
         let found = RULES.snapshot.rules.routes.find("app.test", &served, &Method::GET);
         let found = found.expect("/** matches everything").id.to_string();
         assert_eq!(found, passed, "{} is served as {served}", String::from_utf8_lossy(path));
-        assert!(!served.split('/').any(|segment| segment == "." || segment == ".."), "{served}");
+        assert!(
+            !served.split('/').any(|segment| segment == "." || segment == ".."),
+            "{served}"
+        );
     }
 });
 
@@ -63,11 +66,17 @@ fn route(target: &Target<'_>) -> Option<String> {
         address: [192, 0, 2, 1].into(),
     };
     let explained = explain(&request, None, &RULES.snapshot.rules, sidegate::clock::now());
-    explained.route.filter(|_| explained.denial.is_none()).map(|route| route.id.to_string())
+    explained
+        .route
+        .filter(|_| explained.denial.is_none())
+        .map(|route| route.id.to_string())
 }
 
 fn cut(path: &[u8]) -> Vec<u8> {
-    path.split(|&byte| byte == b'/').map(until_semicolon).collect::<Vec<_>>().join(&b'/')
+    path.split(|&byte| byte == b'/')
+        .map(until_semicolon)
+        .collect::<Vec<_>>()
+        .join(&b'/')
 }
 
 fn until_semicolon(path: &[u8]) -> Vec<u8> {
@@ -84,7 +93,10 @@ fn decoded(path: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = path;
     while let [byte, tail @ ..] = rest {
-        let digits = tail.get(..2).filter(|_| *byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = tail
+            .get(..2)
+            .filter(|_| *byte == b'%')
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(octet) => {
                 out.push(octet);
@@ -100,7 +112,9 @@ fn decoded(path: &[u8]) -> Vec<u8> {
 }
 
 fn without_host(path: &[u8]) -> Vec<u8> {
-    let Some(rest) = path.strip_prefix(b"//") else { return path.to_vec() };
+    let Some(rest) = path.strip_prefix(b"//") else {
+        return path.to_vec();
+    };
     let behind: Vec<u8> = rest.iter().skip_while(|&&byte| byte != b'/').copied().collect();
     if behind.is_empty() { b"/".to_vec() } else { behind }
 }

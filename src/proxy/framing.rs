@@ -11,7 +11,7 @@
 //!
 //! The bytes of a body that arrive together with the header block are kept until the request says what they are.
 
-mod chunks;
+pub(super) mod chunks;
 
 use std::{
     io,

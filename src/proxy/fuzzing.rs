@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, Version};
 
-use super::{reading, snapshot::RequestLimits};
+use super::{framing::chunks::Chunks, reading, snapshot::RequestLimits};
 
 /// Reads a header block as that of a `POST` of HTTP/1.1, and returns the target if it is accepted.
 pub fn head(raw: &[u8]) -> Option<Box<[u8]>> {
@@ -16,4 +16,18 @@ pub fn head(raw: &[u8]) -> Option<Box<[u8]>> {
     };
     let head = reading::read_http1(raw, &Method::POST, Version::HTTP_11, &limits).ok()?;
     (!head.rewritten).then_some(head.target)
+}
+
+/// Inspects a chunked body that arrives in these pieces: how many bytes belong to it if it is complete, or that it is
+/// malformed.
+///
+/// # Errors
+/// It is malformed.
+pub fn chunks(pieces: &[&[u8]]) -> Result<Option<usize>, ()> {
+    let mut chunks = Chunks::default();
+    let mut length = 0;
+    for piece in pieces {
+        length += chunks.inspect(piece).map_err(drop)?;
+    }
+    Ok(chunks.is_complete().then_some(length))
 }

@@ -80,7 +80,7 @@ impl Servers {
         ports[1].parse().unwrap()
     }
 
-    /// Strict about ambiguous paths, and not; each with Spring's way to find a path.
+    /// As it is by default, and most lenient; each with Spring's way to find a path.
     fn jetty(&mut self) {
         let ports = ["Jetty, Spring", "Jetty (lenient), Spring"].map(|name| self.listen(name, 2, true));
         let jars = [

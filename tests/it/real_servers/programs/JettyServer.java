@@ -12,8 +12,8 @@ import org.eclipse.jetty.servlet.ServletHolder;
 import org.springframework.web.util.UrlPathHelper;
 
 /**
- * Jetty with a servlet per route, and the path that Spring would find one for. Arguments: a port that refuses ambiguous
- * paths, and one that accepts them.
+ * Jetty with a servlet per route, and the path that Spring would find one for. Arguments: a port with the default
+ * compliance, and one with the most lenient.
  */
 public class JettyServer {
     static class Route extends HttpServlet {

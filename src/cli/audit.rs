@@ -17,6 +17,7 @@ use super::output::{self, Format};
 use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 use crate::app::Tools;
 use crate::clock;
+use crate::visible::escaped;
 
 /// The number of entries per query.
 const PAGE: u32 = 500;
@@ -220,7 +221,7 @@ fn print(entries: &[AuditEntry], format: Format, with_head: bool) -> bool {
     let rows = entries.iter().map(row).collect::<Vec<_>>();
     if format == Format::Json {
         for row in &rows {
-            text.extend_from_slice(row.to_string().as_bytes());
+            text.extend_from_slice(escaped(&row.to_string()).as_bytes());
             text.push(b'\n');
         }
     } else if with_head || !rows.is_empty() {

@@ -88,8 +88,11 @@ pub enum Malformed {
     NeedlessEscape,
     /// No `Host`, or an ambiguous one.
     Host,
-    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`.
+    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`; or chunks
+    /// that do not follow RFC 9112 section 7.1.
     Framing,
+    /// A header value of HTTP/2 that begins or ends with white space.
+    Field,
     /// The header block is larger than the limit.
     HeaderTooLarge,
     /// More header fields than the limit.
@@ -335,7 +338,7 @@ pub fn result(status: u16) -> &'static str {
 
 impl Malformed {
     /// Every variant.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::TargetNotAbsolute,
         Self::DotSegment,
         Self::Backslash,
@@ -348,6 +351,7 @@ impl Malformed {
         Self::NeedlessEscape,
         Self::Host,
         Self::Framing,
+        Self::Field,
         Self::HeaderTooLarge,
         Self::TooManyHeaders,
         Self::Method,
@@ -367,6 +371,7 @@ impl Malformed {
             Self::NeedlessEscape => "path_needless_escape",
             Self::Host => "host_invalid",
             Self::Framing => "framing_invalid",
+            Self::Field => "header_invalid",
             Self::HeaderTooLarge => "header_too_large",
             Self::TooManyHeaders => "too_many_headers",
             Self::Method => "method_not_allowed",
@@ -387,6 +392,7 @@ impl Malformed {
             Self::NeedlessEscape => "The path contains a percent escape of a character that needs none.",
             Self::Host => "The request requires exactly one valid Host header.",
             Self::Framing => "The length of the body is ambiguous.",
+            Self::Field => "A header begins or ends with white space.",
             Self::HeaderTooLarge => "The request line and headers are too large.",
             Self::TooManyHeaders => "The request has too many headers.",
             Self::Method => "This method is not supported.",

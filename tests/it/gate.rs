@@ -5,6 +5,7 @@ mod answers;
 mod assertion;
 mod balance;
 mod credentials;
+mod draining;
 mod forged_headers;
 mod identity_headers;
 mod login_redirect;

@@ -11,6 +11,7 @@
 )]
 
 mod abuse;
+mod account_safety;
 mod accounts;
 mod admin;
 mod api;
@@ -32,6 +33,7 @@ mod instances;
 mod invitations;
 mod mail;
 mod mfa;
+mod newcomer;
 mod openapi;
 mod operator;
 mod password;
@@ -44,7 +46,6 @@ mod scale;
 mod secrets;
 mod spine;
 mod store;
-mod stranger;
 mod streams;
 mod support;
 mod timing;

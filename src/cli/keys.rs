@@ -34,6 +34,8 @@ pub enum Command {
     /// Retire a leaked key, whatever its state: every token it signed is refused at once.
     Retire {
         /// The key id (`kid`).
+        // One id in 64 begins with a hyphen (base64url, RFC 7638).
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Import a private key in PEM as the next key. It has to be for `auth.signing.algorithm`; RSA keys need 3072 to 4096

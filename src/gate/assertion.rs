@@ -8,7 +8,6 @@
 //! It cannot be used as an access token: it has its own `typ` and audience (RFC 8725 sections 3.11 and 3.12).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use moka::sync::Cache;

@@ -84,10 +84,15 @@ pub enum Malformed {
     ControlByte,
     /// A `%` without two hexadecimal digits, or escapes that are not UTF-8.
     BadEscape,
+    /// An escape of a character that needs none, where servers that compare raw paths would find another route.
+    NeedlessEscape,
     /// No `Host`, or an ambiguous one.
     Host,
-    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`.
+    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`; or chunks
+    /// that do not follow RFC 9112 section 7.1.
     Framing,
+    /// A header value of HTTP/2 that begins or ends with white space.
+    Field,
     /// The header block is larger than the limit.
     HeaderTooLarge,
     /// More header fields than the limit.
@@ -333,7 +338,7 @@ pub fn result(status: u16) -> &'static str {
 
 impl Malformed {
     /// Every variant.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TargetNotAbsolute,
         Self::DotSegment,
         Self::Backslash,
@@ -343,8 +348,10 @@ impl Malformed {
         Self::Semicolon,
         Self::ControlByte,
         Self::BadEscape,
+        Self::NeedlessEscape,
         Self::Host,
         Self::Framing,
+        Self::Field,
         Self::HeaderTooLarge,
         Self::TooManyHeaders,
         Self::Method,
@@ -361,8 +368,10 @@ impl Malformed {
             Self::Semicolon => "path_semicolon",
             Self::ControlByte => "path_control_byte",
             Self::BadEscape => "path_bad_escape",
+            Self::NeedlessEscape => "path_needless_escape",
             Self::Host => "host_invalid",
             Self::Framing => "framing_invalid",
+            Self::Field => "header_invalid",
             Self::HeaderTooLarge => "header_too_large",
             Self::TooManyHeaders => "too_many_headers",
             Self::Method => "method_not_allowed",
@@ -380,8 +389,10 @@ impl Malformed {
             Self::Semicolon => "The path contains a semicolon.",
             Self::ControlByte => "The path contains a byte that is not allowed.",
             Self::BadEscape => "The path contains an invalid percent escape.",
+            Self::NeedlessEscape => "The path contains a percent escape of a character that needs none.",
             Self::Host => "The request requires exactly one valid Host header.",
             Self::Framing => "The length of the body is ambiguous.",
+            Self::Field => "A header begins or ends with white space.",
             Self::HeaderTooLarge => "The request line and headers are too large.",
             Self::TooManyHeaders => "The request has too many headers.",
             Self::Method => "This method is not supported.",

@@ -38,6 +38,7 @@ mod openapi;
 mod operator;
 mod password;
 mod protocols;
+mod real_servers;
 mod redis_faults;
 mod resources;
 mod retries;

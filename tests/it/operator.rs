@@ -385,6 +385,17 @@ async fn a_key_is_retired_by_command() {
     assert_eq!(seen["signature"], "unknown key", "its tokens are refused");
 }
 
+/// One id in 64 begins like an option.
+#[tokio::test]
+async fn a_key_whose_id_begins_with_a_hyphen_is_looked_up() {
+    let shell = Shell::new().await;
+    shell.json(&["keys", "list"], "");
+    assert_eq!(
+        shell.failure(&["keys", "retire", "-fA3x"], ""),
+        "sidegate: there is no key -fA3x\n"
+    );
+}
+
 #[test]
 fn every_shell_can_complete_every_command() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

@@ -25,9 +25,9 @@ async fn count(sidecar: &Sidecar, of: &str) -> i64 {
 }
 
 /// `kill -9` between the commit and the response. The network to PostgreSQL is slow, so that there is a row of
-/// `committed` before the process gets the result.
+/// `committed` before the process gets the result; but not so slow that the endpoint's deadline of ten seconds is over.
 async fn dies_before_it_answers(sidecar: &mut Sidecar, request: Request, committed: &str) {
-    sidecar.postgres_network().delay(Duration::from_millis(400));
+    sidecar.postgres_network().delay(Duration::from_millis(200));
     let mut connection = sidecar.connect().await;
     connection.send(&request.to_bytes()).await;
     let database = sidecar.database().await;
@@ -37,7 +37,8 @@ async fn dies_before_it_answers(sidecar: &mut Sidecar, request: Request, committ
     })
     .await;
     sidecar.signal(Signal::KILL);
-    assert!(connection.answer(false).await.is_none(), "the answer was not lost");
+    let answer = connection.answer(false).await;
+    assert!(answer.is_none(), "the response was not lost: {answer:?}");
     sidecar.postgres_network().heal();
     sidecar.restart().await;
 }

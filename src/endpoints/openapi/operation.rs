@@ -137,6 +137,7 @@ fn refusal(status: u16, codes: &BTreeSet<String>) -> Value {
     });
     let header = match status {
         401 => Some(("WWW-Authenticate", json!({ "type": "string" }))),
+        415 => Some(("Accept", json!({ "type": "string" }))),
         429 | 503 => Some(("Retry-After", json!({ "type": "integer", "minimum": 1 }))),
         _ => None,
     };

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use time::macros::datetime;

@@ -179,7 +179,7 @@ fn first_of(name: &[u8]) -> u32 {
     1 << name.first().map_or(PLACES - 1, |&byte| place(byte))
 }
 
-/// The place of a byte among the letters; digits and signs share the last one.
+/// The place of a byte in the alphabet; digits and signs share the one after z.
 fn place(byte: u8) -> usize {
     match fold(byte) {
         byte @ b'a'..=b'z' => usize::from(byte - b'a'),

@@ -108,7 +108,7 @@ fn an_issuer_can_require_claims_and_a_type() {
     );
     let unknown = issuer(&format!("jwks: {{ keys: [{key}] }}, require: [jit]"));
     assert!(
-        unknown.len() == 1 && unknown[0].starts_with("issuers[0].require[0]: expected one of"),
+        unknown.len() == 1 && unknown[0].starts_with("issuers[0].require[0]: expected jti | sid | iat"),
         "{unknown:?}"
     );
 }

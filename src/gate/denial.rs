@@ -338,7 +338,7 @@ pub fn result(status: u16) -> &'static str {
 
 impl Malformed {
     /// Every variant.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::TargetNotAbsolute,
         Self::DotSegment,
         Self::Backslash,

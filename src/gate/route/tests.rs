@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method};
 use proptest::{
-    prelude::{Strategy, prop_assert, prop_assert_eq, prop_assume, proptest},
+    prelude::{Strategy, prop_assert, prop_assert_eq, proptest},
     sample::select,
 };
 

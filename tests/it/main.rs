@@ -17,6 +17,7 @@ mod api;
 mod architecture;
 mod auth;
 mod clients;
+mod command_line;
 mod config;
 mod corpus;
 mod crowds;

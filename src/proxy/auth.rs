@@ -13,7 +13,10 @@ use pingora::{Result, http::ResponseHeader, proxy::Session};
 use tokio::runtime::Handle;
 use tower::ServiceExt as _;
 
-use super::context::{AnsweredBy, Context};
+use super::{
+    context::{AnsweredBy, Context},
+    cors,
+};
 use crate::{
     content_length,
     endpoints::{self, Caller},
@@ -156,6 +159,9 @@ async fn write(session: &mut Session, ctx: &Context, answer: Response<Body>) -> 
     }
     if let Some(ids) = &ctx.ids {
         header.insert_header("X-Request-Id", ids.request_id.clone())?;
+    }
+    if let Some(cors) = cors::rules(ctx) {
+        cors::apply(&mut header, &session.req_header().headers, cors)?;
     }
     let bodyless = parts.status == http::StatusCode::NO_CONTENT || parts.status == http::StatusCode::NOT_MODIFIED;
     if !bodyless {

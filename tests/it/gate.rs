@@ -4,6 +4,7 @@
 mod answers;
 mod assertion;
 mod balance;
+mod cors;
 mod credentials;
 mod forged_headers;
 mod identity_headers;

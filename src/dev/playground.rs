@@ -139,6 +139,12 @@ impl Playground {
             || "as the configuration says".to_owned(),
             |mail| format!("{mail}, a file for each message"),
         );
+        // A file that was laid over the configuration can forward it.
+        let removed = if overrides.is_none() {
+            "; your token was removed"
+        } else {
+            ""
+        };
         let overrides = overrides.map(|file| format!("\n  overrides   {}", file.display()));
         let overrides = overrides.unwrap_or_default();
         let Options { listen, admin, .. } = &self.options;
@@ -160,9 +166,11 @@ impl Playground {
         let elsewhere = elsewhere.unwrap_or_default();
         let password = self.password.expose();
         let reached = if self.echo.is_some() {
-            "200, and the echo application shows the request it received: X-Forwarded-User and\n      other headers name the demo user; your token was removed"
+            format!(
+                "200, and the echo application shows the request it received: X-Forwarded-User and\n      other headers name the demo user{removed}"
+            )
         } else {
-            "your application's response; it received X-Forwarded-User and other headers"
+            "your application's response; it received X-Forwarded-User and other headers".to_owned()
         };
         format!(
             r#"

@@ -1,7 +1,7 @@
 # `make demo` runs it, `make test` tests it, `make lint` checks style. Nothing has to be installed or started first.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test scale faults api-test lint bench tools packages clean
+.PHONY: help demo test scale faults paths fuzz api-test lint bench tools packages clean
 
 CARGO ?= cargo
 CARGO_DENY_VERSION := 0.20.2
@@ -10,18 +10,20 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: packages ## Build, and run everything on this machine only: `sidegate dev`
-	@echo "==> Building (about five minutes the first time, on two cores)"
+	@echo "==> Building (three to five minutes the first time, on two cores)"
 	@scripts/build-with-progress.sh --locked --profile demo --bin sidegate
 	@exec target/demo/sidegate dev
 
 test: packages ## Run all tests, with a PostgreSQL and a Redis of their own
 	@scripts/install-packages.sh faults
+	@scripts/install-packages.sh paths
+	@scripts/install-node-modules.sh
 	@echo "==> Building"
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Testing"
 	@target/debug/sidegate dev --run -- sh -ec '$(CARGO) test --locked; \
 	    echo "==> Measuring (one test at a time, so that they do not disturb each other)"; \
-	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing:: faults::'
+	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 timing:: faults:: real_servers::'
 
 faults: packages ## Measure logouts while Redis fails, 100 times per fault (about an hour), into target/faults.md; SIDEGATE_FAULT_REPEATS=5 is shorter
 	@scripts/install-packages.sh faults
@@ -33,6 +35,18 @@ faults: packages ## Measure logouts while Redis fails, 100 times per fault (abou
 	@{ printf '| fault | repeats | other issuer, p50 ms | other issuer, max ms | verifier, p50 ms | verifier, max ms |\n|---|---|---|---|---|---|\n'; \
 	    sed -n 's/^.*fault | /| /p' target/faults.log; } > target/faults.md
 	@cat target/faults.md
+
+paths: packages ## Send 200,000 random targets to real servers: Tomcat, Jetty, nginx and others (some minutes); SIDEGATE_PATH_TARGETS=10000 are fewer
+	@scripts/install-packages.sh paths
+	@scripts/install-node-modules.sh
+	@echo "==> Building"
+	@$(CARGO) build --locked --bin sidegate --test it
+	@echo "==> Comparing"
+	@SIDEGATE_PATH_TARGETS="$${SIDEGATE_PATH_TARGETS:-200000}" target/debug/sidegate dev --run -- \
+	    $(CARGO) test --locked --test it -- --ignored --test-threads=1 --nocapture real_servers::
+
+fuzz: packages ## Fuzz each parser for a minute (cargo-fuzz, installed into .tools; built in some minutes); SECONDS=600 takes longer
+	@scripts/fuzz.sh $(or $(SECONDS),60)
 
 api-test: packages ## Test the API against its OpenAPI document (schemathesis, installed into .tools); SEED=7 tries other requests
 	@scripts/install-packages.sh python
@@ -61,7 +75,7 @@ lint: ## Check formatting, clippy, documentation and dependencies
 	    echo "skipped: cargo-deny is not installed ('make tools' installs it)"; \
 	fi
 
-scale: packages ## Run every query on a database with a million users (10 to 15 minutes, 12 GB of disk below TMPDIR or /tmp)
+scale: packages ## Run every query on a database with a million users (5 to 15 minutes, 12 GB of disk below TMPDIR or /tmp)
 	@echo "==> Building"
 	@$(CARGO) build --locked --all-targets
 	@echo "==> Making ten million sessions and as many audit entries, and measuring"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs the packages that building and running Sidegate needs and that are missing, and says why each is needed. Needs root or
 # sudo only if something is missing. With `python` also what `make api-test` needs, with `bench` what `make bench` needs, with
-# `faults` what `make test` and `make faults` need.
+# `faults` what `make test` and `make faults` need, with `paths` what `make test` and `make paths` need.
 set -euo pipefail
 
 case "${1:-}" in
-    "" | python | bench | faults) ;;
-    *) echo "usage: $0 [python | bench | faults]" >&2; exit 2 ;;
+    "" | python | bench | faults | paths) ;;
+    *) echo "usage: $0 [python | bench | faults | paths]" >&2; exit 2 ;;
 esac
 
 missing=() # Debian packages
@@ -53,6 +53,20 @@ need python3-aiosmtpd "the mail server of the tests" has_aiosmtpd
 need curl "runs the commands that 'sidegate dev' prints" command -v curl
 if [[ ${1:-} == faults ]]; then
     need faketime "steps the wall clock of a process in the fault table" compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1'
+fi
+if [[ ${1:-} == paths ]]; then
+    # Real servers, to which a target has to mean what it means to Sidegate.
+    need openjdk-17-jdk-headless "compiles and runs Tomcat and Jetty for the tests of paths" command -v javac
+    need libtomcat10-embed-java "Tomcat, for the tests of paths" test -e /usr/share/java/tomcat10-embed-core.jar
+    need libtomcat10-java "annotations that Tomcat needs" test -e /usr/share/java/tomcat10-annotations-api.jar
+    need libspring-web-java "Spring's way to find a path, in Jetty" test -e /usr/share/java/spring3-web.jar
+    need libjetty9-java "Jetty, for the tests of paths" test -e /usr/share/java/jetty9-servlet.jar
+    need nginx "nginx, for the tests of paths" command -v nginx
+    need gunicorn "a server of Python applications (WSGI), for the tests of paths" command -v gunicorn
+    need puma "a server of Ruby applications (Rack), for the tests of paths" command -v puma
+    need php-cli "PHP's own server, for the tests of paths" command -v php
+    need nodejs "Node, for the tests of paths" command -v node
+    need npm "installs Express and Fastify for the tests of paths into .tools" command -v npm
 fi
 if [[ ${1:-} == bench ]]; then
     need wrk "generates the load of 'make bench'" command -v wrk

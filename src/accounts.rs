@@ -13,6 +13,7 @@
 pub mod account;
 pub mod clients;
 mod common;
+mod configuration;
 pub mod directory;
 pub mod email;
 pub mod error;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use account::Account;
 pub use clients::{Client, ClientError, Credentials};
+pub use configuration::record_reload;
 pub use email::change::{EmailChangeError, EmailConfirmError};
 pub use email::request::EmailRequestError;
 pub use email::verification::{Claimant, CodeError};
@@ -65,7 +67,7 @@ pub use sessions::end::Scope;
 pub use sessions::open::SignedIn;
 pub use sessions::pair::Pair;
 pub use sessions::refresh::{Flights, RefreshError};
-pub use sessions::revoker::{Apply, Publish, Revoker};
+pub use sessions::revoker::{Apply, LEEWAY as REVOCATION_LEEWAY, Publish, Revoker};
 pub use settings::Settings;
 
 pub use crate::audit::Origin;

@@ -11,8 +11,11 @@ mod accounts;
 mod activity;
 mod background;
 mod crypto;
+mod descriptors;
 mod error;
+mod essential;
 mod issuer;
+mod memory;
 mod reload;
 mod revocations;
 mod shared;
@@ -31,6 +34,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 pub use self::background::OnReady;
 pub use self::crypto::install_crypto;
 pub use self::error::AppError;
+use self::reload::Reloader;
 pub(crate) use self::shared::Shared;
 pub use self::shutdown::Stop;
 pub use self::tools::Tools;
@@ -45,9 +49,9 @@ use crate::{
         verify::Verifier,
     },
     keys::{Algorithm, SigningKey},
-    log,
+    log::{self, Log},
     metrics::Metrics,
-    proxy::{AuthApi, Connections, EndingProxy, Proxy},
+    proxy::{self, AuthApi, Capacity, Connections, EndingProxy, Proxy},
     store::postgres::Postgres,
 };
 
@@ -69,8 +73,21 @@ pub struct Options {
 /// # Errors
 /// When a listen address or a store's URL is not usable. Later errors are logged and counted, not returned.
 pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
+    let metrics = Arc::new(Metrics::new());
+    let log = log::start(
+        loaded.boot.log_format,
+        &loaded.boot.log_level,
+        &metrics.log_lines_dropped,
+    )?;
+    let served = run(loaded, options, metrics, log.clone());
+    log.flush();
+    served
+}
+
+fn run(loaded: Loaded, options: Options, metrics: Arc<Metrics>, log: Log) -> Result<(), AppError> {
     let Loaded { boot, snapshot, .. } = loaded;
-    log::start(boot.log_format, &boot.log_level);
+    count_panics(&metrics);
+    let descriptors = descriptors::raise();
     install_crypto();
     free(boot.listen, "server.listen")?;
     free(boot.admin, "server.admin")?;
@@ -82,9 +99,8 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
         .build()?;
     let shared = {
         let _inside = io.enter();
-        Arc::new(Shared::new(boot, snapshot)?)
+        Arc::new(Shared::new(boot, snapshot, metrics, log)?)
     };
-    count_panics(&shared.metrics);
     reload::install(&shared, &shared.snapshot.load());
     io.block_on(async {
         let snapshot = shared.snapshot.load_full();
@@ -93,29 +109,40 @@ pub fn serve(loaded: Loaded, options: Options) -> Result<(), AppError> {
     });
 
     let gate = gate(&shared)?;
-    let services = match (&shared.boot.auth, &shared.boot.postgres) {
+    let (services, postgres) = match (&shared.boot.auth, &shared.boot.postgres) {
         (Some(settings), Some(postgres)) => {
             let _inside = io.enter();
             let postgres = Postgres::connect(postgres, &shared.metrics)?;
             let services = accounts::services(&shared, settings, &postgres)?;
             issuer::bring_up(&io, &shared, &services);
-            Some(Arc::clone(&services.accounts))
+            (Some(Arc::clone(&services.accounts)), Some(postgres))
         }
-        _ => None,
+        _ => (None, None),
     };
     let (active, signs) = Activity::new(shared.boot.auth.as_ref().map(|auth| auth.issuer.as_str()));
-    io.spawn(activity::write_down(Arc::clone(&shared), signs));
+    essential::spawn(
+        io.handle(),
+        &shared,
+        "activity events",
+        activity::write_down(Arc::clone(&shared), signs),
+    );
     let auth = services
         .as_ref()
         .map(|accounts| auth_api(&shared, &gate, accounts, &active, io.handle()));
     let (reload, requests) = tokio::sync::mpsc::channel(4);
-    io.spawn(reload::run(Arc::clone(&shared), options.source, requests));
+    let reloader = Reloader {
+        shared: Arc::clone(&shared),
+        source: options.source,
+        postgres,
+    };
+    let reloads = reload::run(reloader, requests);
+    essential::spawn(io.handle(), &shared, "reloads", reloads);
     background::spawn(&io, &shared, &gate);
     if let Some(on_ready) = options.on_ready {
         io.spawn(background::announce(Arc::clone(&shared), services, on_ready));
     }
 
-    let server = server(&shared, gate, auth, active, reload);
+    let server = server(&shared, gate, auth, active, reload, descriptors);
     server.run(RunArgs {
         shutdown_signal: Box::new(shutdown::Signals::new(options.stop, Arc::clone(&shared))),
     });
@@ -197,6 +224,7 @@ fn server(
     auth: Option<AuthApi>,
     activity: Activity,
     reload: tokio::sync::mpsc::Sender<crate::admin::ReloadRequest>,
+    descriptors: u64,
 ) -> Server {
     let boot = &shared.boot;
     let conf = ServerConf {
@@ -212,12 +240,19 @@ fn server(
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
 
+    let database = boot
+        .postgres
+        .as_ref()
+        .map_or(0, |settings| settings.max * (1 + settings.replicas.len()));
+    let connections = descriptors::client_connections(descriptors, boot.threads, database);
+    let capacity = Arc::new(Capacity::new(connections, &shared.metrics));
     let proxy = Proxy {
         gate,
         snapshot: Arc::clone(&shared.snapshot),
         upstreams: Arc::clone(&shared.upstreams),
         auth,
         activity,
+        capacity: Arc::clone(&capacity),
         metrics: Arc::clone(&shared.metrics),
     };
     let mut proxy = http_proxy(&server.configuration, proxy);
@@ -225,9 +260,14 @@ fn server(
     options.h2c = true;
     options.h2_idle_timeout = Some(shared.snapshot.load().limits.idle);
     let proxy = EndingProxy(Arc::new(proxy));
-    let proxy = Connections::new(proxy, Arc::clone(&shared.snapshot), Arc::clone(&shared.metrics));
+    let proxy = Connections::new(
+        proxy,
+        Arc::clone(&shared.snapshot),
+        capacity,
+        Arc::clone(&shared.metrics),
+    );
     let mut proxy = Service::new("proxy".to_owned(), proxy);
-    proxy.add_tcp(&boot.listen.to_string());
+    proxy.add_listener(proxy::listener(boot.listen));
     server.add_service(proxy);
 
     let admin = Admin {
@@ -250,12 +290,17 @@ fn free(address: SocketAddr, key: &'static str) -> Result<(), AppError> {
         .map_err(|cause| AppError::Listen { key, address, cause })
 }
 
+/// Counts panics, and logs them: what the default hook prints would wait for a log that nobody reads.
 fn count_panics(metrics: &Arc<Metrics>) {
     let panics = metrics.panics.clone();
-    let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         panics.inc();
-        print(info);
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or_default();
+        let backtrace = std::backtrace::Backtrace::capture();
+        let backtrace =
+            (backtrace.status() == std::backtrace::BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(thread, backtrace, "{info}");
     }));
 }
 

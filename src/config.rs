@@ -14,6 +14,7 @@ pub mod boot;
 mod errors;
 pub mod file;
 mod findings;
+mod internet;
 mod interpolate;
 mod locate;
 mod not_yet;

@@ -42,7 +42,7 @@ use utoipa_axum::routes;
 
 pub use body::BODY_LIMIT;
 pub use caller::Caller;
-pub use problem::Problem;
+pub use problem::{Problem, RefusalCode};
 pub use services::{Authenticate, Identified, Services};
 
 pub use crate::accounts::settings::is_own_path;

@@ -19,6 +19,7 @@ pub mod secrets;
 mod set;
 mod signing;
 mod verifying;
+mod weak;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,6 +37,7 @@ pub use secrets::{KeyId, Secrets};
 pub use set::KeySet;
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
+pub use weak::Weakness;
 
 /// The current keys, shared by the whole process and replaced as a whole.
 ///

@@ -89,6 +89,8 @@ metrics! {
     gateway_overhead: HistogramVec = "gateway_overhead_seconds", "Time added by Sidegate: from the request's headers until the request to the upstream.", ["route"], FINE;
     http_requests_in_flight: IntGauge = "http_requests_in_flight", "Requests in progress.";
     connections_open: IntGaugeVec = "connections_open", "Open client connections.", ["listener"];
+    connections_limit: IntGaugeVec = "connections_limit", "The most client connections: server.limits.connections, or what the file descriptors suffice for.", ["listener"];
+    connections_refused: IntCounterVec = "connections_refused_total", "Client connections that were closed at once, because the limit was reached.", ["listener"];
     http_request_bytes: IntCounterVec = "http_request_bytes_total", "Request body bytes received.", ["route"];
     http_response_bytes: IntCounterVec = "http_response_bytes_total", "Response body bytes sent.", ["route"];
     requests_rejected: IntCounterVec = "requests_rejected_total", "Requests refused before routing.", ["reason"];
@@ -102,7 +104,7 @@ metrics! {
     // Decision per proxied request
     auth_decisions: IntCounterVec = "auth_decisions_total", "Decisions on proxied requests, with the code of a refusal as reason.", ["route", "result", "reason"];
     auth_check_duration: HistogramVec = "auth_check_duration_seconds", "Time of a decision on a proxied request.", ["source"], FINE;
-    policy_decisions: IntCounterVec = "policy_decisions_total", "Policy evaluations.", ["policy", "result"];
+    endpoint_refusals: IntCounterVec = "endpoint_refusals_total", "Requests under /auth that were refused, by the code of the refusal.", ["code"];
     identity_headers_stripped: IntCounterVec = "identity_headers_stripped_total", "Identity headers sent by clients and removed.", ["form"];
     // Caches
     cache_requests: IntCounterVec = "cache_requests_total", "Cache lookups. The hit ratio is hit divided by all.", ["cache", "result"];
@@ -139,7 +141,8 @@ metrics! {
     password_hash_rejected: IntCounterVec = "password_hash_rejected_total", "Hashing jobs refused because of overload.", ["reason"];
     password_rehash: IntCounter = "password_rehash_total", "Hashes replaced at sign-in because their parameters were outdated.";
     // Stores
-    store_up: IntGaugeVec = "store_up", "1 if the last call reached the store.", ["store"];
+    store_up: IntGaugeVec = "store_up", "1 if the last call reached the store: postgres (the primary), postgres_replica, redis.", ["store"];
+    store_circuit_open: IntGaugeVec = "store_circuit_open", "1 while calls to the store fail at once, because it did not answer.", ["store"];
     store_operation_duration: HistogramVec = "store_operation_duration_seconds", "Duration of a store operation.", ["store", "operation"], STORE;
     store_operation_errors: IntCounterVec = "store_operation_errors_total", "Failed store operations.", ["store", "operation", "reason"];
     store_pool_connections: IntGaugeVec = "store_pool_connections", "Connections in the pool.", ["store", "state"];
@@ -165,6 +168,8 @@ metrics! {
     mail_queue_length: IntGauge = "mail_queue_length", "Messages waiting to be sent.";
     audit_events: IntCounterVec = "audit_events_total", "Audit events written.", ["event"];
     panics: IntCounter = "panics_total", "Panics caught.";
+    log_lines_dropped: IntCounter = "log_lines_dropped_total", "Log lines that were dropped, because the log was not read.";
+    descriptors_exhausted: IntCounter = "file_descriptors_exhausted_total", "Seconds in which no file descriptor was free.";
     // Process
     build_info: IntGaugeVec = "build_info", "Always 1.", ["version", "mode"];
 }
@@ -205,17 +210,17 @@ impl Metrics {
             "body_too_large",
             "smuggling",
             "host_unknown",
-            "draining",
         ] {
             self.requests_rejected.with_label_values(&[reason]);
         }
         for reason in ["queue_full", "timeout"] {
             self.password_hash_rejected.with_label_values(&[reason]);
         }
-        for form in ["exact", "underscore", "duplicate", "connection_listed"] {
+        for form in ["exact", "underscore", "duplicate"] {
             self.identity_headers_stripped.with_label_values(&[form]);
         }
         self.connections_open.with_label_values(&["proxy"]);
+        self.connections_refused.with_label_values(&["proxy"]);
         for result in ["hit", "miss"] {
             self.cache_requests.with_label_values(&["token", result]);
             self.cache_requests.with_label_values(&["user", result]);

@@ -3,12 +3,16 @@
 mod access_log;
 mod address;
 mod auth;
+mod capacity;
 mod connection;
 mod context;
 mod cors;
 mod ending;
 mod forward;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod logged;
+mod login_redirect;
 mod reading;
 mod respond;
 pub mod snapshot;
@@ -39,7 +43,14 @@ use pingora::{
 use self::context::{AnsweredBy, Context, Ids};
 use self::snapshot::Snapshot;
 use self::upstream::upgrade;
-pub use self::{auth::AuthApi, connection::Connections, ending::EndingProxy, logged::Logged, upstream::Upstreams};
+pub use self::{
+    auth::AuthApi,
+    capacity::Capacity,
+    connection::{Connections, listener},
+    ending::EndingProxy,
+    logged::Logged,
+    upstream::Upstreams,
+};
 use crate::{
     clock, content_length,
     gate::{
@@ -65,6 +76,8 @@ pub struct Proxy {
     pub auth: Option<AuthApi>,
     /// Records activity events.
     pub activity: Activity,
+    /// Whether there are descriptors for another request.
+    pub capacity: Arc<Capacity>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -145,6 +158,13 @@ impl ProxyHttp for Proxy {
             .permit
             .as_ref()
             .ok_or_else(|| Error::explain(ErrorType::InternalError, "no permit"))?;
+        if !self.capacity.has_room_for_a_request() {
+            let upstream = &permit.route().upstream;
+            let labels = [&**upstream, "connections_exhausted"];
+            self.metrics.upstream_errors.with_label_values(&labels).inc();
+            ctx.denial = Some(Denial::ConnectionsExhausted);
+            return Error::e_explain(ErrorType::HTTPStatus(503), "no file descriptor for another connection");
+        }
         let address = ctx.origin.as_ref().map(|origin| origin.address);
         match self
             .upstreams
@@ -311,7 +331,13 @@ impl ProxyHttp for Proxy {
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Logged) {
         if let Some(error) = error {
-            tracing::debug!(request_id = ctx.ids.as_ref().map(Ids::request_id), %error, "the request failed");
+            // Not its message, which has the bytes that Pingora could not parse: cookies of a response, queries.
+            tracing::debug!(
+                request_id = ctx.ids.as_ref().map(Ids::request_id),
+                kind = error.etype().as_str(),
+                from = error.esource().as_str(),
+                "the request failed"
+            );
         }
         access_log::record(session, ctx);
     }
@@ -360,10 +386,12 @@ impl Proxy {
             if let Some(malformed) = target.beyond(Unusual::default()) {
                 return Ok(Err(malformed.into()));
             }
-            return Ok(auth
-                .serve(session, ctx, &head.target, &self.metrics)
-                .await?
-                .map(|()| true));
+            let served = auth.serve(session, ctx, &head.target, &self.metrics).await?;
+            if let Err(denial) = &served {
+                let code = denial.code();
+                self.metrics.endpoint_refusals.with_label_values(&[code]).inc();
+            }
+            return Ok(served.map(|()| true));
         }
         if ctx.is_own {
             return well_known::jwks(session, ctx, &self.gate.asserter).await;
@@ -406,7 +434,7 @@ impl Proxy {
         if let Some(prefix) = &permit.route().strip_prefix {
             match without_prefix(&head.target, prefix) {
                 Some(rest) => ctx.forward_target = Some(rest),
-                None => return Ok(Err(Malformed::BadEscape.into())),
+                None => return Ok(Err(Malformed::NeedlessEscape.into())),
             }
         }
         let announced = content_length::announced(&header.headers);

@@ -105,6 +105,17 @@ pub enum StoreError {
         /// The constraint's or unique index's name.
         name: String,
     },
+    /// The store refuses the call, because the operator has not granted a privilege or forbids it with a trigger: the call
+    /// succeeds once that is repaired.
+    #[error("{store} refuses {operation}: {cause}")]
+    Refused {
+        /// The store that was called.
+        store: StoreName,
+        /// The operation.
+        operation: &'static str,
+        /// The error of the store.
+        cause: String,
+    },
     /// The query or its result does not match the program: a defect, or another program's schema.
     #[error("{store} and the program disagree on {operation}: {cause}")]
     Data {
@@ -118,10 +129,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the store is unreachable, so that the response is 503 with `Retry-After`, as opposed to a refusal or a
-    /// defect.
+    /// Whether the store is unreachable, so that waiting for it is worth it.
     pub const fn is_outage(&self) -> bool {
         matches!(self, Self::Timeout { .. } | Self::Unavailable { .. })
+    }
+
+    /// Whether a later retry may succeed, so that the response is 503 with `Retry-After`, as opposed to a defect.
+    pub const fn is_temporary(&self) -> bool {
+        self.is_outage() || matches!(self, Self::Refused { .. })
     }
 
     /// Whether the named constraint refused the row.
@@ -135,6 +150,7 @@ impl StoreError {
             Self::Timeout { .. } => "timeout",
             Self::Unavailable { .. } => "connection",
             Self::Constraint { .. } => "constraint",
+            Self::Refused { .. } => "refused",
             Self::Data { .. } => "other",
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! `make bench` runs it with a private PostgreSQL and Redis. `SIDEGATE_BENCH_SECONDS` (default 2) is the length of a
 //! round, `SIDEGATE_BENCH_BINARY` another `sidegate` to measure; `cargo bench --bench end_to_end -- TEXT` runs the
-//! parts whose names hold TEXT (scenarios, growth, redis, budgets, logins).
+//! parts whose names hold TEXT (scenarios, growth, redis, budgets, logins, connections).
 
 #![expect(
     clippy::print_stdout,
@@ -16,6 +16,7 @@
     reason = "a program for people at a terminal; its figures are rounded"
 )]
 
+mod idle;
 mod load;
 #[path = "../support/mod.rs"]
 mod support;
@@ -39,12 +40,13 @@ fn main() {
     load::be_upstream_if_asked();
     provider::install();
     let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("scenarios", scenarios),
         ("growth", growth),
         ("redis", redis_commands),
         ("budgets", budgets),
         ("logins", logins),
+        ("connections", idle::connections),
     ];
     for (name, part) in parts {
         if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
@@ -68,7 +70,7 @@ struct Bench {
 impl Bench {
     /// A verifier on one thread.
     fn start(more_routes: usize) -> Self {
-        Self::start_with("  threads: 1\n", "", more_routes)
+        Self::start_with("  threads: 1\n", "revocation: { feed: none }\n", more_routes)
     }
 
     fn start_with(server: &str, sections: &str, more_routes: usize) -> Self {
@@ -375,7 +377,6 @@ fn redis_commands() {
                 let earlier = before.iter().find(|(known, _)| *known == command);
                 (command, count - earlier.map_or(0, |(_, count)| *count))
             })
-            // The question itself, and the one call for as long as the feed of revocations is silent.
             .filter(|(command, count)| {
                 *count > 0 && !["info", "client|setinfo", "select", "auth"].contains(&command.as_str())
             })
@@ -389,7 +390,7 @@ fn redis_commands() {
         println!("| {name} | {:.1} | {} |", per(total), parts.join(", "));
     }
     println!(
-        "\n`xread` is the tail of the revocation feed, which is read again when it was silent for a while. Every session in use is noted \
+        "\nEvery session in use is noted \
          once in 15 seconds, whatever the traffic (`zadd`, `hset`, `pexpire`). Redis counts what a script calls as well: `evalsha` is \
          what a limit asked."
     );

@@ -46,7 +46,7 @@ impl Rig {
     pub(crate) fn new(more_routes: usize) -> Self {
         let signers = Signers::new();
         let yaml = format!(
-            "version: 1\nstore: {{ redis: {{ url: \"{}\", namespace: bench-admit, timeout: 20s }} }}\n{}{}\
+            "version: 1\nstore: {{ redis: {{ url: \"{}\", namespace: bench-admit, timeout: 20s }} }}\nrevocation: {{ feed: none }}\n{}{}\
              upstreams: {{ app: {{ servers: [\"http://127.0.0.1:1\"] }} }}\n",
             redis_url(),
             signers.issuers(),

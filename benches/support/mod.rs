@@ -36,7 +36,7 @@ impl Signers {
     pub(crate) fn issuers(&self) -> String {
         let jwks = json!({"keys": self.keys.each_ref().map(|key| key.verifying_key().to_jwk())});
         format!(
-            "revocation: {{ feed: none }}\nissuers:\n  - {{ issuer: \"{ISSUER}\", audience: [bench], algorithms: [ES256, EdDSA, RS256], jwks: {jwks} }}\n  \
+            "issuers:\n  - {{ issuer: \"{ISSUER}\", audience: [bench], algorithms: [ES256, EdDSA, RS256], jwks: {jwks} }}\n  \
              - {{ issuer: \"{HMAC_ISSUER}\", audience: [bench], hs256_secret: \"{HMAC_SECRET}\" }}\n"
         )
     }

@@ -22,7 +22,7 @@ impl Failure {
     /// Whether a later retry may succeed; otherwise it is a defect.
     pub const fn is_temporary(&self) -> bool {
         match self {
-            Self::Store(error) => error.is_outage(),
+            Self::Store(error) => error.is_temporary(),
             Self::Hash(error) => matches!(error, HashError::Overloaded),
             Self::Issue(error) => matches!(error, IssueError::NoKey),
         }

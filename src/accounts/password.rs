@@ -4,6 +4,7 @@ mod argon2;
 mod bcrypt;
 pub mod change;
 pub mod hasher;
+pub(crate) mod new_password;
 pub mod reset;
 pub mod retry;
 pub mod rules;

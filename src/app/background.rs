@@ -8,11 +8,11 @@ use std::{
 
 use futures::future::BoxFuture;
 use time::OffsetDateTime;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 use super::accounts::IssuerServices;
 use super::{
-    Shared, accounts,
+    Shared, accounts, descriptors, essential, memory,
     revocations::{follow, outbox::Follower, publisher::Publisher},
 };
 use crate::{
@@ -38,40 +38,55 @@ const FIRST_SYNC: Duration = Duration::from_secs(2);
 const COUNT: Duration = Duration::from_secs(60);
 /// The interval at which expired tokens are removed from the cache.
 const FORGET: Duration = Duration::from_secs(60);
+/// The interval at which a lack of file descriptors is looked for.
+const WATCH: Duration = Duration::from_secs(1);
 /// The interval between two cleanups.
 const CLEANUP: Duration = Duration::from_secs(3600);
 
 /// Starts the work of every instance.
 pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
+    let handle = io.handle();
     if shared.boot.revocation_feed == Feed::Redis {
-        io.spawn(follow::follow(shared.revocation_parts(), shared.ledger.clone()));
+        let feed = follow::follow(shared.revocation_parts(), shared.ledger.clone());
+        essential::spawn(handle, shared, "the revocation feed", feed);
     }
-    io.spawn(Arc::clone(&shared.upstreams).watch());
+    essential::spawn(handle, shared, "the upstreams", Arc::clone(&shared.upstreams).watch());
     io.spawn(listening(Arc::clone(shared)));
     let forgetful = Arc::clone(gate);
-    io.spawn(every(FORGET, move |now| {
-        forgetful.verifier.forget_expired(now);
-        std::future::ready(())
-    }));
-    let (shared, gate) = (Arc::clone(shared), Arc::clone(gate));
-    io.spawn(every(SAMPLE, move |now| {
-        let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
+    let sweep = every(FORGET, move |now| {
+        let gate = Arc::clone(&forgetful);
+        blocking(move || gate.verifier.forget_expired(now))
+    });
+    essential::spawn(handle, shared, "the cache of tokens", sweep);
+    let (sampled, gate) = (Arc::clone(shared), Arc::clone(gate));
+    let sample = every(SAMPLE, move |now| {
+        let (shared, gate) = (Arc::clone(&sampled), Arc::clone(&gate));
         async move {
-            shared.view.forget_expired(now);
+            let view = Arc::clone(&shared.view);
+            blocking(move || view.forget_expired(now)).await;
             shared.revocation_parts().measure();
             let entries = i64::try_from(gate.verifier.entries()).unwrap_or(i64::MAX);
             shared.metrics.cache_entries.with_label_values(&["token"]).set(entries);
             let up = shared.redis.ping().await.is_ok();
             shared.metrics.store_up.with_label_values(&["redis"]).set(up.into());
+            memory::give_back();
         }
-    }));
+    });
+    essential::spawn(handle, shared, "the gauges", sample);
+    let watched = Arc::clone(shared);
+    let watch = every(WATCH, move |_| {
+        descriptors::watch(&watched.metrics);
+        std::future::ready(())
+    });
+    essential::spawn(handle, shared, "the file descriptors", watch);
 }
 
 /// Starts the work of issuers.
 pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
-    spawn_revocations(shared, services);
+    let handle = &Handle::current();
+    spawn_revocations(handle, shared, services);
     let (sampled, counted) = (Arc::clone(shared), Arc::clone(services));
-    tokio::spawn(every(SAMPLE, move |_| {
+    let sample = every(SAMPLE, move |_| {
         let (shared, services) = (Arc::clone(&sampled), Arc::clone(&counted));
         async move {
             services.postgres.record_pool();
@@ -80,11 +95,12 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
             // An outage is reported by the other metrics.
             let _ = services.mail.count().await;
         }
-    }));
+    });
+    essential::spawn(handle, shared, "the gauges of PostgreSQL", sample);
     let mail = Arc::clone(&services.mail);
-    tokio::spawn(async move { mail.run(clock::now).await });
+    essential::spawn(handle, shared, "email", async move { mail.run(clock::now).await });
     let (counted, postgres) = (Arc::clone(shared), services.postgres.clone());
-    tokio::spawn(every(COUNT, move |_| {
+    let count = every(COUNT, move |_| {
         let (shared, postgres) = (Arc::clone(&counted), postgres.clone());
         async move {
             match sessions::count(&postgres.reader()).await {
@@ -92,22 +108,24 @@ pub(super) fn spawn_issuer(shared: &Arc<Shared>, services: &Arc<IssuerServices>)
                 Err(error) => tracing::debug!(%error, "the active sessions were not counted"),
             }
         }
-    }));
-    let (shared, services) = (Arc::clone(shared), Arc::clone(services));
-    tokio::spawn(every(CLEANUP, move |now| {
-        clean(Arc::clone(&shared), Arc::clone(&services), now)
-    }));
+    });
+    essential::spawn(handle, shared, "the count of sessions", count);
+    let (cleaned, services) = (Arc::clone(shared), Arc::clone(services));
+    let cleanup = every(CLEANUP, move |now| {
+        clean(Arc::clone(&cleaned), Arc::clone(&services), now)
+    });
+    essential::spawn(handle, shared, "the cleanup", cleanup);
 }
 
 /// The revocation loops of an issuer: its own view from PostgreSQL, and the feed for all others.
-fn spawn_revocations(shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
+fn spawn_revocations(handle: &Handle, shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
     let Some(ledger) = &shared.ledger else { return };
     let (parts, settings) = (shared.revocation_parts(), &services.accounts.settings);
     let outbox = Arc::new(Follower::new(&parts, ledger, &services.postgres, &settings.issuer));
     let publisher = Arc::new(Publisher::new(&parts, ledger, &outbox, accounts::keep(settings)));
-    tokio::spawn(async move { outbox.run().await });
+    essential::spawn(handle, shared, "the outbox", async move { outbox.run().await });
     let publisher = Arc::clone(shared.publisher.get_or_init(|| publisher));
-    tokio::spawn(async move { publisher.run().await });
+    essential::spawn(handle, shared, "the publisher", async move { publisher.run().await });
 }
 
 async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDateTime) {
@@ -160,6 +178,15 @@ pub(super) async fn announce(shared: Arc<Shared>, services: Option<Arc<Accounts>
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     on_ready(services).await;
+}
+
+/// Runs work that takes milliseconds, such as a walk over a million entries, where no request waits behind it.
+async fn blocking(work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = tokio::task::spawn_blocking(work).await
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
 }
 
 async fn every<F: Future<Output = ()>>(period: Duration, mut work: impl FnMut(OffsetDateTime) -> F) {

@@ -1,16 +1,16 @@
 //! Prepares an issuer: the schema, then the keys. Both need PostgreSQL, which may start later than the issuer.
 
-use std::{process, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Runtime;
 
 use super::accounts::{self, IssuerServices};
-use super::{Shared, background};
+use super::{Shared, background, essential};
 use crate::{
     clock,
     keys::issuer::IssuerError,
     store::{
-        StoreError,
+        StoreError, insight,
         migrate::{self, MigrateError, SHIPPED},
         postgres::Postgres,
     },
@@ -21,20 +21,35 @@ const AGAIN: Duration = Duration::from_millis(500);
 
 /// Starts the work and returns: meanwhile the process listens and reports that it is not ready.
 pub(super) fn bring_up(io: &Runtime, shared: &Arc<Shared>, services: &Arc<IssuerServices>) {
-    let (shared, services) = (Arc::clone(shared), Arc::clone(services));
-    io.spawn(async move {
+    let (spawned, services) = (Arc::clone(shared), Arc::clone(services));
+    essential::spawn(io.handle(), shared, "the signing keys", async move {
+        let shared = spawned;
         prepare_schema(&shared, &services.postgres).await;
         let issuer = accounts::issuer(&shared, &services.accounts.settings, &services.postgres);
         loop {
             match issuer.load(clock::now()).await {
                 Ok(()) => break,
                 Err(IssuerError::Store(error)) if error.is_outage() => wait("the signing keys", &error).await,
-                Err(error) => fatal(&error.to_string()),
+                Err(error) => shared.fatal(&error.to_string()),
             }
         }
+        warn_of_lost_writes(&services.postgres).await;
         background::spawn_issuer(&shared, &services);
         issuer.run(clock::now).await;
     });
+}
+
+/// A revocation that PostgreSQL has confirmed and then loses in a crash is a sign-out that did not happen.
+async fn warn_of_lost_writes(postgres: &Postgres) {
+    match insight::durability(postgres).await.map(|durability| durability.risks()) {
+        Ok(risks) if risks.is_empty() => {}
+        Ok(risks) => tracing::warn!(
+            settings = risks.join(", "),
+            "PostgreSQL runs with {} = off: a crash of the server can undo sign-outs and other changes that it has confirmed",
+            risks.join(", ")
+        ),
+        Err(error) => tracing::debug!(%error, "the durability of PostgreSQL is not known"),
+    }
 }
 
 async fn prepare_schema(shared: &Shared, postgres: &Postgres) {
@@ -63,14 +78,14 @@ async fn prepare_schema(shared: &Shared, postgres: &Postgres) {
                     .db_schema_version
                     .set(i64::from(newest) - i64::try_from(pending).unwrap_or(0));
                 if pending > 0 {
-                    fatal(&format!(
+                    shared.fatal(&format!(
                         "{pending} migrations are pending and `store.postgres.migrate_on_start` is off: run `sidegate migrate up`"
                     ));
                 }
                 return;
             }
             Err(MigrateError::Store(error)) if error.is_outage() => wait("the schema", &error).await,
-            Err(error) => fatal(&error.to_string()),
+            Err(error) => shared.fatal(&error.to_string()),
         }
     }
 }
@@ -78,10 +93,4 @@ async fn prepare_schema(shared: &Shared, postgres: &Postgres) {
 async fn wait(what: &str, error: &StoreError) {
     tracing::warn!(%error, "waiting for PostgreSQL to read {what}");
     tokio::time::sleep(AGAIN).await;
-}
-
-/// Ends the process: it must not serve with a wrong schema or wrong keys.
-fn fatal(sentence: &str) -> ! {
-    tracing::error!("{sentence}");
-    process::exit(1)
 }

@@ -10,51 +10,78 @@ use tokio::{
 
 use super::Shared;
 use crate::{
+    accounts,
     admin::ReloadRequest,
     clock,
     config::{self, Loaded},
     gate::rules::issuer::KeySource,
     keys::{VerifyingKey, remote::Source},
     proxy::snapshot::Snapshot,
+    store::postgres::Postgres,
 };
 
+/// What a reload needs.
+pub(super) struct Reloader {
+    pub(super) shared: Arc<Shared>,
+    /// The file; `None` if the configuration cannot be reloaded.
+    pub(super) source: Option<PathBuf>,
+    /// Where an issuer records reloads.
+    pub(super) postgres: Option<Postgres>,
+}
+
 /// Reloads on SIGHUP and on request, until the runtime ends.
-pub(super) async fn run(shared: Arc<Shared>, source: Option<PathBuf>, mut requests: mpsc::Receiver<ReloadRequest>) {
+pub(super) async fn run(reloader: Reloader, mut requests: mpsc::Receiver<ReloadRequest>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
         tracing::error!("SIGHUP cannot be caught: reload with POST /-/reload");
         return;
     };
     loop {
         tokio::select! {
-            _ = hangup.recv() => drop(reload(&shared, source.as_ref()).await),
+            _ = hangup.recv() => drop(reloader.reload().await),
             Some(reply) = requests.recv() => {
                 // The client that asked may be gone.
-                let _ = reply.send(reload(&shared, source.as_ref()).await);
+                let _ = reply.send(reloader.reload().await);
             }
         }
     }
 }
 
-async fn reload(shared: &Shared, source: Option<&PathBuf>) -> Result<String, String> {
-    let outcome = match source {
-        Some(path) => config::load(path).map_err(|errors| errors.to_string()),
-        None => Err("this instance was not started from a file".to_owned()),
-    };
-    let outcome = match outcome {
-        Ok(loaded) => take(shared, loaded).await,
-        Err(errors) => Err(errors),
-    };
-    let metrics = &shared.metrics;
-    metrics.config_last_reload_successful.set(outcome.is_ok().into());
-    metrics
-        .config_reloads
-        .with_label_values(&[if outcome.is_ok() { "success" } else { "error" }])
-        .inc();
-    match &outcome {
-        Ok(done) => tracing::info!("{done}"),
-        Err(errors) => tracing::error!("the configuration was not reloaded, the old one stays in force: {errors}"),
+impl Reloader {
+    async fn reload(&self) -> Result<String, String> {
+        let outcome = match &self.source {
+            Some(path) => config::load(path).map_err(|errors| errors.to_string()),
+            None => Err("this instance was not started from a file".to_owned()),
+        };
+        let outcome = match outcome {
+            Ok(loaded) => take(&self.shared, loaded).await,
+            Err(errors) => Err(errors),
+        };
+        let metrics = &self.shared.metrics;
+        metrics.config_last_reload_successful.set(outcome.is_ok().into());
+        metrics
+            .config_reloads
+            .with_label_values(&[if outcome.is_ok() { "success" } else { "error" }])
+            .inc();
+        match &outcome {
+            Ok(done) => {
+                tracing::info!("{done}");
+                self.record().await;
+            }
+            Err(errors) => tracing::error!("the configuration was not reloaded, the old one stays in force: {errors}"),
+        }
+        outcome
     }
-    outcome
+
+    /// Writes the audit entry. The new configuration is in force also without it: an outage of PostgreSQL must not keep
+    /// an operator from changing a route.
+    async fn record(&self) {
+        let Some(postgres) = &self.postgres else { return };
+        let sha256 = HEXLOWER.encode(&self.shared.snapshot.load().rules.sha256);
+        let recorded = accounts::record_reload(postgres, &self.shared.metrics, &sha256, clock::now()).await;
+        if let Err(error) = recorded {
+            tracing::warn!(%error, "the reload is missing in the audit log");
+        }
+    }
 }
 
 async fn take(shared: &Shared, loaded: Loaded) -> Result<String, String> {

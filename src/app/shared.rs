@@ -12,6 +12,7 @@ use crate::{
     config::{Boot, Feed},
     gate::revocation::View,
     keys::{Keys, remote::Refreshers},
+    log::Log,
     metrics::Metrics,
     proxy::{Upstreams, snapshot::Snapshot},
     store::redis::Redis,
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) boot: Boot,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) log: Log,
     pub(crate) keys: Arc<Keys>,
     pub(crate) refreshers: Refreshers,
     pub(crate) redis: Redis,
@@ -36,8 +38,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Builds the shared parts. Must be called inside a runtime, which the connections belong to.
-    pub(super) fn new(boot: Boot, snapshot: Snapshot) -> Result<Self, AppError> {
-        let metrics = Arc::new(Metrics::new());
+    pub(super) fn new(boot: Boot, snapshot: Snapshot, metrics: Arc<Metrics>, log: Log) -> Result<Self, AppError> {
         let keys = Arc::<Keys>::default();
         Ok(Self {
             redis: Redis::connect(&boot.redis, &metrics)?,
@@ -53,6 +54,7 @@ impl Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             readiness: Arc::default(),
             metrics,
+            log,
             boot,
         })
     }
@@ -71,5 +73,13 @@ impl Shared {
         if let Some(publisher) = self.publisher.get() {
             publisher.finish();
         }
+    }
+
+    /// Ends the process after an error that must not be served with: a wrong schema, wrong keys, or without work that
+    /// has to be done in the background.
+    pub(super) fn fatal(&self, sentence: &str) -> ! {
+        tracing::error!("{sentence}");
+        self.log.flush();
+        std::process::exit(1)
     }
 }

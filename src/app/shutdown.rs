@@ -68,6 +68,7 @@ fn exit_when_idle(shared: Arc<Shared>) {
         }
         shared.finish();
         tracing::info!("drained");
+        shared.log.flush();
         std::process::exit(0);
     });
 }

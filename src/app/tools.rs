@@ -9,6 +9,7 @@ use crate::{
     accounts::{Accounts, Revoker},
     config::{Boot, Loaded},
     keys::issuer::Issuer,
+    log::Log,
     store::postgres::Postgres,
 };
 
@@ -34,7 +35,7 @@ impl Tools {
     pub fn open(loaded: Loaded, runtime: &Handle) -> Result<Self, AppError> {
         super::install_crypto();
         let _inside = runtime.enter();
-        let shared = Shared::new(loaded.boot, loaded.snapshot)?;
+        let shared = Shared::new(loaded.boot, loaded.snapshot, Arc::default(), Log::default())?;
         let (Some(settings), Some(database)) = (&shared.boot.auth, &shared.boot.postgres) else {
             return Err(AppError::NotAnIssuer);
         };

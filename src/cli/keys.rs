@@ -8,7 +8,7 @@ use serde_json::json;
 use super::operator::{Answer, Common, Failed, instant, run as operate, text_of};
 use crate::app::Tools;
 use crate::clock;
-use crate::keys::{Algorithm, SigningKey};
+use crate::keys::{Algorithm, KeyError, SigningKey};
 
 /// List, rotate, retire and import the keys that sign access tokens.
 #[derive(Debug, clap::Args)]
@@ -34,9 +34,12 @@ pub enum Command {
     /// Retire a leaked key, whatever its state: every token it signed is refused at once.
     Retire {
         /// The key id (`kid`).
+        // One id in 64 begins with a hyphen (base64url, RFC 7638).
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
-    /// Import a private key in PEM as the next key.
+    /// Import a private key in PEM as the next key. It has to be for `auth.signing.algorithm`; RSA keys need 3072 to 4096
+    /// bits.
     Import {
         /// The PEM file.
         file: PathBuf,
@@ -90,9 +93,7 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         }
         Command::Import { file } => {
             let pem = text_of(&file)?;
-            let read = |algorithm| SigningKey::from_pem(algorithm, pem.expose()).ok();
-            let key = Algorithm::ALL.into_iter().find_map(read);
-            let key = key.ok_or("expected an unencrypted private key in PEM, for ES256, EdDSA or RS256")?;
+            let key = read_key(pem.expose())?;
             let state = issuer.import(&key, now).await?;
             Ok(Answer::Done(format!(
                 "{} ({}) is now the {} key",
@@ -102,4 +103,21 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             )))
         }
     }
+}
+
+/// Reads a private key of any algorithm.
+fn read_key(pem: &str) -> Result<SigningKey, Failed> {
+    let mut unusable = None;
+    for algorithm in Algorithm::ALL {
+        match SigningKey::from_pem(algorithm, pem) {
+            Ok(key) => return Ok(key),
+            Err(KeyError::NotAPem(_)) => {}
+            // It is a key of this kind: why it cannot be used says more than that it is of no other kind.
+            Err(error) => unusable = Some(error),
+        }
+    }
+    Err(unusable.map_or_else(
+        || "expected an unencrypted private key in PEM, for ES256, EdDSA or RS256".into(),
+        Failed::from,
+    ))
 }

@@ -17,7 +17,7 @@ use super::path::KeyPath;
 use super::text::duration::Duration;
 use super::text::name::Name;
 use crate::accounts;
-use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource};
+use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource, RequiredClaim};
 use crate::gate::rules::reserved_headers::Family;
 use crate::gate::rules::table::Table;
 use crate::gate::rules::{Rules, wanted_claims};
@@ -25,7 +25,7 @@ use crate::keys;
 use crate::proxy::snapshot::{AccessLog, RequestLimits, Snapshot};
 use crate::proxy::upstream::settings::Upstream;
 
-/// The accepted clock difference between instances.
+/// The accepted clock difference between instances: of `nbf` and `iat` only.
 const OWN_LEEWAY: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What is known in addition to the file itself.
@@ -100,6 +100,7 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
             headers: file.server.limits.headers.into(),
             request_header: file.server.limits.request_header.0,
             idle: file.server.limits.idle.0,
+            connections: file.server.limits.connections,
         },
         login_url: file
             .auth
@@ -114,14 +115,15 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
     Some((boot?, snapshot))
 }
 
-/// Every header name that any route sets: clients' headers of these names are removed on all routes.
+/// Every header name that any route sets, and those of other proxies: clients' headers of these names are removed on all
+/// routes.
 fn family(file: &File) -> Family {
     let in_routes = file.routes.iter().filter_map(|route| route.identity_headers.as_ref());
     let names: Vec<_> = in_routes
         .chain([&file.identity_headers])
         .flat_map(IdentityHeaders::names)
         .collect();
-    Family::new(&names)
+    Family::new(&names).stripping(file.identity_headers.stripped())
 }
 
 fn issuers(
@@ -166,6 +168,7 @@ fn own_rules(own: &accounts::Settings) -> IssuerRules {
         audience: own.audience.iter().map(|audience| audience.as_str().into()).collect(),
         algorithms: keys::Algorithm::ALL.to_vec(),
         leeway: OWN_LEEWAY,
+        require: RequiredClaim::ALL.to_vec(),
         typ: Some("at+jwt".into()),
         claims: ClaimNames::default(),
         keys: KeySource::Own,

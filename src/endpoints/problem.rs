@@ -3,6 +3,7 @@
 mod code;
 mod field;
 mod name;
+mod refusal_code;
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -12,6 +13,7 @@ use serde::Serialize;
 pub use self::code::Code;
 pub use self::field::FIELD_CODES;
 pub(super) use self::name::with_request_id;
+pub use self::refusal_code::RefusalCode;
 use crate::accounts::password::HashError;
 use crate::accounts::{Failure, whole_seconds};
 use crate::gate::denial::Denial;
@@ -136,6 +138,14 @@ impl Problem {
     /// A 500 for a defect of Sidegate; the log has the cause.
     pub const fn internal() -> Self {
         Self::new(Code::Internal)
+    }
+
+    /// The response of an endpoint that did not finish in time, with its code for the log.
+    pub fn overdue(request_id: Option<&str>) -> Response {
+        let code = Code::Unavailable;
+        let mut response = Self::new(code).retry_after(1).respond(request_id);
+        response.extensions_mut().insert(RefusalCode(code.as_str()));
+        response
     }
 
     /// Adds a `Retry-After`.

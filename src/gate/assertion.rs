@@ -8,7 +8,6 @@
 //! It cannot be used as an access token: it has its own `typ` and audience (RFC 8725 sections 3.11 and 3.12).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use moka::sync::Cache;
@@ -19,7 +18,7 @@ use time::OffsetDateTime;
 use super::{
     caller::Caller,
     denial::Denial,
-    identity::Identity,
+    identity::{Identity, time_until},
     policy::Permit,
     rules::{
         assertion::{AssertionRule, LONGEST_TTL, TYP},
@@ -196,9 +195,10 @@ impl Asserter {
             Signer::Ephemeral { key, .. } => Some(Arc::clone(key)),
         };
         let key = key.ok_or(Denial::AssertionUnavailable)?;
-        // It never outlives the caller's token.
-        let life = rule.ttl.min(caller.identity.time_left(now)).as_secs().max(1);
+        let life = life(rule, &caller.identity, now);
         let claims = claims(&self.issuer, &caller.identity, route, bound, now, life);
+        // `exp` has whole seconds, so that less than `life` can be left of a short one.
+        let left = time_until(claims.exp, now).unwrap_or_default();
         let value = key.sign(TYP, &claims).ok();
         let value = value.and_then(|jwt| HeaderValue::try_from(jwt).ok());
         Ok(Made {
@@ -210,7 +210,7 @@ impl Asserter {
             route: Arc::clone(route),
             kid: key.kid().into(),
             since: now,
-            fresh_until: now + Duration::from_secs(life) / 2,
+            fresh_until: now + left / 2,
         })
     }
 }
@@ -232,9 +232,16 @@ pub fn describe(
     now: OffsetDateTime,
 ) -> Option<(HeaderName, serde_json::Value)> {
     let rule = route.identity.assertion.as_ref()?;
-    let life = rule.ttl.min(caller.time_left(now)).as_secs().max(1);
+    let life = life(rule, caller, now);
     let claims = claims(issuer, caller, route, bound, now, life);
     Some((rule.header.clone(), serde_json::to_value(claims).ok()?))
+}
+
+/// The lifetime in seconds. An assertion ends with its token, at `exp`: an application knows nothing of the leeway in
+/// which the token of another issuer is still accepted. In that time, an assertion lives for one second, the shortest
+/// that can be written.
+fn life(rule: &AssertionRule, caller: &Identity, now: OffsetDateTime) -> u64 {
+    rule.ttl.min(caller.time_to_expiry(now)).as_secs().max(1)
 }
 
 /// The audience of an application: its upstream, in a form that no access token has as its audience by accident.

@@ -40,7 +40,12 @@ pub(super) fn find<'a>(routed: Routed, request: &Request<'a>, rules: &Rules) -> 
     }
     let cookie = rules.session_cookie.as_deref();
     let token = match bearer(request.headers)? {
-        Some(token) => Some(Cow::Borrowed(token)),
+        Some(token) => {
+            if cookie.is_some_and(|name| has_other_cookie(request.headers, name, token)) {
+                return Err(Denial::CredentialsAmbiguous);
+            }
+            Some(Cow::Borrowed(token))
+        }
         None => match cookie
             .map(|name| session_cookie(request.headers, name))
             .transpose()?
@@ -78,6 +83,12 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denial> {
         token = rest;
     }
     token_in(token).map(Some)
+}
+
+/// Whether there is a session cookie `name` with anything but `token`: the request would be authorized for one user, and
+/// an application or a log that knows the cookie would take it for another's.
+fn has_other_cookie(headers: &HeaderMap, name: &str, token: &str) -> bool {
+    cookies::values(headers, name).any(|value| *value != *token)
 }
 
 /// The token in the cookie `name`.
@@ -224,6 +235,32 @@ mod tests {
                 Err(Denial::CredentialsAmbiguous)
             );
         }
+    }
+
+    #[test]
+    fn a_bearer_token_and_another_one_in_the_cookie_are_ambiguous() {
+        let mut rules = testing::rules(vec![]);
+        let mut route = testing::route("app", "", "/**", &[]);
+        route.access = Access::Optional;
+        let route = Arc::new(route);
+        let mut found = |cookie: &str, configured: Option<&str>| {
+            rules.session_cookie = configured.map(Into::into);
+            let headers = headers(&[("authorization", "Bearer a.b.c"), ("cookie", cookie)]);
+            let request = testing::request(&Method::GET, "/", &headers);
+            let route = Arc::clone(&route);
+            find(Routed { route }, &request, &rules).map(|unverified| unverified.token.unwrap().into_owned())
+        };
+        for cookie in ["sid=d.e.f", "sid=a.b.c; sid=d.e.f", "x=1; sid=", "sid=a.b.C"] {
+            assert_eq!(
+                found(cookie, Some("sid")),
+                Err(Denial::CredentialsAmbiguous),
+                "{cookie}"
+            );
+        }
+        for cookie in ["sid=a.b.c", "x=d.e.f", "sid2=d.e.f"] {
+            assert_eq!(found(cookie, Some("sid")), Ok("a.b.c".to_owned()), "{cookie}");
+        }
+        assert_eq!(found("sid=d.e.f", None), Ok("a.b.c".to_owned()), "no cookie is read");
     }
 
     fn with_cookie(method: &Method, extra: &[(&'static str, &str)]) -> Result<bool, Denial> {

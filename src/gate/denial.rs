@@ -47,6 +47,8 @@ pub enum Denial {
     },
     /// The route sends a signed assertion, and there is no key to sign it with (yet).
     AssertionUnavailable,
+    /// The process has no file descriptor for a connection to the application.
+    ConnectionsExhausted,
     /// The body is larger than the route allows.
     BodyTooLarge,
     /// The request was not received in time.
@@ -84,6 +86,8 @@ pub enum Malformed {
     ControlByte,
     /// A `%` without two hexadecimal digits, or escapes that are not UTF-8.
     BadEscape,
+    /// An escape of a character that needs none, where servers that compare raw paths would find another route.
+    NeedlessEscape,
     /// No `Host`, or an ambiguous one.
     Host,
     /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`.
@@ -116,6 +120,8 @@ pub enum TokenFault {
     BadSignature,
     /// A required claim is missing or has the wrong type.
     BadClaims,
+    /// It is bound to a key or certificate of its holder (`cnf`), and no proof of that is verified here.
+    BoundToKey,
     /// Another kind of token (`typ`).
     WrongType,
     /// `exp` has passed.
@@ -162,6 +168,7 @@ impl Denial {
             Self::PolicyDenied => "policy_denied",
             Self::StepUpRequired { .. } => "step_up_required",
             Self::AssertionUnavailable => "assertion_unavailable",
+            Self::ConnectionsExhausted => "connections_exhausted",
             Self::BodyTooLarge => "body_too_large",
             Self::RequestTimeout => "request_timeout",
             Self::UpstreamUnreachable => "upstream_unreachable",
@@ -185,6 +192,7 @@ impl Denial {
             | Self::RevocationUnknown
             | Self::LimitUnknown
             | Self::AssertionUnavailable
+            | Self::ConnectionsExhausted
             | Self::UpstreamUnhealthy => StatusCode::SERVICE_UNAVAILABLE,
             Self::RouteNotFound => StatusCode::NOT_FOUND,
             Self::CredentialsMissing
@@ -224,6 +232,7 @@ impl Denial {
             Self::PolicyDenied => "You do not have permission for this request.",
             Self::StepUpRequired { .. } => "This requires a recent second factor.",
             Self::AssertionUnavailable => "The identity assertion cannot be signed right now; try again.",
+            Self::ConnectionsExhausted => "Too many requests are in progress; try again in a moment.",
             Self::BodyTooLarge => "The request body is larger than this route accepts.",
             Self::RequestTimeout => "The request was not received in time.",
             Self::UpstreamUnreachable => "The application cannot be reached.",
@@ -263,9 +272,11 @@ impl Denial {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(state) => Some(state.reset),
-            Self::RevocationUnknown | Self::LimitUnknown | Self::AssertionUnavailable | Self::UpstreamUnhealthy => {
-                Some(Duration::from_secs(1))
-            }
+            Self::RevocationUnknown
+            | Self::LimitUnknown
+            | Self::AssertionUnavailable
+            | Self::ConnectionsExhausted
+            | Self::UpstreamUnhealthy => Some(Duration::from_secs(1)),
             Self::Token(TokenFault::KeysUnavailable) => Some(Duration::from_secs(5)),
             _ => None,
         }
@@ -273,11 +284,7 @@ impl Denial {
 
     /// The `result` label of `sidegate_auth_decisions_total`.
     pub fn result(&self) -> &'static str {
-        match self.status().as_u16() {
-            401 => "challenge",
-            500.. => "error",
-            _ => "deny",
-        }
+        result(self.status().as_u16())
     }
 
     /// One value of each variant, for tests, documentation and pre-created metrics.
@@ -309,6 +316,7 @@ impl Denial {
                 max_age: Some(Duration::from_secs(900)),
             },
             Self::AssertionUnavailable,
+            Self::ConnectionsExhausted,
             Self::BodyTooLarge,
             Self::RequestTimeout,
             Self::UpstreamUnreachable,
@@ -321,9 +329,18 @@ impl Denial {
     }
 }
 
+/// What a refusal with a status is, in the words of the metric and the log.
+pub fn result(status: u16) -> &'static str {
+    match status {
+        401 => "challenge",
+        500.. => "error",
+        _ => "deny",
+    }
+}
+
 impl Malformed {
     /// Every variant.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::TargetNotAbsolute,
         Self::DotSegment,
         Self::Backslash,
@@ -333,6 +350,7 @@ impl Malformed {
         Self::Semicolon,
         Self::ControlByte,
         Self::BadEscape,
+        Self::NeedlessEscape,
         Self::Host,
         Self::Framing,
         Self::HeaderTooLarge,
@@ -351,6 +369,7 @@ impl Malformed {
             Self::Semicolon => "path_semicolon",
             Self::ControlByte => "path_control_byte",
             Self::BadEscape => "path_bad_escape",
+            Self::NeedlessEscape => "path_needless_escape",
             Self::Host => "host_invalid",
             Self::Framing => "framing_invalid",
             Self::HeaderTooLarge => "header_too_large",
@@ -370,6 +389,7 @@ impl Malformed {
             Self::Semicolon => "The path contains a semicolon.",
             Self::ControlByte => "The path contains a byte that is not allowed.",
             Self::BadEscape => "The path contains an invalid percent escape.",
+            Self::NeedlessEscape => "The path contains a percent escape of a character that needs none.",
             Self::Host => "The request requires exactly one valid Host header.",
             Self::Framing => "The length of the body is ambiguous.",
             Self::HeaderTooLarge => "The request line and headers are too large.",
@@ -391,7 +411,7 @@ impl Malformed {
 
 impl TokenFault {
     /// Every variant.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TooLarge,
         Self::Malformed,
         Self::WrongIssuer,
@@ -400,6 +420,7 @@ impl TokenFault {
         Self::WrongAlgorithm,
         Self::BadSignature,
         Self::BadClaims,
+        Self::BoundToKey,
         Self::WrongType,
         Self::Expired,
         Self::NotYetValid,
@@ -416,6 +437,7 @@ impl TokenFault {
             Self::WrongAlgorithm => "token_wrong_algorithm",
             Self::BadSignature => "token_bad_signature",
             Self::BadClaims => "token_bad_claims",
+            Self::BoundToKey => "token_bound_to_key",
             Self::WrongType => "token_wrong_type",
             Self::Expired => "token_expired",
             Self::NotYetValid => "token_not_yet_valid",
@@ -432,6 +454,7 @@ impl TokenFault {
             Self::KeysUnavailable => "The keys of the access token's issuer are not available right now; try again.",
             Self::WrongAlgorithm => "The access token is signed with an algorithm that is not accepted.",
             Self::BadClaims => "A required claim of the access token is missing or invalid.",
+            Self::BoundToKey => "The access token is bound to a key or certificate, which cannot be verified here.",
             Self::WrongType => "This is not an access token.",
             Self::Expired => "The access token has expired.",
             Self::NotYetValid => "The access token is not valid yet.",
@@ -484,7 +507,8 @@ mod tests {
             Denial::RequestTimeout => 20,
             Denial::AssertionUnavailable => 21,
             Denial::KeyRevoked => 22,
-            Denial::OriginNotAllowed => 23,
+            Denial::ConnectionsExhausted => 23,
+            Denial::OriginNotAllowed => 24,
         }
     }
 
@@ -494,7 +518,7 @@ mod tests {
         let codes: HashSet<_> = all.iter().map(Denial::code).collect();
         assert_eq!(codes.len(), all.len(), "two denials share a code");
         let kinds: HashSet<_> = all.iter().map(kind).collect();
-        assert_eq!(kinds.len(), 24, "Denial::all() misses a variant");
+        assert_eq!(kinds.len(), 25, "Denial::all() misses a variant");
     }
 
     #[test]

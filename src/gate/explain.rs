@@ -179,7 +179,7 @@ mod tests {
     use crate::gate::{
         denial::TokenFault,
         rules::{
-            issuer::{ClaimNames, IssuerRules},
+            issuer::{ClaimNames, IssuerRules, RequiredClaim},
             policy::{Condition, Effect, Policy, Rule},
             route::Access,
         },
@@ -211,6 +211,7 @@ mod tests {
             audience: vec!["app".into()],
             algorithms: vec![],
             leeway: std::time::Duration::ZERO,
+            require: RequiredClaim::ALL.to_vec(),
             typ: None,
             claims: ClaimNames::default(),
             keys: KeySource::Own,

@@ -34,10 +34,10 @@ pub struct Identity {
     pub permissions: Words,
     /// Other claims that a policy or a header of this configuration uses.
     pub(super) claims: Box<[(Box<str>, Value)]>,
-    /// The later of `nbf` and `iat`, in Unix seconds.
+    /// From when the token is accepted, in Unix seconds: the later of `nbf` and `iat`, less the leeway of its issuer.
     pub(super) not_before: i64,
-    /// The accepted clock difference, in seconds.
-    pub(super) leeway: u16,
+    /// How long the token is accepted after `exp`, in seconds.
+    pub(super) grace: u16,
     /// The claim `ver`: the version of the user's permissions in a token of this issuer; 0 if absent.
     pub(super) version: u32,
     /// The fingerprint of the key that verified the token.
@@ -76,10 +76,10 @@ impl Identity {
     /// `Expired` or `NotYetValid`.
     pub(super) fn check_times(&self, now: OffsetDateTime) -> Result<(), TokenFault> {
         let now = now.unix_timestamp();
-        if now >= self.expires_at.saturating_add(self.leeway.into()) {
+        if now >= self.expires_at.saturating_add(self.grace.into()) {
             return Err(TokenFault::Expired);
         }
-        if now < self.not_before.saturating_sub(self.leeway.into()) {
+        if now < self.not_before {
             return Err(TokenFault::NotYetValid);
         }
         Ok(())
@@ -88,13 +88,14 @@ impl Identity {
     /// How long a stream that opens `now` can last: until `exp`, and until the end of the leeway only if `exp` has
     /// passed already.
     pub fn time_left(&self, now: OffsetDateTime) -> Duration {
-        let until = |end: i64| {
-            let left = i128::from(end) * 1_000_000_000 - now.unix_timestamp_nanos();
-            u64::try_from(left).ok().map(Duration::from_nanos)
-        };
-        until(self.expires_at)
-            .or_else(|| until(self.expires_at.saturating_add(self.leeway.into())))
+        time_until(self.expires_at, now)
+            .or_else(|| time_until(self.expires_at.saturating_add(self.grace.into()), now))
             .unwrap_or(Duration::ZERO)
+    }
+
+    /// The time until `exp`; zero if it has passed.
+    pub(super) fn time_to_expiry(&self, now: OffsetDateTime) -> Duration {
+        time_until(self.expires_at, now).unwrap_or(Duration::ZERO)
     }
 
     /// The value of a claim that this configuration uses; `a.b` is a path into objects.
@@ -115,4 +116,10 @@ impl Identity {
             Some(value)
         })
     }
+}
+
+/// The time until `end`, in Unix seconds; `None` if it has passed.
+pub(super) fn time_until(end: i64, now: OffsetDateTime) -> Option<Duration> {
+    let left = i128::from(end) * 1_000_000_000 - now.unix_timestamp_nanos();
+    u64::try_from(left).ok().map(Duration::from_nanos)
 }

@@ -27,7 +27,8 @@ pub(super) fn render(plan: &Plan, caller: &Identity) -> Values {
     let mut out = Vec::new();
     for planned in &plan.headers {
         let text = text(&planned.source, caller).unwrap_or_default();
-        // An empty header is not sent: one application would take it for "anonymous", another for "present".
+        // An empty header is not sent: one application would take it for "anonymous", another for "present". Spaces at an
+        // edge can only be those of a separator here, and every server trims them.
         let value = text.trim_matches(' ').as_bytes();
         let length = Length::try_from(value.len()).expect("it came in a token of 8 KiB");
         out.extend_from_slice(&length.to_be_bytes());
@@ -70,32 +71,39 @@ fn text(source: &Source, caller: &Identity) -> Option<String> {
     })
 }
 
-/// A scalar as it is, a list of scalars joined; objects are left out, because applications would interpret them
-/// differently.
+/// A scalar, or a list of scalars joined; objects are left out, because applications would interpret them differently.
+///
+/// The separator is encoded in a scalar too: an application that splits the header does not know whether the claim was a
+/// list, and `"a,admin"` would be two roles.
 fn claim_text(value: &Value, join: &str) -> Option<String> {
-    let scalar = |value: &Value, join: &str| match value {
+    let scalar = |value: &Value| match value {
         Value::String(text) => Some(encode(text, join)),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(yes) => Some(yes.to_string()),
+        Value::Number(number) => Some(encode(&number.to_string(), join)),
+        Value::Bool(yes) => Some(encode(&yes.to_string(), join)),
         _ => None,
     };
     match value {
         Value::Array(items) => {
-            let texts: Option<Vec<_>> = items.iter().map(|item| scalar(item, join)).collect();
+            let texts: Option<Vec<_>> = items.iter().map(scalar).collect();
             Some(texts?.join(join))
         }
-        other => scalar(other, ""),
+        // A blank text says no more than an absent one.
+        Value::String(text) if text.trim_matches(' ').is_empty() => None,
+        other => scalar(other),
     }
 }
 
-/// Percent-encodes everything except printable ASCII, and also `%` itself and `reserved`. CR, LF and NUL would end the
-/// field and start another one; servers interpret bytes beyond ASCII differently; a comma in the name of a role would
-/// make two roles. With `%` encoded, different values stay different, so that a user cannot choose a name that reads
-/// like another user's.
+/// Percent-encodes everything except printable ASCII, and also `%` itself, `reserved`, and spaces at the edges. CR, LF
+/// and NUL would end the field and start another one; servers interpret bytes beyond ASCII differently; a comma in the
+/// name of a role would make two roles; servers trim the value of a field (RFC 9110 section 5.5), and applications the
+/// items of a list, so that ` admin` would become `admin`. With `%` encoded, different values stay different, so that a
+/// user cannot choose a name that reads like another user's.
 fn encode(text: &str, reserved: &str) -> String {
+    let inner = text.len() - text.trim_start_matches(' ').len()..text.trim_end_matches(' ').len();
     let mut out = String::with_capacity(text.len());
-    for &byte in text.as_bytes() {
-        if matches!(byte, b' '..=b'~') && byte != b'%' && !reserved.as_bytes().contains(&byte) {
+    for (index, &byte) in text.as_bytes().iter().enumerate() {
+        let is_plain = matches!(byte, b' '..=b'~') && byte != b'%' && !reserved.as_bytes().contains(&byte);
+        if is_plain && (byte != b' ' || inner.contains(&index)) {
             out.push(char::from(byte));
         } else {
             write!(out, "%{byte:02X}").expect("a String takes any text");
@@ -142,11 +150,30 @@ mod tests {
     fn a_comma_in_a_role_does_not_make_two() {
         use serde_json::json;
         assert_eq!(claim_text(&json!(["a,admin", "b"]), ",").unwrap(), "a%2Cadmin,b");
-        assert_eq!(
-            claim_text(&json!("a,b"), ",").unwrap(),
-            "a,b",
-            "a single text is not a list"
-        );
+        for (text, arrives) in [("a,admin", "a%2Cadmin"), ("a;admin", "a;admin"), ("admin", "admin")] {
+            assert_eq!(
+                claim_text(&json!(text), ",").unwrap(),
+                arrives,
+                "a text that is no list"
+            );
+        }
+        assert_eq!(claim_text(&json!([1.5, -2]), ".").unwrap(), "1%2E5.-2");
+    }
+
+    #[test]
+    fn a_space_at_an_edge_does_not_get_lost() {
+        use serde_json::json;
+        for (text, arrives) in [
+            (" admin", "%20admin"),
+            ("admin ", "admin%20"),
+            ("  a  b  ", "%20%20a  b%20%20"),
+            (" ", "%20"),
+            ("a b", "a b"),
+            ("", ""),
+        ] {
+            assert_eq!(encode(text, ","), arrives, "{text:?}");
+        }
+        assert_eq!(claim_text(&json!(["b ", " admin"]), ",").unwrap(), "b%20,%20admin");
     }
 
     #[test]

@@ -128,3 +128,6 @@ impl Revocations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     denial::Denial,
     request::Request,
-    rules::{Rules, route::Route, spelling::Unusual},
+    rules::{Rules, route::Route},
 };
 
 /// A request with its route. Only [`find`] creates one.
@@ -30,17 +30,25 @@ pub(super) fn find(request: &Request<'_>, rules: &Rules) -> Result<Routed, Denia
     if let Some(malformed) = target.beyond(route.tolerated) {
         return Err(malformed.into());
     }
-    // An allowed spelling is not trusted: if a lenient upstream would serve it as the path of another route, that
-    // route's rules would be bypassed (`//admin`, allowed by a public `/**` with `double_slash`).
-    if let Some(lenient) = target.lenient_path() {
-        let other = table.find(request.host, lenient, request.method);
-        if !other.is_some_and(|other| Arc::ptr_eq(other, route)) {
-            return Err(target
-                .beyond(Unusual::default())
-                .map_or(Denial::RouteNotFound, Denial::from));
-        }
+    // An allowed spelling is not trusted: if an application could read it as the path of another route, that route's
+    // rules would be bypassed (`//admin` or `/;a%2Fx/admin`, allowed by a public `/**`).
+    let leads_here = |reading: &str| {
+        let found = table.find(request.host, reading, request.method);
+        found.is_some_and(|found| Arc::ptr_eq(found, route)) && !table.is_reserved(reading)
+    };
+    if !target.every_reading(leads_here) {
+        return Err(target.ambiguity().into());
+    }
+    // The application sees only the rest, which can have readings of its own.
+    if let Some(prefix) = &route.strip_prefix
+        && !target.every_reading_below(prefix, |reading| leads_here(&[&**prefix, reading].concat()))
+    {
+        return Err(target.ambiguity().into());
     }
     Ok(Routed {
         route: Arc::clone(route),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 
 pub mod assertion;
 pub mod cors;
+pub mod header_pattern;
 pub mod identity_headers;
 pub mod issuer;
 pub mod policy;

@@ -1,7 +1,11 @@
 //! Parses the request target: the bytes that are authorized are the bytes that are forwarded.
 //!
 //! A path is never normalized. What an upstream could interpret differently is refused, because a difference between
-//! two interpretations is how a protected path gets served as a public one.
+//! two interpretations is how a protected path gets served as a public one. Where a route allows such spellings, every
+//! [reading](readings) of the path has to lead to that route.
+
+mod escapes;
+mod readings;
 
 use std::borrow::Cow;
 
@@ -10,12 +14,14 @@ use super::{denial::Malformed, rules::spelling::Unusual};
 /// A target that is unambiguous, apart from spellings that a route can allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target<'a> {
+    /// The path as it will be forwarded.
+    raw: &'a str,
     /// The decoded path, which routes match. An encoded slash stays `%2F`, so that it never separates segments.
     path: Cow<'a, str>,
     /// Spellings in it that only some routes allow.
     unusual: Unusual,
-    /// The path as a lenient upstream would interpret it, if that differs.
-    lenient: Option<String>,
+    /// Whether it has escapes of characters that need none, which servers that compare raw paths do not decode.
+    needless_escape: bool,
 }
 
 impl<'a> Target<'a> {
@@ -34,7 +40,7 @@ impl<'a> Target<'a> {
         if query.iter().any(|&b| b <= b' ' || b == b'#' || b >= 0x7f) {
             return Err(Malformed::ControlByte);
         }
-        let plain = std::str::from_utf8(path).map_err(|_| Malformed::ControlByte)?;
+        let raw = std::str::from_utf8(path).map_err(|_| Malformed::ControlByte)?;
         let mut unusual = Unusual::default();
         let mut escaped = false;
         let mut previous = 0;
@@ -49,30 +55,30 @@ impl<'a> Target<'a> {
             }
             previous = byte;
         }
+        let mut needless_escape = false;
         let path = if escaped {
-            Cow::Owned(decode(path, &mut unusual)?)
+            Cow::Owned(decode(path, &mut unusual, &mut needless_escape)?)
         } else {
-            Cow::Borrowed(plain)
+            Cow::Borrowed(raw)
         };
-        let lenient = (unusual != Unusual::default()).then(|| lenient(&path));
-        // Dot segments are also searched for in the lenient interpretation: `/a/..;/b` and `/a%2F..%2Fb` are path
-        // traversal on lenient servers.
-        if [Some(path.as_ref()), lenient.as_deref()]
-            .into_iter()
-            .flatten()
-            .any(has_dot_segment)
-        {
+        if has_dot_segment(raw) {
             return Err(Malformed::DotSegment);
         }
-        Ok(Self { path, unusual, lenient })
+        Ok(Self {
+            raw,
+            path,
+            unusual,
+            needless_escape,
+        })
     }
 
     /// Whether it is the target of `OPTIONS *`, which no route matches.
     pub fn asterisk() -> Self {
         Self {
+            raw: "*",
             path: Cow::Borrowed("*"),
             unusual: Unusual::default(),
-            lenient: None,
+            needless_escape: false,
         }
     }
 
@@ -81,10 +87,26 @@ impl<'a> Target<'a> {
         &self.path
     }
 
-    /// The path as an upstream interprets it that merges slashes, removes parameters and decodes `%2F`, if that
-    /// differs.
-    pub fn lenient_path(&self) -> Option<&str> {
-        self.lenient.as_deref()
+    /// Whether every path that a server could read here is `accepted`. At once true for a usual path, whose only reading
+    /// is [`path`](Self::path).
+    pub fn every_reading(&self, accepted: impl FnMut(&str) -> bool) -> bool {
+        !self.is_ambiguous() || readings::all(escapes::forms(self.raw, self.needless_escape), accepted)
+    }
+
+    /// The same for what is left of the path without `prefix`, given to `accepted` without it.
+    ///
+    /// False also if the raw path does not start with the prefix at a slash, because part of it is percent-encoded; and if
+    /// what is left begins with two slashes: as a target, that is a host and a path (RFC 3986 section 4.2).
+    pub fn every_reading_below(&self, prefix: &str, accepted: impl FnMut(&str) -> bool) -> bool {
+        let Some(rest) = self.raw.strip_prefix(prefix.trim_end_matches('/')) else {
+            return false;
+        };
+        match rest.as_bytes() {
+            [] => true,
+            [b'/', b'/', ..] => false,
+            [b'/', ..] => !self.is_ambiguous() || readings::all(escapes::forms(rest, self.needless_escape), accepted),
+            _ => false,
+        }
     }
 
     /// The first ambiguous spelling that `tolerated` does not allow.
@@ -99,9 +121,18 @@ impl<'a> Target<'a> {
             None
         }
     }
+
+    /// The reason to refuse a path whose readings differ.
+    pub fn ambiguity(&self) -> Malformed {
+        self.beyond(Unusual::default()).unwrap_or(Malformed::NeedlessEscape)
+    }
+
+    fn is_ambiguous(&self) -> bool {
+        self.needless_escape || self.unusual != Unusual::default()
+    }
 }
 
-fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Malformed> {
+fn decode(path: &[u8], unusual: &mut Unusual, needless: &mut bool) -> Result<String, Malformed> {
     let mut out = Vec::with_capacity(path.len());
     let mut rest = path;
     while let Some((&byte, tail)) = rest.split_first() {
@@ -132,32 +163,39 @@ fn decode(path: &[u8], unusual: &mut Unusual) -> Result<String, Malformed> {
                 unusual.semicolon = true;
                 out.push(b';');
             }
-            other => out.push(other),
+            other => {
+                *needless |= escapes::is_needless(other);
+                out.push(other);
+            }
         }
     }
     // Overlong and surrogate encodings of `/` and `.` are not UTF-8, and are refused here.
     String::from_utf8(out).map_err(|_| Malformed::BadEscape)
 }
 
-/// `/a//b;x=1/c%2Fd` → `/a/b/c/d`.
-fn lenient(path: &str) -> String {
-    let slashes = path.replace("%2F", "/");
-    let mut out = String::with_capacity(slashes.len());
-    for segment in slashes.split('/') {
-        let bare = segment.split(';').next().unwrap_or_default();
-        if !bare.is_empty() {
-            out.push('/');
-            out.push_str(bare);
-        }
-    }
-    if out.is_empty() || slashes.ends_with('/') {
-        out.push('/');
-    }
-    out
+/// Whether any reading of the path has a segment `.` or `..`: `/a/..;/b` and `/a%2F..%2Fb` are path traversal on servers
+/// that cut parameters or decode slashes. A step of theirs only shortens segments, or ends them earlier.
+fn has_dot_segment(raw: &str) -> bool {
+    let path = raw.as_bytes();
+    memchr::memchr2_iter(b'/', b'%', path).any(|at| {
+        let rest = &path[at..];
+        let segment = rest.strip_prefix(b"/").or_else(|| without_escape(rest, b"%2F"));
+        let dotted = segment.and_then(|segment| segment.strip_prefix(b"."));
+        dotted.is_some_and(|rest| ends_name(rest) || rest.strip_prefix(b".").is_some_and(ends_name))
+    })
 }
 
-fn has_dot_segment(path: &str) -> bool {
-    path.split('/').any(|segment| matches!(segment, "." | ".."))
+fn ends_name(rest: &[u8]) -> bool {
+    matches!(rest, [] | [b'/' | b';', ..])
+        || [b"%2F", b"%3B"]
+            .into_iter()
+            .any(|escape| without_escape(rest, escape).is_some())
+}
+
+/// The rest behind an escape, whose digits can be in either case.
+fn without_escape<'a>(rest: &'a [u8], escape: &[u8; 3]) -> Option<&'a [u8]> {
+    let (found, rest) = rest.split_first_chunk::<3>()?;
+    found.eq_ignore_ascii_case(escape).then_some(rest)
 }
 
 /// The raw target without `prefix`, cut at a slash; `None` if the raw bytes do not start with it, because it is
@@ -258,15 +296,6 @@ mod tests {
         assert_eq!(beyond("/a%3Bv"), Some(Malformed::Semicolon));
         assert_eq!(beyond("//a"), Some(Malformed::DoubleSlash));
         assert_eq!(beyond("/a?x=//;%2f"), None, "the query is not judged");
-    }
-
-    #[test]
-    fn the_lenient_reading_is_what_a_careless_server_would_serve() {
-        let read = |raw: &'static str| Target::read(raw.as_bytes()).unwrap().lenient.unwrap();
-        assert_eq!(read("//admin"), "/admin");
-        assert_eq!(read("/a;x/b"), "/a/b");
-        assert_eq!(read("/a%2Fb/"), "/a/b/");
-        assert_eq!(read("//"), "/");
     }
 
     #[test]

@@ -71,6 +71,7 @@ pub(crate) fn issuer_rules(issuer: &str, audience: &str) -> IssuerRules {
         audience: vec![audience.into()],
         algorithms: vec![crate::keys::Algorithm::Es256],
         leeway: Duration::from_secs(30),
+        require: Vec::new(),
         typ: None,
         claims: ClaimNames::default(),
         keys: KeySource::Inline(serde_json::Value::Null),

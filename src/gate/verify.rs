@@ -7,6 +7,8 @@
 mod cache;
 pub(super) mod check;
 mod claims;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod parse;
 mod shared;
 mod standard;

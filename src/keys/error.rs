@@ -15,7 +15,7 @@ pub enum KeyError {
     #[error("this is not an unencrypted private key in PEM for {0} (PKCS#8; for RSA also PKCS#1)")]
     NotAPem(Algorithm),
     /// The bytes are not a usable private key of that type.
-    #[error("this is not a usable private key for {0}: RSA keys need 2048 to 4096 bits, EC keys the curve P-256")]
+    #[error("this is not a usable private key for {0}: RSA keys need 3072 to 4096 bits, EC keys the curve P-256")]
     Unusable(Algorithm),
     /// A shared secret is used for verification only.
     #[error("HS256 is supported for verification only")]

@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 
 use super::key_use::KeyUse;
 use super::secrets::{OpenError, Secrets};
-use super::{Algorithm, KeyError, Keys, SigningKey, VerifyingKey};
+use super::{Algorithm, JwkError, KeyError, Keys, SigningKey, VerifyingKey, Weakness};
 use crate::metrics::Metrics;
 use crate::store::audit::{self, Event, Outcome};
 use crate::store::postgres::{Executor, Postgres, Transaction};
@@ -40,6 +40,10 @@ pub const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
 /// The pause after a reload that an unknown key caused: tokens with invented key ids must not cause a query each.
 const COOL_DOWN: Duration = Duration::from_secs(1);
+
+/// The least size of an RSA key that signs, in bits: 128 bits of security (NIST SP 800-57 part 1, table 2). Keys of other
+/// issuers are accepted from 2048 bits on.
+const LEAST_RSA_BITS: usize = 3072;
 
 /// How long a retired key is kept after its last token: the leeway of verifiers, plus one reload in which another
 /// instance can still sign with the old key.
@@ -101,6 +105,23 @@ pub enum IssuerError {
     /// The key exists already.
     #[error("the key {0} exists already")]
     Exists(String),
+    /// The imported key is for another algorithm than new keys, so that every running instance would replace it.
+    #[error(
+        "the key is for {key}, and `auth.signing.algorithm` is {configured}: set it to {key}, restart every instance, and \
+         then import the key"
+    )]
+    OtherAlgorithm {
+        /// The algorithm of the key.
+        key: Algorithm,
+        /// The algorithm of new keys.
+        configured: Algorithm,
+    },
+    /// The imported RSA key is too short to sign for years.
+    #[error("an RSA key of {0} bits is refused for signing: expected 3072 to 4096")]
+    ShortRsa(usize),
+    /// Anybody can sign with the imported key.
+    #[error("the key is refused: it is {0}")]
+    Weak(Weakness),
 }
 
 /// The issuer's keys in the store, and their copy in memory.
@@ -188,8 +209,22 @@ impl Issuer {
     /// active.
     ///
     /// # Errors
-    /// When it exists already.
+    /// When it exists already, is weak, or is for another algorithm than the configured one.
     pub async fn import(&self, key: &SigningKey, now: OffsetDateTime) -> Result<State, IssuerError> {
+        let configured = self.settings.algorithm;
+        if key.algorithm() != configured {
+            return Err(IssuerError::OtherAlgorithm {
+                key: key.algorithm(),
+                configured,
+            });
+        }
+        if let Some(bits) = key.verifying_key().rsa_bits().filter(|bits| *bits < LEAST_RSA_BITS) {
+            return Err(IssuerError::ShortRsa(bits));
+        }
+        // Read as it will be published: what verifiers would refuse must not sign.
+        if let Err(JwkError::Weak(weakness)) = VerifyingKey::from_jwk(&key.verifying_key().to_jwk()) {
+            return Err(IssuerError::Weak(weakness));
+        }
         let tx = self.postgres.transaction("signing_key_import").await?;
         signing_keys::lock(&tx).await?;
         let rows = signing_keys::list(&tx).await?;
@@ -247,12 +282,17 @@ impl Issuer {
         self.install(&rows, now)
     }
 
+    /// Whether the active key has signed for long enough, and the next one has been published for long enough. While it
+    /// is too new there is nothing to do but to publish it: an attempt to rotate would fail, and verifiers would see it
+    /// only when it signs.
     fn is_due(&self, rows: &[SigningKeyRow], now: OffsetDateTime) -> bool {
-        let active = rows.iter().find(|row| row.state == State::Active);
-        let (Some(every), Some(since)) = (self.settings.rotate_every, active.and_then(|row| row.activated_at)) else {
+        let find = |state| rows.iter().find(|row| row.state == state);
+        let (Some(every), Some(active), Some(next)) =
+            (self.settings.rotate_every, find(State::Active), find(State::Next))
+        else {
             return false;
         };
-        now - since >= every && rows.iter().any(|row| row.state == State::Next)
+        active.activated_at.is_some_and(|since| now - since >= every) && is_published(next, Some(active), now)
     }
 
     /// Rotates if it is due. Of several instances one does it; the others check again under the lock and find it done.
@@ -274,11 +314,8 @@ impl Issuer {
             .find(|row| row.state == State::Next)
             .ok_or(IssuerError::NoNext)?;
         let active = rows.iter().find(|row| row.state == State::Active);
-        // Keys that were created together were published together: a verifier that has one has the other.
-        let published_later = active.is_some_and(|active| next.created_at > active.created_at);
-        let age = now - next.created_at;
-        if published_later && age < MIN_PUBLISHED && !force {
-            return Err(IssuerError::TooYoung(age.whole_seconds()));
+        if !force && !is_published(next, active, now) {
+            return Err(IssuerError::TooYoung((now - next.created_at).whole_seconds()));
         }
         if let Some(active) = active {
             signing_keys::retire(tx, &active.kid, now, now + self.settings.longest_life + SLACK).await?;
@@ -289,7 +326,7 @@ impl Issuer {
         self.add_next(tx, now).await
     }
 
-    /// Creates an active key, and a next one of the configured algorithm if it can be generated.
+    /// Whether there is an active key, and a next one of the configured algorithm if it can be generated.
     fn is_complete(&self, rows: &[SigningKeyRow]) -> bool {
         let has_active = rows.iter().any(|row| row.state == State::Active);
         let next = rows.iter().find(|row| row.state == State::Next);
@@ -299,9 +336,10 @@ impl Issuer {
             })
     }
 
-    /// Whether the next key has another algorithm than the configured one, and a new one can be generated.
+    /// Whether the next key has another algorithm than the configured one. It is replaced, or with RS256 removed: it
+    /// would otherwise sign after the next rotation.
     fn is_of_old_algorithm(&self, next: &SigningKeyRow) -> bool {
-        self.settings.algorithm != Algorithm::Rs256 && next.algorithm != self.settings.algorithm.name()
+        next.algorithm != self.settings.algorithm.name()
     }
 
     async fn complete(&self, now: OffsetDateTime) -> Result<Vec<SigningKeyRow>, IssuerError> {
@@ -440,6 +478,12 @@ impl Issuer {
                 .set(row.created_at.unix_timestamp() as f64);
         }
     }
+}
+
+/// Whether every verifier can have fetched `next`. Keys that were created together were published together: a verifier
+/// that has the active one has the other.
+fn is_published(next: &SigningKeyRow, active: Option<&SigningKeyRow>, now: OffsetDateTime) -> bool {
+    active.is_none_or(|active| next.created_at <= active.created_at) || now - next.created_at >= MIN_PUBLISHED
 }
 
 fn verifying(row: &SigningKeyRow) -> Result<VerifyingKey, IssuerError> {

@@ -9,6 +9,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use super::algorithm::Algorithm;
+use super::weak::{self, Weakness};
 
 /// Why a JWK is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +38,28 @@ pub enum JwkError {
     /// The RSA modulus is too short or too long.
     #[error("an RSA key of {0} bits is refused: expected 2048 to 8192")]
     RsaSize(usize),
+    /// Signatures for the key can be forged.
+    #[error("the key is refused: it is {0}")]
+    Weak(#[from] Weakness),
+}
+
+impl JwkError {
+    /// The error in one of a few words, without anything from the key: a key set is what another server sent, and does
+    /// not belong into the log.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NotAnObject => "not an object",
+            Self::Missing(_) => "a member is missing",
+            Self::Malformed(_) => "a member is malformed",
+            Self::Private(_) => "private",
+            Self::Unsupported(_) => "type or curve not supported",
+            Self::Algorithm(..) => "its `alg` is for another type of key",
+            Self::NotForVerifying => "not for verifying signatures",
+            Self::RsaSize(_) => "RSA, but not of 2048 to 8192 bits",
+            Self::Weak(Weakness::SmallOrder) => "Ed25519, of small order",
+            Self::Weak(Weakness::Roca) => "RSA, of a library whose keys can be factored (CVE-2017-15361)",
+        }
+    }
 }
 
 /// A public key.
@@ -83,8 +106,7 @@ pub(super) fn read(jwk: &Value) -> Result<(Public, Option<String>), JwkError> {
     };
     match members.get("alg") {
         None => {}
-        // RFC 9864 renames EdDSA on this curve to Ed25519; issuers use either name.
-        Some(Value::String(alg)) if alg == algorithm.name() || (algorithm == Algorithm::EdDsa && alg == "Ed25519") => {}
+        Some(Value::String(alg)) if algorithm.is_named(alg) => {}
         Some(Value::String(alg)) => return Err(JwkError::Algorithm(alg.clone(), algorithm)),
         Some(_) => return Err(JwkError::Malformed("alg")),
     }
@@ -149,17 +171,20 @@ fn ed(members: &Map<String, Value>) -> Result<Public, JwkError> {
         return Err(JwkError::Unsupported(format!("OKP {curve}")));
     }
     let x = bytes(members, "x")?;
-    if x.len() == 32 {
-        Ok(Public::Ed { x })
-    } else {
-        Err(JwkError::Malformed("x"))
+    let point: &[u8; 32] = x.as_slice().try_into().map_err(|_| JwkError::Malformed("x"))?;
+    if !weak::is_canonical(point) {
+        return Err(JwkError::Malformed("x"));
+    }
+    match weak::ed25519(point) {
+        Some(weakness) => Err(weakness.into()),
+        None => Ok(Public::Ed { x }),
     }
 }
 
 fn rsa(members: &Map<String, Value>) -> Result<Public, JwkError> {
     let n = without_leading_zeros(bytes(members, "n")?);
     let e = without_leading_zeros(bytes(members, "e")?);
-    let bits = n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = bits(&n);
     if !(2048..=8192).contains(&bits) {
         return Err(JwkError::RsaSize(bits));
     }
@@ -169,7 +194,15 @@ fn rsa(members: &Map<String, Value>) -> Result<Public, JwkError> {
     if !odd || e == [1] || e.len() > 4 {
         return Err(JwkError::Malformed("e"));
     }
-    Ok(Public::Rsa { n, e })
+    match weak::rsa(&n) {
+        Some(weakness) => Err(weakness.into()),
+        None => Ok(Public::Rsa { n, e }),
+    }
+}
+
+/// The size of a modulus without leading zero bytes.
+pub(super) fn bits(n: &[u8]) -> usize {
+    n.len() * 8 - n.first().map_or(0, |first| first.leading_zeros() as usize)
 }
 
 fn without_leading_zeros(bytes: Vec<u8>) -> Vec<u8> {
@@ -309,6 +342,31 @@ mod tests {
                 assert!(!key.verify(b"a.b", &encode(&signature)));
             }
         }
+    }
+
+    #[test]
+    fn a_key_that_anybody_can_sign_for_is_refused() {
+        let ed = |x: [u8; 32]| json!({"kty": "OKP", "crv": "Ed25519", "x": encode(&x)});
+        let (mut one, mut prime) = ([0; 32], [0xff; 32]);
+        one[0] = 1;
+        (prime[0], prime[31]) = (0xed, 0x7f);
+        assert_eq!(refused(&ed([0; 32])), JwkError::Weak(Weakness::SmallOrder));
+        assert_eq!(refused(&ed(one)), JwkError::Weak(Weakness::SmallOrder));
+        assert_eq!(refused(&ed(prime)), JwkError::Malformed("x"), "zero, spelled otherwise");
+        let roca = include_str!("testdata/roca_2048.txt").trim_end();
+        let jwk = json!({"kty": "RSA", "n": roca, "e": "AQAB"});
+        assert_eq!(refused(&jwk), JwkError::Weak(Weakness::Roca));
+    }
+
+    #[test]
+    fn a_key_of_the_algorithm_that_is_now_called_ed25519_is_read() {
+        provider::install();
+        let mut jwk = SigningKey::generate(Algorithm::EdDsa).unwrap().verifying_key().to_jwk();
+        jwk["alg"] = "Ed25519".into();
+        assert_eq!(VerifyingKey::from_jwk(&jwk).unwrap().algorithm(), Algorithm::EdDsa);
+        let mut other = ec_jwk();
+        other["alg"] = "Ed25519".into();
+        assert_eq!(refused(&other), JwkError::Algorithm("Ed25519".into(), Algorithm::Es256));
     }
 
     #[test]

@@ -26,7 +26,7 @@ impl IssuerKeys {
             if key.algorithm() == Algorithm::Hs256 {
                 return Self::Secret(key);
             }
-            by_kid.insert(key.kid().into(), key);
+            by_kid.entry(key.kid().into()).or_insert(key);
         }
         Self::Public(by_kid)
     }
@@ -57,8 +57,8 @@ impl IssuerKeys {
 }
 
 impl KeySet {
-    /// This set with the keys of `issuer` replaced by `keys`. Of two keys with one id the later one is used. A secret
-    /// is the only key.
+    /// This set with the keys of `issuer` replaced by `keys`. Of two keys with one id the first one is used; a
+    /// configuration or a key set that has such keys is refused or reported where it is read. A secret is the only key.
     #[must_use]
     pub fn with(&self, issuer: &str, keys: impl IntoIterator<Item = Arc<VerifyingKey>>) -> Self {
         let mut issuers = self.issuers.clone();

@@ -70,6 +70,14 @@ impl VerifyingKey {
         self.algorithm
     }
 
+    /// The size of an RSA key; `None` for others.
+    pub fn rsa_bits(&self) -> Option<usize> {
+        match &self.material {
+            Material::Public(Public::Rsa { n, .. }) => Some(jwk::bits(n)),
+            _ => None,
+        }
+    }
+
     /// Whether this is the same key with the same id.
     pub fn is_same(&self, other: &Self) -> bool {
         self.kid == other.kid && self.material == other.material

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use time::OffsetDateTime;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::audit::{AuditRecord, Origin};
 use crate::keys::random;
@@ -23,7 +23,7 @@ use crate::store::mail::{self, Queued};
 use crate::store::postgres::Postgres;
 
 /// The number of messages that an instance sends at once: mail servers limit connections.
-const AT_ONCE: u32 = 8;
+const AT_ONCE: usize = 8;
 /// The delay of the first poll after a message was queued, when its transaction commits.
 const SOON: Duration = Duration::from_millis(20);
 /// The poll interval, for retries, and for messages of other instances and of processes that died.
@@ -70,7 +70,7 @@ pub struct Worker {
 
 impl Worker {
     /// Sends messages until the task is dropped. Does nothing without `auth.mail`.
-    pub async fn run(&self, clock: fn() -> OffsetDateTime) {
+    pub async fn run(self: Arc<Self>, clock: fn() -> OffsetDateTime) {
         let Some(settings) = self.queue.settings() else { return };
         for message in Message::NAMES {
             for result in Outcome::NAMES {
@@ -79,13 +79,22 @@ impl Worker {
         }
         let mut pause = SOON;
         let mut away = false;
+        // Each message in a task of its own: a mail server that is slow with one of them does not delay the others.
+        let mut sending = JoinSet::new();
         loop {
-            match self.take(settings, clock()).await {
-                Ok(taken) if taken.is_empty() => away = false,
+            while let Some(sent) = sending.try_join_next() {
+                report(sent);
+            }
+            let room = AT_ONCE.saturating_sub(sending.len());
+            let mut is_full = room == 0;
+            match self.take(settings, room, clock()).await {
                 Ok(taken) => {
                     away = false;
-                    join_all(taken.iter().map(|row| self.send(settings, row, clock))).await;
-                    continue;
+                    is_full |= taken.len() == room;
+                    for row in taken {
+                        let worker = Arc::clone(&self);
+                        sending.spawn(async move { worker.send(&row, clock).await });
+                    }
                 }
                 Err(error) => {
                     if !away {
@@ -95,6 +104,10 @@ impl Worker {
                 }
             }
             tokio::select! {
+                Some(sent) = sending.join_next(), if is_full => {
+                    report(sent);
+                    pause = SOON;
+                }
                 () = self.queue.wake.notified() => pause = SOON,
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(POLL),
             }
@@ -113,12 +126,17 @@ impl Worker {
         Ok(())
     }
 
-    async fn take(&self, settings: &Mail, now: OffsetDateTime) -> Result<Vec<Queued>, StoreError> {
+    /// Takes messages that are due, `limit` at most.
+    async fn take(&self, settings: &Mail, limit: usize, now: OffsetDateTime) -> Result<Vec<Queued>, StoreError> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let lease = settings.transport.deadline() + LEASE_BEYOND;
-        mail::take(&self.postgres, now, now + lease, AT_ONCE).await
+        mail::take(&self.postgres, now, now + lease, limit).await
     }
 
-    async fn send(&self, settings: &Mail, row: &Queued, clock: fn() -> OffsetDateTime) {
+    async fn send(&self, row: &Queued, clock: fn() -> OffsetDateTime) {
+        let Some(settings) = self.queue.settings() else { return };
         let outcome = self.try_send(settings, row, clock()).await;
         self.metrics
             .mail_sent
@@ -229,6 +247,13 @@ impl Worker {
         tx.commit().await?;
         tracing::warn!(message, message_id = %row.id, attempts = row.attempts, reason, "a message could not be delivered and will not be retried");
         Ok(())
+    }
+}
+
+/// A message whose sending panicked is taken again when its lease ends.
+fn report(sent: Result<(), JoinError>) {
+    if let Err(error) = sent {
+        tracing::error!(%error, "sending a message failed");
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     summary::method,
     upstream::Choice,
 };
-use crate::gate::{identity::Identity, revocation::Reason};
+use crate::gate::{denial, identity::Identity, revocation::Reason};
 
 /// Updates the metrics and writes the line of a request.
 pub(super) fn record(session: &Session, ctx: &mut Context) {
@@ -39,7 +39,7 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
     let total = ctx.started.elapsed();
     count(method, status, response_bytes, ctx, total);
 
-    let refused = ctx.denial.is_some() || status >= 500 || status == 0;
+    let refused = ctx.refusal_code().is_some() || status >= 500 || status == 0;
     if !refused && !sampled(ctx) {
         return;
     }
@@ -54,8 +54,8 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
         route = ctx.route_id(),
         status,
         origin = ctx.answered_by.name(),
-        decision = decision(ctx),
-        code = ctx.denial.as_ref().map_or("ok", |denial| denial.code()),
+        decision = decision(ctx, status),
+        code = ctx.refusal_code().unwrap_or("ok"),
         user = caller.map(Identity::subject),
         session = caller.and_then(Identity::session),
         upstream = ctx.upstream.as_ref().map(Choice::name),
@@ -112,15 +112,19 @@ fn count(method: &'static str, status: u16, response_bytes: u64, ctx: &Context, 
         let reason = ctx.denial.as_ref().map_or("ok", |denial| denial.code());
         metrics
             .auth_decisions
-            .with_label_values(&[route, decision(ctx), reason])
+            .with_label_values(&[route, decision(ctx, status), reason])
             .inc();
+    }
+    if let Some(code) = ctx.endpoint_code {
+        metrics.endpoint_refusals.with_label_values(&[code]).inc();
     }
 }
 
-/// The label `result` of the gate's decision.
-fn decision(ctx: &Context) -> &'static str {
+/// The label `result` of the gate's decision. An endpoint's refusal has the words of the gate's.
+fn decision(ctx: &Context, status: u16) -> &'static str {
     match (&ctx.denial, &ctx.trace.caller, ctx.answered_by) {
         (Some(denial), _, _) => denial.result(),
+        (None, _, AnsweredBy::Auth) if ctx.endpoint_code.is_some() => denial::result(status),
         (None, _, AnsweredBy::Auth) => "endpoint",
         (None, Some(_), _) => "allow",
         (None, None, _) => "public",

@@ -56,16 +56,16 @@ pub(super) fn origin(peer: IpAddr, tls: bool, headers: &HeaderMap, trusted: &[Ip
             }
         }
     }
-    let secure = headers.get("x-forwarded-proto").map_or(tls, |proto| {
-        // The last entry is that of the nearest proxy.
-        let last = proto
-            .to_str()
-            .unwrap_or_default()
-            .rsplit(',')
-            .next()
-            .unwrap_or_default();
-        last.trim().eq_ignore_ascii_case("https")
-    });
+    // The last entry of the last field is that of the nearest proxy: one that appends a field of its own leaves the
+    // client's before it.
+    let secure = headers
+        .get_all("x-forwarded-proto")
+        .iter()
+        .next_back()
+        .map_or(tls, |proto| {
+            let last = proto.to_str().unwrap_or_default().rsplit(',').next();
+            last.unwrap_or_default().trim().eq_ignore_ascii_case("https")
+        });
     let address = *believed.last().expect("it holds the peer");
     let chain = believed
         .iter()
@@ -94,12 +94,16 @@ mod tests {
     use super::*;
 
     fn from(peer: &str, fields: &[&str]) -> Origin {
+        with(peer, false, "x-forwarded-for", fields)
+    }
+
+    fn with(peer: &str, tls: bool, name: &'static str, fields: &[&str]) -> Origin {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap()];
-        let headers = fields
-            .iter()
-            .map(|value| ("x-forwarded-for".parse().unwrap(), value.parse().unwrap()))
-            .collect();
-        origin(peer.parse().unwrap(), false, &headers, &trusted)
+        let mut headers = HeaderMap::new();
+        for value in fields {
+            headers.append(name, value.parse().unwrap());
+        }
+        origin(peer.parse().unwrap(), tls, &headers, &trusted)
     }
 
     #[test]
@@ -129,6 +133,29 @@ mod tests {
             from("10.0.0.1", &["6.6.6.6", "192.0.2.7"]).address.to_string(),
             "192.0.2.7"
         );
+    }
+
+    #[test]
+    fn the_search_goes_on_in_the_field_before() {
+        let origin = from("10.0.0.1", &["6.6.6.6", "192.0.2.7, 10.0.0.3", "10.0.0.2"]);
+        assert_eq!(origin.address.to_string(), "192.0.2.7");
+        assert_eq!(origin.chain, "192.0.2.7, 10.0.0.3, 10.0.0.2, 10.0.0.1");
+        let malformed = from("10.0.0.1", &["192.0.2.7", "unknown, 10.0.0.3", "10.0.0.2"]);
+        assert_eq!(
+            malformed.chain, "10.0.0.3, 10.0.0.2, 10.0.0.1",
+            "in a field before, too"
+        );
+    }
+
+    #[test]
+    fn the_scheme_is_the_last_entry_of_the_last_field() {
+        let secure = |tls, fields: &[&str]| with("10.0.0.1", tls, "x-forwarded-proto", fields).secure;
+        assert!(!secure(false, &["https", "http"]), "the client's field stands first");
+        assert!(secure(false, &["http", "https"]));
+        assert!(secure(false, &["http", "http, HTTPS "]));
+        assert!(!secure(true, &["https", ""]), "an empty one says nothing good");
+        assert!(secure(true, &[]) && !secure(false, &[]));
+        assert!(!with("192.0.2.9", false, "x-forwarded-proto", &["https"]).secure);
     }
 
     #[test]

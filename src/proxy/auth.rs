@@ -14,12 +14,12 @@ use tokio::runtime::Handle;
 use tower::ServiceExt as _;
 
 use super::{
-    context::{AnsweredBy, Context},
+    context::{AnsweredBy, Context, Ids},
     cors,
 };
 use crate::{
     content_length,
-    endpoints::{self, Caller},
+    endpoints::{self, Caller, Problem, RefusalCode},
     gate::denial::{Denial, Malformed},
     metrics::Metrics,
 };
@@ -28,8 +28,9 @@ use crate::{
 const MAX_BODY: usize = 64 * 1024;
 /// The timeout for a request body, so that a slow client does not occupy a slot for longer.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
-/// The timeout of an endpoint. Every endpoint has timeouts of its own; this one is for defects.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The timeout of an endpoint. Every call to a store has a timeout of its own; a request makes several, and with a slow
+/// database they would add up to more than clients and load balancers wait for.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The endpoints, and the runtime they run on.
 pub struct AuthApi {
@@ -53,7 +54,8 @@ impl AuthApi {
         endpoints::is_own_path(&self.base, path)
     }
 
-    /// Answers a request.
+    /// Answers a request. An endpoint that takes too long goes on without its client: a change that was begun is
+    /// completed, with its audit entry and its messages, and the client retries (`docs/retries.md`).
     ///
     /// # Errors
     /// A refusal that is still to be sent.
@@ -84,9 +86,10 @@ impl AuthApi {
                 Ok(Err(Denial::Internal))
             }
             Err(_) => {
-                tracing::error!("an endpoint did not respond in time");
-                ctx.answered_by = AnsweredBy::Gateway;
-                Ok(Err(Denial::Internal))
+                let request_id = ctx.ids.as_ref().map(Ids::request_id);
+                tracing::warn!(request_id, "an endpoint did not respond in time");
+                let answer = Problem::overdue(request_id);
+                write(session, ctx, answer).await.map(Ok)
             }
         }
     }
@@ -146,8 +149,9 @@ async fn read_body(session: &mut Session) -> Result<Result<Bytes, Denial>> {
         .unwrap_or(Ok(Err(Denial::RequestTimeout)))
 }
 
-async fn write(session: &mut Session, ctx: &Context, answer: Response<Body>) -> Result<()> {
+async fn write(session: &mut Session, ctx: &mut Context, answer: Response<Body>) -> Result<()> {
     let (parts, body) = answer.into_parts();
+    ctx.endpoint_code = parts.extensions.get::<RefusalCode>().map(|code| code.0);
     let body = body
         .collect()
         .await

@@ -33,6 +33,8 @@ pub struct Context {
     pub(super) trace: Trace,
     pub(super) permit: Option<Permit>,
     pub(super) denial: Option<Denial>,
+    /// The code with which an endpoint refused.
+    pub(super) endpoint_code: Option<&'static str>,
     /// The target to forward, if it differs from the received one.
     pub(super) forward_target: Option<Box<[u8]>>,
     /// The signed assertion for the application.
@@ -173,6 +175,7 @@ impl Context {
             trace: Trace::default(),
             permit: None,
             denial: None,
+            endpoint_code: None,
             forward_target: None,
             assertion: None,
             host: Box::default(),
@@ -188,6 +191,11 @@ impl Context {
             request_bytes: 0,
             _in_flight: InFlight::new(metrics),
         }
+    }
+
+    /// The code of the refusal, by the gate or by an endpoint; `None` if the request was not refused.
+    pub(super) fn refusal_code(&self) -> Option<&'static str> {
+        self.denial.as_ref().map(Denial::code).or(self.endpoint_code)
     }
 
     /// The route's id for metrics and logs; requests without a route share one.

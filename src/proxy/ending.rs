@@ -19,6 +19,15 @@ tokio::task_local! {
 /// Pingora's proxy, with endable requests.
 pub struct EndingProxy<P>(pub Arc<P>);
 
+impl<P: HttpServerApp + Send + Sync + 'static> EndingProxy<P> {
+    /// Serves one request.
+    pub(super) async fn serve(&self, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
+        let ending = Arc::<Ending>::default();
+        let request = ENDING.scope(Arc::clone(&ending), self.0.process_new_http(session, shutdown));
+        ending.or(request).await.flatten()
+    }
+}
+
 #[async_trait]
 impl<P: HttpServerApp + Send + Sync + 'static> HttpServerApp for EndingProxy<P> {
     async fn process_new_http(
@@ -26,9 +35,7 @@ impl<P: HttpServerApp + Send + Sync + 'static> HttpServerApp for EndingProxy<P> 
         session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
-        let ending = Arc::<Ending>::default();
-        let request = ENDING.scope(Arc::clone(&ending), self.0.process_new_http(session, shutdown));
-        ending.or(request).await.flatten()
+        self.serve(session, shutdown).await
     }
 
     fn h2_options(&self) -> Option<H2Options> {

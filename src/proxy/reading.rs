@@ -52,7 +52,12 @@ pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Ma
     }
 }
 
-fn read_http1(raw: &[u8], method: &Method, version: Version, limits: &RequestLimits) -> Result<Head, Malformed> {
+pub(super) fn read_http1(
+    raw: &[u8],
+    method: &Method,
+    version: Version,
+    limits: &RequestLimits,
+) -> Result<Head, Malformed> {
     if raw.len() > limits.header_bytes {
         return Err(Malformed::HeaderTooLarge);
     }
@@ -259,6 +264,7 @@ mod tests {
             headers: 5,
             request_header: Duration::from_secs(10),
             idle: Duration::from_secs(60),
+            connections: 10_000,
         }
     }
 

@@ -1,12 +1,10 @@
 //! Responds with refusals: problem+json (RFC 9457), or an HTML page for a browser that navigates.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
-use super::{context::Context, cors};
+use super::{context::Context, cors, login_redirect};
 use crate::gate::{
     denial::{Denial, LimitState, Malformed},
     rules::route::Unauthenticated,
@@ -32,7 +30,9 @@ pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denia
         .filter(|route| route.unauthenticated == Unauthenticated::Login);
     let (status, location) = match (&denial, &ctx.snapshot.login_url) {
         (denial, Some(login_url)) if denial.status() == StatusCode::UNAUTHORIZED && navigates && login.is_some() => {
-            (StatusCode::SEE_OTHER, Some(login_location(login_url, session)))
+            // What was judged and would have been forwarded.
+            let target = session.req_header().raw_path();
+            (StatusCode::SEE_OTHER, Some(login_redirect::location(login_url, target)))
         }
         (denial, _) => (denial.status(), None),
     };
@@ -140,22 +140,4 @@ fn page(denial: &Denial, status: StatusCode) -> Vec<u8> {
 /// Whether a browser navigates, and shows the response to a user (Fetch Metadata); scripts and programs get JSON.
 fn is_navigation(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate")
-}
-
-/// The URL of the login page, with the path to return to. Only a path: a URL from the request would be an open
-/// redirect.
-fn login_location(login_url: &str, session: &Session) -> String {
-    let target = session.req_header().raw_path();
-    let mut location = format!(
-        "{login_url}{}return_to=",
-        if login_url.contains('?') { '&' } else { '?' }
-    );
-    for &byte in target {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            location.push(char::from(byte));
-        } else {
-            write!(location, "%{byte:02X}").expect("a String takes any text");
-        }
-    }
-    location
 }

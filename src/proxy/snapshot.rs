@@ -39,6 +39,8 @@ pub struct RequestLimits {
     pub request_header: Duration,
     /// How long a connection can be idle between requests.
     pub idle: Duration,
+    /// The maximum number of client connections.
+    pub connections: u32,
 }
 
 /// The settings of the access log.

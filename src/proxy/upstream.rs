@@ -21,7 +21,7 @@ use std::{
 use arc_swap::ArcSwap;
 use pingora::upstreams::peer::HttpPeer;
 
-use self::{group::Group, settings::Balance};
+use self::{group::Group, health::Checker, settings::Balance};
 use super::snapshot::Snapshot;
 use crate::{gate::denial::Denial, metrics::Metrics};
 
@@ -34,6 +34,7 @@ pub struct Upstreams {
     groups: ArcSwap<HashMap<Arc<str>, Arc<Group>>>,
     /// A counter that distinguishes the connections of upgrades.
     pub(super) upgrades: AtomicU64,
+    checker: Arc<Checker>,
     metrics: Arc<Metrics>,
 }
 
@@ -60,6 +61,7 @@ impl Upstreams {
         Self {
             groups: ArcSwap::default(),
             upgrades: AtomicU64::new(0),
+            checker: Arc::default(),
             metrics,
         }
     }
@@ -98,7 +100,8 @@ impl Upstreams {
                 if due.get(name).is_none_or(|at| now >= *at) {
                     due.insert(Arc::clone(name), now + check.every);
                     let (group, metrics) = (Arc::clone(group), Arc::clone(&self.metrics));
-                    tokio::spawn(async move { health::check(&group, &metrics).await });
+                    let checker = Arc::clone(&self.checker);
+                    tokio::spawn(async move { checker.check(&group, &metrics).await });
                 }
             }
         }

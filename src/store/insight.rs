@@ -1,4 +1,5 @@
-//! Sizes, connections and index usage of the PostgreSQL database, for `sidegate db`.
+//! What PostgreSQL tells about itself: sizes, connections and index usage, for `sidegate db`, and the settings that decide
+//! what survives a crash.
 
 use super::postgres::{Executor, FromRecord, Record};
 use super::{StoreError, sql};
@@ -91,4 +92,40 @@ impl FromRecord for IndexUsage {
 /// The indexes, the least used first.
 pub async fn index_usage(db: &impl Executor) -> Result<Vec<IndexUsage>, StoreError> {
     db.many(&sql::DB_INDEX_USAGE, &[]).await
+}
+
+/// The settings that decide whether a committed transaction survives a crash of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Durability {
+    synchronous_commit: String,
+    fsync: String,
+    full_page_writes: String,
+}
+
+impl FromRecord for Durability {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self {
+            synchronous_commit: record.get("synchronous_commit")?,
+            fsync: record.get("fsync")?,
+            full_page_writes: record.get("full_page_writes")?,
+        })
+    }
+}
+
+impl Durability {
+    /// The settings that are off, by which a crash can lose a committed transaction or damage the database.
+    pub fn risks(&self) -> Vec<&'static str> {
+        let settings = [
+            ("synchronous_commit", &self.synchronous_commit),
+            ("fsync", &self.fsync),
+            ("full_page_writes", &self.full_page_writes),
+        ];
+        let off = settings.into_iter().filter(|(_, value)| *value == "off");
+        off.map(|(name, _)| name).collect()
+    }
+}
+
+/// The settings of the primary for this program's connections.
+pub async fn durability(db: &impl Executor) -> Result<Durability, StoreError> {
+    db.one(&sql::DB_DURABILITY, &[]).await
 }

@@ -78,9 +78,13 @@ pub async fn take(
     db: &impl Executor,
     now: OffsetDateTime,
     lease: OffsetDateTime,
-    limit: u32,
+    limit: usize,
 ) -> Result<Vec<Queued>, StoreError> {
-    db.many(&sql::MAIL_TAKE, &[&now, &lease, &i64::from(limit)]).await
+    db.many(
+        &sql::MAIL_TAKE,
+        &[&now, &lease, &i64::try_from(limit).unwrap_or(i64::MAX)],
+    )
+    .await
 }
 
 /// Removes a message that was sent.

@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use prometheus::IntGauge;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ use super::{StoreError, sql};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 
+/// The label of the replicas in `store_up`: a replica that is away is not an outage of PostgreSQL.
+const REPLICA: &str = "postgres_replica";
 /// How long to wait for a response after the server's own `statement_timeout`, before the connection is closed.
 const SLACK: Duration = Duration::from_millis(250);
 
@@ -70,6 +73,8 @@ struct Inner {
 
 struct Server {
     pool: Pool,
+    /// The gauge `store_up` of this server.
+    up: IntGauge,
     address: address::Address,
     metrics: Arc<Metrics>,
     wait_for_answer: Duration,
@@ -98,10 +103,10 @@ impl Postgres {
         let replicas = settings
             .replicas
             .iter()
-            .map(|url| Server::new(url, settings, metrics))
+            .map(|url| Server::new(url, REPLICA, settings, metrics))
             .collect::<Result<_, _>>()?;
         Ok(Self(Arc::new(Inner {
-            primary: Server::new(&settings.url, settings, metrics)?,
+            primary: Server::new(&settings.url, POSTGRES, settings, metrics)?,
             replicas,
             turn: AtomicUsize::new(0),
             on_user_changed: OnceLock::new(),
@@ -180,7 +185,7 @@ impl Postgres {
 pub struct Reader<'a>(&'a Postgres);
 
 impl Server {
-    fn new(url: &Secret, settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, BadUrl> {
+    fn new(url: &Secret, name: &str, settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, BadUrl> {
         let address = address::Address::parse(url, settings.connect_timeout)?;
         let manager = address.manager(
             settings.statement_timeout,
@@ -203,6 +208,7 @@ impl Server {
         Ok(Self {
             pool,
             address,
+            up: metrics.store_up.with_label_values(&[name]),
             metrics: Arc::clone(metrics),
             wait_for_answer: settings.statement_timeout + SLACK,
         })
@@ -220,6 +226,7 @@ impl Server {
                 object,
                 self.pool.clone(),
                 self.wait_for_answer,
+                self.up.clone(),
                 Arc::clone(&self.metrics),
             )),
             Err(error) => {
@@ -227,7 +234,7 @@ impl Server {
                     self.metrics.store_pool_timeouts.with_label_values(&[POSTGRES]).inc();
                 }
                 let error = error::from_pool(operation, error);
-                count_error(&self.metrics, operation, &error);
+                count_error(&self.metrics, &self.up, operation, &error);
                 Err(error)
             }
         }

@@ -3,23 +3,26 @@
 //! Two sockets take the ordinary calls in turn, so that a slow response delays only half of them; a third follows the
 //! revocation feed with commands that block in Redis. Every call ends within `timeout`, connecting included. After a
 //! cancelled call its socket is not used again: redis-rs can hand the late response to the next command, and "not
-//! revoked" must never be the response to another question.
+//! revoked" must never be the response to another question. After a few timeouts in a row ordinary calls fail at once
+//! (`breaker.rs`).
 //!
 //! Everything in Redis is ephemeral: with an empty Redis the program is slower or rate limits start again, but nothing
 //! is lost.
 
 mod address;
+mod breaker;
 mod link;
 mod slot;
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 
 pub use self::address::BadUrl;
+use self::breaker::{Breaker, PROBE_EVERY};
 use self::link::Link;
 use self::slot::Slot;
 pub(super) use super::redis_keys::Keys;
@@ -49,6 +52,7 @@ struct Inner {
     ordinary: [Slot; 2],
     tail: Slot,
     turn: AtomicUsize,
+    breaker: Breaker,
     timeout: Duration,
     keys: Keys,
     metrics: Arc<Metrics>,
@@ -82,6 +86,7 @@ impl Redis {
             ordinary: [slot(), slot()],
             tail: slot(),
             turn: AtomicUsize::new(0),
+            breaker: Breaker::default(),
             timeout: settings.timeout,
             keys: keys(&settings.namespace),
             metrics: Arc::clone(metrics),
@@ -180,8 +185,26 @@ impl Redis {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let (answer, _) = self.numbered(slot, operation, limit, ask).await?;
-        Ok(answer)
+        if self.0.breaker.is_open() {
+            let error = StoreError::Unavailable {
+                store: StoreName::Redis,
+                operation,
+                cause: "it did not answer the last calls; a probe in the background still asks".to_owned(),
+            };
+            self.0.failed(operation, &error);
+            return Err(error);
+        }
+        let answer = self.numbered(slot, operation, limit, ask).await;
+        match &answer {
+            Err(StoreError::Timeout { .. }) if self.0.breaker.timed_out() => {
+                tracing::warn!("Redis does not answer: calls fail at once until it does");
+                self.0.metrics.store_circuit_open.with_label_values(&[REDIS]).set(1);
+                tokio::spawn(probe(Arc::downgrade(&self.0)));
+            }
+            Err(StoreError::Timeout { .. }) => {}
+            Ok(_) | Err(_) => self.0.answered(),
+        }
+        answer.map(|(answer, _)| answer)
     }
 
     /// The response, and the number of the link it was received on.
@@ -220,14 +243,42 @@ impl Redis {
                 operation,
             },
         };
-        metrics
+        self.0.failed(operation, &error);
+        Err(error)
+    }
+}
+
+impl Inner {
+    fn failed(&self, operation: &'static str, error: &StoreError) {
+        self.metrics
             .store_operation_errors
             .with_label_values(&[REDIS, operation, error.reason()])
             .inc();
         if error.is_outage() {
-            metrics.store_up.with_label_values(&[REDIS]).set(0);
+            self.metrics.store_up.with_label_values(&[REDIS]).set(0);
         }
-        Err(error)
+    }
+
+    fn answered(&self) {
+        if self.breaker.answered() {
+            self.metrics.store_circuit_open.with_label_values(&[REDIS]).set(0);
+            tracing::info!("Redis answers again");
+        }
+    }
+}
+
+/// Asks until Redis answers, or nobody has the connections any more.
+async fn probe(inner: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(PROBE_EVERY).await;
+        let Some(inner) = inner.upgrade() else { return };
+        let redis = Redis(inner);
+        let ping = |mut link: Link| async move { redis::cmd("PING").query_async::<String>(&mut link).await };
+        match redis.numbered(redis.ordinary(), "probe", redis.0.timeout, ping).await {
+            Err(StoreError::Timeout { .. }) => {}
+            // A refused connection or an error costs no time, and calls can handle it.
+            Ok(_) | Err(_) => return redis.0.answered(),
+        }
     }
 }
 

@@ -15,6 +15,8 @@
 
 mod entry;
 mod feed;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod heartbeat;
 mod outbox;
 mod publish;

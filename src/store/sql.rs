@@ -148,6 +148,7 @@ queries! {
     MIGRATION_LIST = "migration_list",
     MIGRATION_INSERT = "migration_insert",
     MIGRATION_DELETE = "migration_delete",
+    DB_DURABILITY = "db_durability",
     DB_TABLE_SIZES = "db_table_sizes",
     DB_CONNECTIONS = "db_connections",
     DB_INDEX_USAGE = "db_index_usage",

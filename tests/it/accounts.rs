@@ -10,4 +10,5 @@ mod mfa;
 mod model;
 mod recovery;
 mod refresh;
+mod rotation;
 mod sessions;

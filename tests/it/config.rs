@@ -1,6 +1,7 @@
 //! The configuration for an operator: each mistake with the line that is printed, and the shipped files.
 
 mod sources;
+mod trust;
 mod weak_secrets;
 
 use std::collections::HashMap;

@@ -8,7 +8,7 @@ use self::case::Case;
 use crate::support::{Sidecar, TestIssuer, TestSidecar};
 
 /// The installation that the cases of the corpus refer to. `tests/corpus/README.md` shows it as a table.
-const ROUTES: [&str; 13] = [
+const ROUTES: [&str; 15] = [
     "{ id: open, match: { path: /open/** }, upstream: app, access: public }",
     "{ id: maybe, match: { path: /maybe/** }, upstream: app, access: optional }",
     "{ id: api, match: { path: /api/** }, upstream: app, access: authenticated }",
@@ -17,6 +17,9 @@ const ROUTES: [&str; 13] = [
      allow: { encoded_slash: true, semicolon: true, double_slash: true } }",
     "{ id: locked, match: { path: /lenient/locked/** }, upstream: app, access: authenticated }",
     "{ id: strip, match: { path: /strip/** }, upstream: app, access: public, strip_prefix: /strip }",
+    "{ id: strip-lenient, match: { path: /strip-lenient/** }, upstream: app, access: public, strip_prefix: /strip-lenient, \
+     allow: { encoded_slash: true, semicolon: true, double_slash: true } }",
+    "{ id: strip-locked, match: { path: /strip-lenient/locked/** }, upstream: app, access: authenticated }",
     "{ id: small, match: { path: /small/** }, upstream: app, access: public, body_bytes: 1KiB }",
     "{ id: reads, match: { path: /mixed/**, methods: [GET, HEAD] }, upstream: app, access: public }",
     "{ id: writes, match: { path: /mixed/** }, upstream: app, access: authenticated }",

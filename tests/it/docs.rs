@@ -2,6 +2,7 @@
 
 mod examples;
 mod plain_english;
+mod unused;
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -8,9 +8,12 @@ mod cors;
 mod credentials;
 mod forged_headers;
 mod identity_headers;
+mod login_redirect;
 mod operation;
 mod origin;
+mod own_tokens;
 mod paths;
+mod raw_bytes;
 mod tls;
 mod upstreams;
 

@@ -4,6 +4,7 @@ mod causes;
 mod configuration;
 mod file;
 mod queue;
+mod slow_server;
 mod smtp;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use sidegate::keys::{Algorithm, SigningKey, provider};
 use sidegate::metrics::Metrics;
 use sidegate::secret::Secret;
 use sidegate::store::migrate;
@@ -23,7 +24,7 @@ use crate::support::{Database, TestSidecar, json_lines, wait_until};
 struct Shell {
     config: PathBuf,
     _database: Database,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Shell {
@@ -58,8 +59,21 @@ impl Shell {
         Self {
             config: file,
             _database: database,
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// Changes the configuration.
+    fn configure(&mut self, change: impl FnOnce(&mut serde_yaml::Value)) {
+        let mut yaml = serde_yaml::from_str(&std::fs::read_to_string(&self.config).unwrap()).unwrap();
+        change(&mut yaml);
+        std::fs::write(&self.config, serde_yaml::to_string(&yaml).unwrap()).unwrap();
+    }
+
+    /// The signing keys in a state.
+    fn keys_in(&self, state: &str) -> Vec<Value> {
+        let keys = self.rows(&["keys", "list"]).into_iter();
+        keys.filter(|key| key["state"] == state).collect()
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Output {
@@ -166,19 +180,58 @@ async fn keys_are_rotated_and_imported() {
     states.sort_unstable();
     assert_eq!(states, ["active", "next", "retired"]);
     assert!(shell.failure(&["keys", "rotate"], "").contains("--now"));
-    shell.json(
-        &[
-            "keys",
-            "import",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/src/keys/testdata/rsa_2048.pem"),
-        ],
-        "",
-    );
-    let keys = shell.rows(&["keys", "list"]);
+    let (pem, kid) = es256_pem();
+    let file = shell.dir.path().join("key.pem");
+    std::fs::write(&file, pem).unwrap();
+    shell.json(&["keys", "import", file.to_str().unwrap()], "");
+    let next = shell.keys_in("next");
+    assert_eq!((next.len(), &next[0]["kid"]), (1, &kid.into()));
+}
+
+#[tokio::test]
+async fn a_key_is_imported_only_if_the_running_instances_would_keep_it() {
+    let mut shell = Shell::new().await;
+    shell.json(&["keys", "rotate"], "");
+    let rsa = |bits: &str| format!("{}/src/keys/testdata/rsa_{bits}.pem", env!("CARGO_MANIFEST_DIR"));
+    let other = shell.failure(&["keys", "import", &rsa("3072")], "");
     assert!(
-        keys.iter()
-            .any(|key| key["algorithm"] == "RS256" && key["state"] == "next")
+        other.contains("the key is for RS256, and `auth.signing.algorithm` is ES256: set it to RS256"),
+        "{other}"
     );
+
+    shell.configure(|yaml| yaml["auth"]["signing"]["algorithm"] = "RS256".into());
+    let short = shell.failure(&["keys", "import", &rsa("2048")], "");
+    assert!(
+        short.contains("an RSA key of 2048 bits is refused for signing: expected 3072 to 4096"),
+        "{short}"
+    );
+    shell.json(&["keys", "import", &rsa("3072")], "");
+    let next = shell.keys_in("next");
+    assert_eq!((next.len(), &next[0]["algorithm"]), (1, &"RS256".into()));
+
+    shell.json(&["keys", "rotate", "--now"], "");
+    shell.json(&["user", "create", "alice@example.com", "--password-stdin"], GOOD);
+    let minted = shell.json(&["token", "mint", "alice@example.com"], "");
+    let seen = shell.json(&["token", "inspect"], minted["access_token"].as_str().unwrap());
+    assert_eq!(
+        (&seen["signature"], &seen["header"]["alg"]),
+        (&"valid".into(), &"RS256".into())
+    );
+    assert_eq!(shell.keys_in("next").len(), 0, "the next one has to be imported, too");
+}
+
+/// An ES256 key as `openssl genpkey` writes it, and its id.
+fn es256_pem() -> (String, String) {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    provider::install();
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let body = STANDARD.encode(key.to_der());
+    let lines: Vec<_> = body.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    let pem = format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        lines.join("\n")
+    );
+    (pem, key.kid().to_owned())
 }
 
 #[tokio::test]
@@ -325,6 +378,17 @@ async fn a_key_is_retired_by_command() {
     shell.json(&["keys", "retire", active["kid"].as_str().unwrap()], "");
     let seen = shell.json(&["token", "inspect"], minted["access_token"].as_str().unwrap());
     assert_eq!(seen["signature"], "unknown key", "its tokens are refused");
+}
+
+/// One id in 64 begins like an option.
+#[tokio::test]
+async fn a_key_whose_id_begins_with_a_hyphen_is_looked_up() {
+    let shell = Shell::new().await;
+    shell.json(&["keys", "list"], "");
+    assert_eq!(
+        shell.failure(&["keys", "retire", "-fA3x"], ""),
+        "sidegate: there is no key -fA3x\n"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod fixture;
 mod migrations;
 mod pool;
 mod redis;
+mod replicas;
 mod reset_tokens;
 mod revocations;
 mod schema;

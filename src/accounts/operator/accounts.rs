@@ -19,7 +19,8 @@ use crate::accounts::operator::error::OperatorError;
 use crate::accounts::operator::held::{gone, held};
 use crate::accounts::operator::rights;
 use crate::accounts::password::hasher::Hasher;
-use crate::accounts::password::rules::{self, Person};
+use crate::accounts::password::new_password;
+use crate::accounts::password::rules::Person;
 use crate::accounts::sessions::access::AccessTokens;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::tokens::{Access, Proof};
@@ -76,7 +77,8 @@ impl AccountAdmin {
         let email = names::email(wanted.email).map_err(OperatorError::Email)?;
         let username = wanted.username.map(names::username).transpose();
         let username = username.map_err(OperatorError::Username)?;
-        self.check_password(wanted.password, &email, username.as_deref())?;
+        self.check_password(wanted.password, &email, username.as_deref())
+            .await?;
         let hash = self.hasher.hash(wanted.password).await.map_err(Failure::from)?;
         let user = NewUser {
             id: id::new(now),
@@ -120,7 +122,8 @@ impl AccountAdmin {
         by: &Operator,
         now: OffsetDateTime,
     ) -> Result<(), OperatorError> {
-        self.check_password(password, &user.email, user.username.as_deref())?;
+        self.check_password(password, &user.email, user.username.as_deref())
+            .await?;
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
         let tx = self.postgres.transaction("user_set_password").await?;
         let user = held(&tx, user.id, by).await?;
@@ -169,21 +172,20 @@ impl AccountAdmin {
         Ok(access)
     }
 
-    pub(crate) fn check_password(
+    async fn check_password(
         &self,
         password: &Secret,
         email: &str,
         username: Option<&str>,
     ) -> Result<(), OperatorError> {
-        rules::check(
-            password.expose(),
-            Person {
-                email,
-                username,
-                ..Person::default()
-            },
-            &self.settings.password,
-        )
-        .map_err(OperatorError::Password)
+        let person = Person {
+            email,
+            username,
+            ..Person::default()
+        };
+        new_password::check(&self.hasher, password, person, &self.settings.password)
+            .await
+            .map_err(Failure::from)?
+            .map_err(OperatorError::Password)
     }
 }

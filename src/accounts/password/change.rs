@@ -9,7 +9,8 @@ use crate::accounts::directory::Directory;
 use crate::accounts::error::Failure;
 use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
 use crate::accounts::password::hasher::Hasher;
-use crate::accounts::password::rules::{self, Weakness, known_of};
+use crate::accounts::password::new_password;
+use crate::accounts::password::rules::{Weakness, known_of};
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::settings::Settings;
@@ -96,7 +97,10 @@ impl PasswordChange {
             .ok_or(PasswordChangeError::NotFound)?;
         let verified = self.reauthentication.require_password(&user, password, now).await?;
         // After the current password was verified, so that nobody else learns the result.
-        rules::check(new.expose(), known_of(&user), &self.settings.password).map_err(PasswordChangeError::Password)?;
+        new_password::check(&self.hasher, new, known_of(&user), &self.settings.password)
+            .await
+            .map_err(Failure::from)?
+            .map_err(PasswordChangeError::Password)?;
         if new.expose() == password.expose() {
             return Err(PasswordChangeError::Unchanged);
         }

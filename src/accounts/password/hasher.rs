@@ -6,12 +6,14 @@
 //! skipped. The number of threads also limits the memory: that number times `auth.password.memory`.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::accounts::password::rules;
 use crate::accounts::password::scheme::{Scheme, Verified};
 use crate::accounts::settings;
 use crate::metrics::Metrics;
@@ -69,12 +71,22 @@ enum Work {
         hash: String,
         scheme: Scheme,
     },
+    Guess {
+        password: Secret,
+        words: Vec<String>,
+    },
+    #[cfg(test)]
+    Panic,
 }
 
 enum Done {
     Hashed(String),
     Verified(Verified),
+    Guessed(bool),
 }
+
+/// The answer to a job of another kind, which would be a defect of this file.
+const WRONG_ANSWER: &str = "a hashing thread answered another question";
 
 impl Hasher {
     /// Starts the threads.
@@ -106,7 +118,7 @@ impl Hasher {
         })
     }
 
-    /// Hashes a password that [`super::rules::check`] accepted: neither too long nor empty.
+    /// Hashes a password that [`super::new_password::check`] accepted: neither too long nor empty.
     ///
     /// # Errors
     /// [`HashError::Overloaded`] when the queue is full.
@@ -119,7 +131,7 @@ impl Hasher {
             .await?
         {
             Done::Hashed(hash) => Ok(hash),
-            Done::Verified(_) => Err(HashError::Broken("a hash job was answered with a verdict".to_owned())),
+            Done::Verified(_) | Done::Guessed(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
         }
     }
 
@@ -139,7 +151,19 @@ impl Hasher {
             .await?
         {
             Done::Verified(verified) => Ok(verified),
-            Done::Hashed(_) => Err(HashError::Broken("a verify job was answered with a hash".to_owned())),
+            Done::Hashed(_) | Done::Guessed(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
+        }
+    }
+
+    /// Whether a password is easy to guess for somebody who knows the `words`.
+    ///
+    /// # Errors
+    /// [`HashError::Overloaded`] when the queue is full.
+    pub(crate) async fn is_guessable(&self, password: &Secret, words: Vec<String>) -> Result<bool, HashError> {
+        let password = password.clone();
+        match self.submit(Work::Guess { password, words }).await? {
+            Done::Guessed(guessable) => Ok(guessable),
+            Done::Hashed(_) | Done::Verified(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
         }
     }
 
@@ -214,7 +238,11 @@ impl Shared {
                 continue;
             }
             let started = Instant::now();
-            let (algorithm, op, result) = job.work.run();
+            // Caught: otherwise the panic would end the thread, and after as many as there are threads, nobody could
+            // sign in. The hook has logged it; the caller gets an error, because its sender is dropped.
+            let Ok((algorithm, op, result)) = catch_unwind(AssertUnwindSafe(|| job.work.run())) else {
+                continue;
+            };
             self.metrics
                 .password_hash_duration
                 .with_label_values(&[algorithm, op])
@@ -265,6 +293,12 @@ impl Work {
                     verified.map(Done::Verified).map_err(HashError::Broken),
                 )
             }
+            Self::Guess { password, words } => {
+                let guessable = rules::is_guessable(password.expose(), &words);
+                ("zxcvbn", "guess", Ok(Done::Guessed(guessable)))
+            }
+            #[cfg(test)]
+            Self::Panic => panic!("as a test"),
         }
     }
 }
@@ -333,6 +367,25 @@ mod tests {
             metrics.password_hash_rejected.with_label_values(&["queue_full"]).get(),
             1
         );
+    }
+
+    #[tokio::test]
+    async fn a_thread_survives_a_panic() {
+        let (hasher, _) = hasher(&settings(1, 8));
+        for _ in 0..3 {
+            let failed = hasher.submit(Work::Panic).await;
+            assert!(matches!(failed, Err(HashError::Broken(_))));
+        }
+        assert!(hasher.hash(&Secret::new("correct horse")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_password_is_guessed_at_off_the_runtime() {
+        let (hasher, metrics) = hasher(&settings(1, 8));
+        let guess = async |password: &str| hasher.is_guessable(&Secret::new(password), Vec::new()).await.unwrap();
+        assert!(guess("sunshine1").await);
+        assert!(!guess("correct horse battery staple").await);
+        assert_eq!(metrics.password_hash_queue_wait.get_sample_count(), 2);
     }
 
     #[tokio::test]

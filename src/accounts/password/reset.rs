@@ -16,8 +16,9 @@ use crate::accounts::email::request::{self, EmailRequestError};
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
 use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::new_password;
 use crate::accounts::password::retry::{self, RepeatedRequests};
-use crate::accounts::password::rules::{self, Weakness, known_of};
+use crate::accounts::password::rules::{Weakness, known_of};
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
@@ -206,7 +207,10 @@ impl PasswordReset {
         let user_id = found.user_id;
         let user = self.directory.user(user_id).await?.ok_or(ResetError::Invalid)?;
         // Checked before the link is used up, so that the user can choose another password.
-        rules::check(password.expose(), known_of(&user), &self.settings.password).map_err(ResetError::Password)?;
+        new_password::check(&self.hasher, password, known_of(&user), &self.settings.password)
+            .await
+            .map_err(Failure::from)?
+            .map_err(ResetError::Password)?;
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
 
         let tx = self.postgres.transaction("password_reset").await?;

@@ -18,8 +18,9 @@ use crate::accounts::email::request;
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
 use crate::accounts::password::hasher::Hasher;
+use crate::accounts::password::new_password;
 use crate::accounts::password::retry::{self, RepeatedRequests};
-use crate::accounts::password::rules::{self, Person, Weakness};
+use crate::accounts::password::rules::{Person, Weakness};
 use crate::accounts::profile::{self, ProfileError};
 use crate::accounts::registration::domains::may_register;
 use crate::accounts::registration::invitations::Invitations;
@@ -178,7 +179,10 @@ impl Registrations {
             username: username.as_deref(),
             profile: Some(wanted.profile),
         };
-        rules::check(wanted.password.expose(), person, &self.settings.password).map_err(RegistrationError::Password)?;
+        new_password::check(&self.hasher, wanted.password, person, &self.settings.password)
+            .await
+            .map_err(Failure::from)?
+            .map_err(RegistrationError::Password)?;
         profile::check_own(wanted.profile, &self.settings.access_token.profile_claims)?;
 
         // Before the email address is checked: otherwise the refusal of a taken username would reveal that the email

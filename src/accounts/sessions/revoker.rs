@@ -13,9 +13,9 @@ use futures::future::BoxFuture;
 use crate::store::StoreError;
 use crate::store::revocations::Recorded;
 
-/// The tolerated difference of a verifier's clock: if a revocation expired before its token, the token would be valid
-/// again.
-pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
+/// The greatest `leeway` of a verifier, and so the time for which a revocation outlives the tokens it revokes: if it
+/// expired while one was still accepted, the token would be valid again.
+pub const LEEWAY: Duration = Duration::from_secs(60);
 
 /// Applies revocations to the view of this instance.
 pub type Apply = Arc<dyn Fn(&[Recorded]) + Send + Sync>;

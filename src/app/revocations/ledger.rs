@@ -6,11 +6,16 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use time::OffsetDateTime;
 
 use crate::store::revocations::{CLOCKS_APART, Content, Entry, Recorded};
+
+/// The interval at which rows whose tokens have expired are removed. Not at each reading: after an outage, each sign-out
+/// would go through everything that waits.
+const REMOVE_EXPIRED_EVERY: Duration = Duration::from_secs(1);
 
 /// The number of ids of published rows that are kept before the oldest are removed.
 const KEPT: usize = 4_096;
@@ -35,6 +40,8 @@ struct State {
     in_feed: HashSet<i64>,
     /// Rows that the feed lacks.
     lacking: BTreeMap<i64, Recorded>,
+    /// When rows whose tokens have expired were removed.
+    removed_expired_at: Option<OffsetDateTime>,
     /// The greatest id of a row from the outbox.
     greatest: i64,
 }
@@ -100,8 +107,13 @@ impl Ledger {
             state.greatest = state.greatest.max(row.id);
             state.lacks(row);
         }
-        let alive_at = now - CLOCKS_APART;
-        state.lacking.retain(|_, row| row.revocation.expires_at > alive_at);
+        // A clock that was set back must not stop it.
+        let is_due = |at: OffsetDateTime| (now - at).unsigned_abs() >= REMOVE_EXPIRED_EVERY;
+        if state.removed_expired_at.is_none_or(is_due) {
+            let alive_at = now - CLOCKS_APART;
+            state.lacking.retain(|_, row| row.revocation.expires_at > alive_at);
+            state.removed_expired_at = Some(now);
+        }
         state.is_compared |= whole && state.reading == reading;
     }
 

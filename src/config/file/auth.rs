@@ -143,6 +143,9 @@ pub enum SigningAlgorithm {
     /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
+    /// RSA PKCS#1 1.5 with SHA-256, for applications that verify nothing else. Keys are imported: `sidegate keys import`.
+    #[serde(rename = "RS256")]
+    Rs256,
 }
 
 /// Password rules and hashing.

@@ -10,8 +10,9 @@ use super::super::findings::Findings;
 use super::super::path::KeyPath;
 use super::super::text::duration::Duration;
 use crate::gate::rules::assertion;
+use crate::gate::rules::header_pattern::{HeaderPattern, OF_OTHER_PROXIES};
 use crate::gate::rules::identity_headers::{self, Plan, Planned, Source};
-use crate::gate::rules::reserved_headers::may_be_added;
+use crate::gate::rules::reserved_headers::{may_be_added, may_be_stripped};
 
 /// The headers that tell the application who is calling.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +23,10 @@ pub struct IdentityHeaders {
     pub preset: Option<Preset>,
     /// Additional headers, each with its claim. Those of a route are added to those of the top level.
     pub add: BTreeMap<String, Add>,
+    /// Identity headers of other proxies, removed from every request: names, or their beginnings with `*`. Not in a route. Default:
+    /// those of Envoy, nginx, oauth2-proxy, authentik, Pomerium, Kong, Cloudflare and the large clouds (docs/requests.md).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strip: Option<Vec<String>>,
     /// The signed identity assertion, bound to one method, host and path. Default: none is sent; in a route: as at the top level.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assertion: Option<Assertion>,
@@ -120,7 +125,40 @@ impl IdentityHeaders {
             .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
     }
 
+    /// The patterns under `strip`, or the default ones.
+    pub(in super::super) fn stripped(&self) -> Vec<HeaderPattern> {
+        let parse = |pattern: &str| pattern.parse().ok();
+        match &self.strip {
+            // A mistake in one of them has been reported.
+            Some(written) => written.iter().filter_map(|pattern| parse(pattern)).collect(),
+            None => OF_OTHER_PROXIES.into_iter().filter_map(parse).collect(),
+        }
+    }
+
+    fn check_strip(&self, at: &KeyPath, findings: &mut Findings) {
+        for (index, written) in self.strip.iter().flatten().enumerate() {
+            let at = at.index(index);
+            match written.parse::<HeaderPattern>() {
+                Err(error) => findings.add(&at, format!("{error}, got {written:?}")),
+                Ok(pattern) if !may_be_stripped(&pattern) => findings.add(
+                    &at,
+                    "matches a header that frames, routes or authenticates the request itself",
+                ),
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Checks the settings of a route.
+    pub(in super::super) fn check_in_route(&self, at: &KeyPath, findings: &mut Findings) {
+        if self.strip.is_some() {
+            findings.add(&at.key("strip"), "applies to all routes: write it at the top level");
+        }
+        self.check(at, findings);
+    }
+
     pub(in super::super) fn check(&self, at: &KeyPath, findings: &mut Findings) {
+        self.check_strip(&at.key("strip"), findings);
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         if let Some(assertion) = &self.assertion {
             let name = assertion.check(&at.key("assertion"), findings);
@@ -149,12 +187,8 @@ impl IdentityHeaders {
                 }
                 Some(_) => {}
             }
-            if add
-                .join
-                .as_ref()
-                .is_some_and(|join| !join.bytes().all(|byte| (0x20..0x7f).contains(&byte)))
-            {
-                findings.add(&at.key("join"), "expected printable ASCII characters");
+            if let Some(join) = &add.join {
+                check_separator(join, &at.key("join"), findings);
             }
         }
     }
@@ -184,6 +218,19 @@ impl Assertion {
             Ok(_) => {}
         }
         written
+    }
+}
+
+/// Checks the separator of a list. It is encoded as `%2C` within the items, so that letters, digits and `%` would stay
+/// ambiguous; and without a separator, two lists could have one text.
+fn check_separator(join: &str, at: &KeyPath, findings: &mut Findings) {
+    let separates = |byte: u8| byte == b' ' || (byte.is_ascii_punctuation() && byte != b'%');
+    if join.is_empty() || !join.bytes().all(separates) {
+        findings.expected(
+            at,
+            "ASCII punctuation other than %, or spaces",
+            format_args!("{join:?}"),
+        );
     }
 }
 

@@ -14,7 +14,8 @@ use super::super::text::duration::Duration;
 use super::super::text::one_or_many::OneOrMany;
 use super::super::text::secret::SecretSource;
 use super::super::weakness;
-use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource};
+use crate::accounts::REVOCATION_LEEWAY;
+use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource, RequiredClaim};
 use crate::keys;
 use crate::keys::VerifyingKey;
 
@@ -42,6 +43,12 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// Claims with another name at this issuer: Sidegate's name to the issuer's.
     pub claims: BTreeMap<String, String>,
+    /// The required `typ` in the header of its tokens, such as `at+jwt`. Default: none, `JWT` or `at+jwt`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typ: Option<String>,
+    /// The claims that its tokens need besides `sub`, `aud` and `exp`. Without `jti` or `sid`, one token or session cannot be
+    /// revoked.
+    pub require: Vec<Required>,
     /// The accepted clock difference.
     pub leeway: Duration,
     /// How long its last known keys are used while `jwks_url` does not answer.
@@ -70,6 +77,18 @@ pub enum Algorithm {
     Rs256,
 }
 
+/// A claim that tokens can be required to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Required {
+    /// The token's id.
+    Jti,
+    /// The session's id, or the issuer's own name for it.
+    Sid,
+    /// The time at which it was issued.
+    Iat,
+}
+
 impl Default for Issuer {
     fn default() -> Self {
         Self {
@@ -80,6 +99,8 @@ impl Default for Issuer {
             audience: OneOrMany::default(),
             algorithms: vec![Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256],
             claims: BTreeMap::new(),
+            typ: None,
+            require: Vec::new(),
             leeway: Duration::seconds(30),
             stale_ok_for: Duration::days(1),
         }
@@ -96,6 +117,16 @@ impl Algorithm {
     }
 }
 
+impl Required {
+    const fn settled(self) -> RequiredClaim {
+        match self {
+            Self::Jti => RequiredClaim::Jti,
+            Self::Sid => RequiredClaim::Sid,
+            Self::Iat => RequiredClaim::Iat,
+        }
+    }
+}
+
 impl Issuer {
     /// `None` if there is a mistake, which is recorded in `findings`.
     pub(in super::super) fn settle(
@@ -108,17 +139,21 @@ impl Issuer {
         if self.algorithms.is_empty() {
             findings.add(&at.key("algorithms"), "expected at least one of ES256, EdDSA, RS256");
         }
-        // A longer leeway would keep revoked and expired tokens alive.
+        // In a longer leeway a token would be accepted whose revocation has expired.
         findings.range_of(
             &at.key("leeway"),
             &self.leeway,
-            &(Duration::seconds(0)..=Duration::minutes(5)),
+            &(Duration::seconds(0)..=Duration(REVOCATION_LEEWAY)),
         );
         findings.range_of(
             &at.key("stale_ok_for"),
             &self.stale_ok_for,
             &(Duration::seconds(0)..=Duration::days(30)),
         );
+        let typ = self
+            .typ
+            .as_deref()
+            .map(|typ| without_application(typ, &at.key("typ"), findings));
         let claims = self.claim_names(&at.key("claims"), findings);
         let keys = self.keys(at, environment, findings);
         let issuer = findings.required(&at.key("issuer"), self.issuer.as_ref())?;
@@ -136,7 +171,8 @@ impl Issuer {
                 self.algorithms.iter().map(|algorithm| algorithm.settled()).collect()
             },
             leeway: self.leeway.0,
-            typ: None,
+            require: self.require.iter().map(|claim| claim.settled()).collect(),
+            typ,
             claims,
             keys: keys?,
         }))
@@ -186,9 +222,16 @@ impl Issuer {
                 if jwks.keys.is_empty() {
                     findings.add(&at, "expected at least one key");
                 }
+                let mut ids = BTreeMap::new();
                 for (index, key) in jwks.keys.iter().enumerate() {
-                    if let Err(error) = VerifyingKey::from_jwk(&serde_json::Value::Object(key.clone())) {
-                        findings.add(&at.index(index), error.to_string());
+                    match VerifyingKey::from_jwk(&serde_json::Value::Object(key.clone())) {
+                        Err(error) => findings.add(&at.index(index), error.to_string()),
+                        // Tokens name their key by its id: of two keys, one would verify nothing.
+                        Ok(key) => {
+                            if let Some(first) = ids.insert(key.kid().to_owned(), index) {
+                                findings.add(&at.index(index), format!("has the same `kid` as keys[{first}]"));
+                            }
+                        }
                     }
                 }
                 Some(KeySource::Inline(serde_json::json!({ "keys": jwks.keys })))
@@ -222,6 +265,15 @@ impl Issuer {
             }
         }
     }
+}
+
+/// A `typ` as it is compared: RFC 7515 section 4.1.9 recommends to leave `application/` out.
+fn without_application(typ: &str, at: &KeyPath, findings: &mut Findings) -> Box<str> {
+    let name = typ.strip_prefix("application/").unwrap_or(typ);
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/') {
+        findings.expected(at, "a media type such as at+jwt", format_args!("{typ:?}"));
+    }
+    name.into()
 }
 
 /// Checks the audience: without one, a token for another service would be accepted too.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::findings::Findings;
+use super::super::internet;
 use super::super::path::KeyPath;
 use super::super::text::address::{ListenAddress, Network, Url};
 use super::super::text::duration::Duration;
@@ -26,6 +27,8 @@ pub struct Server {
     /// Other origins whose pages may call Sidegate's own endpoints in a browser. Routes have a `cors` of their own. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
+    /// Whether `trusted_proxies` can contain most of the internet. Then every client chooses the IP it seems to have.
+    pub trust_everyone: bool,
     /// Limits and timeouts of client requests.
     pub limits: Limits,
     /// How an instance stops after SIGTERM.
@@ -49,6 +52,9 @@ pub struct Limits {
     pub request_header: Duration,
     /// The maximum size of a request body. A route can differ.
     pub body_bytes: Size,
+    /// The maximum number of client connections; more are closed at once. Each takes 8 KiB while it is idle, and file
+    /// descriptors can allow fewer (docs/operations.md).
+    pub connections: u32,
 }
 
 /// How an instance stops after SIGTERM.
@@ -69,6 +75,7 @@ impl Default for Server {
             public_url: None,
             trusted_proxies: Vec::new(),
             cors: None,
+            trust_everyone: false,
             limits: Limits::default(),
             shutdown: Shutdown::default(),
             threads: None,
@@ -84,6 +91,7 @@ impl Default for Limits {
             idle: Duration::seconds(60),
             request_header: Duration::seconds(10),
             body_bytes: Size::mib(10),
+            connections: 10_000,
         }
     }
 }
@@ -111,6 +119,19 @@ impl Server {
                 "is the same address as server.listen: metrics would be public",
             );
         }
+        let networks: Vec<_> = self.trusted_proxies.iter().map(|network| network.0).collect();
+        match (internet::is_half_of_it(&networks), self.trust_everyone) {
+            (true, false) => findings.add(
+                &at.key("trusted_proxies"),
+                "contains half of all addresses or more, so that clients choose the IP they seem to have: expected the \
+                 networks of your proxies, or `trust_everyone: true` where no client can reach this listener directly",
+            ),
+            (false, true) => findings.warn(
+                &at.key("trust_everyone"),
+                "has no effect: trusted_proxies contains less than half of all addresses",
+            ),
+            _ => {}
+        }
         if let Some(threads) = self.threads {
             findings.range(&at.key("threads"), threads.into(), 1..=1024);
         }
@@ -122,6 +143,11 @@ impl Server {
             &(Size::kib(1)..=Size::kib(1023)),
         );
         findings.range(&limits.key("headers"), self.limits.headers.into(), 1..=256);
+        findings.range(
+            &limits.key("connections"),
+            self.limits.connections.into(),
+            1..=10_000_000,
+        );
         let timeout = Duration::seconds(1)..=Duration::days(1);
         findings.range_of(&limits.key("idle"), &self.limits.idle, &timeout);
         findings.range_of(&limits.key("request_header"), &self.limits.request_header, &timeout);

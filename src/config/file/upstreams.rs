@@ -52,6 +52,10 @@ pub struct Health {
     pub path: Option<String>,
     /// The interval between two checks.
     pub every: Duration,
+    /// The number of consecutive successes after which an unhealthy server is used again.
+    pub rise: u8,
+    /// The number of consecutive failures after which a server is not used any more.
+    pub fall: u8,
 }
 
 /// Timeouts.
@@ -86,6 +90,8 @@ impl Default for Health {
         Self {
             path: None,
             every: Duration::seconds(5),
+            rise: 2,
+            fall: 3,
         }
     }
 }
@@ -166,6 +172,8 @@ impl Health {
             &self.every,
             &(Duration::ms(100)..=Duration::minutes(60)),
         );
+        findings.range(&at.key("rise"), self.rise.into(), 1..=100);
+        findings.range(&at.key("fall"), self.fall.into(), 1..=100);
         let path = findings.required(&at.key("path"), self.path.as_ref())?;
         if path.parse::<http::uri::PathAndQuery>().is_err() || !path.starts_with('/') {
             findings.expected(&at.key("path"), "a path such as /healthz", format_args!("{path:?}"));
@@ -173,6 +181,8 @@ impl Health {
         Some(settings::HealthCheck {
             path: path.as_str().into(),
             every: self.every.0,
+            rise: self.rise.into(),
+            fall: self.fall.into(),
         })
     }
 }

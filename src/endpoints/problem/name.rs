@@ -7,6 +7,7 @@ use http::Request;
 use http::header::ALLOW;
 
 use super::Problem;
+use super::refusal_code::RefusalCode;
 use crate::endpoints::Caller;
 
 /// Adds the request id to a problem, whether an extractor, a handler or the router made it.
@@ -19,7 +20,9 @@ pub(in crate::endpoints) async fn with_request_id(request: Request<Body>, next: 
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return response;
     };
+    let code = problem.code;
     let mut named = problem.respond(request_id.as_deref());
+    named.extensions_mut().insert(RefusalCode(code));
     // The router adds `Allow` to a 405 (RFC 9110 section 15.5.6).
     if let Some(allow) = response.headers_mut().remove(ALLOW) {
         named.headers_mut().insert(ALLOW, allow);

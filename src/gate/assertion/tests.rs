@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use time::macros::datetime;
@@ -224,5 +226,15 @@ fn an_assertion_is_refused_as_an_access_token_of_the_same_key() {
         rules.issuers.insert(ISSUER.into(), Arc::new(issuer));
         let judged = verify::check::check(&jwt, &keys, &rules, NOW).map(|_| ());
         assert_eq!(judged, expected, "{typ:?}");
+    }
+}
+
+#[test]
+fn in_the_leeway_of_its_token_it_lives_for_a_second() {
+    let (asserter, now) = (asserter(), NOW.unix_timestamp());
+    let permit = permit(Some(&caller(&json!({ "exp": now + 10 }))));
+    for (after_ms, end) in [(8_900, 9), (9_100, 10), (9_900, 10), (10_000, 11), (35_500, 36)] {
+        let jwt = said(&asserter, &permit, &GET, NOW + Duration::from_millis(after_ms));
+        assert_eq!(part(&jwt, 1)["exp"], now + end, "after {after_ms} ms");
     }
 }

@@ -13,5 +13,6 @@ proptest! {
         let (first, second) = (encode(&one, ","), encode(&other, ","));
         prop_assert!(first.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b','));
         prop_assert_eq!(first == second, one == other);
+        prop_assert_eq!(first.trim(), &first);
     }
 }

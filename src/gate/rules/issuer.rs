@@ -13,8 +13,10 @@ pub struct IssuerRules {
     pub audience: Vec<Box<str>>,
     /// The accepted algorithms of this issuer's keys; the key itself decides which one.
     pub algorithms: Vec<Algorithm>,
-    /// The accepted clock difference.
+    /// The accepted clock difference: of `nbf` and `iat`, and for other issuers of `exp`.
     pub leeway: Duration,
+    /// The claims that a token needs besides `iss`, `sub`, `aud` and `exp`.
+    pub require: Vec<RequiredClaim>,
     /// The required `typ` (`at+jwt` for our own tokens, RFC 9068 section 2.1); `None` accepts any that is not known to
     /// be another kind.
     pub typ: Option<Box<str>>,
@@ -22,6 +24,33 @@ pub struct IssuerRules {
     pub claims: ClaimNames,
     /// The source of its public keys.
     pub keys: KeySource,
+}
+
+impl IssuerRules {
+    /// How long a token is accepted after its `exp`. A token of this instance's own issuer is not: a leeway is for the
+    /// clocks of others, and with one the configured lifetime would not be the lifetime.
+    pub fn grace(&self) -> Duration {
+        match self.keys {
+            KeySource::Own => Duration::ZERO,
+            _ => self.leeway,
+        }
+    }
+}
+
+/// A claim that tokens of an issuer can be required to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequiredClaim {
+    /// The token's id: without it one token cannot be revoked.
+    Jti,
+    /// The session's id: without it a session cannot be ended.
+    Sid,
+    /// The time at which it was issued.
+    Iat,
+}
+
+impl RequiredClaim {
+    /// All of them, which each of our own tokens has.
+    pub const ALL: [Self; 3] = [Self::Jti, Self::Sid, Self::Iat];
 }
 
 /// The issuer's name for each claim.

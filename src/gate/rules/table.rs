@@ -14,6 +14,7 @@ pub struct Table {
     below: HashMap<Box<str>, Node>,
     any: Node,
     routes: Vec<Arc<Route>>,
+    reserved: Vec<Box<str>>,
 }
 
 /// The error for two routes that match the same requests, so that their order would decide.
@@ -102,6 +103,20 @@ impl Table {
             rest = parent;
         }
         None
+    }
+
+    /// Reserves a path and all paths below it, which Sidegate answers itself before it looks for a route.
+    pub fn reserve(&mut self, path: &str) {
+        self.reserved.push(path.into());
+    }
+
+    /// Whether Sidegate answers this path itself. No spelling may lead an application there: what it serves at such a
+    /// path nobody can reach otherwise.
+    pub fn is_reserved(&self, path: &str) -> bool {
+        self.reserved.iter().any(|reserved| {
+            path.strip_prefix(&**reserved)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
     }
 
     /// All routes, in the order of the configuration.
@@ -257,6 +272,18 @@ mod tests {
         table
             .insert(Arc::new(route("three", "h", "/a", &[Method::GET])))
             .expect("a method is more specific");
+    }
+
+    #[test]
+    fn what_is_reserved_ends_at_a_slash() {
+        let mut table = table(&[("all", "", "/**")]);
+        table.reserve("/auth");
+        for path in ["/auth", "/auth/", "/auth/login"] {
+            assert!(table.is_reserved(path), "{path}");
+        }
+        for path in ["/authors", "/", "/a/auth"] {
+            assert!(!table.is_reserved(path), "{path}");
+        }
     }
 
     #[test]

@@ -48,7 +48,8 @@ pub struct Verifier {
     /// [`Self::forget_expired`] removes expired tokens.
     good: Cache<Digest, Arc<Caller>, BuildHasherDefault<FirstBytes>>,
     shared: Shared,
-    forged: Cache<Digest, ()>,
+    /// What each forged token was verified with: after a change of keys or configuration it may be a good one.
+    forged: Cache<Digest, Standard>,
     hits: prometheus::IntCounter,
     misses: prometheus::IntCounter,
 }
@@ -93,7 +94,7 @@ impl Verifier {
             return Ok(caller);
         }
         self.misses.inc();
-        if self.forged.contains_key(&key) {
+        if self.is_forged(&key, judged_by) {
             return Err(TokenFault::BadSignature.into());
         }
         let verified = self.first_sight(key, token, rules, judged_by, now);
@@ -133,12 +134,12 @@ impl Verifier {
                 return Ok(Op::Nop);
             }
             // The request that verified it may have found it forged: those that waited do not verify it again.
-            if self.forged.contains_key(&key) {
+            if self.is_forged(&key, judged_by) {
                 return Err(TokenFault::BadSignature);
             }
             let mut identity = check(token, &self.keys.current(), rules, now).inspect_err(|fault| {
                 if *fault == TokenFault::BadSignature {
-                    self.forged.insert(key, ());
+                    self.forged.insert(key, judged_by);
                 }
             })?;
             self.shared.share(&mut identity);
@@ -153,6 +154,12 @@ impl Verifier {
             }
             CompResult::StillNone(_) | CompResult::Removed(_) => unreachable!("nothing is removed here"),
         }
+    }
+
+    /// Whether the token was found forged with the current configuration and keys. Keys that were only added since change
+    /// nothing: the key that the token names is still the one that did not sign it.
+    fn is_forged(&self, key: &Digest, judged_by: Standard) -> bool {
+        self.forged.get(key) == Some(judged_by)
     }
 
     /// Removes expired tokens.

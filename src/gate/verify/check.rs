@@ -84,7 +84,7 @@ fn genuine<'s>(token: &str, keys: &KeySet, rules: &'s Rules) -> Result<(Parsed, 
         }
     })?;
     // The key's own algorithm is used in any case; a token that names another one was not made by the key's owner.
-    if parsed.algorithm != key.algorithm().name() || !issuer.algorithms.contains(&key.algorithm()) {
+    if !key.algorithm().is_named(&parsed.algorithm) || !issuer.algorithms.contains(&key.algorithm()) {
         return Err(TokenFault::WrongAlgorithm);
     }
     let (input, signature) = token.rsplit_once('.').ok_or(TokenFault::Malformed)?;

@@ -9,17 +9,22 @@ use crate::gate::{
     denial::TokenFault,
     identity::{Identity, Texts},
     revocation,
-    rules::issuer::{IssuerRules, KeySource},
+    rules::issuer::{IssuerRules, RequiredClaim},
 };
 
 /// Reads the claims of a token whose signature was verified, and checks everything except the times. `wanted` are
 /// additional claims to keep.
 ///
 /// # Errors
-/// `BadClaims` or `WrongAudience`.
+/// `BadClaims`, `BoundToKey` or `WrongAudience`.
 pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>]) -> Result<Identity, TokenFault> {
     let claims = &parsed.claims;
     let names = &issuer.claims;
+    // RFC 7800: only the holder of that key may use the token, and nothing here verifies a proof of it (RFC 8705, RFC
+    // 9449). As a plain bearer token it would work for a thief, which the binding is there to prevent.
+    if claims.has("cnf") {
+        return Err(TokenFault::BoundToKey);
+    }
     let required = |name: &str| {
         claims
             .text(name)?
@@ -35,24 +40,33 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
         return Err(TokenFault::WrongAudience);
     }
     let subject = required("sub")?;
-    let optional = |name: &str| claims.text(name).map(|text| text.filter(|text| is_plain(text)));
-    let session = optional(&names.sid)?;
-    let jti = optional("jti")?;
+    // An id that is there has to be one: revocations are found by it.
+    let id = |name: &str| match claims.text(name)? {
+        Some(text) if !is_plain(text) => Err(TokenFault::BadClaims),
+        id => Ok(id),
+    };
+    let session = id(&names.sid)?;
+    let jti = id("jti")?;
     let issued_at = claims.date("iat")?;
-    // Our tokens always have these; without them a token could not be revoked.
-    if issuer.keys == KeySource::Own && (session.is_none() || jti.is_none() || issued_at.is_none()) {
+    let is_there = |claim: &RequiredClaim| match claim {
+        RequiredClaim::Jti => jti.is_some(),
+        RequiredClaim::Sid => session.is_some(),
+        RequiredClaim::Iat => issued_at.is_some(),
+    };
+    if !issuer.require.iter().all(is_there) {
         return Err(TokenFault::BadClaims);
     }
+    let profile = |name: &str| claims.profile_text(name).map(|text| text.filter(|text| is_plain(text)));
     let amr = claims.list("amr", true)?;
     let expires_at = claims.date("exp")?.ok_or(TokenFault::BadClaims)?;
-    let leeway = issuer.leeway.as_secs().try_into().unwrap_or(u16::MAX);
+    let not_before = claims.date("nbf")?.unwrap_or(0).max(issued_at.unwrap_or(0));
     let email_verified = claims.value("email_verified") == Some(&Value::Bool(true));
     let texts = Texts::new([
         Some(subject),
         session,
         jti,
-        optional(&names.email)?.filter(|_| email_verified),
-        optional(&names.preferred_username)?,
+        profile(&names.email)?.filter(|_| email_verified),
+        profile(&names.preferred_username)?,
     ]);
     Ok(Identity {
         key: revocation::key_fingerprint(parsed.kid.as_deref()),
@@ -70,8 +84,8 @@ pub(super) fn identity(parsed: &Parsed, issuer: &IssuerRules, wanted: &[Box<str>
             .iter()
             .filter_map(|name| Some((name.clone(), claims.value(name)?.clone())))
             .collect(),
-        not_before: claims.date("nbf")?.unwrap_or(0).max(issued_at.unwrap_or(0)),
-        leeway,
+        not_before: not_before.saturating_sub_unsigned(issuer.leeway.as_secs()),
+        grace: issuer.grace().as_secs().try_into().unwrap_or(u16::MAX),
     })
 }
 
@@ -79,7 +93,8 @@ fn whole(version: &Value) -> Option<u32> {
     version.as_u64()?.try_into().ok()
 }
 
-/// Checks that a value is not empty, and contains nothing that would end a line in a header or a log.
+/// Checks that a value is not blank, and contains nothing that would end a line in a header or a log. A blank name would
+/// be nobody's to an application that trims its headers.
 fn is_plain(text: &str) -> bool {
-    !text.is_empty() && !text.chars().any(char::is_control)
+    !text.trim().is_empty() && !text.chars().any(char::is_control)
 }

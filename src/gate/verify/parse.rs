@@ -24,11 +24,18 @@ pub(super) struct Parsed {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    #[serde(default, deserialize_with = "present")]
     kid: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     typ: Option<String>,
     #[serde(flatten)]
     #[expect(clippy::zero_sized_map_values, reason = "serde flattens into maps only")]
     others: BTreeMap<String, IgnoredAny>,
+}
+
+/// A member that is there has to be a string: if `null` counted as absent, the check of its value would be skipped.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// Refused header members: `crit` and `b64` require rules that are not supported; the others bring a key or a plaintext
@@ -98,27 +105,45 @@ impl Parsed {
 pub(super) struct Claims(BTreeMap<String, Value>);
 
 impl Claims {
+    /// Whether the payload has this member, whatever its value.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A member by its name, or if there is none of that name, by a dotted path into objects (`realm_access.roles`).
-    pub(super) fn value(&self, path: &str) -> Option<&Value> {
-        let value = self.0.get(path).or_else(|| {
+    fn member(&self, path: &str) -> Option<&Value> {
+        self.0.get(path).or_else(|| {
             let (name, rest) = path.split_once('.')?;
             rest.split('.')
                 .try_fold(self.0.get(name)?, |value, part| value.get(part))
-        });
-        value.filter(|value| !value.is_null())
+        })
     }
 
-    /// A string, if present.
+    /// A member that is not `null`, as [`Self::member`] finds it. Many issuers write `null` for "none" in profile
+    /// claims.
+    pub(super) fn value(&self, path: &str) -> Option<&Value> {
+        self.member(path).filter(|value| !value.is_null())
+    }
+
+    /// A string, if present. `null` is not one: a token whose `jti` or `sid` counted as absent could not be revoked.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, TokenFault> {
+        self.member(name)
+            .map(|value| value.as_str().ok_or(TokenFault::BadClaims))
+            .transpose()
+    }
+
+    /// A string of the profile; none if it is absent or `null`.
+    pub(super) fn profile_text(&self, name: &str) -> Result<Option<&str>, TokenFault> {
         self.value(name)
             .map(|value| value.as_str().ok_or(TokenFault::BadClaims))
             .transpose()
     }
 
-    /// A NumericDate (RFC 7519 section 2) in whole seconds, if present.
+    /// A NumericDate (RFC 7519 section 2) in whole seconds, if present. `null` is not one: a limit in time that cannot
+    /// be read must not count as no limit.
     pub(super) fn date(&self, name: &str) -> Result<Option<i64>, TokenFault> {
         const LAST: f64 = 253_402_300_799.0; // the year 9999
-        self.value(name)
+        self.member(name)
             .map(|value| match value.as_f64() {
                 #[expect(clippy::cast_possible_truncation, reason = "the range was just checked")]
                 Some(seconds) if (0.0..=LAST).contains(&seconds) => Ok(seconds as i64),

@@ -42,21 +42,39 @@ pub(super) fn read(body: &[u8], algorithms: &[Algorithm]) -> Result<Vec<Arc<Veri
         return Err(DocumentError::TooMany);
     }
     let mut keys = Vec::with_capacity(listed.len());
-    for jwk in listed {
+    for (index, jwk) in listed.iter().enumerate() {
+        // The log gets the place of a key and nothing of it: the document is what another server sent.
         match VerifyingKey::from_jwk(jwk) {
-            Ok(key) if algorithms.contains(&key.algorithm()) => keys.push(Arc::new(key)),
-            Ok(key) => tracing::debug!(
-                kid = key.kid(),
-                "a key of an algorithm that is not accepted is passed over"
-            ),
+            Ok(key) if algorithms.contains(&key.algorithm()) => add(&mut keys, index, key),
+            Ok(_) => tracing::debug!(index, "a key of an algorithm that is not accepted is ignored"),
             Err(JwkError::Private(member)) => return Err(DocumentError::Private(member)),
-            Err(error) => tracing::debug!(%error, "a key is ignored"),
+            Err(error @ JwkError::Weak(_)) => {
+                tracing::warn!(
+                    index,
+                    cause = error.kind(),
+                    "a key of the issuer is ignored: anybody can sign for it"
+                );
+            }
+            Err(error) => tracing::debug!(index, cause = error.kind(), "a key is ignored"),
         }
     }
     if keys.is_empty() {
         return Err(DocumentError::NoneUsable(listed.len()));
     }
     Ok(keys)
+}
+
+/// Adds a key, unless there is one with its id: a token would be verified with one of them by accident. The same key
+/// can be listed twice, for two algorithms of which one is accepted.
+fn add(keys: &mut Vec<Arc<VerifyingKey>>, index: usize, key: VerifyingKey) {
+    match keys.iter().find(|known| known.kid() == key.kid()) {
+        None => keys.push(Arc::new(key)),
+        Some(known) if known.is_same(&key) => {}
+        Some(_) => tracing::warn!(
+            index,
+            "a key of the issuer is ignored: an earlier one has the same `kid`"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +103,26 @@ mod tests {
         let keys = read(document.as_bytes(), &[Algorithm::Es256]).unwrap();
         let kids: Vec<_> = keys.iter().map(|key| key.kid()).collect();
         assert_eq!(kids, [good["kid"].as_str().unwrap()]);
+    }
+
+    #[test]
+    fn a_key_that_anybody_can_sign_for_is_passed_over() {
+        let zero = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "zero", "x": "A".repeat(43) });
+        let good = jwk(Algorithm::EdDsa);
+        let keys = read(json!({ "keys": [zero, good] }).to_string().as_bytes(), &Algorithm::ALL).unwrap();
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys[0].kid(), good["kid"]);
+        assert_eq!(refused(&json!({ "keys": [zero] })), DocumentError::NoneUsable(1));
+    }
+
+    #[test]
+    fn of_two_keys_with_one_id_the_first_is_used() {
+        let (first, mut second) = (jwk(Algorithm::Es256), jwk(Algorithm::Es256));
+        second["kid"] = first["kid"].clone();
+        let document = json!({ "keys": [first, second, first] }).to_string();
+        let keys = read(document.as_bytes(), &Algorithm::ALL).unwrap();
+        assert_eq!(keys.len(), 1);
+        assert_eq!(keys[0].to_jwk()["x"], first["x"]);
     }
 
     #[test]

@@ -36,9 +36,12 @@ pub enum FetchError {
     /// The response was too slow.
     #[error("no complete response within {} s", TOTAL.as_secs())]
     Deadline,
-    /// TCP, TLS or HTTP failed.
+    /// There is no connection.
     #[error("{0}")]
     Connection(String),
+    /// The exchange of request and response failed.
+    #[error("the exchange failed: {0}")]
+    Exchange(&'static str),
     /// The response is a redirect, which leads to a URL that the operator did not configure.
     #[error("the response is a redirect ({0}), which is not followed: put the URL it leads to into the configuration")]
     Redirect(StatusCode),
@@ -46,8 +49,8 @@ pub enum FetchError {
     #[error("the response has status {0}")]
     Status(StatusCode),
     /// The response has another media type.
-    #[error("the response is not JSON but {0:?}")]
-    NotJson(String),
+    #[error("the response is not JSON: expected the Content-Type application/json, or one that ends in +json")]
+    NotJson,
     /// The response is too large.
     #[error("the response is larger than {} KiB", MOST_BYTES / 1024)]
     TooLarge,
@@ -101,9 +104,7 @@ impl Client {
         session.finish_request_body().await.map_err(broken)?;
         let max_age = loop {
             session.read_response_header().await.map_err(broken)?;
-            let answer = session
-                .response_header()
-                .ok_or_else(|| FetchError::Connection("no answer".to_owned()))?;
+            let answer = session.response_header().ok_or(FetchError::Exchange("no answer"))?;
             if !answer.status.is_informational() {
                 check(answer)?;
                 break max_age(answer);
@@ -136,7 +137,7 @@ impl Client {
             peer.options.write_timeout = Some(TOTAL);
             match connector.get_http_session(&peer).await {
                 Ok((session, _)) => return Ok(session),
-                Err(error) => last = broken(error),
+                Err(error) => last = FetchError::Connection(error.to_string()),
             }
         }
         Err(last)
@@ -160,7 +161,7 @@ fn check(answer: &ResponseHeader) -> Result<(), FetchError> {
     }
     let kind = text(answer, &header::CONTENT_TYPE).unwrap_or_default();
     if !is_json(kind) {
-        return Err(FetchError::NotJson(kind.chars().take(80).collect()));
+        return Err(FetchError::NotJson);
     }
     let announced = content_length::announced(&answer.headers);
     if announced.is_some_and(|length| length > MOST_BYTES as u64) {
@@ -191,9 +192,11 @@ fn text<'a>(answer: &'a ResponseHeader, name: &header::HeaderName) -> Option<&'a
     answer.headers.get(name)?.to_str().ok()
 }
 
+/// Only the kind of the error: Pingora's message has the bytes that it could not parse, and so the other server's
+/// cookies, or whatever it wants to have in our log.
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 fn broken(error: Box<pingora::Error>) -> FetchError {
-    FetchError::Connection(error.to_string())
+    FetchError::Exchange(error.etype().as_str())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -13,7 +13,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use pingora::upstreams::peer::HttpPeer;
 
-use super::settings::{Server, Upstream};
+use super::settings::{HealthCheck, Server, Upstream};
 
 /// The timeout of a DNS lookup.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(2);
@@ -34,6 +34,8 @@ pub(super) struct Backend {
     /// The peer to clone for a request; `None` until the name was resolved.
     pub(super) peer: ArcSwapOption<HttpPeer>,
     pub(super) healthy: AtomicBool,
+    /// The number of consecutive checks whose outcome was the other one.
+    contradictions: AtomicU32,
 }
 
 impl Group {
@@ -43,6 +45,7 @@ impl Group {
             peer: ArcSwapOption::empty(),
             // Healthy until the first check: a restart must not begin with refusals.
             healthy: AtomicBool::new(true),
+            contradictions: AtomicU32::new(0),
         });
         Self {
             backends: backends.collect(),
@@ -66,6 +69,22 @@ impl Group {
 }
 
 impl Backend {
+    /// Whether the server is healthy after a check: one lost packet must not take it out of service, and one good
+    /// answer while it restarts must not put it back.
+    pub(super) fn checked(&self, passed: bool, check: &HealthCheck) -> bool {
+        let healthy = self.healthy.load(Ordering::Relaxed);
+        if passed == healthy {
+            self.contradictions.store(0, Ordering::Relaxed);
+            return healthy;
+        }
+        let contradictions = self.contradictions.fetch_add(1, Ordering::Relaxed) + 1;
+        if contradictions < if healthy { check.fall } else { check.rise } {
+            return healthy;
+        }
+        self.contradictions.store(0, Ordering::Relaxed);
+        passed
+    }
+
     async fn resolve(&self, spec: &Upstream) {
         let Server { host, port, .. } = &self.server;
         let lookup = tokio::net::lookup_host((&**host, *port));
@@ -110,4 +129,42 @@ fn peer(address: SocketAddr, server: &Server, spec: &Upstream) -> HttpPeer {
         options.max_h2_streams = 100;
     }
     peer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(checks: &str) -> String {
+        let server = Server {
+            host: "a".into(),
+            port: 1,
+            tls: false,
+            http2: false,
+        };
+        let backend = Backend {
+            server,
+            peer: ArcSwapOption::empty(),
+            healthy: AtomicBool::new(true),
+            contradictions: AtomicU32::new(0),
+        };
+        let check = HealthCheck {
+            path: "/".into(),
+            every: Duration::from_secs(1),
+            rise: 2,
+            fall: 3,
+        };
+        let outcome = |passed| {
+            let healthy = backend.checked(passed == '+', &check);
+            backend.healthy.store(healthy, Ordering::Relaxed);
+            if healthy { '+' } else { '-' }
+        };
+        checks.chars().map(outcome).collect()
+    }
+
+    #[test]
+    fn a_server_falls_after_three_failures_in_a_row_and_rises_after_two_successes_in_a_row() {
+        assert_eq!(outcomes("+--+--+---"), "+++++++++-");
+        assert_eq!(outcomes("---+-+-++-"), "++------++");
+    }
 }

@@ -61,4 +61,8 @@ pub struct HealthCheck {
     pub path: Box<str>,
     /// The interval between two checks.
     pub every: Duration,
+    /// The number of consecutive successes after which an unhealthy server is healthy.
+    pub rise: u32,
+    /// The number of consecutive failures after which a healthy server is unhealthy.
+    pub fall: u32,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool};
+use prometheus::IntGauge;
 use tokio_postgres::Row;
 
 use super::error::{self, POSTGRES, count_error};
@@ -23,6 +24,8 @@ pub struct Client {
     in_flight: AtomicUsize,
     failed: AtomicBool,
     in_transaction: bool,
+    /// The gauge `store_up` of the server.
+    up: IntGauge,
     metrics: Arc<Metrics>,
 }
 
@@ -35,7 +38,7 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    pub(super) fn new(object: Object, pool: Pool, deadline: Duration, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(object: Object, pool: Pool, deadline: Duration, up: IntGauge, metrics: Arc<Metrics>) -> Self {
         Self {
             object: Some(object),
             pool,
@@ -43,6 +46,7 @@ impl Client {
             in_flight: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
             in_transaction: false,
+            up,
             metrics,
         }
     }
@@ -102,7 +106,7 @@ impl Client {
             .observe(took);
         if let Ok(answer) = answer {
             self.in_flight.fetch_sub(1, Ordering::Relaxed);
-            self.metrics.store_up.with_label_values(&[POSTGRES]).set(1);
+            self.up.set(1);
             return Ok(answer);
         }
         Err(self.failed(
@@ -117,7 +121,7 @@ impl Client {
     /// Records a failure: the current transaction cannot be committed any more.
     fn failed(&self, operation: &'static str, error: StoreError) -> StoreError {
         self.failed.store(true, Ordering::Relaxed);
-        count_error(&self.metrics, operation, &error);
+        count_error(&self.metrics, &self.up, operation, &error);
         error
     }
 

@@ -4,6 +4,7 @@
 //! exists`), which must not get into logs.
 
 use deadpool_postgres::PoolError;
+use prometheus::IntGauge;
 use tokio_postgres::error::SqlState;
 
 use crate::metrics::Metrics;
@@ -13,14 +14,14 @@ const STORE: StoreName = StoreName::Postgres;
 /// The label of its metrics.
 pub(super) const POSTGRES: &str = STORE.as_str();
 
-/// Counts a failed call, and updates the state of the store.
-pub(super) fn count_error(metrics: &Metrics, operation: &'static str, error: &StoreError) {
+/// Counts a failed call, and updates the state of the server that was called.
+pub(super) fn count_error(metrics: &Metrics, up: &IntGauge, operation: &'static str, error: &StoreError) {
     metrics
         .store_operation_errors
         .with_label_values(&[POSTGRES, operation, error.reason()])
         .inc();
     if error.is_outage() {
-        metrics.store_up.with_label_values(&[POSTGRES]).set(0);
+        up.set(0);
     }
 }
 
@@ -63,6 +64,12 @@ pub(in crate::store) fn from_call(operation: &'static str, error: &tokio_postgre
                 cause,
             }
         }
+        // A privilege is missing, or an operator's trigger refuses the row.
+        ("42501" | "P0001", _) => StoreError::Refused {
+            store: STORE,
+            operation,
+            cause,
+        },
         _ => StoreError::Data {
             store: STORE,
             operation,

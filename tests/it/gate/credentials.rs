@@ -154,7 +154,13 @@ async fn a_bad_token_does_not_fall_through_to_a_good_cookie() {
     let token = sidecar.user("alice").await.access_token;
     let cookie = format!("__Host-session={token}");
     let request = sidecar.get("/x").header("Cookie", &cookie);
-    assert_eq!(request.clone().bearer("nonsense").send().await.status(), 401);
+    let both = request.clone().bearer("nonsense").send().await;
+    assert_eq!((both.status(), both.code().as_str()), (400, "credentials_ambiguous"));
+    let malformed = request.clone().header("Authorization", "Bearer").send().await;
+    assert_eq!(
+        (malformed.status(), malformed.code().as_str()),
+        (401, "credentials_malformed")
+    );
     assert_eq!(request.clone().send().await.status(), 200);
     let planted = sidecar
         .get("/x")
@@ -238,6 +244,12 @@ fn near_misses() -> Vec<(Value, Value, &'static str)> {
         claims(json!({ "sub": null }), "token_bad_claims"),
         claims(json!({ "sub": "" }), "token_bad_claims"),
         claims(json!({ "sub": "zoe\r\nX: y" }), "token_bad_claims"),
+        claims(json!({ "sub": "   " }), "token_bad_claims"),
+        claims(json!({ "sub": "\u{a0}" }), "token_bad_claims"),
+        claims(json!({ "sid": " " }), "token_bad_claims"),
+        claims(json!({ "jti": "" }), "token_bad_claims"),
+        claims(json!({ "cnf": { "jkt": "a" } }), "token_bound_to_key"),
+        claims(json!({ "cnf": {} }), "token_bound_to_key"),
         header(json!({ "kid": "k2" }), "token_unknown_key"),
         header(json!({ "alg": "ES384" }), "token_wrong_algorithm"),
         header(json!({ "alg": "none" }), "token_wrong_algorithm"),

@@ -77,6 +77,57 @@ async fn every_identity_name_of_every_preset_and_of_the_operator_is_removed() {
 }
 
 #[tokio::test]
+async fn identity_headers_of_other_proxies_are_removed_by_default() {
+    let sidecar = sidecar().await;
+    let alice = sidecar.user("alice").await;
+    for name in [
+        "X-Forwarded-Client-Cert",
+        "x_forwarded_client_cert",
+        "X-Authentik-Username",
+        "X_Authentik_Groups",
+        "X-WebAuth-User",
+        "Cf-Access-Authenticated-User-Email",
+        "CF-Connecting-IP",
+        "OIDC_CLAIM_sub",
+        "X-Amzn-Oidc-Data",
+    ] {
+        for request in [
+            sidecar.get("/open/x"),
+            sidecar.get("/api/x").bearer(&alice.access_token),
+        ] {
+            let seen = request.header(name, "root").send().await.upstream_saw();
+            assert_eq!(seen.header_family(name), [""; 0], "{name}");
+        }
+    }
+    for name in ["X-Authentic", "X-Api-Key", "Cfg-User"] {
+        let seen = sidecar.get("/open/x").header(name, "a").send().await.upstream_saw();
+        assert_eq!(seen.header_family(name), ["a"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_operator_decides_which_headers_of_other_proxies_are_removed() {
+    let sidecar = TestSidecar::new()
+        .route("/**", "public")
+        .config("identity_headers: { strip: [X-Corp-*, X-Badge] }")
+        .start()
+        .await;
+    let request = sidecar
+        .get("/x")
+        .header("X_Corp_User", "root")
+        .header("x-badge", "root");
+    let request = request.header("X-Badge-Color", "red").header("Cf-Ray", "abc");
+    let seen = request.header("X-Forwarded-User", "root").send().await.upstream_saw();
+    for name in ["X-Corp-User", "X-Badge", "X-Forwarded-User"] {
+        assert_eq!(seen.header_family(name), [""; 0], "{name}");
+    }
+    assert_eq!(
+        (seen.header("X-Badge-Color"), seen.header("Cf-Ray")),
+        (Some("red"), Some("abc"))
+    );
+}
+
+#[tokio::test]
 async fn a_header_that_is_nobodys_identity_arrives_as_it_was_sent() {
     let sidecar = sidecar().await;
     let request = sidecar

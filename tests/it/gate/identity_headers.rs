@@ -106,6 +106,7 @@ async fn a_claim_that_is_absent_empty_or_has_no_one_reading_sends_nothing() {
         Value::Null,
         json!(""),
         json!("  "),
+        json!([""]),
         json!({"a": 1}),
         json!([["a"]]),
         json!(["a", null]),
@@ -118,4 +119,27 @@ async fn a_claim_that_is_absent_empty_or_has_no_one_reading_sends_nothing() {
     let [tenant, user] = arrives(&sidecar, "/plain", &forged, ["X-Tenant", "X-Forwarded-User"]).await;
     assert_eq!(tenant.as_deref(), Some("a%0D%0AX-Forwarded-User: root"));
     assert_eq!(user.as_deref(), Some("zoe"));
+}
+
+#[tokio::test]
+async fn a_value_arrives_as_the_one_that_was_signed() {
+    let issuer = TestIssuer::new();
+    let sidecar = sidecar(&issuer).await;
+    for (claims, name, expected) in [
+        (json!({ "roles": [" admin"] }), "X-Forwarded-Groups", "%20admin"),
+        (
+            json!({ "roles": ["a ", " b,c"] }),
+            "X-Forwarded-Groups",
+            "a%20,%20b%2Cc",
+        ),
+        (json!({ "sub": " zoe" }), "X-Forwarded-User", "%20zoe"),
+        (json!({ "tenant": "acme " }), "X-Tenant", "acme%20"),
+        (json!({ "tenant": "acme,root" }), "X-Tenant", "acme%2Croot"),
+        (json!({ "org": { "flags": "a;root" } }), "X-Flags", "a%3Broot"),
+        (json!({ "org": { "flags": "a,b c" } }), "X-Flags", "a,b c"),
+    ] {
+        let token = issuer.token(&json!({}), &claims);
+        let [arrived] = arrives(&sidecar, "/plain", &token, [name]).await;
+        assert_eq!(arrived.as_deref(), Some(expected), "{claims}");
+    }
 }

@@ -44,6 +44,22 @@ async fn a_trusted_proxy_is_believed_from_the_right() {
 }
 
 #[tokio::test]
+async fn of_two_fields_of_a_trusted_proxy_the_last_one_counts() {
+    let trusted = "server: { trusted_proxies: [127.0.0.0/8, 10.0.0.0/8] }";
+    let sidecar = TestSidecar::new().route("/**", "public").config(trusted).start().await;
+    let request = sidecar.get("/x").header("X-Forwarded-Proto", "https");
+    let request = request.header("X-Forwarded-Proto", "http");
+    let request = request.header("X-Forwarded-For", "6.6.6.6, 192.0.2.7");
+    let seen = request
+        .header("X-Forwarded-For", "10.0.0.2")
+        .send()
+        .await
+        .upstream_saw();
+    assert_eq!(seen.header_family("X-Forwarded-Proto"), ["http"]);
+    assert_eq!(seen.header("X-Forwarded-For"), Some("192.0.2.7, 10.0.0.2, 127.0.0.1"));
+}
+
+#[tokio::test]
 async fn a_strangers_request_id_and_trace_are_replaced() {
     let sidecar = TestSidecar::new().route("/**", "public").start().await;
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -141,10 +141,27 @@ async fn an_allowed_spelling_does_not_lead_into_another_route() {
         .route("/admin/**", "authenticated")
         .start()
         .await;
-    for target in ["//admin/x", "/admin%2fx", "/admin;/x", "/a%2f..%2fadmin/x"] {
-        assert_eq!(sidecar.get(target).send().await.status(), 400, "{target}");
+    for target in [
+        "//admin/x",
+        "/admin%2fx",
+        "/admin;/x",
+        "/a%2f..%2fadmin/x",
+        "/;a%2Fx/admin/users",
+        "/%3Bx/admin/users",
+        "//host/admin/x",
+        "/%2Fhost/admin",
+        "/admin;/x//y",
+        "/%61dmin/x",
+        "//auth/login",
+        "/auth;x/login",
+    ] {
+        let answer = sidecar.get(target).send().await;
+        assert_eq!(answer.status(), 400, "{target}");
+        assert!(answer.code().starts_with("path_"), "{target}");
     }
-    assert_eq!(sidecar.get("/a//b").send().await.upstream_saw().target(), "/a//b");
+    for target in ["/a//b", "/;a%2Fx/news", "//host/x", "/%61/b", "/a;admin/b"] {
+        assert_eq!(sidecar.get(target).send().await.upstream_saw().target(), target);
+    }
 }
 
 #[tokio::test]
@@ -169,4 +186,35 @@ async fn a_prefix_is_stripped_at_a_slash_and_never_by_length() {
         400,
         "//a would be another host to some"
     );
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_path_is_never_a_host() {
+    let allowing = "allow: { double_slash: true, encoded_slash: true, semicolon: true }";
+    let route = |id: &str, path: &str, access: &str| {
+        format!(
+            "{{ id: {id}, match: {{ path: {path} }}, upstream: app, access: {access}, strip_prefix: /wiki, {allowing} }}"
+        )
+    };
+    let sidecar = TestSidecar::new()
+        .route_yaml(&route("wiki", "/wiki/**", "public"))
+        .route_yaml(&route("locked", "/wiki/locked/**", "authenticated"))
+        .start()
+        .await;
+    for target in [
+        "/wiki//host/a",
+        "/wiki//",
+        "/wiki/%2Fhost/locked",
+        "/wiki/;/host/locked/a",
+        "/wiki;x/a",
+    ] {
+        assert_eq!(sidecar.get(target).send().await.status(), 400, "{target}");
+    }
+    for (sent, arrived) in [
+        ("/wiki/a//b", "/a//b"),
+        ("/wiki/%2Fhost/a", "/%2Fhost/a"),
+        ("/wiki/a;b", "/a;b"),
+    ] {
+        assert_eq!(sidecar.get(sent).send().await.upstream_saw().target(), arrived);
+    }
 }

@@ -7,6 +7,12 @@ use sidegate::store::cleanup::{self, Before};
 use sidegate::store::signing_keys::{self, SigningKeyRow, State};
 
 use super::fixture::{Database, NOW};
+use crate::support::wait_until;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// The connections of this database that wait for a lock.
+const WAITING: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 fn key(kid: &str, state: State) -> SigningKeyRow {
     SigningKeyRow {
@@ -90,7 +96,10 @@ async fn the_lock_makes_the_second_wait_for_the_first() {
         seen
     };
     let first = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        wait_until("the second waits for the lock", TIMEOUT, async || {
+            database.raw.query_one(WAITING, &[]).await.unwrap().get::<_, i64>(0) == 1
+        })
+        .await;
         signing_keys::insert(&first, &key("one", State::Active)).await.unwrap();
         first.commit().await.unwrap();
     };

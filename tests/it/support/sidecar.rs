@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_yaml::Value;
 use tempfile::TempDir;
 use tokio_postgres::Client;
@@ -37,9 +37,19 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 pub struct TestSidecar {
     fragments: Vec<String>,
     routes: Vec<Value>,
-    env: Vec<(String, String)>,
     stores: Option<Stores>,
     with_faults: bool,
+    launch: Launch,
+}
+
+/// What a process is started with, besides its arguments.
+#[derive(Debug, Clone, Default)]
+struct Launch {
+    env: Vec<(String, String)>,
+    /// The limit of file descriptors (`ulimit -n`).
+    descriptors: Option<u32>,
+    /// Nobody reads its standard error.
+    unread_log: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -81,7 +91,19 @@ impl TestSidecar {
 
     /// Sets an environment variable; there are no others.
     pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.to_owned(), value.to_owned()));
+        self.launch.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Limits its file descriptors, soft and hard.
+    pub fn descriptors(mut self, limit: u32) -> Self {
+        self.launch.descriptors = Some(limit);
+        self
+    }
+
+    /// Leaves its log unread until [`Sidecar::read_log`].
+    pub fn unread_log(mut self) -> Self {
+        self.launch.unread_log = true;
         self
     }
 
@@ -139,7 +161,7 @@ impl TestSidecar {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("sidegate.yaml");
         std::fs::write(&file, serde_yaml::to_string(&config).unwrap()).unwrap();
-        let process = Process::spawn(&["serve", "--config", file.to_str().unwrap()], &self.env);
+        let process = Process::spawn(&["serve", "--config", file.to_str().unwrap()], &self.launch);
         Sidecar {
             process,
             port,
@@ -149,7 +171,7 @@ impl TestSidecar {
             faults,
             config,
             file,
-            env: self.env,
+            launch: self.launch,
             _dir: dir,
         }
     }
@@ -167,7 +189,7 @@ pub struct Sidecar {
     faults: Option<(FaultProxy, FaultProxy)>,
     config: Value,
     file: PathBuf,
-    env: Vec<(String, String)>,
+    launch: Launch,
     _dir: TempDir,
 }
 
@@ -238,6 +260,31 @@ impl Sidecar {
         (self.stores.redis.connect().await, self.stores.redis.namespace())
     }
 
+    /// Begins to read its log, after [`TestSidecar::unread_log`].
+    pub fn read_log(&mut self) {
+        let log = self
+            .process
+            .unread
+            .take()
+            .expect("the sidecar was built with unread_log()");
+        listen(log, &self.process.said);
+    }
+
+    /// Changes its soft limit of file descriptors while it runs, and returns the one before.
+    pub fn limit_descriptors(&self, soft: Option<u64>) -> Option<u64> {
+        let process = Some(Pid::from_child(&self.process.child));
+        let limit = |current, maximum| Rlimit { current, maximum };
+        let hard = getrlimit(Resource::Nofile).maximum;
+        prlimit(process, Resource::Nofile, limit(soft, hard)).unwrap().current
+    }
+
+    /// Its resident memory in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().split(' ').next().unwrap().parse::<u64>().unwrap() * 1024
+    }
+
     /// What it has logged so far.
     pub fn logs(&self) -> String {
         self.process.logs()
@@ -268,7 +315,7 @@ impl Sidecar {
             .arg("--config")
             .arg(&self.file)
             .env_clear()
-            .envs(self.env.iter().cloned());
+            .envs(self.launch.env.iter().cloned());
         command.stdin(Stdio::null()).output().unwrap()
     }
 
@@ -320,7 +367,7 @@ impl Sidecar {
     /// Like [`Self::restart`], without waiting until it is ready.
     pub fn start_anew(&mut self) {
         self.process.kill();
-        self.process = Process::spawn(&["serve", "--config", self.file.to_str().unwrap()], &self.env);
+        self.process = Process::spawn(&["serve", "--config", self.file.to_str().unwrap()], &self.launch);
     }
 
     /// The whole configuration file.
@@ -359,12 +406,22 @@ impl Sidecar {
 struct Process {
     child: Child,
     said: Arc<Mutex<String>>,
+    unread: Option<ChildStderr>,
 }
 
 impl Process {
-    fn spawn(arguments: &[&str], env: &[(String, String)]) -> Self {
-        let mut command = Command::new(binary());
-        command.args(arguments).env_clear().envs(env.iter().cloned());
+    fn spawn(arguments: &[&str], launch: &Launch) -> Self {
+        let mut command = match launch.descriptors {
+            None => Command::new(binary()),
+            Some(limit) => {
+                let mut shell = Command::new("/bin/sh");
+                shell
+                    .args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")])
+                    .arg(binary());
+                shell
+            }
+        };
+        command.args(arguments).env_clear().envs(launch.env.iter().cloned());
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -372,8 +429,11 @@ impl Process {
         let mut child = command.spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
         listen(child.stdout.take().unwrap(), &said);
-        listen(child.stderr.take().unwrap(), &said);
-        Self { child, said }
+        let mut unread = child.stderr.take();
+        if !launch.unread_log {
+            listen(unread.take().unwrap(), &said);
+        }
+        Self { child, said, unread }
     }
 
     fn logs(&self) -> String {

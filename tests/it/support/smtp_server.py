@@ -1,6 +1,7 @@
 """A mail server for one test: aiosmtpd, whose every command is written down beside the messages it accepts.
 
     smtp_server.py DIRECTORY PORT [--starttls CERT KEY | --tls CERT KEY] [--login USER PASSWORD] [--refuse CODE]
+                   [--stall WORD]
 
 DIRECTORY/commands  one line per command: its word, whether TLS was there, its argument
 DIRECTORY/N.eml     the Nth message
@@ -21,6 +22,8 @@ parser.add_argument("--starttls", nargs=2)
 parser.add_argument("--tls", nargs=2)
 parser.add_argument("--login", nargs=2)
 parser.add_argument("--refuse")
+# Recipients whose address contains this word get no reply to RCPT.
+parser.add_argument("--stall")
 options = parser.parse_args()
 numbers = itertools.count(1)
 
@@ -45,6 +48,8 @@ class Handler:
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):
         note("RCPT", server, address)
+        if options.stall and options.stall in address:
+            await asyncio.sleep(3600)
         if options.refuse:
             return f"{options.refuse} 5.1.1 <{address}>: no such mailbox"
         envelope.rcpt_tos.append(address)

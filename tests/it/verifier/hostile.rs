@@ -35,9 +35,12 @@ async fn hostile_answers_are_refused_with_the_reason_in_the_log() {
         (whole("200 OK", JSON, "<html>"), "the response is not JSON"),
         (
             whole("200 OK", "Content-Type: text/html\r\n", &good),
-            "not JSON but \\\"text/html\\\"",
+            "the response is not JSON: expected the Content-Type",
         ),
-        (whole("200 OK", "", &good), "not JSON but \\\"\\\""),
+        (
+            whole("200 OK", "", &good),
+            "the response is not JSON: expected the Content-Type",
+        ),
         (whole("200 OK", JSON, "[]"), "not a JWK set"),
         (whole("200 OK", JSON, r#"{"keys":[]}"#), "no key that can verify"),
         (
@@ -82,4 +85,66 @@ async fn hostile_answers_are_refused_with_the_reason_in_the_log() {
         passed(),
         "one bad issuer does not harm another"
     );
+}
+
+/// Whatever another server sends is its own affair: cookies, and lines that would look like ours.
+#[tokio::test]
+async fn nothing_of_an_answer_is_in_the_log() {
+    const CANARY: &str = "canary-2f6e";
+    let ours = key();
+    let good = jwks(&[&ours]).to_string();
+    let mut named = jwks(&[&ours]);
+    named["keys"] = json!([
+        { "kty": CANARY, "kid": CANARY },
+        { "kty": "RSA", "alg": CANARY, "n": CANARY, "e": "AQAB" },
+        { "kty": "OKP", "crv": "Ed25519", "kid": CANARY, "x": "A".repeat(43) },
+        { "kty": "OKP", "crv": CANARY, "x": "A" },
+    ]);
+    let named = named.to_string();
+    let length = good.len();
+    let answers = [
+        format!("HTTP/1.1 200 OK\r\nSet-Cookie: session={CANARY}\r\nbroken header {CANARY}\r\n\r\n{CANARY}"),
+        format!("HTTP/1.1 200 OK\r\n{JSON}X-\0: {CANARY}\r\n\r\n"),
+        format!("HTTP/1.1 {CANARY}\r\n{JSON}\r\n{CANARY}"),
+        format!("{CANARY} 200 OK\r\n\r\n"),
+        format!("HTTP/1.1 404 {CANARY}\r\n{JSON}Content-Length: 0\r\n\r\n"),
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/{CANARY}\r\nContent-Length: {length}\r\n\r\n{good}"),
+        format!("HTTP/1.1 302 Found\r\nLocation: http://{CANARY}/\r\nContent-Length: 0\r\n\r\n"),
+        format!("HTTP/1.1 200 OK\r\n{JSON}Content-Length: {CANARY}\r\n\r\n{CANARY}"),
+        format!("HTTP/1.1 200 OK\r\n{JSON}Transfer-Encoding: chunked\r\n\r\n{CANARY}\r\n{CANARY}"),
+        format!(
+            "HTTP/1.1 200 OK\r\n{JSON}Content-Length: {}\r\n\r\n{named}",
+            named.len()
+        ),
+        format!(
+            "HTTP/1.1 200 OK\r\n{JSON}Content-Length: {}\r\n\r\n{CANARY}",
+            CANARY.len()
+        ),
+    ];
+    let mut publishers = vec![];
+    let mut entries = vec![];
+    for (index, answer) in answers.iter().enumerate() {
+        let publisher = Publisher::down().await;
+        publisher.raw(answer.clone());
+        entries.push(publisher.entry(&format!("https://{index}.test"), ""));
+        publishers.push(publisher);
+    }
+    let verifier = verifier(&entries)
+        .config("observability: { log: { level: 'info,sidegate=debug' } }")
+        .spawn()
+        .await;
+    for index in 0..answers.len() {
+        wait_until("each fetch has failed", Duration::from_secs(30), async || {
+            let issuer = format!("\"https://{index}.test\"");
+            verifier
+                .logs()
+                .lines()
+                .any(|line| line.contains(&issuer) && line.contains("could not be fetched"))
+        })
+        .await;
+    }
+    let logs = verifier.logs();
+    let found: Vec<_> = logs.lines().filter(|line| line.contains(CANARY)).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    assert!(logs.contains("anybody can sign for it"), "the weak key is reported");
 }

@@ -169,3 +169,20 @@ fn of_published_rows_only_those_that_may_be_shown_again_are_kept() {
     compare(&ledger, &[9_999, 10_000]);
     assert_eq!(ledger.pending(), 0, "and those are still known");
 }
+
+/// After an outage of Redis, in which sessions go on ending: each is read from the outbox while another is published.
+#[test]
+fn what_waited_is_published_in_a_time_in_proportion_to_it() {
+    const WAITING: i64 = 100_000;
+    let ledger = read(&[]);
+    let reading = compare(&ledger, &(0..WAITING).collect::<Vec<_>>());
+    let began = std::time::Instant::now();
+    for (id, due) in ledger.lacking().iter().enumerate() {
+        ledger.published(std::slice::from_ref(due), &[format!("{}-0", id + 1)]);
+        ledger.read_outbox(vec![row(due.id + WAITING)], false, reading, NOW);
+    }
+    // Three tenths of a second; going through all that wait each time, it takes minutes.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let waiting = usize::try_from(WAITING).unwrap();
+    assert_eq!((ledger.pending(), ids(&ledger.lacking())[0]), (waiting, WAITING));
+}

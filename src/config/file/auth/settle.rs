@@ -93,6 +93,7 @@ impl Auth {
                 algorithm: match self.signing.algorithm {
                     SigningAlgorithm::Es256 => Algorithm::Es256,
                     SigningAlgorithm::EdDsa => Algorithm::EdDsa,
+                    SigningAlgorithm::Rs256 => Algorithm::Rs256,
                 },
                 rotate_every: Some(self.signing.rotate_every.0).filter(|every| !every.is_zero()),
             },

@@ -12,6 +12,8 @@ use super::super::policies::settle::BUILT_IN;
 use super::super::revocation::OnStale;
 use super::matches::{matches, strip_prefix};
 use super::{Route, Unauthenticated};
+use crate::accounts::settings::WELL_KNOWN;
+use crate::gate::rules::assertion;
 use crate::gate::rules::policy::{Condition, Effect, Policy, Rule};
 use crate::gate::rules::rate_limit::RateLimit;
 use crate::gate::rules::route::{self, Access};
@@ -84,6 +86,10 @@ pub(in super::super::super) fn table(
         findings.add(at, "expected at least one route: without a route every request is 404");
     }
     let mut table = Table::default();
+    table.reserve(assertion::JWKS_PATH);
+    if let Some(base) = surroundings.base_path {
+        [base].iter().chain(&WELL_KNOWN).for_each(|path| table.reserve(path));
+    }
     let mut ids: BTreeMap<&Name, usize> = BTreeMap::new();
     for (index, written) in routes.iter().enumerate() {
         let at = at.index(index);
@@ -122,7 +128,7 @@ fn route(
     let access = self::access(written.access.as_ref(), around, &at.key("access"), findings);
     let rate_limits = rate_limits(&written.rate_limits, around, &at.key("rate_limits"), findings);
     if let Some(headers) = &written.identity_headers {
-        headers.check(&at.key("identity_headers"), findings);
+        headers.check_in_route(&at.key("identity_headers"), findings);
     }
     if written.unauthenticated == Unauthenticated::Login && !around.has_login_url {
         findings.add(&at.key("unauthenticated"), "`login` needs auth.login_url");

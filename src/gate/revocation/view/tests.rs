@@ -133,6 +133,42 @@ fn a_token_without_ids_is_not_caught_by_an_empty_one() {
     assert_eq!(view.standing(&anonymous), Standing::Live);
 }
 
+#[test]
+fn a_view_is_as_old_as_the_newest_time_up_to_which_it_is_complete() {
+    let (view, now) = (View::default(), Instant::now());
+    let later = now + Duration::from_millis(1500);
+    assert_eq!(view.age(later), Duration::MAX, "it was never complete");
+    view.complete(now);
+    assert_eq!(view.age(later), Duration::from_millis(1500));
+    view.complete(now - Duration::from_secs(1));
+    assert_eq!(view.age(later), Duration::from_millis(1500), "an older statement");
+    view.complete(later);
+    assert_eq!(view.age(later), Duration::ZERO);
+    assert_eq!(View::of_no_feed().age(later), Duration::ZERO);
+}
+
+#[test]
+fn a_step_of_a_wall_clock_makes_no_view_younger() {
+    let (view, asked) = (View::default(), Instant::now());
+    let heard = |heartbeat_ms, redis_now_ms, asked| {
+        if let Some(instant) = view.instant_of(heartbeat_ms, redis_now_ms, asked) {
+            view.complete(instant);
+        }
+    };
+    heard(100_000, 100_200, asked);
+    assert_eq!(view.age(asked), Duration::from_millis(200));
+    // Twenty seconds later the clock of Redis was set back by twenty: the same heartbeat looks as it did.
+    let later = asked + Duration::from_secs(20);
+    heard(100_000, 100_200, later);
+    assert_eq!(view.age(later), Duration::from_millis(20_200));
+    // By the clock that was set back, a heartbeat of before is one of the future.
+    heard(119_000, 100_300, later);
+    assert_eq!(view.age(later), Duration::from_millis(20_200));
+    // Set forward, it makes a heartbeat older than it is, never younger.
+    heard(120_100, 190_100, later);
+    assert_eq!(view.age(later), Duration::from_millis(20_200));
+}
+
 fn open(view: &Arc<View>, fingerprints: Fingerprints) -> (Watched, Arc<Ending>) {
     let ending = Arc::new(Ending::default());
     (view.watch(fingerprints, &ending), ending)

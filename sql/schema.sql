@@ -161,7 +161,7 @@ CREATE TABLE refresh_tokens (
     token_hash    bytea       NOT NULL,                               -- SHA-256 of the token; the token itself is not stored
     -- The response with this token, for a retry with its predecessor within the grace period: encrypted with a key that is
     -- derived from the predecessor. Null after the grace period.
-    answer_sealed bytea,
+    response_sealed bytea,
 
     PRIMARY KEY (session_id, generation),
     CONSTRAINT refresh_token_generation_is_positive CHECK (generation > 0),
@@ -303,7 +303,7 @@ VALUES
     ('user_registered'), ('user_created'), ('user_deleted'), ('user_restored'), ('user_locked'), ('user_unlocked'),
     ('user_invited'), ('invitation_revoked'), ('user_imported'),
     ('login_succeeded'), ('login_failed'), ('account_locked'), ('new_device_seen'),
-    ('token_refreshed'), ('refresh_reused'), ('refresh_answer_lost'), ('token_revoked'),
+    ('token_refreshed'), ('refresh_reused'), ('refresh_response_lost'), ('token_revoked'),
     ('logged_out'), ('session_revoked'), ('sessions_revoked'),
     ('password_changed'), ('password_set'), ('password_rehashed'), ('password_reset_requested'), ('password_reset'),
     ('password_reset_required'),

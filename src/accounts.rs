@@ -24,6 +24,7 @@ pub mod overview;
 mod parts;
 pub mod password;
 pub mod profile;
+pub mod reauthentication;
 pub mod registration;
 pub mod sessions;
 pub mod settings;
@@ -52,6 +53,7 @@ pub use operator::accounts::NewAccount;
 pub use operator::actor::Operator;
 pub use operator::edit::Edit;
 pub use operator::error::OperatorError;
+pub use operator::everyone::EndedForAll;
 pub use operator::rights::Grant;
 pub use overview::{ONLINE_WITHIN, Online, Presence, Stats};
 pub use parts::Parts;
@@ -59,6 +61,7 @@ pub use password::Hasher;
 pub use password::change::PasswordChangeError;
 pub use password::reset::ResetError;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
+pub use reauthentication::Proof;
 pub use registration::import::{Candidate, Imported, Refusal};
 pub use registration::invitations::{InvitationError, Invited};
 pub use registration::register::{Registration, RegistrationError};
@@ -168,7 +171,6 @@ impl Accounts {
             settings: Arc::clone(&parts.settings),
             postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),
-            directory: Arc::clone(&common.directory),
             reauthentication: Arc::clone(&common.reauthentication),
             sessions: Arc::clone(&common.sessions),
         });

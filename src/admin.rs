@@ -32,7 +32,7 @@ pub struct Admin {
 #[derive(Debug, Default)]
 pub struct Readiness {
     listening: AtomicBool,
-    draining: AtomicBool,
+    draining: Arc<AtomicBool>,
 }
 
 impl Readiness {
@@ -44,6 +44,11 @@ impl Readiness {
     /// Records that the process is shutting down, so that load balancers stop sending requests.
     pub fn draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process is shutting down, for the proxy, which then asks clients to close their connections.
+    pub fn is_draining(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.draining)
     }
 
     /// Whether the instance is ready.

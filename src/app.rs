@@ -254,6 +254,7 @@ fn server(
         activity,
         capacity: Arc::clone(&capacity),
         metrics: Arc::clone(&shared.metrics),
+        draining: shared.readiness.is_draining(),
     };
     let mut proxy = http_proxy(&server.configuration, proxy);
     let options = proxy.server_options.get_or_insert_default();

@@ -5,8 +5,23 @@
 
 use time::OffsetDateTime;
 
-/// The time now, in UTC.
+/// The time now, in UTC and in whole microseconds, as PostgreSQL stores it: a time in a response is then the one that a
+/// later response has.
 #[expect(clippy::disallowed_methods, reason = "this is the one caller")]
 pub fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
+    let now = OffsetDateTime::now_utc();
+    now.replace_nanosecond(now.nanosecond() / 1000 * 1000)
+        .expect("fewer nanoseconds than before")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_has_whole_microseconds() {
+        for _ in 0..100 {
+            assert_eq!(now().nanosecond() % 1000, 0);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! Nothing here knows the proxy or a store.
 
 mod accepted;
+mod activity;
 mod admin;
 mod body;
 mod caller;
@@ -87,6 +88,7 @@ fn documented(base_path: &str) -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
         .routes(routes!(me::show, me::change, me::delete))
+        .routes(routes!(activity::list))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::end))
         .routes(routes!(introspect::introspect))

@@ -26,3 +26,4 @@ pub mod proxy;
 pub mod secret;
 pub mod sliding_window;
 pub mod store;
+pub mod visible;

@@ -6,6 +6,7 @@
 //!                                            └ rejected, expired, or too many attempts: failed, audited, logged
 //! ```
 
+mod address;
 pub mod links;
 pub mod message;
 pub mod mime;
@@ -19,6 +20,7 @@ pub mod templates;
 pub mod transport;
 pub mod worker;
 
+pub(crate) use self::address::can_be_sent_to;
 pub use self::message::{Message, Recipient};
 pub use self::templates::{TemplateError, Templates};
 

@@ -8,7 +8,9 @@ mod connection;
 mod context;
 mod cors;
 mod ending;
+mod failure;
 mod forward;
+mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod logged;
@@ -24,7 +26,10 @@ mod well_known;
 use std::{
     any::Any,
     net::IpAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -32,7 +37,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use pingora::{
-    Error, ErrorSource, ErrorType, Result,
+    Error, ErrorType, Result,
     http::{RequestHeader, ResponseHeader},
     modules::http::HttpModules,
     protocols::Digest,
@@ -42,7 +47,7 @@ use pingora::{
 
 use self::context::{AnsweredBy, Context, Ids};
 use self::snapshot::Snapshot;
-use self::upstream::upgrade;
+use self::upstream::{response, upgrade};
 pub use self::{
     auth::AuthApi,
     capacity::Capacity,
@@ -80,6 +85,8 @@ pub struct Proxy {
     pub capacity: Arc<Capacity>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// Whether the process is shutting down: then every response ends its connection.
+    pub draining: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -104,7 +111,9 @@ impl ProxyHttp for Proxy {
         // Without these an idle HTTP/1.1 connection is kept forever, and a client can send one byte a minute. A
         // connection that is to be closed (`Connection: close`, HTTP/1.0) is closed, because its client can wait for
         // that.
-        if session.get_keepalive().is_some() {
+        if self.draining.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        } else if session.get_keepalive().is_some() {
             session.set_keepalive(Some(limits.idle.as_secs().max(1)));
         }
         session.set_read_timeout(Some(Duration::from_secs(30)));
@@ -116,10 +125,11 @@ impl ProxyHttp for Proxy {
         let head = match read(session, ctx) {
             Ok(head) => head,
             Err(malformed) => {
-                self.metrics
-                    .requests_rejected
-                    .with_label_values(&[malformed.rejection()])
-                    .inc();
+                self.count_rejected(malformed);
+                if malformed == Malformed::Framing {
+                    // Where the next request begins is not known.
+                    session.set_keepalive(None);
+                }
                 respond::deny(session, ctx, malformed.into()).await?;
                 return Ok(true);
             }
@@ -143,7 +153,11 @@ impl ProxyHttp for Proxy {
         if let (true, Some(upgrade)) = (end, &ctx.upgrade) {
             upgrade.release();
         }
-        ctx.request_bytes += body.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        let received = body.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        ctx.request_bytes += received;
+        if received > 0 || end {
+            ctx.last_sent = Instant::now();
+        }
         stream::body(&self.gate.revocations, session, ctx);
         let limit = ctx.permit.as_ref().map_or(0, |permit| permit.route().body_bytes);
         if ctx.request_bytes > limit && !session.was_upgraded() {
@@ -171,7 +185,7 @@ impl ProxyHttp for Proxy {
             .choose(&permit.route().upstream, address, ctx.upstream.as_ref())
         {
             Ok((choice, mut peer)) => {
-                if session.is_upgrade_req() && session.is_body_empty() {
+                if !choice.is_http2() && session.is_upgrade_req() {
                     ctx.upgrade = Some(upgrade::prepare(&mut peer, &self.upstreams.upgrades));
                 }
                 if ctx.attempts > 0 {
@@ -179,7 +193,8 @@ impl ProxyHttp for Proxy {
                 }
                 ctx.upstream = Some(choice);
                 ctx.attempts += 1;
-                ctx.upstream_started = Some(Instant::now());
+                ctx.last_sent = Instant::now();
+                ctx.upstream_started = Some(ctx.last_sent);
                 let overhead = ctx.started.elapsed();
                 ctx.overhead.get_or_insert(overhead);
                 Ok(Box::new(peer))
@@ -242,8 +257,31 @@ impl ProxyHttp for Proxy {
         // Nothing was sent, so a retry repeats nothing; still only for idempotent methods.
         let retries = ctx.upstream.as_ref().map_or(0, upstream::Choice::retries);
         error.set_retry(ctx.attempts <= retries && session.req_header().method.is_idempotent());
-        self.count_upstream_error(ctx, &error);
+        failure::count_upstream_error(ctx, &error);
         error
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _: &mut Session,
+        answer: &mut ResponseHeader,
+        ctx: &mut Logged,
+    ) -> Result<()> {
+        let upgrading = ctx.upgrade.is_some();
+        response::check(answer, upgrading)
+            .map_err(|fault| Error::explain(ErrorType::InvalidHTTPHeader, fault).into_up())?;
+        if answer.status.is_informational() && answer.status != http::StatusCode::SWITCHING_PROTOCOLS {
+            ctx.interim += 1;
+            if ctx.interim > response::INTERIM {
+                return Err(Error::explain(ErrorType::InvalidHTTPHeader, "too many interim responses").into_up());
+            }
+            // Pingora begins the timeout anew with each of them, so that they could go on forever.
+            let limit = ctx.upstream.as_ref().map(upstream::Choice::read_timeout);
+            if limit.is_some_and(|limit| ctx.last_sent.elapsed() > limit) {
+                return Err(Error::explain(ErrorType::ReadTimedout, "interim responses only").into_up());
+            }
+        }
+        Ok(())
     }
 
     async fn response_filter(
@@ -305,11 +343,12 @@ impl ProxyHttp for Proxy {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Logged) -> FailToProxy {
-        let denial = ctx.denial.take().or_else(|| {
-            self.count_upstream_error(ctx, error);
-            failure(error)
-        });
-        let Some(denial) = denial.filter(|_| session.response_written().is_none()) else {
+        let denial = ctx.denial.take().or_else(|| failure::denial(session, error, ctx));
+        ctx.client_gone = denial.is_none();
+        if let Some(Denial::Malformed(malformed)) = denial {
+            self.count_rejected(malformed);
+        }
+        let Some(denial) = denial.filter(|_| !failure::has_response(session)) else {
             // The client has disconnected, or has received part of a response: no other response can be sent.
             return FailToProxy {
                 error_code: 0,
@@ -366,10 +405,7 @@ impl Proxy {
             target => match Target::read(target) {
                 Ok(target) => target,
                 Err(malformed) => {
-                    self.metrics
-                        .requests_rejected
-                        .with_label_values(&[malformed.rejection()])
-                        .inc();
+                    self.count_rejected(malformed);
                     return Ok(Err(malformed.into()));
                 }
             },
@@ -455,20 +491,10 @@ impl Proxy {
         Ok(Ok(false))
     }
 
-    fn count_upstream_error(&self, ctx: &Context, error: &Error) {
-        let Some(choice) = &ctx.upstream else { return };
-        let reason = match error.etype() {
-            ErrorType::ConnectRefused | ErrorType::ConnectNoRoute | ErrorType::ConnectError => "connect_refused",
-            ErrorType::ConnectTimedout | ErrorType::ConnectProxyFailure => "connect_timeout",
-            ErrorType::ReadTimedout => "read_timeout",
-            ErrorType::WriteTimedout => "write_timeout",
-            ErrorType::TLSHandshakeFailure | ErrorType::TLSHandshakeTimedout | ErrorType::InvalidCert => "tls",
-            _ if *error.esource() == ErrorSource::Upstream => "reset",
-            _ => return,
-        };
+    fn count_rejected(&self, malformed: Malformed) {
         self.metrics
-            .upstream_errors
-            .with_label_values(&[choice.name(), reason])
+            .requests_rejected
+            .with_label_values(&[malformed.rejection()])
             .inc();
     }
 }
@@ -485,6 +511,12 @@ fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Malfo
     ctx.origin = Some(origin);
     let head = reading::read(session, &ctx.snapshot.limits)?;
     ctx.host.clone_from(&head.host);
+    if session.req_header().version == http::Version::HTTP_10 {
+        // HTTP/1.0 has no interim responses, and nobody waits for one (RFC 9110 sections 10.1.1 and 15.2).
+        session.set_ignore_info_resp(true);
+        session.req_header_mut().remove_header(&http::header::EXPECT);
+    }
+    upgrade::ignore_others(session);
     if head.rewritten {
         session
             .req_header_mut()
@@ -492,33 +524,4 @@ fn read(session: &mut Session, ctx: &mut Context) -> Result<reading::Head, Malfo
             .map_err(|_| Malformed::ControlByte)?;
     }
     Ok(head)
-}
-
-/// The refusal for a failure; `None` if the client has disconnected.
-fn failure(error: &Error) -> Option<Denial> {
-    Some(match (error.esource(), error.etype()) {
-        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Denial::RequestTimeout,
-        (
-            ErrorSource::Downstream,
-            ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed | ErrorType::WriteTimedout,
-        ) => return None,
-        (ErrorSource::Downstream, _) => Denial::Malformed(Malformed::Framing),
-        (
-            _,
-            ErrorType::ReadTimedout
-            | ErrorType::WriteTimedout
-            | ErrorType::ConnectTimedout
-            | ErrorType::TLSHandshakeTimedout,
-        ) => Denial::UpstreamTimeout,
-        (
-            ErrorSource::Upstream,
-            ErrorType::ConnectRefused
-            | ErrorType::ConnectNoRoute
-            | ErrorType::ConnectError
-            | ErrorType::TLSHandshakeFailure
-            | ErrorType::InvalidCert,
-        ) => Denial::UpstreamUnreachable,
-        (ErrorSource::Upstream, _) => Denial::UpstreamBroken,
-        _ => Denial::Internal,
-    })
 }

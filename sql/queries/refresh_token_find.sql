@@ -18,7 +18,7 @@
 --   ->  replaced_generation         int4?
 --   ->  replaced_token_hash         bytea?
 --   ->  replaced_expires_at         timestamptz?
---   ->  answer_sealed               bytea?        only for the token that the live one replaced
+--   ->  response_sealed               bytea?        only for the token that the live one replaced
 --   ->  id                          uuid
 --   ->  email                       text
 --   ->  username                    text?
@@ -47,7 +47,7 @@ SELECT sessions.id AS session_id, sessions.expires_at AS session_expires_at, ses
        live.token_hash AS live_token_hash, live.created_at AS live_created_at, live.expires_at AS live_expires_at,
        live.replaces AS replaced_generation, replaced.token_hash AS replaced_token_hash,
        replaced.expires_at AS replaced_expires_at,
-       CASE WHEN live.replaces = $2 THEN live.answer_sealed END AS answer_sealed,
+       CASE WHEN live.replaces = $2 THEN live.response_sealed END AS response_sealed,
        users.id, email, username, password_hash, roles, permissions, profile, token_version, email_verified_at,
        failed_login_count, last_failed_login_at, lockout_count, locked_until, locked_by, password_changed_at,
        password_reset_required_at, mfa_email_enabled_at, last_login_at, users.created_at, updated_at, deleted_at

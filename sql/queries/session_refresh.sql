@@ -5,11 +5,11 @@
 -- older tokens are deleted.
 --   $1  session_id     uuid
 --   $2  live           int4         the generation that was live when the caller looked
---   $3  presented      int4         the same; or the one before it, when the answer with the live one was lost
+--   $3  presented      int4         the same; or the one before it, when the response with the live one was lost
 --   $4  now            timestamptz  the caller's clock, never now()
 --   $5  token_hash     bytea        SHA-256 of the successor
 --   $6  expires_at     timestamptz  of the successor
---   $7  answer_sealed  bytea        for a retry with the same token
+--   $7  response_sealed  bytea        for a retry with the same token
 --   $8  user_agent     text?
 --   $9  address        inet?
 --   $10 fingerprint    bytea?       SHA-256 of the network and the user agent, when one of them changed
@@ -28,7 +28,7 @@ WITH refreshed AS (
 ), used AS (
     UPDATE refresh_tokens
     SET used_at       = $4,
-        answer_sealed = NULL
+        response_sealed = NULL
     FROM refreshed
     WHERE session_id = refreshed.id
       AND generation = $3
@@ -47,6 +47,6 @@ WITH refreshed AS (
     SET last_seen_at = excluded.last_seen_at
     WHERE devices.last_seen_at < excluded.last_seen_at - interval '1 day'
 )
-INSERT INTO refresh_tokens (session_id, generation, replaces, token_hash, created_at, expires_at, answer_sealed)
+INSERT INTO refresh_tokens (session_id, generation, replaces, token_hash, created_at, expires_at, response_sealed)
 SELECT refreshed.id, $2 + 1, $3, $5, $4, $6, $7
 FROM refreshed

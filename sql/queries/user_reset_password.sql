@@ -1,6 +1,8 @@
 -- user_reset_password :one?
 -- Sets the password of a user who followed an emailed link, and outdates the access tokens; the caller ends the sessions. The
 -- link verified the email address. A lock by failed sign-ins is lifted, an operator's is not.
+-- password_changed_at is later than before in any case, also by the clock of another instance: it tells whether a password that
+-- was verified before the row was locked is still the one.
 --   $1  id             uuid
 --   $2  password_hash  text
 --   $3  now            timestamptz  the caller's clock, never now()
@@ -9,7 +11,7 @@
 
 UPDATE users
 SET password_hash              = $2,
-    password_changed_at        = $3,
+    password_changed_at        = greatest($3, password_changed_at + interval '1 microsecond'),
     password_reset_required_at = NULL,
     email_verified_at          = coalesce(email_verified_at, $3),
     failed_login_count         = 0,

@@ -7,10 +7,10 @@ use crate::accounts::email::codes::Codes;
 use crate::accounts::login::devices::Devices;
 use crate::accounts::login::failures::Failures;
 use crate::accounts::login::limits::windows::Limits;
-use crate::accounts::login::reauthenticate::Reauthentication;
 use crate::accounts::mfa::factors::Factors;
 use crate::accounts::parts::Parts;
 use crate::accounts::password::retry::RepeatedRequests;
+use crate::accounts::reauthentication::Reauthentication;
 use crate::accounts::sessions::access::AccessTokens;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::open::SessionOpener;
@@ -28,7 +28,7 @@ pub struct Common {
     pub codes: Arc<Codes>,
     /// Recognizes retries of a client whose response was lost.
     pub repeated_requests: Arc<RepeatedRequests>,
-    /// Requires the current password for sensitive changes.
+    /// Requires the current password and the strongest second factor for changes of credentials.
     pub reauthentication: Arc<Reauthentication>,
     /// Issues access tokens.
     pub access_tokens: Arc<AccessTokens>,
@@ -67,11 +67,6 @@ impl Common {
             limiter: Arc::clone(&parts.limiter),
             hasher: Arc::clone(&parts.hasher),
         });
-        let reauthentication = Arc::new(Reauthentication {
-            settings: Arc::clone(&parts.settings),
-            limiter: Arc::clone(&parts.limiter),
-            hasher: Arc::clone(&parts.hasher),
-        });
         let access_tokens = Arc::new(AccessTokens {
             keys: Arc::clone(&parts.keys),
             settings: Arc::clone(&parts.settings),
@@ -94,6 +89,7 @@ impl Common {
             devices: Arc::clone(&devices),
             mail: Arc::clone(&mail),
             settings: Arc::clone(&parts.settings),
+            sessions: Arc::clone(&sessions),
         });
         let failures = Arc::new(Failures {
             postgres: parts.postgres.clone(),
@@ -107,8 +103,15 @@ impl Common {
             codes: Arc::clone(&codes),
             metrics: Arc::clone(&parts.metrics),
             settings: Arc::clone(&parts.settings),
-            reauthentication: Arc::clone(&reauthentication),
             limits: Arc::clone(&limits),
+        });
+        let reauthentication = Arc::new(Reauthentication {
+            directory: Arc::clone(&directory),
+            factors: Arc::clone(&factors),
+            hasher: Arc::clone(&parts.hasher),
+            limiter: Arc::clone(&parts.limiter),
+            postgres: parts.postgres.clone(),
+            settings: Arc::clone(&parts.settings),
         });
         Self {
             mail,

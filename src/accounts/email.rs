@@ -35,7 +35,6 @@ impl Services {
         });
         let change = Arc::new(EmailChange {
             mail: Arc::clone(&common.mail),
-            directory: Arc::clone(&common.directory),
             settings: Arc::clone(&parts.settings),
             reauthentication: Arc::clone(&common.reauthentication),
             limits: Arc::clone(&common.limits),

@@ -7,6 +7,5 @@ pub mod failures;
 pub mod keys;
 pub mod limits;
 pub mod lock;
-pub mod reauthenticate;
 pub mod refusal;
 pub mod stuffing;

@@ -47,6 +47,7 @@ impl Services {
             settings: Arc::clone(&parts.settings),
             metrics: Arc::clone(&parts.metrics),
             mail: Arc::clone(&common.mail),
+            reauthentication: Arc::clone(&common.reauthentication),
         });
         let email = Arc::new(EmailFactor {
             mail: Arc::clone(&common.mail),
@@ -54,6 +55,7 @@ impl Services {
             postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),
             directory: Arc::clone(&common.directory),
+            reauthentication: Arc::clone(&common.reauthentication),
             limits: Arc::clone(&common.limits),
             codes: Arc::clone(&common.codes),
         });

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod actor;
 pub mod edit;
 pub mod error;
+pub mod everyone;
 pub mod held;
 pub mod permissions;
 pub(crate) mod right;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use self::accounts::AccountAdmin;
 use self::edit::AccountEdits;
+use self::everyone::EveryonesSessions;
 use self::rights::AccountRights;
 use self::sessions::AccountSessions;
 use self::standing::AccountStanding;
@@ -31,6 +33,8 @@ pub struct Services {
     pub edits: Arc<AccountEdits>,
     /// Ends the sessions of an account for an operator.
     pub sessions: Arc<AccountSessions>,
+    /// Ends the sessions of all accounts.
+    pub everyone: Arc<EveryonesSessions>,
     /// Locks, unlocks, deletes and restores accounts.
     pub standing: Arc<AccountStanding>,
 }
@@ -65,6 +69,11 @@ impl Services {
             sessions: Arc::clone(&common.sessions),
             metrics: Arc::clone(&parts.metrics),
         });
+        let everyone = Arc::new(EveryonesSessions {
+            postgres: parts.postgres.clone(),
+            sessions: Arc::clone(&common.sessions),
+            metrics: Arc::clone(&parts.metrics),
+        });
         let standing = Arc::new(AccountStanding {
             postgres: parts.postgres.clone(),
             sessions: Arc::clone(&common.sessions),
@@ -77,6 +86,7 @@ impl Services {
             rights,
             edits,
             sessions,
+            everyone,
             standing,
         }
     }

@@ -2,19 +2,22 @@
 
 mod argon2;
 mod bcrypt;
+pub mod breached;
 pub mod change;
 pub mod hasher;
 pub(crate) mod new_password;
+mod prepare;
 pub mod reset;
 pub mod retry;
 pub mod rules;
 mod scheme;
 
 pub use argon2::Cost;
+pub use breached::Breached;
 pub use hasher::{HashError, Hasher};
 pub use rules::Weakness;
 pub use scheme::Verified;
-pub(crate) use scheme::is_known;
+pub(crate) use scheme::imported;
 
 use std::sync::Arc;
 
@@ -25,7 +28,7 @@ use crate::accounts::parts::Parts;
 
 /// The services of this module.
 pub struct Services {
-    /// Changes a password; requires the current one.
+    /// Changes a password, after a re-authentication.
     pub change: Arc<PasswordChange>,
     /// Resets a forgotten password with an emailed link.
     pub reset: Arc<PasswordReset>,
@@ -36,10 +39,8 @@ impl Services {
     pub fn new(parts: &Parts, common: &Common) -> Self {
         let change = Arc::new(PasswordChange {
             settings: Arc::clone(&parts.settings),
-            directory: Arc::clone(&common.directory),
             reauthentication: Arc::clone(&common.reauthentication),
             hasher: Arc::clone(&parts.hasher),
-            postgres: parts.postgres.clone(),
             metrics: Arc::clone(&parts.metrics),
             mail: Arc::clone(&common.mail),
             sessions: Arc::clone(&common.sessions),

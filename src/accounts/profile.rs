@@ -7,20 +7,21 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::accounts::directory::Directory;
 use crate::accounts::email::names::{self, NameError};
 use crate::accounts::error::Failure;
-use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
+use crate::accounts::reauthentication::error::ReauthenticationError;
+use crate::accounts::reauthentication::{Counted, Proof, Reauthentication};
+use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::tokens;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::metrics::Metrics;
-use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::postgres::Postgres;
 use crate::store::users::{self, User};
+use crate::visible::{is_hidden, is_misleading};
 
 /// The largest profile, in bytes: it is for names and the URL of a picture, not for files.
 const PROFILE_MAX_BYTES: usize = 8 * 1024;
@@ -59,6 +60,12 @@ pub enum ProfileError {
     /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
+    /// The account has a second factor, and none was submitted, or a weaker one.
+    #[error("the strongest second factor of the account is required")]
+    FactorRequired,
+    /// The code of the second factor is wrong, or was used before.
+    #[error("wrong code")]
+    WrongCode,
     /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
@@ -68,8 +75,8 @@ pub enum ProfileError {
     /// The profile is too large.
     #[error("a profile has at most {PROFILE_MAX_BYTES} bytes")]
     TooLarge,
-    /// A text contains a control character.
-    #[error("the profile contains a control character")]
+    /// A text contains a control character, or an invisible one that misleads.
+    #[error("the profile contains a control or invisible character")]
     ControlCharacter,
     /// The member is copied to a claim that applications decide by, so only an operator can set it.
     #[error("`{0}` is set by an operator")]
@@ -91,12 +98,15 @@ impl From<StoreError> for ProfileError {
     }
 }
 
-impl From<ProofError> for ProfileError {
-    fn from(error: ProofError) -> Self {
+impl From<ReauthenticationError> for ProfileError {
+    fn from(error: ReauthenticationError) -> Self {
         match error {
-            ProofError::WrongPassword => Self::WrongPassword,
-            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ProofError::Failure(failure) => Self::Failure(failure),
+            ReauthenticationError::NotFound => Self::NotFound,
+            ReauthenticationError::WrongPassword => Self::WrongPassword,
+            ReauthenticationError::FactorRequired => Self::FactorRequired,
+            ReauthenticationError::WrongCode => Self::WrongCode,
+            ReauthenticationError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ReauthenticationError::Failure(failure) => Self::Failure(failure),
         }
     }
 }
@@ -106,7 +116,6 @@ pub struct Profiles {
     pub(crate) settings: Arc<Settings>,
     pub(crate) postgres: Postgres,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) directory: Arc<Directory>,
     pub(crate) reauthentication: Arc<Reauthentication>,
     pub(crate) sessions: Arc<Sessions>,
 }
@@ -159,21 +168,24 @@ impl Profiles {
         Ok(changed)
     }
 
-    /// Deletes the account of a signed-in user and ends its sessions. Requires the current password: a stolen token
-    /// must not be enough for what the owner cannot undo.
+    /// Deletes the account of a signed-in user and ends its sessions, after a re-authentication: a stolen token must not
+    /// be enough for what the owner cannot undo.
     ///
     /// # Errors
     /// See [`ProfileError`].
     pub async fn delete(
         &self,
-        user_id: Uuid,
-        password: &Secret,
+        by: SessionOf,
+        proof: Proof<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), ProfileError> {
-        let user = self.directory.user(user_id).await?.ok_or(ProfileError::NotFound)?;
-        self.reauthentication.require_password(&user, password, now).await?;
-        let tx = self.postgres.transaction("user_delete").await?;
+        let verified = self
+            .reauthentication
+            .verify_password(by, proof, Counted::WithSignIns, now)
+            .await?;
+        let (tx, user) = self.reauthentication.hold("user_delete", verified, origin, now).await?;
+        let user_id = user.id;
         let version = users::soft_delete(&tx, user_id, now).await?;
         let version = version.ok_or(ProfileError::NotFound)?;
         let entries = self
@@ -181,6 +193,7 @@ impl Profiles {
             .end_all(&tx, user_id, version, "account_deleted", now)
             .await?;
         AuditRecord::by(user_id, Event::UserDeleted, origin)
+            .session(by.session_id)
             .insert(&tx, &self.metrics, now)
             .await?;
         tx.commit().await?;
@@ -206,10 +219,11 @@ pub(crate) fn check_any(profile: &Map<String, Value>) -> Result<(), ProfileError
     if let Some(name) = profile.keys().find(|name| tokens::RESERVED.contains(&name.as_str())) {
         return Err(ProfileError::ReadOnly(name.clone()));
     }
-    // PostgreSQL's JSON has no NUL, and terminals interpret the others.
+    // PostgreSQL's JSON has no NUL, and terminals interpret the others. The name of a member may have nothing invisible
+    // at all: two of them would look the same.
     if profile
         .iter()
-        .any(|(name, value)| is_unclean(name) || holds_unclean(value))
+        .any(|(name, value)| name.chars().any(is_hidden) || holds_unclean(value))
     {
         return Err(ProfileError::ControlCharacter);
     }
@@ -226,7 +240,7 @@ pub(crate) fn check_size(profile: &Map<String, Value>) -> Result<(), ProfileErro
 }
 
 fn is_unclean(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() && c != '\n')
+    text.chars().any(|c| is_misleading(c) && c != '\n')
 }
 
 fn holds_unclean(value: &Value) -> bool {
@@ -235,7 +249,7 @@ fn holds_unclean(value: &Value) -> bool {
         Value::Array(values) => values.iter().any(holds_unclean),
         Value::Object(members) => members
             .iter()
-            .any(|(name, value)| is_unclean(name) || holds_unclean(value)),
+            .any(|(name, value)| name.chars().any(is_hidden) || holds_unclean(value)),
         _ => false,
     }
 }
@@ -300,12 +314,16 @@ mod tests {
             json!({"a": "\u{0}"}),
             json!({"a": [{"b": "\u{1b}[2J"}]}),
             json!({"\u{0}": 1}),
+            json!({"na\u{200b}me": "x"}),
+            json!({"a": {"b\u{200d}": 1}}),
+            json!({"name": "\u{202e}nimda"}),
         ] {
             assert!(matches!(
                 check_own(&object(wrong), &[]),
                 Err(ProfileError::ControlCharacter)
             ));
         }
-        assert!(check_own(&object(json!({"bio": "two\nlines"})), &[]).is_ok());
+        let emoji = json!({"bio": "two\nlines", "name": "👩\u{200d}💻"});
+        assert!(check_own(&object(emoji), &[]).is_ok());
     }
 }

@@ -8,7 +8,7 @@ mod paths;
 
 use std::time::Duration;
 
-use crate::accounts::password::Cost;
+use crate::accounts::password::{Breached, Cost};
 use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
 
@@ -33,6 +33,8 @@ pub struct Settings {
     pub access_token: AccessToken,
     /// `auth.refresh_token`.
     pub refresh_token: RefreshToken,
+    /// `auth.sessions`.
+    pub sessions: Sessions,
     /// `auth.audit.refreshes`.
     pub audit_refreshes: AuditRefreshes,
     /// `auth.signing`.
@@ -90,12 +92,20 @@ pub struct RefreshToken {
     /// How long a used token gets the same response again; 30 seconds. Zero is the strict rule: a second use is reuse.
     pub reuse_grace: Duration,
     /// What a used token means after that, if its successor was never used.
-    pub lost_answer: LostAnswer,
+    pub lost_response: LostResponse,
+}
+
+/// `auth.sessions`.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    /// The most open sessions of an account; 100. A further sign-in ends the one that was not refreshed for the longest
+    /// time.
+    pub per_user: u32,
 }
 
 /// `auth.refresh_token.lost_response`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum LostAnswer {
+pub enum LostResponse {
     /// The response was lost: return another successor, once, in place of the unused one.
     #[default]
     Accept,
@@ -158,6 +168,8 @@ pub struct Password {
     pub argon2: Cost,
     /// The minimum length in characters; 8.
     pub min_length: usize,
+    /// The list of passwords from breaches.
+    pub breached: Option<Breached>,
     /// The number of threads that hash.
     pub workers: usize,
     /// The number of jobs that can wait for a thread; one more is answered with 503.
@@ -226,8 +238,14 @@ impl Default for RefreshToken {
             ttl: days(30),
             session_max: days(90),
             reuse_grace: Duration::from_secs(30),
-            lost_answer: LostAnswer::default(),
+            lost_response: LostResponse::default(),
         }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { per_user: 100 }
     }
 }
 
@@ -247,6 +265,7 @@ impl Default for Password {
             cost: 12,
             argon2: Cost::default(),
             min_length: 8,
+            breached: None,
             workers: 2,
             queue: 64,
             wait: Duration::from_secs(5),

@@ -22,7 +22,7 @@ use crate::{
     gate::Gate,
     store::{
         StoreError,
-        cleanup::{self, Answers, Before},
+        cleanup::{self, Before, Responses},
         sessions,
     },
 };
@@ -131,19 +131,19 @@ fn spawn_revocations(handle: &Handle, shared: &Arc<Shared>, services: &Arc<Issue
 async fn clean(shared: Arc<Shared>, services: Arc<IssuerServices>, now: OffsetDateTime) {
     let Some(retention) = shared.boot.retention else { return };
     let settings = &services.accounts.settings.refresh_token;
-    let answers = Answers {
+    let responses = Responses {
         issued_before: now - settings.reuse_grace,
         ttl: settings.ttl,
         within: 2 * CLEANUP,
     };
     let run = async || {
         let removed = cleanup::run(&services.postgres, Before::at(now, retention.tokens, retention.audit)).await?;
-        let forgotten = cleanup::forget_answers(&services.postgres, answers).await?;
+        let forgotten = cleanup::forget_responses(&services.postgres, responses).await?;
         Ok::<_, StoreError>(removed.map(|removed| (removed, forgotten)))
     };
     let result = match run().await {
-        Ok(Some((removed, answers))) => {
-            tracing::info!(?removed, answers, "expired rows were removed");
+        Ok(Some((removed, responses))) => {
+            tracing::info!(?removed, responses, "expired rows were removed");
             let done = shared.metrics.job_last_success.with_label_values(&["cleanup"]);
             #[expect(clippy::cast_precision_loss, reason = "a timestamp fits")]
             done.set(now.unix_timestamp() as f64);

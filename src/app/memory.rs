@@ -2,7 +2,8 @@
 //!
 //! The allocator keeps freed pages for a second, because most are used again, and returns them when a thread frees its
 //! next page or ends. After a crowd has left, its thread has nothing to free for a long time, and the process would stay as
-//! large as it was at its largest.
+//! large as it was at its largest. What a thread has freed for another (with several proxying threads) is found by the
+//! other when it has served some requests.
 
 use std::hint::black_box;
 

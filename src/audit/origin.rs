@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::visible::is_misleading;
+
 /// The longest stored user agent, in characters.
 const USER_AGENT_MAX: usize = 256;
 
@@ -17,12 +19,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The stored user agent: shortened, and without control characters, which PostgreSQL (NUL) refuses and terminals
-    /// interpret.
+    /// The stored user agent: shortened, and without control and invisible characters, which PostgreSQL (NUL) refuses and
+    /// terminals interpret.
     pub fn user_agent(&self) -> Option<String> {
         let kept = |text: &String| {
             text.chars()
-                .filter(|c| !c.is_control())
+                .filter(|c| !is_misleading(*c))
                 .take(USER_AGENT_MAX)
                 .collect::<String>()
         };

@@ -146,7 +146,7 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
             accounts
                 .operator
                 .accounts
-                .set_password(&user, password, &Operator::default(), clock::now())
+                .set_password(&user, password, &Operator::command_line(), clock::now())
                 .await
         }
         Ok(_) => Ok(()),
@@ -162,7 +162,7 @@ async fn ensure_demo_user(accounts: &Accounts, password: &Secret, is_new: bool) 
             accounts
                 .operator
                 .accounts
-                .create(account, &Operator::default(), clock::now())
+                .create(account, &Operator::command_line(), clock::now())
                 .await
                 .map(drop)
         }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::config::Errors;
+use crate::visible::escaped;
 
 /// The exit code for a wrong configuration (`EX_USAGE` of sysexits.h), as opposed to 1 for a command that failed.
 const BAD_CONFIG: u8 = 64;
@@ -16,12 +17,13 @@ pub(super) fn bad_config(errors: &Errors) -> ExitCode {
 
 /// Prints an error in one sentence to standard error.
 pub(super) fn failed(error: &impl std::fmt::Display) -> ExitCode {
-    let _ = writeln!(std::io::stderr(), "sidegate: {error}");
+    let _ = writeln!(std::io::stderr(), "sidegate: {}", escaped(&error.to_string()));
     ExitCode::FAILURE
 }
 
-/// Prints to standard output. A closed pipe (`sidegate … | head`) is not a failure.
+/// Prints to standard output. A closed pipe (`sidegate … | head`) is not a failure. Names and devices are chosen by
+/// users: what would rewrite the operator's terminal is escaped.
 pub(super) fn print(text: &str) -> ExitCode {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = std::io::stdout().write_all(escaped(text).as_bytes());
     ExitCode::SUCCESS
 }

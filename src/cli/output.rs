@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::visible::escaped;
+
 /// The output format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -24,7 +26,7 @@ pub fn rows<T: Serialize>(out: &mut impl Write, format: Format, columns: &[&str]
     if format == Format::Json {
         return rows
             .iter()
-            .try_for_each(|row| writeln!(out, "{}", serde_json::to_string(row)?));
+            .try_for_each(|row| writeln!(out, "{}", escaped(&serde_json::to_string(row)?)));
     }
     let mut lines = vec![
         columns
@@ -49,10 +51,11 @@ pub fn rows<T: Serialize>(out: &mut impl Write, format: Format, columns: &[&str]
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
+        // A line break in a profile would make two rows of one.
+        Value::String(text) => escaped(text).replace('\n', " "),
         Value::Array(values) if values.is_empty() => "-".to_owned(),
         Value::Array(values) => values.iter().map(text).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
+        other => escaped(&other.to_string()).into_owned(),
     }
 }
 
@@ -61,6 +64,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_interpret_is_escaped() {
+        let given = [json!({"device": "phone\u{202e}gnp\u{1b}[2J", "name": "a\u{200b}b"})];
+        for format in [Format::Table, Format::Json] {
+            let mut text = Vec::new();
+            rows(&mut text, format, &["device", "name"], &given).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            assert!(
+                text.contains("phone\\u202egnp\\u001b[2J") && text.contains("a\\u200bb"),
+                "{text}"
+            );
+            assert!(text.is_ascii(), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_table_is_aligned_and_json_has_one_object_per_line() {

@@ -11,7 +11,7 @@ use crate::accounts::Operator;
 use crate::app::Tools;
 use crate::clock;
 
-/// List and end the sessions of an account.
+/// List and end sessions.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The subcommand.
@@ -34,6 +34,12 @@ pub enum Command {
         /// The session id; `sidegate session list` shows it.
         #[arg(value_parser = id)]
         id: Uuid,
+    },
+    /// End the sessions of all accounts, so that everybody has to sign in again.
+    RevokeAll {
+        /// Confirm that all accounts are meant.
+        #[arg(long, required = true)]
+        everyone: bool,
     },
 }
 
@@ -77,12 +83,25 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
             if accounts
                 .operator
                 .sessions
-                .revoke_one(id, None, &Operator::default(), clock::now())
+                .revoke_one(id, None, &Operator::command_line(), clock::now())
                 .await?
             {
                 Ok(Answer::Done(format!("the session {id} has ended")))
             } else {
                 Err(format!("there is no active session {id}").into())
+            }
+        }
+        Command::RevokeAll { .. } => {
+            let (mut users, mut sessions) = (0, 0);
+            loop {
+                let everyone = &accounts.operator.everyone;
+                let ended = everyone.end(&Operator::command_line(), clock::now()).await?;
+                users += ended.accounts;
+                sessions += ended.sessions;
+                if ended.is_complete {
+                    let done = format!("{sessions} session(s) of {users} account(s) have ended");
+                    return Ok(Answer::Done(done));
+                }
             }
         }
     }

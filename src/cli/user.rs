@@ -194,7 +194,7 @@ pub fn run(args: Args) -> ExitCode {
 
 async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer, Failed> {
     let accounts = &tools.accounts;
-    let by = Operator::default();
+    let by = Operator::command_line();
     match command {
         Command::Create {
             email,
@@ -302,7 +302,7 @@ async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
     let outcome = if accounts
         .mfa
         .reset
-        .reset(&user, &Operator::default(), clock::now())
+        .reset(&user, &Operator::command_line(), clock::now())
         .await?
     {
         "has no second factor left"
@@ -314,7 +314,7 @@ async fn reset_mfa(accounts: &Accounts, user: &str) -> Result<Answer, Failed> {
 
 async fn set_password(accounts: &Accounts, user: &str, password: &PasswordSource) -> Result<Answer, Failed> {
     let user = accounts.operator.accounts.lookup(user).await?;
-    let by = Operator::default();
+    let by = Operator::command_line();
     accounts
         .operator
         .accounts

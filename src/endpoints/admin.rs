@@ -4,7 +4,7 @@
 //! `Operator` that the services require, so that a handler without a permission check cannot do anything.
 
 mod audit;
-mod filter;
+pub(super) mod filter;
 mod id;
 mod invitations;
 mod permitted;
@@ -36,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(standing::reset_mfa))
         .routes(routes!(sessions::list, sessions::end_all))
         .routes(routes!(sessions::end))
+        .routes(routes!(sessions::end_everyone))
         .routes(routes!(invitations::list, invitations::invite))
         .routes(routes!(invitations::revoke))
         .routes(routes!(audit::list))

@@ -49,7 +49,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     if is_exactly("application/json", headers) {
         Ok(())
     } else {
-        Err(Problem::new(Code::UnsupportedMediaType))
+        Err(Problem::wrong_media_type("application/json"))
     }
 }
 

@@ -5,8 +5,8 @@ use cookie::{Cookie, SameSite};
 use http::header::SET_COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Caller;
-use crate::accounts::{DEVICE_TOKEN_LIFE, Settings};
+use super::{Caller, Services};
+use crate::accounts::DEVICE_TOKEN_LIFE;
 use crate::cookies;
 use crate::secret::Secret;
 
@@ -22,10 +22,13 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
 /// The `Set-Cookie` header: sent to `/auth` only, never with cross-site requests, and not readable by scripts.
 ///
 /// `Secure` if `server.public_url` is `https`, even if the load balancer that terminates TLS does not report it.
-pub(super) fn field(token: &Secret, settings: &Settings, caller: &Caller) -> [(HeaderName, HeaderValue); 1] {
+pub(super) fn field(token: &Secret, services: &Services, caller: &Caller) -> [(HeaderName, HeaderValue); 1] {
+    let settings = &services.accounts.settings;
     let base = settings.base_path.as_str();
     let path = if base.is_empty() { "/" } else { base };
-    let https = caller.via_tls || settings.issuer.starts_with("https://");
+    // The issuer can have another name, and is that of this server if there is no public URL.
+    let public_url = services.public_url.as_deref().unwrap_or(&settings.issuer);
+    let https = caller.via_tls || public_url.starts_with("https://");
     field_of(token, path, https)
 }
 

@@ -9,12 +9,12 @@ use serde::Deserialize;
 
 use super::accepted::{Accepted, accepted};
 use super::body::Body;
+use super::mfa::TypedProof;
 use super::problem::Code;
 use super::signed_in::{SignedIn, session_of};
 use super::{Caller, Problem, Services};
 use crate::accounts::{Claimant, CodeError, EmailChangeError, EmailConfirmError};
 use crate::gate::denial::Denial;
-use crate::secret::Secret;
 
 /// An emailed verification code.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -35,12 +35,22 @@ pub(super) struct Resend {
     email: String,
 }
 
-/// The new email address of the caller's account.
+/// The new email address of the caller's account, the current password, and for an account with a second factor one of the three
+/// fields for it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeEmail {
     new_email: String,
     password: String,
+    /// The current code of the authenticator app, if the account has one.
+    #[serde(default)]
+    totp: Option<String>,
+    /// A recovery code, instead of another second factor.
+    #[serde(default)]
+    recovery_code: Option<String>,
+    /// The code sent by email, if the account has enabled these and has no authenticator app.
+    #[serde(default)]
+    email_code: Option<String>,
 }
 
 /// The two codes of a change of the email address.
@@ -121,7 +131,8 @@ pub(super) async fn resend(
 
 /// Start a change of the email address
 ///
-/// A code is sent to each of the two email addresses. The response is the same if the new one belongs to another account.
+/// Requires the current password and the strongest second factor of the account. A code is sent to each of the two email addresses.
+/// The response is the same if the new one belongs to another account.
 #[utoipa::path(
     post,
     path = "/email/change",
@@ -132,7 +143,7 @@ pub(super) async fn resend(
     })),
     responses(
         (status = 202, description = "Two codes are sent.", body = Accepted),
-        (status = 403, description = "`bad_credentials`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`"),
         (status = 404, description = "`mail_not_configured`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -144,7 +155,7 @@ pub(super) async fn change(
     SignedIn(session): SignedIn,
     Body(body): Body<ChangeEmail>,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
-    let password = Secret::new(body.password);
+    let proof = TypedProof::read(body.password, body.totp, body.recovery_code, body.email_code)?;
     services
         .accounts
         .email
@@ -152,7 +163,7 @@ pub(super) async fn change(
         .request(
             session,
             &body.new_email,
-            &password,
+            proof.as_proof(),
             &caller.origin(),
             caller.received_at,
         )
@@ -217,6 +228,8 @@ impl From<EmailChangeError> for Problem {
             EmailChangeError::Unchanged => Self::field("new_email", "email_unchanged", &error),
             EmailChangeError::DomainNotAllowed => Self::field("new_email", "domain_not_allowed", &error),
             EmailChangeError::WrongPassword => Self::new(Code::PasswordWrong),
+            EmailChangeError::FactorRequired => Self::new(Code::SecondFactorRequired),
+            EmailChangeError::WrongCode => Self::new(Code::MfaCodeRefused),
             EmailChangeError::RateLimited { retry_after } => Self::rate_limited(retry_after),
             EmailChangeError::Failure(failure) => failure.into(),
         }

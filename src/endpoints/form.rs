@@ -12,6 +12,9 @@ use super::problem::Code;
 /// A form body. Parameters without a value count as absent, unknown ones are ignored (RFC 6749 section 3.2).
 pub(super) struct Form(Vec<(String, String)>);
 
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// The parameters that the endpoints for services know.
 const KNOWN: [&str; 4] = ["token", "token_type_hint", "client_id", "client_secret"];
 
@@ -50,8 +53,8 @@ impl<S: Sync> FromRequest<S> for Form {
     type Rejection = Problem;
 
     async fn from_request(request: Request<HttpBody>, _state: &S) -> Result<Self, Problem> {
-        if !is_exactly("application/x-www-form-urlencoded", request.headers()) {
-            return Err(Problem::new(Code::UnsupportedMediaType).oauth_error("invalid_request"));
+        if !is_exactly(FORM, request.headers()) {
+            return Err(Problem::wrong_media_type(FORM).oauth_error("invalid_request"));
         }
         Self::parse(&read(request.into_body()).await?)
     }

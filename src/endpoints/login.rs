@@ -13,6 +13,7 @@ use super::problem::Code;
 use super::{Caller, Problem, Services, device_cookie};
 use crate::accounts::{Attempt, Challenge, Login, LoginError, Method, Pair, SignedIn};
 use crate::secret::Secret;
+use crate::visible::is_misleading;
 
 /// The longest device name, in characters. It is shown to its owner in the list of sessions.
 const DEVICE_NAME_MAX: usize = 100;
@@ -105,8 +106,8 @@ pub(super) async fn login(
         .as_deref()
         .map(str::trim)
         .filter(|name| !name.is_empty());
-    if device_name.is_some_and(|name| name.chars().count() > DEVICE_NAME_MAX || name.chars().any(char::is_control)) {
-        let message = format!("expected at most {DEVICE_NAME_MAX} characters without control characters");
+    if device_name.is_some_and(|name| name.chars().count() > DEVICE_NAME_MAX || name.chars().any(is_misleading)) {
+        let message = format!("expected at most {DEVICE_NAME_MAX} characters without control and invisible characters");
         return Err(Problem::field("device_name", "device_name_invalid", &message));
     }
     let ((Some(login), None) | (None, Some(login))) = (&body.email, &body.username) else {
@@ -136,7 +137,7 @@ pub(super) async fn login(
 
 /// The response with tokens, after one step or two.
 pub(super) fn signed_in(signed_in: SignedIn, services: &Services, caller: &Caller) -> Response {
-    let cookie = device_cookie::field(&signed_in.device_token, &services.accounts.settings, caller);
+    let cookie = device_cookie::field(&signed_in.device_token, services, caller);
     let answer = SignedInAnswer {
         pair: signed_in.pair,
         device_token: signed_in.device_token.expose().to_owned(),

@@ -11,12 +11,12 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::body::Body;
+use super::mfa::Reauthentication;
 use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
 use crate::accounts::{Account, Change, ProfileError};
 use crate::gate::denial::Denial;
-use crate::secret::Secret;
 
 /// The caller's account.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -54,14 +54,6 @@ pub(super) struct Edit {
     /// Members to set, or to remove with `null`. Others stay as they are.
     #[serde(default)]
     profile: Option<Map<String, Value>>,
-}
-
-/// The confirmation of the account's deletion.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[schema(as = AccountDeletion)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Delete {
-    password: String,
 }
 
 /// Show your account
@@ -117,16 +109,16 @@ pub(super) async fn change(
 
 /// Delete your account
 ///
-/// Requires the current password and ends every session. An operator can restore the account.
+/// Requires the current password and the strongest second factor of the account, and ends every session. An operator can restore the account.
 #[utoipa::path(
     delete,
     path = "/me",
     tag = "account",
     security(("bearer" = [])),
-    request_body(content = Delete, example = json!({"password": "quarrel-lantern-71-osprey"})),
+    request_body(content = Reauthentication, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
     responses(
         (status = 204, description = "Deleted."),
-        (status = 403, description = "`bad_credentials`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
     )
@@ -135,13 +127,13 @@ pub(super) async fn delete(
     State(services): State<Arc<Services>>,
     caller: Caller,
     SignedIn(session): SignedIn,
-    Body(body): Body<Delete>,
+    Body(body): Body<Reauthentication>,
 ) -> Result<StatusCode, Problem> {
-    let password = Secret::new(body.password);
+    let proof = body.proof()?;
     let deleted = services
         .accounts
         .profiles
-        .delete(session.user_id, &password, &caller.origin(), caller.received_at)
+        .delete(session, proof.as_proof(), &caller.origin(), caller.received_at)
         .await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(profile_problem)
 }
@@ -150,6 +142,8 @@ pub(super) fn profile_problem(error: ProfileError) -> Problem {
     match error {
         ProfileError::NotFound => Denial::Revoked.into(),
         ProfileError::WrongPassword => Problem::new(Code::PasswordWrong),
+        ProfileError::FactorRequired => Problem::new(Code::SecondFactorRequired),
+        ProfileError::WrongCode => Problem::new(Code::MfaCodeRefused),
         ProfileError::Username(_) => Problem::field("username", "username_invalid", &error),
         ProfileError::UsernameTaken => username_taken(),
         ProfileError::TooLarge => Problem::field("profile", "profile_too_large", &error),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::Problem;
 use super::problem::Code;
-use crate::accounts::{Factor, Method, MfaError};
+use crate::accounts::{Factor, Method, MfaError, Proof};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
@@ -29,11 +29,58 @@ pub(super) struct SecondFactor {
     email_code: Option<String>,
 }
 
-/// The current password.
+/// The current password, and for an account with a second factor one of the three fields.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PasswordAgain {
+pub(super) struct Reauthentication {
     password: String,
+    /// The current code of the authenticator app.
+    #[serde(default)]
+    totp: Option<String>,
+    /// A recovery code. It works once.
+    #[serde(default)]
+    recovery_code: Option<String>,
+    /// The code sent by email. Not accepted if the account has an authenticator app.
+    #[serde(default)]
+    email_code: Option<String>,
+}
+
+impl Reauthentication {
+    pub(super) fn proof(self) -> Result<TypedProof, Problem> {
+        TypedProof::read(self.password, self.totp, self.recovery_code, self.email_code)
+    }
+}
+
+/// The current password and the second factor, if there is one, in a body.
+pub(super) struct TypedProof {
+    password: Secret,
+    factor: Option<Typed>,
+}
+
+impl TypedProof {
+    pub(super) fn read(
+        password: String,
+        totp: Option<String>,
+        recovery_code: Option<String>,
+        email_code: Option<String>,
+    ) -> Result<Self, Problem> {
+        let factor = if totp.is_none() && recovery_code.is_none() && email_code.is_none() {
+            None
+        } else {
+            Some(Typed::read(totp, recovery_code, email_code)?)
+        };
+        Ok(Self {
+            password: Secret::new(password),
+            factor,
+        })
+    }
+
+    pub(super) fn as_proof(&self) -> Proof<'_> {
+        Proof {
+            password: &self.password,
+            factor: self.factor.as_ref().map(Typed::factor),
+        }
+    }
 }
 
 /// The one second factor in a body.
@@ -82,6 +129,7 @@ impl From<MfaError> for Problem {
             MfaError::TokenInvalid => Code::MfaTokenInvalid,
             MfaError::WrongCode => Code::MfaCodeRefused,
             MfaError::WrongPassword => Code::PasswordWrong,
+            MfaError::FactorRequired => Code::SecondFactorRequired,
             // After account or session ended, the token is accepted until the revocation has arrived.
             MfaError::NotFound | MfaError::SessionEnded => return Denial::Revoked.into(),
             MfaError::NotEnabled => Code::MfaNotEnabled,

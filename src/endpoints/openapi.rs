@@ -121,6 +121,7 @@ pub(super) fn complete(described: &openapi::OpenApi, public_url: Option<&str>) -
     let schemas = &mut document["components"]["schemas"];
     for schema in schemas.as_object_mut().into_iter().flat_map(Map::values_mut) {
         require_nullable(schema);
+        one_second_factor(schema);
     }
     // Closed lists: a client can rely on them, and a test against the live service finds a code that is in no table.
     let codes: Vec<&str> = problem::all().into_iter().map(|refusal| refusal.code).collect();
@@ -148,6 +149,27 @@ fn require_nullable(schema: &mut Value) {
         .collect();
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.extend(nullable);
+    }
+}
+
+/// The three fields of a second factor exclude each other. With a password, an account without a second factor sends none of them.
+fn one_second_factor(schema: &mut Value) {
+    const FACTORS: [&str; 3] = ["totp", "recovery_code", "email_code"];
+    let members = &schema["properties"];
+    if !FACTORS.iter().all(|name| members.get(name).is_some()) {
+        return;
+    }
+    let with_password = members.get("password").is_some();
+    let given = |names: &[&str]| {
+        let text = |name: &&str| ((*name).to_owned(), json!({ "type": "string" }));
+        json!({ "required": names, "properties": names.iter().map(text).collect::<Map<_, _>>() })
+    };
+    if with_password {
+        let [totp, recovery_code, email_code] = FACTORS;
+        let pairs = [[totp, recovery_code], [totp, email_code], [recovery_code, email_code]];
+        schema["not"] = json!({ "anyOf": pairs.map(|pair| given(&pair)) });
+    } else {
+        schema["oneOf"] = json!(FACTORS.map(|name| given(&[name])));
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::accepted::{Accepted, accepted};
 use super::body::Body;
+use super::mfa::TypedProof;
 use super::problem::Code;
 use super::signed_in::SignedIn;
 use super::{Caller, Problem, Services};
@@ -16,12 +17,23 @@ use crate::accounts::{EmailRequestError, PasswordChangeError, ResetError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
-/// The current password and the new one.
+/// The current password and the new one, and for an account with a second factor one of the three fields for it.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangePassword {
     password: String,
+    /// The new password. `auth.password` can require more than 8 characters, and bcrypt takes at most 72 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
     new_password: String,
+    /// The current code of the authenticator app, if the account has one.
+    #[serde(default)]
+    totp: Option<String>,
+    /// A recovery code, instead of another second factor.
+    #[serde(default)]
+    recovery_code: Option<String>,
+    /// The code sent by email, if the account has enabled these and has no authenticator app.
+    #[serde(default)]
+    email_code: Option<String>,
 }
 
 /// The email address of the account whose password was forgotten.
@@ -38,12 +50,14 @@ pub(super) struct Forgot {
 #[serde(deny_unknown_fields)]
 pub(super) struct Reset {
     token: String,
+    /// The new password. `auth.password` can require more than 8 characters, and bcrypt takes at most 72 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
     password: String,
 }
 
 /// Change your password
 ///
-/// Requires the current password. Every other session ends, and its access tokens are revoked; the caller's session goes on. Earlier
+/// Requires the current password and the strongest second factor of the account. Every other session ends, and its access tokens are revoked; the caller's session goes on. Earlier
 /// password reset links no longer work.
 #[utoipa::path(
     post,
@@ -55,7 +69,7 @@ pub(super) struct Reset {
     })),
     responses(
         (status = 204, description = "The password is changed."),
-        (status = 403, description = "`bad_credentials`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
     )
@@ -66,12 +80,13 @@ pub(super) async fn change(
     SignedIn(session): SignedIn,
     Body(body): Body<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
-    let (password, new) = (Secret::new(body.password), Secret::new(body.new_password));
+    let proof = TypedProof::read(body.password, body.totp, body.recovery_code, body.email_code)?;
+    let new = Secret::new(body.new_password);
     services
         .accounts
         .password
         .change
-        .change(session, &password, &new, &caller.origin(), caller.received_at)
+        .change(session, proof.as_proof(), &new, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -107,7 +122,7 @@ pub(super) async fn forgot(
 
 /// Reset a password with the token of the emailed link
 ///
-/// The token works once; a new password that is not accepted does not use it up. Every session of the account ends, and all its access
+/// The token works once; a new password that is not accepted does not use it up, and the current one is not accepted. Every session of the account ends, and all its access
 /// tokens are outdated. A lock caused by wrong passwords is removed, a lock by an operator is not.
 #[utoipa::path(
     post,
@@ -143,6 +158,8 @@ impl From<PasswordChangeError> for Problem {
         match error {
             PasswordChangeError::NotFound => Denial::Revoked.into(),
             PasswordChangeError::WrongPassword => Self::new(Code::PasswordWrong),
+            PasswordChangeError::FactorRequired => Self::new(Code::SecondFactorRequired),
+            PasswordChangeError::WrongCode => Self::new(Code::MfaCodeRefused),
             PasswordChangeError::Password(weakness) => Self::field("new_password", weakness.code(), &weakness),
             PasswordChangeError::Unchanged => Self::field("new_password", "password_unchanged", &error),
             PasswordChangeError::RateLimited { retry_after } => Self::rate_limited(retry_after),
@@ -167,6 +184,7 @@ impl From<ResetError> for Problem {
         match error {
             ResetError::Invalid => Self::new(Code::ResetTokenInvalid),
             ResetError::Password(weakness) => Self::field("password", weakness.code(), &weakness),
+            ResetError::Unchanged => Self::field("password", "password_unchanged", &error),
             ResetError::RateLimited { retry_after } => Self::rate_limited(retry_after),
             ResetError::Failure(failure) => failure.into(),
         }

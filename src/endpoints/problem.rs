@@ -6,7 +6,7 @@ mod name;
 mod refusal_code;
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -31,6 +31,7 @@ pub struct Problem {
     oauth_error: Option<&'static str>,
     retry_after_seconds: Option<u64>,
     challenge: Option<String>,
+    accepts: Option<&'static str>,
 }
 
 /// A problem as it is sent (RFC 9457). Refusals of the proxy have the same members.
@@ -53,6 +54,10 @@ pub(super) struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldError>,
+    /// What was expected instead, for `unsupported_media_type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    detail: Option<String>,
     /// The error code of RFC 6749 section 5.2, from the endpoints for services.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -114,7 +119,15 @@ impl Problem {
             oauth_error: None,
             retry_after_seconds: None,
             challenge: None,
+            accepts: None,
         }
+    }
+
+    /// An `unsupported_media_type`, with the type that the endpoint accepts.
+    pub(super) const fn wrong_media_type(accepted: &'static str) -> Self {
+        let mut problem = Self::new(Code::UnsupportedMediaType);
+        problem.accepts = Some(accepted);
+        problem
     }
 
     /// A `validation_failed` for one field, with a code of [`FIELD_CODES`].
@@ -183,6 +196,7 @@ impl Problem {
             code: self.code,
             request_id: request_id.map(str::to_owned),
             errors: self.errors,
+            detail: self.accepts.map(expected_type),
             error: self.oauth_error,
         };
         let text = serde_json::to_vec(&body).expect("strings and numbers are always JSON");
@@ -192,6 +206,10 @@ impl Problem {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if let Some(accepted) = self.accepts {
+            // RFC 9110 section 15.5.16.
+            headers.insert(ACCEPT, HeaderValue::from_static(accepted));
         }
         let challenge = self.challenge.and_then(|challenge| challenge.parse().ok());
         if let Some(challenge) = challenge {
@@ -218,12 +236,17 @@ impl ProblemBody {
             code: refusal.code,
             request_id: Some("01980f0e-7a5c-7000-8000-5f2b7c1d9e3a".to_owned()),
             errors: errors.into_iter().collect(),
+            detail: (refusal.code == Code::UnsupportedMediaType.as_str()).then(|| expected_type("application/json")),
             error: [Code::InvalidClient, Code::InvalidRequest]
                 .into_iter()
                 .map(Code::as_str)
                 .find(|code| *code == refusal.code),
         }
     }
+}
+
+fn expected_type(accepted: &str) -> String {
+    format!("expected a body of the type {accepted}, in UTF-8 and not compressed")
 }
 
 /// The `type` of a problem. It does not have to be dereferenceable (RFC 9457 section 3.1.1), and there is one for each code.

@@ -23,6 +23,8 @@ pub(super) struct Register {
     email: String,
     #[serde(default)]
     username: Option<String>,
+    /// The password. `auth.password` can require more than 8 characters, and bcrypt takes at most 72 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
     password: String,
     #[serde(default)]
     profile: Map<String, Value>,

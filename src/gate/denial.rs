@@ -90,8 +90,11 @@ pub enum Malformed {
     NeedlessEscape,
     /// No `Host`, or an ambiguous one.
     Host,
-    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`.
+    /// `Content-Length` together with `Transfer-Encoding`, or repeated, or an encoding other than `chunked`; or chunks
+    /// that do not follow RFC 9112 section 7.1.
     Framing,
+    /// A header value of HTTP/2 that begins or ends with white space.
+    Field,
     /// The header block is larger than the limit.
     HeaderTooLarge,
     /// More header fields than the limit.
@@ -340,7 +343,7 @@ pub fn result(status: u16) -> &'static str {
 
 impl Malformed {
     /// Every variant.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::TargetNotAbsolute,
         Self::DotSegment,
         Self::Backslash,
@@ -353,6 +356,7 @@ impl Malformed {
         Self::NeedlessEscape,
         Self::Host,
         Self::Framing,
+        Self::Field,
         Self::HeaderTooLarge,
         Self::TooManyHeaders,
         Self::Method,
@@ -372,6 +376,7 @@ impl Malformed {
             Self::NeedlessEscape => "path_needless_escape",
             Self::Host => "host_invalid",
             Self::Framing => "framing_invalid",
+            Self::Field => "header_invalid",
             Self::HeaderTooLarge => "header_too_large",
             Self::TooManyHeaders => "too_many_headers",
             Self::Method => "method_not_allowed",
@@ -392,6 +397,7 @@ impl Malformed {
             Self::NeedlessEscape => "The path contains a percent escape of a character that needs none.",
             Self::Host => "The request requires exactly one valid Host header.",
             Self::Framing => "The length of the body is ambiguous.",
+            Self::Field => "A header begins or ends with white space.",
             Self::HeaderTooLarge => "The request line and headers are too large.",
             Self::TooManyHeaders => "The request has too many headers.",
             Self::Method => "This method is not supported.",

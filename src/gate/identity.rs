@@ -12,7 +12,7 @@ pub(super) use self::texts::Texts;
 use super::denial::TokenFault;
 
 /// A list of names. Callers have few different ones, so cached identities share them.
-pub(super) type Words = Arc<[Box<str>]>;
+pub(super) type StringList = Arc<[Box<str>]>;
 
 /// The claims of a token that this configuration uses. Small, because a million of them are cached.
 #[derive(Debug)]
@@ -27,11 +27,11 @@ pub struct Identity {
     /// Whether `amr` names more than one factor (RFC 8176).
     pub mfa: bool,
     /// The roles.
-    pub roles: Words,
+    pub roles: StringList,
     /// The scopes.
-    pub scopes: Words,
+    pub scopes: StringList,
     /// The permissions.
-    pub permissions: Words,
+    pub permissions: StringList,
     /// Other claims that a policy or a header of this configuration uses.
     pub(super) claims: Box<[(Box<str>, Value)]>,
     /// From when the token is accepted, in Unix seconds: the later of `nbf` and `iat`, less the leeway of its issuer.

@@ -171,7 +171,7 @@ impl Recipient {
     }
 
     /// An email address without an account.
-    pub fn stranger(email: &str) -> Self {
+    pub fn without_account(email: &str) -> Self {
         Self {
             user_id: None,
             email: email.to_owned(),

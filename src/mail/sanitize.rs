@@ -3,6 +3,8 @@
 //! Otherwise somebody could register with another's email address and the name "You won, visit evil.example", and our
 //! server would deliver that text. A line break could start a header or a paragraph of its own.
 
+use crate::visible::is_hidden;
+
 /// The longest value, in characters.
 const MAX: usize = 100;
 
@@ -10,7 +12,7 @@ const MAX: usize = 100;
 pub(crate) fn line(text: &str) -> String {
     let mut line = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
-        let word: String = word.chars().filter(|c| !turns_or_hides(*c)).collect();
+        let word: String = word.chars().filter(|c| !is_hidden(*c)).collect();
         if word.is_empty() {
             continue;
         }
@@ -52,13 +54,6 @@ fn looks_like_a_link(text: &str) -> bool {
 /// Whether a byte can be part of a host name, in any script.
 const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
-}
-
-/// Whether a character is invisible and changes how others are displayed, so that a name looks like another.
-const fn turns_or_hides(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}')
 }
 
 #[cfg(test)]

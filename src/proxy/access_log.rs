@@ -39,7 +39,7 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
     let total = ctx.started.elapsed();
     count(method, status, response_bytes, ctx, total);
 
-    let refused = ctx.refusal_code().is_some() || status >= 500 || status == 0;
+    let refused = ctx.refusal_code().is_some() || ctx.client_gone || status >= 500 || status == 0;
     if !refused && !sampled(ctx) {
         return;
     }
@@ -55,7 +55,7 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
         status,
         origin = ctx.answered_by.name(),
         decision = decision(ctx, status),
-        code = ctx.refusal_code().unwrap_or("ok"),
+        code = code(ctx),
         user = caller.map(Identity::subject),
         session = caller.and_then(Identity::session),
         upstream = ctx.upstream.as_ref().map(Choice::name),
@@ -67,6 +67,15 @@ fn write(method: &'static str, path: &str, status: u16, response_bytes: u64, ctx
         ended = ctx.ending.reason().map(ended),
         "request"
     );
+}
+
+/// The result of the request: the code of the refusal, or what became of it otherwise.
+fn code(ctx: &Context) -> &'static str {
+    match ctx.refusal_code() {
+        Some(code) => code,
+        None if ctx.client_gone => "client_gone",
+        None => "ok",
+    }
 }
 
 /// Why a request was ended early.

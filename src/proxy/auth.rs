@@ -9,7 +9,7 @@ use axum::{Router, body::Body};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Uri, header};
 use http_body_util::BodyExt as _;
-use pingora::{Result, http::ResponseHeader, proxy::Session};
+use pingora::{Error, Result, http::ResponseHeader, proxy::Session};
 use tokio::runtime::Handle;
 use tower::ServiceExt as _;
 
@@ -132,11 +132,13 @@ async fn read_body(session: &mut Session) -> Result<Result<Bytes, Denial>> {
         .get(header::EXPECT)
         .is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
     {
-        session.downstream_session.write_continue_response().await?;
+        let sent = session.downstream_session.write_continue_response().await;
+        sent.map_err(Error::into_down)?;
     }
     let whole = async {
         let mut body = BytesMut::new();
-        while let Some(chunk) = session.read_request_body().await? {
+        // An error is the client's: otherwise it would be a 500.
+        while let Some(chunk) = session.read_request_body().await.map_err(Error::into_down)? {
             if body.len() + chunk.len() > MAX_BODY {
                 return Ok(Err(Denial::BodyTooLarge));
             }
@@ -157,10 +159,12 @@ async fn write(session: &mut Session, ctx: &mut Context, answer: Response<Body>)
         .await
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 2))?;
+    let mut header = ResponseHeader::build(parts.status, Some(parts.headers.len() + 3))?;
     for (name, value) in &parts.headers {
         header.append_header(name.clone(), value.clone())?;
     }
+    // No response is a page, and none may be taken for one.
+    header.insert_header("X-Content-Type-Options", "nosniff")?;
     if let Some(ids) = &ctx.ids {
         header.insert_header("X-Request-Id", ids.request_id.clone())?;
     }
@@ -172,9 +176,12 @@ async fn write(session: &mut Session, ctx: &mut Context, answer: Response<Body>)
         header.insert_header(header::CONTENT_LENGTH, body.len())?;
     }
     let end = bodyless || session.req_header().method == http::Method::HEAD;
-    session.write_response_header(Box::new(header), end).await?;
-    if !end {
-        session.write_response_body(Some(body), true).await?;
-    }
-    Ok(())
+    let sent = async {
+        session.write_response_header(Box::new(header), end).await?;
+        if !end {
+            session.write_response_body(Some(body), true).await?;
+        }
+        Ok(())
+    };
+    sent.await.map_err(Error::into_down)
 }

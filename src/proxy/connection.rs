@@ -34,6 +34,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::capacity::{Capacity, Open};
 use super::ending::EndingProxy;
+use super::framing::Inspected;
 use super::snapshot::Snapshot;
 use crate::metrics::Metrics;
 
@@ -89,7 +90,8 @@ impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
     }
 
     /// Serves requests one after the other, until either side closes the connection.
-    async fn http1(&self, mut stream: Stream, mut shutdown: ShutdownWatch, mut due: Instant) {
+    async fn http1(&self, stream: Stream, mut shutdown: ShutdownWatch, mut due: Instant) {
+        let mut stream: Stream = Box::new(Inspected::new(stream));
         let arrived = Arc::new(AtomicBool::new(false));
         let mut kept = None;
         loop {
@@ -97,6 +99,9 @@ impl<P: HttpServerApp + Send + Sync + 'static> Connections<P> {
             let request = Box::pin(self.request(stream, kept, &arrived, &shutdown, due));
             let Some(reusable) = request.await else { return };
             (stream, kept) = reusable.consume();
+            if let Some(inspected) = Inspected::of(&stream) {
+                inspected.expect_head();
+            }
 
             let idle = self.capacity.idle(self.snapshot.load().limits.idle);
             let mut first_byte = [0];

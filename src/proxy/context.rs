@@ -49,6 +49,10 @@ pub struct Context {
     /// For an upgrade: delays the response until the request was sent completely.
     pub(super) upgrade: Option<Arc<Hold>>,
     pub(super) upstream_started: Option<Instant>,
+    /// When the application last received a part of the request: since then it has had time to respond.
+    pub(super) last_sent: Instant,
+    /// The number of interim responses (1xx) so far.
+    pub(super) interim: u32,
     /// The time from the request's headers until the request to the upstream.
     pub(super) overhead: Option<std::time::Duration>,
     pub(super) upstream_took: Option<std::time::Duration>,
@@ -61,6 +65,8 @@ pub struct Context {
     /// What the access log needs if the session is gone.
     pub(super) summary: Option<Summary>,
     pub(super) recorded: bool,
+    /// Whether the client disconnected before it had the whole response.
+    pub(super) client_gone: bool,
     pub(super) metrics: Arc<Metrics>,
     _in_flight: InFlight,
 }
@@ -160,6 +166,7 @@ fn is_traceparent(text: &str) -> bool {
 
 impl Context {
     pub(super) fn new(snapshot: Arc<Snapshot>, now: OffsetDateTime, metrics: &Arc<Metrics>) -> Self {
+        let started = Instant::now();
         Self {
             metrics: Arc::clone(metrics),
             ending: ending::current(),
@@ -168,7 +175,10 @@ impl Context {
             recorded: false,
             response_bytes: 0,
             snapshot,
-            started: Instant::now(),
+            started,
+            last_sent: started,
+            interim: 0,
+            client_gone: false,
             now,
             origin: None,
             ids: None,

@@ -23,6 +23,7 @@ pub(super) fn prepare(upstream: &mut RequestHeader, ctx: &Context, permit: &Perm
         remove_session_cookie(upstream, ctx)?;
     }
     join_cookies(upstream)?;
+    write_missing_host(upstream, ctx)?;
     if let Some(target) = &ctx.forward_target {
         upstream.set_raw_path(target)?;
     }
@@ -105,6 +106,17 @@ fn set_cookies(upstream: &mut RequestHeader, pairs: &[Vec<u8>]) -> Result<()> {
         upstream.insert_header(header::COOKIE, value)?;
     }
     Ok(())
+}
+
+/// Writes the server's own address as the host of a request of HTTP/1.0 that has none: it is forwarded as HTTP/1.1,
+/// where an application refuses it without a host (RFC 9112 section 3.2), or as HTTP/2, which does not exist without one.
+fn write_missing_host(upstream: &mut RequestHeader, ctx: &Context) -> Result<()> {
+    match &ctx.upstream {
+        Some(server) if ctx.host.is_empty() && !upstream.headers.contains_key(header::HOST) => {
+            upstream.insert_header(header::HOST, server.authority())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes `X-Forwarded-*`, the request id and the trace.

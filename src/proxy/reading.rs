@@ -8,6 +8,7 @@ use http::{HeaderMap, Method, Version, header};
 use memchr::memchr;
 use pingora::proxy::Session;
 
+use super::framing::Inspected;
 use super::snapshot::RequestLimits;
 use crate::content_length;
 use crate::gate::denial::Malformed;
@@ -21,6 +22,8 @@ pub(super) struct Head {
     pub(super) target: Box<[u8]>,
     /// Whether the request line has another form (absolute-form), so that it has to be rewritten.
     pub(super) rewritten: bool,
+    /// Whether the body is chunked.
+    chunked: bool,
 }
 
 /// Parses request line and headers.
@@ -41,6 +44,7 @@ pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Ma
             if !head.rewritten && *header.raw_path() != *head.target {
                 return Err(Malformed::ControlByte);
             }
+            inspect_body(Inspected::of(h1.stream()), head.chunked)?;
             Ok(head)
         }
         None => read_http2(
@@ -49,6 +53,23 @@ pub(super) fn read(session: &Session, limits: &RequestLimits) -> Result<Head, Ma
             header.raw_path(),
             limits,
         ),
+    }
+}
+
+/// Inspects what was received of a chunked body, and from now on what follows.
+fn inspect_body(inspected: Option<&Inspected>, chunked: bool) -> Result<(), Malformed> {
+    match inspected {
+        Some(inspected) if chunked => inspected.expect_chunks().map_err(|fault| {
+            tracing::debug!(%fault, "a chunked body is malformed");
+            Malformed::Framing
+        }),
+        Some(inspected) => {
+            inspected.expect_no_chunks();
+            Ok(())
+        }
+        // Chunks that are not inspected must not be forwarded.
+        None if chunked => Err(Malformed::Framing),
+        None => Ok(()),
     }
 }
 
@@ -141,6 +162,7 @@ pub(super) fn read_http1(
         host,
         target: target.into(),
         rewritten: authority.is_some(),
+        chunked: encodings == 1,
     })
 }
 
@@ -150,18 +172,29 @@ fn read_http2(
     target: &[u8],
     limits: &RequestLimits,
 ) -> Result<Head, Malformed> {
-    // Counted like SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113 section 6.5.2).
-    let size: usize = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 32)
-        .sum();
+    let (mut size, mut lengths) = (0, 0);
+    for (name, value) in headers {
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        // Counted like SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113 section 6.5.2).
+        size += name.len() + value.len() + 32;
+        if name == b"content-length" {
+            lengths += 1;
+        } else if reads_as(name, b"content-length") || reads_as(name, b"transfer-encoding") {
+            return Err(Malformed::Framing);
+        }
+        // HTTP/1 parsers remove the white space, so that an upstream would get another value than the gate
+        // (RFC 9113 section 8.2.1).
+        if value.trim_ascii() != value {
+            return Err(Malformed::Field);
+        }
+    }
     if size > limits.header_bytes {
         return Err(Malformed::HeaderTooLarge);
     }
     if headers.len() > limits.headers {
         return Err(Malformed::TooManyHeaders);
     }
-    if headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 || headers.contains_key(header::TRANSFER_ENCODING) {
+    if lengths > 1 {
         return Err(Malformed::Framing);
     }
     let mut hosts = headers.get_all(header::HOST).iter();
@@ -182,6 +215,7 @@ fn read_http2(
         host,
         target: target.into(),
         rewritten: false,
+        chunked: false,
     })
 }
 
@@ -327,6 +361,31 @@ mod tests {
         assert!(read("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").is_ok());
     }
 
+    #[tokio::test]
+    async fn a_target_that_would_not_be_forwarded_as_it_was_received_is_refused() {
+        use tokio::io::AsyncWriteExt as _;
+        for (forwarded, result) in [(&b"/a"[..], Ok(())), (b"/b", Err(Malformed::ControlByte))] {
+            let (mut client, server) = tokio::io::duplex(1024);
+            let head = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+            client.write_all(head).await.unwrap();
+            let mut session = Session::new_h1(Box::new(Inspected::new(Box::new(server))));
+            assert!(session.read_request().await.unwrap());
+            session.req_header_mut().set_raw_path(forwarded).unwrap();
+            assert_eq!(super::read(&session, &limits()).map(drop), result);
+        }
+    }
+
+    #[tokio::test]
+    async fn chunks_on_a_connection_that_is_not_inspected_are_refused() {
+        use tokio::io::AsyncWriteExt as _;
+        let (mut client, server) = tokio::io::duplex(1024);
+        let head = b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        let mut session = Session::new_h1(Box::new(server));
+        assert!(session.read_request().await.unwrap());
+        assert_eq!(super::read(&session, &limits()).map(drop), Err(Malformed::Framing));
+    }
+
     #[test]
     fn there_is_one_host() {
         assert_eq!(
@@ -392,6 +451,37 @@ mod tests {
             with("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n"),
             Err(Malformed::TooManyHeaders)
         );
+    }
+
+    #[test]
+    fn an_http2_request_keeps_the_rules_of_http1() {
+        let read = |name: &'static str, value: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                header::HeaderName::from_static(name),
+                header::HeaderValue::from_static(value),
+            )]);
+            read_http2(&headers, Some("a.test"), b"/", &limits()).map(drop)
+        };
+        for name in [
+            "transfer-encoding",
+            "transfer_encoding",
+            "transfer.encoding",
+            "content_length",
+            "content.length",
+        ] {
+            assert_eq!(read(name, "5"), Err(Malformed::Framing), "{name}");
+        }
+        for value in [" a", "a ", "\ta", "a\t", " "] {
+            assert_eq!(read("x", value), Err(Malformed::Field), "{value:?}");
+        }
+        for (name, value) in [
+            ("content-length", "5"),
+            ("content_lengths", "5"),
+            ("x", "a b"),
+            ("x", ""),
+        ] {
+            assert_eq!(read(name, value), Ok(()), "{name}: {value:?}");
+        }
     }
 
     #[test]

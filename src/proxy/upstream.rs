@@ -5,6 +5,7 @@
 
 mod group;
 mod health;
+pub(super) mod response;
 pub mod settings;
 pub(super) mod upgrade;
 
@@ -21,7 +22,11 @@ use std::{
 use arc_swap::ArcSwap;
 use pingora::upstreams::peer::HttpPeer;
 
-use self::{group::Group, health::Checker, settings::Balance};
+use self::{
+    group::Group,
+    health::Checker,
+    settings::{Balance, Server},
+};
 use super::snapshot::Snapshot;
 use crate::{gate::denial::Denial, metrics::Metrics};
 
@@ -52,6 +57,36 @@ impl Choice {
 
     pub(super) fn retries(&self) -> usize {
         self.group.spec.retries
+    }
+
+    /// The timeout for the next part of the response.
+    pub(super) fn read_timeout(&self) -> Duration {
+        self.group.spec.timeouts.read
+    }
+
+    /// Whether requests are sent to it with HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
+        self.server().http2
+    }
+
+    /// Host and port of the server, as in `Host`: the port only if it is not the default one of the scheme.
+    pub(super) fn authority(&self) -> String {
+        let Server { host, port, tls, .. } = self.server();
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.to_string()
+        };
+        let default = if *tls { 443 } else { 80 };
+        if *port == default {
+            host
+        } else {
+            format!("{host}:{port}")
+        }
+    }
+
+    fn server(&self) -> &Server {
+        &self.group.backends[self.index].server
     }
 }
 

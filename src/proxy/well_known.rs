@@ -37,10 +37,11 @@ pub(super) async fn jwks(
         return Ok(Err(Denial::AssertionUnavailable));
     };
     ctx.answered_by = AnsweredBy::Auth;
-    let mut answer = ResponseHeader::build(http::StatusCode::OK, Some(5))?;
+    let mut answer = ResponseHeader::build(http::StatusCode::OK, Some(6))?;
     answer.insert_header(header::CONTENT_TYPE, "application/jwk-set+json")?;
     answer.insert_header(header::CONTENT_LENGTH, document.len())?;
     answer.insert_header(header::CACHE_CONTROL, CACHE_CONTROL)?;
+    answer.insert_header("X-Content-Type-Options", "nosniff")?;
     if let Some(ids) = &ctx.ids {
         answer.insert_header("X-Request-Id", ids.request_id.clone())?;
     }

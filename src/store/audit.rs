@@ -73,14 +73,14 @@ events! {
     /// A used refresh token was used again, and its session was ended.
     RefreshReused = "refresh_reused",
     /// A used refresh token was accepted once more, because the response with its successor was lost.
-    RefreshAnswerLost = "refresh_answer_lost",
+    RefreshResponseLost = "refresh_response_lost",
     /// A single token was revoked (RFC 7009).
     TokenRevoked = "token_revoked",
     /// A user signed out.
     LoggedOut = "logged_out",
     /// A session was ended from another session or by an operator.
     SessionRevoked = "session_revoked",
-    /// All sessions of an account were ended.
+    /// All sessions of an account, or of all accounts, were ended.
     SessionsRevoked = "sessions_revoked",
     /// A user changed the password.
     PasswordChanged = "password_changed",

@@ -53,7 +53,7 @@ impl Before {
 
 /// Which stored responses to refreshes are deleted.
 #[derive(Debug, Clone, Copy)]
-pub struct Answers {
+pub struct Responses {
     /// Those of tokens that were issued before this time.
     pub issued_before: OffsetDateTime,
     /// The lifetime of a refresh token.
@@ -107,10 +107,10 @@ pub async fn run(postgres: &Postgres, before: Before) -> Result<Option<Removed>,
 }
 
 /// Deletes stored responses to refreshes, and returns how many.
-pub async fn forget_answers(postgres: &Postgres, answers: Answers) -> Result<u64, StoreError> {
-    let until = answers.issued_before + answers.ttl;
-    let (issued_before, from) = (answers.issued_before, until - answers.within);
-    let query = &sql::CLEANUP_REFRESH_ANSWERS;
+pub async fn forget_responses(postgres: &Postgres, responses: Responses) -> Result<u64, StoreError> {
+    let until = responses.issued_before + responses.ttl;
+    let (issued_before, from) = (responses.issued_before, until - responses.within);
+    let query = &sql::CLEANUP_REFRESH_RESPONSES;
     Ok(in_batches(postgres, query, &[&issued_before, &from, &until, &BATCH])
         .await?
         .unwrap_or_default())

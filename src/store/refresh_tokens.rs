@@ -39,7 +39,7 @@ pub struct Chain {
     /// The predecessor; `None` if it expired more than an hour ago.
     pub replaced: Option<Replaced>,
     /// The encrypted response with the live token, if the predecessor was looked up.
-    pub answer_sealed: Option<Vec<u8>>,
+    pub response_sealed: Option<Vec<u8>>,
 }
 
 /// The live token of a session.
@@ -103,7 +103,7 @@ impl FromRecord for Chain {
             live: live.transpose()?,
             replaced_generation: record.get("replaced_generation")?,
             replaced: replaced.transpose()?,
-            answer_sealed: record.get("answer_sealed")?,
+            response_sealed: record.get("response_sealed")?,
         })
     }
 }

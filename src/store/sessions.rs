@@ -90,9 +90,14 @@ pub struct NewSession<'a> {
     pub fingerprint: [u8; 32],
 }
 
-/// Opens a session and records the sign-in in the account, whose row the caller has locked. Returns whether the account
-/// was never used with this fingerprint before.
-pub async fn open(tx: &Transaction, session: &NewSession<'_>, now: OffsetDateTime) -> Result<bool, StoreError> {
+/// Opens a session and records the sign-in in the account, whose row the caller has locked. Ends the least recently
+/// refreshed sessions, so that the account has at most `per_user`.
+pub async fn open(
+    tx: &Transaction,
+    session: &NewSession<'_>,
+    per_user: u32,
+    now: OffsetDateTime,
+) -> Result<Opened, StoreError> {
     let opened: Opened = tx
         .one(
             &sql::SESSION_OPEN,
@@ -109,21 +114,28 @@ pub async fn open(tx: &Transaction, session: &NewSession<'_>, now: OffsetDateTim
                 &session.token_hash.as_slice(),
                 &session.token_expires_at,
                 &session.fingerprint.as_slice(),
+                &i64::from(per_user),
             ],
         )
         .await?;
     tx.user_changed(session.user_id).await;
-    Ok(opened.is_new_device)
+    Ok(opened)
 }
 
-struct Opened {
-    is_new_device: bool,
+/// What else happened when a session was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// Whether the account was never used with this fingerprint before.
+    pub is_new_device: bool,
+    /// The sessions that were ended because the account had too many.
+    pub ended: Vec<Uuid>,
 }
 
 impl FromRecord for Opened {
     fn from_record(record: &Record) -> Result<Self, StoreError> {
         Ok(Self {
             is_new_device: record.get("is_new_device")?,
+            ended: record.get("ended")?,
         })
     }
 }
@@ -142,7 +154,7 @@ pub struct Successor<'a> {
     /// When it expires.
     pub expires_at: OffsetDateTime,
     /// The encrypted response, for a retry with the same token.
-    pub answer_sealed: &'a [u8],
+    pub response_sealed: &'a [u8],
     /// The user agent of the request.
     pub user_agent: Option<&'a str>,
     /// The client IP of the request.
@@ -164,7 +176,7 @@ pub async fn refresh(db: &impl Executor, successor: &Successor<'_>, now: OffsetD
             &now,
             &successor.token_hash.as_slice(),
             &successor.expires_at,
-            &successor.answer_sealed,
+            &successor.response_sealed,
             &successor.user_agent,
             &successor.address,
             &fingerprint,
@@ -181,6 +193,20 @@ pub async fn list(db: &impl Executor, user_id: Uuid, now: OffsetDateTime) -> Res
 /// Finds an open session.
 pub async fn find(db: &impl Executor, session_id: Uuid, now: OffsetDateTime) -> Result<Option<Session>, StoreError> {
     db.optional(&sql::SESSION_FIND, &[&session_id, &now]).await
+}
+
+/// Whether a session with this id was ever opened, and not yet removed by cleanup.
+pub async fn exists(db: &impl Executor, session_id: Uuid) -> Result<bool, StoreError> {
+    let found: Found = db.one(&sql::SESSION_EXISTS, &[&session_id]).await?;
+    Ok(found.0)
+}
+
+struct Found(bool);
+
+impl FromRecord for Found {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        record.get("found").map(Self)
+    }
 }
 
 /// Which sessions of a user to end.
@@ -213,6 +239,32 @@ pub async fn end(
         }
         Scope::All => tx.many(&sql::SESSION_END_ALL, &[&user_id, &now, &reason]).await?,
     };
+    Ok(ended.into_iter().map(|id| id.0).collect())
+}
+
+/// A page of the accounts with open sessions, in the order of their ids, after `after`.
+pub async fn users_with_open(db: &impl Executor, after: Uuid, limit: u32) -> Result<Vec<Uuid>, StoreError> {
+    let found: Vec<UserId> = db.many(&sql::SESSION_LIST_USERS, &[&after, &i64::from(limit)]).await?;
+    Ok(found.into_iter().map(|id| id.0).collect())
+}
+
+struct UserId(Uuid);
+
+impl FromRecord for UserId {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        record.get("user_id").map(Self)
+    }
+}
+
+/// Ends all sessions of many users, whose rows the caller has locked ([`super::users::outdate_many`]), and returns those
+/// that were open.
+pub async fn end_many(
+    tx: &Transaction,
+    user_ids: &[Uuid],
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<Vec<Uuid>, StoreError> {
+    let ended: Vec<Id> = tx.many(&sql::SESSION_END_MANY, &[&user_ids, &now, &reason]).await?;
     Ok(ended.into_iter().map(|id| id.0).collect())
 }
 

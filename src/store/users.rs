@@ -44,7 +44,7 @@ pub struct User {
     pub locked_until: Option<OffsetDateTime>,
     /// The cause of the lock; `Some` if `locked_until` is.
     pub locked_by: Option<LockedBy>,
-    /// When the password was last set.
+    /// When the password was last set. A replaced hash of the same password does not change it.
     pub password_changed_at: Option<OffsetDateTime>,
     /// The time of the last sign-in.
     pub last_login_at: Option<OffsetDateTime>,
@@ -80,6 +80,12 @@ impl LockedBy {
 }
 
 impl User {
+    /// Whether the password is still the one of a copy that was read earlier. Its hash may differ: a concurrent sign-in
+    /// replaces an outdated one, and everybody who has just verified the same password is still right.
+    pub fn has_same_password_as(&self, earlier: &Self) -> bool {
+        self.password_hash.is_some() && self.password_changed_at == earlier.password_changed_at
+    }
+
     /// Whether sign-ins are refused at `now`.
     pub fn is_locked(&self, now: OffsetDateTime) -> bool {
         self.locked_until.is_some_and(|until| until > now)
@@ -289,16 +295,10 @@ pub async fn set_password(
     version(db.optional(&sql::USER_SET_PASSWORD, &[&id, &hash, &now]).await)
 }
 
-/// Sets a password chosen by the signed-in user, if `verified` is still the hash. The caller ends the other sessions.
-pub async fn change_password(
-    db: &impl Executor,
-    id: Uuid,
-    verified: &str,
-    hash: &str,
-    now: OffsetDateTime,
-) -> Result<bool, StoreError> {
-    db.touched(&sql::USER_CHANGE_PASSWORD, &[&id, &verified, &hash, &now])
-        .await
+/// Sets a password chosen by the signed-in user. The caller has locked the row and compared the previous password, and
+/// ends the other sessions.
+pub async fn change_password(tx: &Transaction, id: Uuid, hash: &str, now: OffsetDateTime) -> Result<bool, StoreError> {
+    tx.touched(&sql::USER_CHANGE_PASSWORD, &[&id, &hash, &now]).await
 }
 
 /// Sets the password of a user who followed an emailed link, outdates the access tokens, and lifts a lock by failed
@@ -378,6 +378,24 @@ pub async fn set_permissions(db: &impl Executor, id: Uuid, permissions: &[String
 /// Outdates every access token of a user, and locks their row until the transaction ends.
 pub async fn outdate(tx: &Transaction, id: Uuid) -> Result<Option<i32>, StoreError> {
     version(tx.optional(&sql::USER_OUTDATE, &[&id]).await)
+}
+
+/// Outdates every access token of many users, and locks their rows until the transaction ends. Returns the users with
+/// their new `token_version`.
+pub async fn outdate_many(tx: &Transaction, ids: &[Uuid]) -> Result<Vec<(Uuid, i32)>, StoreError> {
+    let outdated: Vec<Outdated> = tx.many(&sql::USER_OUTDATE_MANY, &[&ids]).await?;
+    Ok(outdated
+        .into_iter()
+        .map(|Outdated(id, version)| (id, version))
+        .collect())
+}
+
+struct Outdated(Uuid, i32);
+
+impl FromRecord for Outdated {
+    fn from_record(record: &Record) -> Result<Self, StoreError> {
+        Ok(Self(record.get("user_id")?, record.get("token_version")?))
+    }
 }
 
 /// Locks an account until a time, or (`None`) until an operator unlocks it, and outdates the access tokens. The caller

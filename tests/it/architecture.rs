@@ -11,7 +11,7 @@ use self::circles::{circles, knows};
 use self::names::Source;
 
 /// The modules that every part may use.
-const SHARED: [&str; 8] = [
+const SHARED: [&str; 9] = [
     "clock",
     "content_length",
     "cookies",
@@ -20,6 +20,7 @@ const SHARED: [&str; 8] = [
     "network",
     "secret",
     "sliding_window",
+    "visible",
 ];
 
 /// The parts, each with the parts that it may depend on.

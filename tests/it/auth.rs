@@ -32,8 +32,8 @@ async fn a_registered_user_signs_in_and_is_identified() {
         (&who["claims"]["preferred_username"], &who["client_ip"]),
         (&json!("alice"), &json!("127.0.0.1"))
     );
-    let stranger = sidecar.get("/auth/whoami").send().await.json();
-    assert!(stranger.get("claims").is_none());
+    let anonymous = sidecar.get("/auth/whoami").send().await.json();
+    assert!(anonymous.get("claims").is_none());
 }
 
 #[tokio::test]
@@ -186,4 +186,32 @@ async fn a_malformed_request_is_refused_with_the_name_of_the_field() {
         refused(&sidecar.get("/auth/me").send().await),
         is(401, "credentials_missing")
     );
+}
+
+#[tokio::test]
+async fn a_wrong_media_type_is_refused_with_the_right_one() {
+    let sidecar = TestSidecar::new().start().await;
+    for sent in ["text/plain", "application/json; charset=latin1"] {
+        let request = sidecar.post("/auth/login").header("Content-Type", sent).body("{}");
+        let answer = request.send().await;
+        assert_eq!(refused(&answer), is(415, "unsupported_media_type"), "{sent}");
+        assert_eq!(answer.header("accept"), Some("application/json"), "{sent}");
+        let detail = "expected a body of the type application/json, in UTF-8 and not compressed";
+        assert_eq!(answer.json()["detail"], detail, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn no_response_is_taken_for_another_media_type() {
+    let sidecar = TestSidecar::new().start().await;
+    for path in [
+        "/auth/whoami",
+        "/auth/me",
+        "/auth/openapi.json",
+        "/.well-known/sidegate/jwks.json",
+        "/x",
+    ] {
+        let answer = sidecar.get(path).send().await;
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+    }
 }

@@ -222,6 +222,7 @@ async fn the_body_is_a_form_with_each_parameter_once() {
         (refused.status(), refused.code().as_str()),
         (415, "unsupported_media_type")
     );
+    assert_eq!(refused.header("accept"), Some("application/x-www-form-urlencoded"));
     for body in ["", "token=", "token=a&token=b", "token_type_hint=access_token"] {
         let answer = revoke(&sidecar, body).await;
         assert_eq!(

@@ -95,7 +95,7 @@ fn the_list_of_audit_events_is_that_of_the_program() {
         `sidegate_audit_events_total`. The list is closed: the database refuses any other event.\n\n\
         `token_refreshed` depends on `auth.audit.refreshes`. `changes` (the default) records a refresh from another network (an IPv4 address, or the\n\
         first 64 bits of an IPv6 address) or with another user agent than at the session's last refresh; `all` records each; `none` records none.\n\
-        Every session counts its refreshes, and a refresh whose response was lost is always recorded (`refresh_answer_lost`).\n\n\
+        Every session counts its refreshes, and a refresh whose response was lost is always recorded (`refresh_response_lost`).\n\n\
         | event | recorded when |\n|---|---|\n"
         .to_owned();
     for event in Event::ALL {

@@ -6,6 +6,7 @@ mod assertion;
 mod balance;
 mod cors;
 mod credentials;
+mod draining;
 mod forged_headers;
 mod identity_headers;
 mod login_redirect;

@@ -11,6 +11,7 @@
 )]
 
 mod abuse;
+mod account_safety;
 mod accounts;
 mod admin;
 mod api;
@@ -33,6 +34,7 @@ mod instances;
 mod invitations;
 mod mail;
 mod mfa;
+mod newcomer;
 mod openapi;
 mod operator;
 mod password;
@@ -45,7 +47,6 @@ mod scale;
 mod secrets;
 mod spine;
 mod store;
-mod stranger;
 mod streams;
 mod support;
 mod timing;

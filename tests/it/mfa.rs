@@ -255,21 +255,32 @@ async fn of_many_concurrent_requests_with_one_code_on_two_instances_one_signs_in
     let second_instance = TestSidecar::beside(&first).config(lenient).start().await;
     let alice = first.user("alice").await;
     let (phone, codes) = enrol(&first, &alice).await;
-    let mut tokens = Vec::new();
-    for _ in 0..20 {
-        tokens.push(ask(&first, &alice.email).await);
-    }
     let next = phone.code(1);
     for (kind, code) in [("totp", &next), ("recovery_code", &codes[3])] {
+        let mut tokens = Vec::new();
+        for _ in 0..20 {
+            tokens.push(ask(&first, &alice.email).await);
+        }
         let tries = tokens
             .iter()
             .flat_map(|token| [&first, &second_instance].map(|instance| second(instance, token, kind, code)));
         let answers = join_all(tries).await;
         let won = answers.iter().filter(|answer| answer.status() == 200).count();
         assert_eq!(won, 1, "{kind}");
-        for lost in answers.iter().filter(|answer| answer.status() != 200) {
-            assert_eq!(refused(lost), is(401, "mfa_code_invalid"), "{kind}");
+        let mut lost = answers
+            .iter()
+            .filter(|answer| answer.status() != 200)
+            .map(refused)
+            .collect::<Vec<_>>();
+        // The token that has signed in was sent to both instances. It is used, if the other one came later.
+        let used = is(401, "mfa_token_invalid");
+        if let Some(other) = lost.iter().position(|answer| *answer == used) {
+            lost.remove(other);
         }
+        assert!(
+            lost.iter().all(|answer| *answer == is(401, "mfa_code_invalid")),
+            "{kind}: {lost:?}"
+        );
     }
     let sessions = first.get("/auth/sessions").bearer(&alice.access_token).send().await;
     assert_eq!(
@@ -359,8 +370,8 @@ async fn a_browser_keeps_its_device_token_in_a_cookie_that_no_script_and_no_appl
     );
     // An attacker uses up the limit of the account.
     sidecar.try_login(&alice.email, "wrong").await;
-    let stranger = sidecar.try_login(&alice.email, PASSWORD).await;
-    assert_eq!(refused(&stranger), is(429, "rate_limited"));
+    let unknown_device = sidecar.try_login(&alice.email, PASSWORD).await;
+    assert_eq!(refused(&unknown_device), is(429, "rate_limited"));
 
     let body = json!({ "email": alice.email, "password": PASSWORD });
     let browser = sidecar

@@ -1,9 +1,13 @@
 //! HTTP protocols and framing. Each test here is a row of the table in `docs/requests.md`.
 
 mod bodies;
+mod chunks;
+mod gone;
 mod grpc;
 mod http1;
 mod http2;
+mod http2_upstream;
+mod responses;
 mod slow_clients;
 mod upgrades;
 

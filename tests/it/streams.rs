@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::support::{Behaviour, Connection, Sidecar, TestSidecar, User, wait_until};
+use crate::support::{Behaviour, Connection, Sidecar, TestSidecar, User, claims, now, wait_until};
 
 /// The promised second, and some time for a busy test machine.
 const WITHIN: Duration = Duration::from_secs(1);
@@ -99,8 +99,9 @@ async fn streams_close_when_their_token_expires_and_younger_ones_stay() {
     sidecar.upstream().behave(Behaviour::Raw(EVENTS.to_vec()));
     let mut events = event_stream(&sidecar, &alice).await;
     let expiry = Instant::now() + Duration::from_secs(3);
-    // `iat` is whole seconds: the next token must be of a later one.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    // Times of tokens are whole seconds: the next one has to be issued in a later one.
+    let issued = claims(&alice.access_token)["iat"].as_u64().unwrap();
+    wait_until("a later second has begun", WITHIN * 3, async || now() > issued + 1).await;
     let younger = sidecar.login(&alice.email).await;
     let mut younger = event_stream(&sidecar, &younger).await;
 

@@ -2,7 +2,8 @@
 //! that the owner wants the change, the one from the new mailbox that they receive email there.
 //!
 //! The two codes are stored and compared as one, so that a mistake in either costs one attempt, and neither is used up
-//! alone.
+//! alone. They are deleted after the change is committed: if PostgreSQL does not answer, they can be sent again. Two
+//! requests at once make one change, because it requires the email address that the codes were requested for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::accounts::directory::Directory;
 use crate::accounts::email::codes::{self, Codes, Purpose};
 use crate::accounts::email::names::{self, NameError};
 use crate::accounts::email::request;
 use crate::accounts::error::Failure;
 use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
-use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
+use crate::accounts::reauthentication::error::ReauthenticationError;
+use crate::accounts::reauthentication::{Counted, Proof, Reauthentication};
 use crate::accounts::registration::domains::may_register;
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
@@ -25,7 +26,6 @@ use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
 use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
-use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::codes::Checked;
 use crate::store::postgres::Postgres;
@@ -54,6 +54,12 @@ pub enum EmailChangeError {
     /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
+    /// The account has a second factor, and none was submitted, or a weaker one.
+    #[error("the strongest second factor of the account is required")]
+    FactorRequired,
+    /// The code of the second factor is wrong, or was used before.
+    #[error("wrong code")]
+    WrongCode,
     /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
@@ -71,12 +77,15 @@ impl From<StoreError> for EmailChangeError {
     }
 }
 
-impl From<ProofError> for EmailChangeError {
-    fn from(error: ProofError) -> Self {
+impl From<ReauthenticationError> for EmailChangeError {
+    fn from(error: ReauthenticationError) -> Self {
         match error {
-            ProofError::WrongPassword => Self::WrongPassword,
-            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ProofError::Failure(failure) => Self::Failure(failure),
+            ReauthenticationError::NotFound => Self::NotFound,
+            ReauthenticationError::WrongPassword => Self::WrongPassword,
+            ReauthenticationError::FactorRequired => Self::FactorRequired,
+            ReauthenticationError::WrongCode => Self::WrongCode,
+            ReauthenticationError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ReauthenticationError::Failure(failure) => Self::Failure(failure),
         }
     }
 }
@@ -122,7 +131,6 @@ struct Change {
 /// Changes the email address of an account.
 pub struct EmailChange {
     pub(crate) mail: Arc<Queue>,
-    pub(crate) directory: Arc<Directory>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) reauthentication: Arc<Reauthentication>,
     pub(crate) limits: Arc<Limits>,
@@ -134,7 +142,7 @@ pub struct EmailChange {
 }
 
 impl EmailChange {
-    /// Sends a code to both email addresses. If the new one belongs to another account, its owner is notified instead,
+    /// Sends a code to both email addresses, after a re-authentication. If the new one belongs to another account, its owner is notified instead,
     /// and no code is valid; the caller sees no difference.
     ///
     /// # Errors
@@ -143,7 +151,7 @@ impl EmailChange {
         &self,
         by: SessionOf,
         new_email: &str,
-        password: &Secret,
+        proof: Proof<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), EmailChangeError> {
@@ -151,18 +159,20 @@ impl EmailChange {
             return Err(EmailChangeError::NoMail);
         }
         let new_email = names::email(new_email).map_err(EmailChangeError::Email)?;
-        let user = self
-            .directory
-            .user(by.user_id)
-            .await?
-            .ok_or(EmailChangeError::NotFound)?;
-        if new_email == user.email {
-            return Err(EmailChangeError::Unchanged);
-        }
         if !may_register(&new_email, &self.settings.registration) {
             return Err(EmailChangeError::DomainNotAllowed);
         }
-        self.reauthentication.require_password(&user, password, now).await?;
+        let verified = self
+            .reauthentication
+            .verify_password(by, proof, Counted::WithSignIns, now)
+            .await?;
+        if new_email == verified.user.email {
+            return Err(EmailChangeError::Unchanged);
+        }
+        let operation = "email_change_reauthentication";
+        let (tx, user) = self.reauthentication.hold(operation, verified, origin, now).await?;
+        // The codes are in Redis, and a slow Redis must not keep the row locked.
+        tx.commit().await?;
         // Counted by the account's id: if it were counted by email address, others could use up the limit.
         self.limits
             .take(Window::Verification, origin.address, Some(&user.id.to_string()), now)
@@ -182,7 +192,7 @@ impl EmailChange {
         let (to, message) = match &owner {
             Some(owner) => (Recipient::of(owner), Message::RegistrationAttempted),
             None => (
-                Recipient::stranger(&change.to),
+                Recipient::without_account(&change.to),
                 Message::EmailChangeNew {
                     code: for_new.expose().to_owned(),
                 },
@@ -225,8 +235,10 @@ impl EmailChange {
             .check_pair(Purpose::EmailChange, by.user_id, code_old, code_new)
             .await?;
         let change = match checked {
-            Checked::Right(data) => serde_json::from_str::<Change>(&data).map_err(|_| EmailConfirmError::Wrong)?,
-            Checked::Again(_) | Checked::Wrong { .. } | Checked::None => {
+            Checked::Right(data) | Checked::Again(data) => {
+                serde_json::from_str::<Change>(&data).map_err(|_| EmailConfirmError::Wrong)?
+            }
+            Checked::Wrong { .. } | Checked::None => {
                 AuditRecord::by(by.user_id, Event::EmailVerificationFailed, origin)
                     .session(by.session_id)
                     .failed()
@@ -238,7 +250,7 @@ impl EmailChange {
         };
         let (user, outdated) = self.move_to(by, &change, origin, now).await?;
         // A code that was sent to the previous mailbox must not give access to the account.
-        for purpose in [Purpose::EmailVerification, Purpose::Mfa] {
+        for purpose in [Purpose::EmailChange, Purpose::EmailVerification, Purpose::Mfa] {
             if let Err(error) = self.codes.forget(purpose, user.id).await {
                 tracing::warn!(%error, user_id = %user.id, "a code sent to the previous email address works until it expires");
             }

@@ -41,10 +41,10 @@ impl Purpose {
         }
     }
 
-    /// Whether the right code can be sent again by a client whose response was lost. Only if this has no effect: a
-    /// second factor that works twice would sign in two clients.
+    /// Whether the right code can be sent again by a client whose response was lost. Only if PostgreSQL decides whether
+    /// it still has an effect: a second factor that works twice would sign in two clients.
     const fn may_be_repeated(self) -> bool {
-        matches!(self, Self::EmailVerification)
+        matches!(self, Self::EmailVerification | Self::EmailChange)
     }
 }
 

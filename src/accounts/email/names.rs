@@ -14,6 +14,7 @@ mod properties;
 use unicode_normalization::UnicodeNormalization;
 
 pub use self::error::NameError;
+use crate::mail;
 
 /// The longest text that is normalized; NFKC can turn one character into eighteen.
 const LONGEST_WRITTEN: usize = 1024;
@@ -26,7 +27,7 @@ const ADDRESS_MAX: usize = 254;
 ///
 /// # Errors
 /// When it is not an ordinary mailbox: for quoted local parts, IP addresses, control characters (also at its ends),
-/// mixed scripts, and addresses longer than RFC 5321 allows.
+/// mixed scripts, addresses longer than RFC 5321 allows, and those that the mail library cannot send to.
 pub fn email(written: &str) -> Result<String, NameError> {
     if written.len() > LONGEST_WRITTEN || holds_control(written) {
         return Err(NameError::NotAnAddress);
@@ -47,7 +48,12 @@ fn folded_email(folded: &str) -> Result<String, NameError> {
     if scripts::are_mixed(local) || scripts::imitate_ascii(local) {
         return Err(NameError::Deceptive);
     }
-    Ok(format!("{local}@{domain}"))
+    let address = format!("{local}@{domain}");
+    // What the mail library cannot send would be an account whose owner never gets a code or a reset link.
+    if !mail::can_be_sent_to(&address) {
+        return Err(NameError::NotAnAddress);
+    }
+    Ok(address)
 }
 
 /// Checks the local part: `atext` of RFC 5322 section 3.2.3, and the characters of RFC 6531. An empty atom means a dot
@@ -210,6 +216,22 @@ mod tests {
             assert_eq!(email(wrong), Err(NameError::NotAnAddress), "{wrong:?}");
         }
         assert!(email("o'brien+tag@mail.example.co.uk").is_ok());
+    }
+
+    #[test]
+    fn an_address_that_no_message_can_be_sent_to_is_refused() {
+        for wrong in ["\u{130}a@example.com", "q\u{307}@example.com", "ที่@example.com"] {
+            assert_eq!(email(wrong), Err(NameError::NotAnAddress), "{wrong:?}");
+            assert_eq!(
+                Identifier::read(wrong),
+                Identifier::Email(fold(wrong)),
+                "at sign-in it is only not found"
+            );
+        }
+        assert!(
+            email("q\u{301}@example.com").is_err() && email("e\u{301}@example.com").is_ok(),
+            "é is a character"
+        );
     }
 
     #[test]

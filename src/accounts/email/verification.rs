@@ -201,7 +201,7 @@ impl EmailVerification {
         let message = Message::EmailVerification {
             code: code.expose().to_owned(),
         };
-        let to = addressee.map_or_else(|| Recipient::stranger(&email), Recipient::of);
+        let to = addressee.map_or_else(|| Recipient::without_account(&email), Recipient::of);
         let tx = self.postgres.transaction("email_verification_resend").await?;
         self.mail
             .insert_or_pretend(&tx, addressee.is_some(), to, message, Some(codes::LIFE), now)

@@ -129,48 +129,32 @@ impl PasswordLogin {
             Some(_) => Some(Wrong::Password),
             None => Some(Wrong::Unknown),
         };
-        let (Some(user), None) = (&user, wrong) else {
-            let wrong = wrong.unwrap_or(Wrong::Unknown);
-            self.failures
-                .record(user.as_ref(), device, wrong, origin, now)
-                .await
-                .map_err(|error| plain(error.into()))?;
-            self.stuffing
-                .note_failure(origin.address, identifier.text(), wrong.as_str())
-                .await;
-            return Err((LoginError::BadCredentials, Some(wrong)));
+        let admitted = match (&user, wrong) {
+            (Some(user), None) => {
+                let new_hash = if verified.outdated {
+                    self.rehash(attempt.password).await
+                } else {
+                    None
+                };
+                self.admit(user, attempt.device_name, device, new_hash, origin, now)
+                    .await
+                    .map_err(plain)?
+            }
+            (_, wrong) => Err(wrong.unwrap_or(Wrong::Unknown)),
         };
-
-        let new_hash = if verified.outdated {
-            self.rehash(attempt.password).await
-        } else {
-            None
-        };
-        let mut admitted = self
-            .admit(user, attempt.device_name, device, new_hash, origin, now)
-            .await
-            .map_err(plain)?;
-        if admitted.is_none()
-            && let Some(user) = self.rehashed(user, attempt.password).await.map_err(plain)?
-        {
-            admitted = self
-                .admit(&user, attempt.device_name, device, None, origin, now)
-                .await
-                .map_err(plain)?;
+        match admitted {
+            Ok(login) => Ok(login),
+            Err(wrong) => {
+                self.failures
+                    .record(user.as_ref(), device, wrong, origin, now)
+                    .await
+                    .map_err(|error| plain(error.into()))?;
+                self.stuffing
+                    .note_failure(origin.address, identifier.text(), wrong.as_str())
+                    .await;
+                Err((LoginError::BadCredentials, Some(wrong)))
+            }
         }
-        admitted.ok_or((LoginError::BadCredentials, Some(Wrong::Password)))
-    }
-
-    /// The account, if the verified hash was replaced by another hash of the same password: of concurrent sign-ins with
-    /// an outdated hash, the first replaces it, and the others are correct too.
-    async fn rehashed(&self, seen: &User, password: &Secret) -> Result<Option<User>, LoginError> {
-        let user = self.directory.user(seen.id).await?;
-        let Some(user) = user.filter(|user| user.password_hash != seen.password_hash) else {
-            return Ok(None);
-        };
-        let verified = self.hasher.verify(password, user.password_hash.as_deref()).await;
-        let matches = user.password_hash.is_some() && verified.map_err(Failure::from)?.matches;
-        Ok(matches.then_some(user))
     }
 
     /// Both limits count every attempt, successful or not: counting only failures would need the result first, which
@@ -222,7 +206,7 @@ impl PasswordLogin {
             .ok()
     }
 
-    /// Continues for a user whose password was correct; `None` if it no longer is.
+    /// Continues for a user whose password was correct, or says what is wrong meanwhile.
     async fn admit(
         &self,
         seen: &User,
@@ -231,20 +215,23 @@ impl PasswordLogin {
         new_hash: Option<String>,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<Option<Login>, LoginError> {
+    ) -> Result<Result<Login, Wrong>, LoginError> {
         let tx = self.postgres.transaction("login").await?;
         // Checked again under the lock: the password may have been changed, and the account locked or deleted, during
         // hashing.
         let user = users::find_for_update(&tx, seen.id).await?;
-        let same = |user: &User| {
-            user.deleted_at.is_none()
-                && !lock::keeps_out(user, device.is_some(), now)
-                && user.password_hash == seen.password_hash
+        let Some(mut user) = user.filter(|user| user.deleted_at.is_none()) else {
+            return Ok(Err(Wrong::Unknown));
         };
-        let Some(mut user) = user.filter(same) else {
-            return Ok(None);
-        };
+        if lock::keeps_out(&user, device.is_some(), now) {
+            return Ok(Err(Wrong::Locked));
+        }
+        if !user.has_same_password_as(seen) {
+            return Ok(Err(Wrong::Password));
+        }
 
+        // Of concurrent sign-ins with an outdated hash, the first replaces it.
+        let new_hash = new_hash.filter(|_| user.password_hash == seen.password_hash);
         if let (Some(old), Some(new)) = (&user.password_hash, new_hash) {
             users::rehash_password(&tx, user.id, old, &new).await?;
             AuditRecord::by(user.id, Event::PasswordRehashed, origin)
@@ -265,15 +252,16 @@ impl PasswordLogin {
         if let Some(methods) = self.factors.methods(&tx, &user).await? {
             tx.commit().await?;
             let challenge = token::challenge(&self.settings.secrets, &user, methods, device_name, device, now);
-            return Ok(Some(Login::SecondFactor(challenge)));
+            return Ok(Ok(Login::SecondFactor(challenge)));
         }
         let opening = Opening {
+            session_id: Uuid::new_v4(),
             device_name,
             device,
             amr: &["pwd"],
             second_factor: None,
         };
         let signed_in = self.opener.open(tx, &user, opening, origin, now).await?;
-        Ok(Some(Login::SignedIn(signed_in)))
+        Ok(Ok(Login::SignedIn(signed_in)))
     }
 }

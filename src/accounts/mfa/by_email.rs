@@ -9,11 +9,11 @@ use crate::accounts::email::codes::{self, Codes, Purpose};
 use crate::accounts::login::limits::windows::{Limits, Window};
 use crate::accounts::mfa::error::MfaError;
 use crate::accounts::mfa::factors::Factors;
+use crate::accounts::reauthentication::{Counted, Proof, Reauthentication};
 use crate::accounts::sessions::access::SessionOf;
 use crate::audit::{AuditRecord, Origin};
 use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
-use crate::secret::Secret;
 use crate::store::audit::Event;
 use crate::store::factors;
 use crate::store::postgres::Postgres;
@@ -29,19 +29,20 @@ pub struct EmailFactor {
     pub(crate) postgres: Postgres,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) codes: Arc<Codes>,
 }
 
 impl EmailFactor {
-    /// Enables or disables emailed codes. Idempotent.
+    /// Enables or disables emailed codes, after a re-authentication. Idempotent.
     ///
     /// # Errors
     /// See [`MfaError`].
     pub async fn set(
         &self,
         by: SessionOf,
-        password: &Secret,
+        proof: Proof<'_>,
         on: bool,
         origin: &Origin,
         now: OffsetDateTime,
@@ -49,12 +50,11 @@ impl EmailFactor {
         if on && !self.mail.is_enabled() {
             return Err(MfaError::NoMail);
         }
-        let seen = self.factors.password_again(by.user_id, password, now).await?;
-        let tx = self.postgres.transaction("mfa_email").await?;
-        let user = self.factors.hold(&tx, by.user_id).await?;
-        if user.password_hash != seen.password_hash {
-            return Err(MfaError::WrongPassword);
-        }
+        let verified = self
+            .reauthentication
+            .verify_password(by, proof, Counted::Separately, now)
+            .await?;
+        let (tx, user) = self.reauthentication.hold("mfa_email", verified, origin, now).await?;
         if on && user.email_verified_at.is_none() {
             return Err(MfaError::EmailUnverified);
         }

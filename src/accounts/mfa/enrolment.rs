@@ -6,10 +6,10 @@ use time::OffsetDateTime;
 
 use crate::accounts::mfa::error::MfaError;
 use crate::accounts::mfa::factors::Factors;
-use crate::accounts::mfa::method::{Factor, Method};
+use crate::accounts::mfa::method::Method;
 use crate::accounts::mfa::recovery;
 use crate::accounts::mfa::totp::{self, TotpSecret};
-use crate::accounts::mfa::verdict::Verdict;
+use crate::accounts::reauthentication::{Counted, Proof, Reauthentication};
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::settings::Settings;
 use crate::audit::{AuditRecord, Origin};
@@ -38,10 +38,11 @@ pub struct Authenticators {
     pub(crate) settings: Arc<Settings>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) mail: Arc<Queue>,
+    pub(crate) reauthentication: Arc<Reauthentication>,
 }
 
 impl Authenticators {
-    /// Starts to add an authenticator app. Sign-ins do not require it until it is confirmed, so that a failed scan does
+    /// Starts to add an authenticator app, after a re-authentication. Sign-ins do not require it until it is confirmed, so that a failed scan does
     /// not lock the user out.
     ///
     /// # Errors
@@ -49,17 +50,22 @@ impl Authenticators {
     pub async fn enrol(
         &self,
         by: SessionOf,
-        password: &Secret,
+        proof: Proof<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Enrolment, MfaError> {
-        let seen = self.factors.password_again(by.user_id, password, now).await?;
-        let secret = TotpSecret::generate();
-        let tx = self.postgres.transaction("mfa_enrol").await?;
-        let user = self.factors.hold(&tx, by.user_id).await?;
-        if user.password_hash != seen.password_hash {
-            return Err(MfaError::WrongPassword);
+        let verified = self
+            .reauthentication
+            .verify_password(by, proof, Counted::Separately, now)
+            .await?;
+        if factors::find(&self.postgres, by.user_id)
+            .await?
+            .is_some_and(|totp| totp.confirmed_at.is_some())
+        {
+            return Err(MfaError::AlreadyEnabled);
         }
+        let secret = TotpSecret::generate();
+        let (tx, user) = self.reauthentication.hold("mfa_enrol", verified, origin, now).await?;
         let sealed = secret.seal(&self.settings.secrets, user.id);
         if !factors::put(&tx, user.id, &sealed, now).await? {
             return Err(MfaError::AlreadyEnabled);
@@ -126,32 +132,24 @@ impl Authenticators {
         Ok(codes)
     }
 
-    /// Removes the authenticator app. Requires the current password and a second factor.
+    /// Removes the authenticator app, after a re-authentication.
     ///
     /// # Errors
     /// See [`MfaError`].
     pub async fn remove(
         &self,
         by: SessionOf,
-        password: &Secret,
-        factor: Factor<'_>,
+        proof: Proof<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), MfaError> {
-        self.factors.limit_signed_in(by.user_id, origin, now).await?;
-        let seen = self.factors.password_again(by.user_id, password, now).await?;
-        let shown = self.factors.shown(by.user_id, factor).await?;
-        let tx = self.postgres.transaction("mfa_remove").await?;
-        let user = self.factors.hold(&tx, by.user_id).await?;
-        if user.password_hash != seen.password_hash {
-            return Err(MfaError::WrongPassword);
-        }
+        let verified = self
+            .reauthentication
+            .verify_password(by, proof, Counted::Separately, now)
+            .await?;
+        let (tx, user) = self.reauthentication.hold("mfa_remove", verified, origin, now).await?;
         if self.factors.status(&tx, &user).await?.totp_confirmed_at.is_none() {
             return Err(MfaError::NotEnabled);
-        }
-        if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
-            tx.commit().await?;
-            return Err(MfaError::WrongCode);
         }
         factors::delete(&tx, user.id).await?;
         if user.mfa_email_enabled_at.is_none() {
@@ -171,27 +169,25 @@ impl Authenticators {
         Ok(())
     }
 
-    /// Replaces the recovery codes.
+    /// Replaces the recovery codes, after a re-authentication.
     ///
     /// # Errors
     /// See [`MfaError`].
     pub async fn renew_recovery_codes(
         &self,
         by: SessionOf,
-        factor: Factor<'_>,
+        proof: Proof<'_>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<Vec<Secret>, MfaError> {
-        self.factors.limit_signed_in(by.user_id, origin, now).await?;
-        let shown = self.factors.shown(by.user_id, factor).await?;
-        let tx = self.postgres.transaction("recovery_codes_renew").await?;
-        let user = self.factors.hold(&tx, by.user_id).await?;
+        let verified = self
+            .reauthentication
+            .verify_password(by, proof, Counted::Separately, now)
+            .await?;
+        let operation = "recovery_codes_renew";
+        let (tx, user) = self.reauthentication.hold(operation, verified, origin, now).await?;
         if !self.factors.status(&tx, &user).await?.is_enabled() {
             return Err(MfaError::NotEnabled);
-        }
-        if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
-            tx.commit().await?;
-            return Err(MfaError::WrongCode);
         }
         let codes = self.make_recovery_codes(&tx, by, origin, now).await?;
         tx.commit().await?;

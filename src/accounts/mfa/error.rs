@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::accounts::error::Failure;
 use crate::accounts::login::error::LoginError;
 use crate::accounts::login::limits::windows::RateLimited;
-use crate::accounts::login::reauthenticate::ProofError;
+use crate::accounts::reauthentication::error::ReauthenticationError;
 use crate::store::StoreError;
 
 /// Why a second factor was not accepted, or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MfaError {
-    /// The MFA token is malformed, expired, was tried too often, or is older than a password change.
+    /// The MFA token is malformed, expired, was used or tried too often, or is older than a password change or a sign-out
+    /// everywhere.
     #[error("the MFA token is not valid")]
     TokenInvalid,
     /// The code is wrong, or was used before.
@@ -20,6 +21,9 @@ pub enum MfaError {
     /// The password is wrong.
     #[error("wrong password")]
     WrongPassword,
+    /// The account has a second factor, and none was submitted, or a weaker one.
+    #[error("the strongest second factor of the account is required")]
+    FactorRequired,
     /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
@@ -55,12 +59,15 @@ impl From<StoreError> for MfaError {
     }
 }
 
-impl From<ProofError> for MfaError {
-    fn from(error: ProofError) -> Self {
+impl From<ReauthenticationError> for MfaError {
+    fn from(error: ReauthenticationError) -> Self {
         match error {
-            ProofError::WrongPassword => Self::WrongPassword,
-            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ProofError::Failure(failure) => Self::Failure(failure),
+            ReauthenticationError::NotFound => Self::NotFound,
+            ReauthenticationError::WrongPassword => Self::WrongPassword,
+            ReauthenticationError::FactorRequired => Self::FactorRequired,
+            ReauthenticationError::WrongCode => Self::WrongCode,
+            ReauthenticationError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ReauthenticationError::Failure(failure) => Self::Failure(failure),
         }
     }
 }

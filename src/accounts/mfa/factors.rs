@@ -17,8 +17,7 @@ use uuid::Uuid;
 
 use crate::accounts::directory::Directory;
 use crate::accounts::email::codes::{Codes, Purpose};
-use crate::accounts::login::limits::windows::{Limits, Window};
-use crate::accounts::login::reauthenticate::Reauthentication;
+use crate::accounts::login::limits::windows::{Limits, RateLimited, Window};
 use crate::accounts::mfa::error::MfaError;
 use crate::accounts::mfa::method::{Factor, Method};
 use crate::accounts::mfa::recovery;
@@ -51,7 +50,6 @@ pub struct Factors {
     pub(crate) codes: Arc<Codes>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) reauthentication: Arc<Reauthentication>,
     pub(crate) limits: Arc<Limits>,
 }
 
@@ -97,7 +95,7 @@ impl Factors {
 
     /// Compares an emailed code, which is in Redis, before the user's row is locked: a slow Redis must not keep the row
     /// locked.
-    pub(crate) async fn shown<'a>(&self, user_id: Uuid, factor: Factor<'a>) -> Result<Shown<'a>, MfaError> {
+    pub(crate) async fn shown<'a>(&self, user_id: Uuid, factor: Factor<'a>) -> Result<Shown<'a>, StoreError> {
         let code_is_right = match factor {
             Factor::EmailCode(typed) => matches!(
                 self.codes.check(Purpose::Mfa, user_id, typed.expose()).await?,
@@ -116,7 +114,7 @@ impl Factors {
         shown: Shown<'_>,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<Verdict, MfaError> {
+    ) -> Result<Verdict, StoreError> {
         let method = shown.factor.method();
         let verdict = match shown.factor {
             Factor::Totp(typed) => self.spend_totp(tx, user.id, typed, now).await?,
@@ -145,7 +143,7 @@ impl Factors {
         user_id: Uuid,
         typed: &Secret,
         now: OffsetDateTime,
-    ) -> Result<Verdict, MfaError> {
+    ) -> Result<Verdict, StoreError> {
         let Some(totp) = factors::find(tx, user_id)
             .await?
             .filter(|totp| totp.confirmed_at.is_some())
@@ -179,7 +177,7 @@ impl Factors {
         typed: &Secret,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<Verdict, MfaError> {
+    ) -> Result<Verdict, StoreError> {
         let stored = factors::recovery_codes(tx, user.id).await?;
         let found = recovery::find(&self.settings.secrets, user.id, &stored, typed).unwrap_or_else(|error| {
             tracing::error!(user_id = %user.id, "a recovery code cannot be decrypted: {error}");
@@ -199,22 +197,6 @@ impl Factors {
         Ok(Verdict::Right)
     }
 
-    /// The account of a signed-in user after its password was verified. Changes of a factor require it: a stolen token
-    /// must not be enough to lock the owner out.
-    pub(crate) async fn password_again(
-        &self,
-        user_id: Uuid,
-        password: &Secret,
-        now: OffsetDateTime,
-    ) -> Result<User, MfaError> {
-        let user = self.directory.user(user_id).await?.ok_or(MfaError::NotFound)?;
-        // A limit of its own: others who use up the limit of sign-ins must not prevent the owner from this.
-        self.reauthentication
-            .require_password_within("password_again", &user_id.to_string(), &user, password, now)
-            .await?;
-        Ok(user)
-    }
-
     /// Locks the row of a signed-in user.
     pub(crate) async fn hold(&self, tx: &Transaction, user_id: Uuid) -> Result<User, MfaError> {
         users::find_for_update(tx, user_id)
@@ -229,9 +211,9 @@ impl Factors {
         user_id: Uuid,
         origin: &Origin,
         now: OffsetDateTime,
-    ) -> Result<(), MfaError> {
+    ) -> Result<(), RateLimited> {
         let key = format!("signed_in:{user_id}");
-        Ok(self.limits.take(Window::Mfa, origin.address, Some(&key), now).await?)
+        self.limits.take(Window::Mfa, origin.address, Some(&key), now).await
     }
 
     pub(crate) fn count_challenge(&self, method: Method, result: &str) {

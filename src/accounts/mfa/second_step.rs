@@ -21,6 +21,7 @@ use crate::audit::Origin;
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::postgres::Postgres;
+use crate::store::sessions;
 use crate::store::users::{self, User};
 
 /// Completes a sign-in with a second factor.
@@ -76,6 +77,10 @@ impl SecondStep {
         let user = users::find_for_update(&tx, token.user_id).await?;
         let user = user.filter(|user| self.still_admits(user, &token, now));
         let user = user.ok_or(MfaError::TokenInvalid)?;
+        // One session for each token, however many factors are submitted with it. All attempts wait for the same row.
+        if sessions::exists(&tx, token.id).await? {
+            return Err(MfaError::TokenInvalid);
+        }
 
         if self.factors.spend(&tx, &user, shown, origin, now).await? != Verdict::Right {
             // For a known device its own limit counts, as for passwords.
@@ -86,6 +91,7 @@ impl SecondStep {
             return Err(MfaError::WrongCode);
         }
         let opening = Opening {
+            session_id: token.id,
             device_name: token.device_name.as_deref(),
             device: token.device,
             amr: &AMR,
@@ -128,7 +134,7 @@ impl SecondStep {
     /// Whether the conditions at the start of the sign-in still hold.
     fn still_admits(&self, user: &User, token: &MfaToken, now: OffsetDateTime) -> bool {
         user.deleted_at.is_none()
-            && token.is_of_password(user)
+            && token.is_current(user)
             && !lock::keeps_out(user, token.device.is_some(), now)
             && refusal(user, &self.settings).is_none()
     }

@@ -26,6 +26,15 @@ impl MfaStatus {
         self.totp_confirmed_at.is_some() || self.email_enabled_at.is_some()
     }
 
+    /// Whether this factor is the strongest of the account, or a recovery code, which replaces it: enough to change a
+    /// credential.
+    pub const fn confirms_changes(&self, method: Method) -> bool {
+        match method {
+            Method::Totp | Method::RecoveryCode => true,
+            Method::EmailCode => self.totp_confirmed_at.is_none(),
+        }
+    }
+
     /// The second factors that a sign-in accepts. Recovery codes replace another factor, and do not count alone.
     pub fn methods(&self) -> Vec<Method> {
         [

@@ -1,14 +1,15 @@
 //! MFA tokens: the state of a sign-in between the correct password and the second factor.
 //!
 //! They are encrypted and not signed: nothing in them is for the client, and no other part of the program can read
-//! them, so that they cannot be accepted as another token by mistake. Nothing is stored; a password change invalidates
-//! them.
+//! them, so that they cannot be accepted as another token by mistake.
+//!
+//! Nothing is stored. A token opens one session, which has the token's id, so that PostgreSQL knows whether it was used. A
+//! password change invalidates it, and so does whatever outdates the user's access tokens, such as a sign-out everywhere.
 
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ const PREFIX: &str = "sgm_";
 /// The content of a token.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MfaToken {
-    /// The token's id, by which attempts are counted.
+    /// The token's id, by which attempts are counted, and the id of the session that it opens.
     pub(crate) id: Uuid,
     /// The user's id.
     pub(crate) user_id: Uuid,
@@ -37,8 +38,10 @@ pub(crate) struct MfaToken {
     pub(crate) device_name: Option<String>,
     /// The device, if it was known.
     pub(crate) device: Option<Uuid>,
-    /// A hash of the password hash that was verified.
-    password: [u8; 32],
+    /// When the password that was verified had been set, in microseconds of Unix time.
+    password_changed_at: Option<i64>,
+    /// The version of the user's access tokens.
+    token_version: i32,
     /// The expiry, in Unix seconds.
     expires_at: i64,
 }
@@ -51,14 +54,16 @@ impl MfaToken {
             user_id: user.id,
             device_name: device_name.map(str::to_owned),
             device,
-            password: fingerprint(user.password_hash.as_deref()),
+            password_changed_at: microseconds(user.password_changed_at),
+            token_version: user.token_version,
             expires_at: (now + LIFE).unix_timestamp(),
         }
     }
 
-    /// Whether the password was not changed since.
-    pub(crate) fn is_of_password(&self, user: &User) -> bool {
-        self.password == fingerprint(user.password_hash.as_deref())
+    /// Whether neither the password was changed nor the user's access tokens were outdated since. A replaced hash of the
+    /// same password is no change: another sign-in of the user replaces an outdated one.
+    pub(crate) fn is_current(&self, user: &User) -> bool {
+        self.password_changed_at == microseconds(user.password_changed_at) && self.token_version == user.token_version
     }
 
     /// The token as the client gets it.
@@ -77,10 +82,9 @@ impl MfaToken {
     }
 }
 
-/// The hash of the password hash: enough to detect a change, and useless for guessing.
-fn fingerprint(password_hash: Option<&str>) -> [u8; 32] {
-    let digest = digest(&SHA256, password_hash.unwrap_or_default().as_bytes());
-    digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+/// As precise as PostgreSQL stores it.
+fn microseconds(at: Option<OffsetDateTime>) -> Option<i64> {
+    at.and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1000).ok())
 }
 
 /// The response that requires a second factor.
@@ -130,7 +134,8 @@ mod tests {
             user_id: Uuid::from_u128(2),
             device_name: Some("laptop".into()),
             device: None,
-            password: fingerprint(Some("$2b$…")),
+            password_changed_at: microseconds(Some(NOW)),
+            token_version: 1,
             expires_at: (NOW + LIFE).unix_timestamp(),
         }
     }

@@ -8,29 +8,69 @@ use crate::audit::{AuditRecord, Origin};
 use crate::store::audit::Event;
 use crate::store::users::User;
 
-/// An operator. The default is the command line, which may do everything: its user has the secrets of the
-/// configuration.
-#[derive(Debug, Clone, Default)]
+/// An operator. There is no default: an operator who may do everything is created in one place, by name.
+#[derive(Debug, Clone)]
 pub struct Operator {
-    /// The operator's account.
-    pub user_id: Option<Uuid>,
-    /// The operator's permissions; `None` at the command line.
-    pub permissions: Option<Vec<String>>,
-    /// The origin of the request.
-    pub origin: Origin,
+    user_id: Option<Uuid>,
+    authority: Authority,
+    origin: Origin,
+}
+
+/// What an operator may do.
+#[derive(Debug, Clone)]
+enum Authority {
+    /// Everything: the user of the command line has the secrets of the configuration.
+    CommandLine,
+    /// What these permissions allow.
+    Permissions(Vec<String>),
 }
 
 impl Operator {
+    /// The user of the command line, who may do everything and has no account.
+    pub fn command_line() -> Self {
+        Self {
+            user_id: None,
+            authority: Authority::CommandLine,
+            origin: Origin::default(),
+        }
+    }
+
+    /// An account with these permissions.
+    pub const fn with_permissions(user_id: Uuid, permissions: Vec<String>, origin: Origin) -> Self {
+        Self {
+            user_id: Some(user_id),
+            authority: Authority::Permissions(permissions),
+            origin,
+        }
+    }
+
+    /// The operator's account; `None` at the command line.
+    pub(crate) const fn user_id(&self) -> Option<Uuid> {
+        self.user_id
+    }
+
+    /// The origin of the request.
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
     pub(crate) fn is_admin(&self) -> bool {
-        self.permissions
-            .as_ref()
-            .is_none_or(|permissions| permissions.iter().any(|permission| permission == ADMIN))
+        match &self.authority {
+            Authority::CommandLine => true,
+            Authority::Permissions(held) => held.iter().any(|permission| permission == ADMIN),
+        }
+    }
+
+    fn holds(&self, permission: &String) -> bool {
+        match &self.authority {
+            Authority::CommandLine => true,
+            Authority::Permissions(held) => held.contains(permission),
+        }
     }
 
     /// Refuses to change an account that has permissions of Sidegate's own which the operator lacks.
     pub(crate) fn may_touch(&self, user: &User) -> Result<(), OperatorError> {
-        let held = self.permissions.as_deref().unwrap_or_default();
-        let above = |permission: &String| permission.starts_with(OURS) && !held.contains(permission);
+        let above = |permission: &String| permission.starts_with(OURS) && !self.holds(permission);
         if self.is_admin() || !user.permissions.iter().any(above) {
             Ok(())
         } else {

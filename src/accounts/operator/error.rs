@@ -27,7 +27,7 @@ pub enum OperatorError {
     Password(Weakness),
     /// A role or a permission is not valid.
     #[error(
-        "{0}: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
+        "{0}: each is a word of 1 to 128 characters without spaces, commas, control and invisible characters, at most 256 of them"
     )]
     Word(&'static str),
     /// The profile is not accepted.

@@ -132,7 +132,10 @@ fn changed(have: &[String], give: &[String], take: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::audit::Origin;
 
     fn list(words: &[&str]) -> Vec<String> {
         words.iter().map(|word| (*word).to_owned()).collect()
@@ -150,7 +153,15 @@ mod tests {
     #[test]
     fn a_role_is_one_element_of_the_header() {
         assert!(check(&list(&["staff", "Betreuer-ä"]), &list(&["orders:read"])).is_ok());
-        for wrong in ["", "a,b", "a b", "a\n", &"x".repeat(129)] {
+        for wrong in [
+            "",
+            "a,b",
+            "a b",
+            "a\n",
+            "ad\u{200b}min",
+            "\u{202e}nimda",
+            &"x".repeat(129),
+        ] {
             assert!(check(&list(&[wrong]), &[]).is_err(), "{wrong:?}");
             assert!(check(&[], &list(&[wrong])).is_err(), "{wrong:?}");
         }
@@ -159,10 +170,7 @@ mod tests {
 
     #[test]
     fn only_an_administrator_in_full_gives_and_takes_permissions_of_our_own() {
-        let of = |permissions: &[&str]| Operator {
-            permissions: Some(list(permissions)),
-            ..Operator::default()
-        };
+        let of = |permissions: &[&str]| Operator::with_permissions(Uuid::nil(), list(permissions), Origin::default());
         let (limited, full) = (of(&["sidegate:users:write"]), of(&["sidegate:admin"]));
         let (less, more) = (list(&["x"]), list(&["sidegate:stats:read", "x"]));
         for (from, to) in [(&less, &more), (&more, &less)] {
@@ -171,7 +179,8 @@ mod tests {
                 Err(OperatorError::AdminRequired)
             ));
             assert!(full.may_change(from, to).is_ok());
-            assert!(Operator::default().may_change(from, to).is_ok());
+            assert!(Operator::command_line().may_change(from, to).is_ok());
+            assert!(of(&[]).may_change(from, to).is_err(), "an operator without permissions");
         }
         assert!(limited.may_change(&list(&["x"]), &list(&["y"])).is_ok());
     }

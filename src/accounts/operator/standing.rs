@@ -109,7 +109,7 @@ impl AccountStanding {
         let row = ResetToken {
             id: id::new(now),
             user_id: user.id,
-            address: by.origin.address,
+            address: by.origin().address,
             created_at: now,
             expires_at: now + ttl,
         };

@@ -1,4 +1,8 @@
-//! bcrypt. Passwords over 72 bytes, which bcrypt would truncate, and hashes of unknown variants are refused.
+//! bcrypt. It reads 72 bytes of a password. Longer new passwords are refused, and hashes of unknown variants too.
+//!
+//! Other systems truncate, so that an imported hash may be that of the first 72 bytes of a longer password. It is
+//! verified as its system did, and recognized by its prefix: hashes of our own have `$2b$`, and imported ones are stored
+//! with `$2y$`, which means the same to bcrypt.
 
 /// The longest password, in bytes. bcrypt would truncate longer ones, so that different passwords would be equal.
 pub(crate) const MAX_BYTES: usize = 72;
@@ -31,6 +35,22 @@ pub(crate) fn cost_of(hash: &str) -> Result<u32, String> {
     cost.ok_or_else(|| "the stored password hash is no bcrypt hash".to_owned())
 }
 
+/// The prefix of hashes that are made here.
+const OURS: &str = "$2b$";
+
+/// Whether another system made the hash.
+pub(crate) fn is_imported(hash: &str) -> bool {
+    !hash.starts_with(OURS)
+}
+
+/// The form in which a hash of another system is stored.
+pub(crate) fn imported(hash: &str) -> String {
+    match hash.strip_prefix(OURS) {
+        Some(rest) => format!("$2y${rest}"),
+        None => hash.to_owned(),
+    }
+}
+
 /// Verifies a password against any `$2a$`, `$2b$` or `$2y$` hash.
 ///
 /// # Errors
@@ -38,7 +58,7 @@ pub(crate) fn cost_of(hash: &str) -> Result<u32, String> {
 pub(crate) fn verify(password: &str, hash: &str) -> Result<bool, String> {
     cost_of(hash)?;
     // The same work is done for a password that cannot match: the response time must not reveal it.
-    let too_long = password.len() > MAX_BYTES;
+    let too_long = password.len() > MAX_BYTES && !is_imported(hash);
     let readable = if too_long { "" } else { password };
     let matches = ::bcrypt::verify(readable, hash).map_err(|e| e.to_string())?;
     Ok(matches && !too_long)
@@ -91,6 +111,17 @@ mod tests {
         assert_eq!(verify(&"a".repeat(73), &hash), Ok(false), "a cut password would match");
         assert_eq!(verify(&"a".repeat(71), &hash), Ok(false));
         assert!(super::hash(&"a".repeat(73), COST).is_err());
+    }
+
+    #[test]
+    fn an_imported_hash_reads_as_many_bytes_as_its_system_did() {
+        let hash = imported(&::bcrypt::hash("a".repeat(80), COST).unwrap());
+        assert_eq!(verify(&"a".repeat(80), &hash), Ok(true));
+        assert_eq!(verify(&"a".repeat(71), &hash), Ok(false));
+        for prefix in ["$2a$", "$2y$"] {
+            let kept = hash.replacen("$2y$", prefix, 1);
+            assert_eq!(imported(&kept), kept);
+        }
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! Changes the password of a signed-in user, with the current password.
+//! Changes the password of a signed-in user, after a re-authentication.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::accounts::directory::Directory;
 use crate::accounts::error::Failure;
-use crate::accounts::login::reauthenticate::{ProofError, Reauthentication};
 use crate::accounts::password::hasher::Hasher;
 use crate::accounts::password::new_password;
+use crate::accounts::password::prepare::prepared;
 use crate::accounts::password::rules::{Weakness, known_of};
+use crate::accounts::reauthentication::error::ReauthenticationError;
+use crate::accounts::reauthentication::{Counted, Proof, Reauthentication};
 use crate::accounts::sessions::access::SessionOf;
 use crate::accounts::sessions::end::Sessions;
 use crate::accounts::settings::Settings;
@@ -19,7 +20,6 @@ use crate::mail::{Message, Queue, Recipient};
 use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::audit::Event;
-use crate::store::postgres::Postgres;
 use crate::store::{StoreError, reset_tokens, sessions, users};
 
 /// Why a password was not changed.
@@ -31,6 +31,12 @@ pub enum PasswordChangeError {
     /// The current password is wrong.
     #[error("wrong password")]
     WrongPassword,
+    /// The account has a second factor, and none was submitted, or a weaker one.
+    #[error("the strongest second factor of the account is required")]
+    FactorRequired,
+    /// The code of the second factor is wrong, or was used before.
+    #[error("wrong code")]
+    WrongCode,
     /// The new password is not accepted.
     #[error("{0}")]
     Password(Weakness),
@@ -54,23 +60,24 @@ impl From<StoreError> for PasswordChangeError {
     }
 }
 
-impl From<ProofError> for PasswordChangeError {
-    fn from(error: ProofError) -> Self {
+impl From<ReauthenticationError> for PasswordChangeError {
+    fn from(error: ReauthenticationError) -> Self {
         match error {
-            ProofError::WrongPassword => Self::WrongPassword,
-            ProofError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ProofError::Failure(failure) => Self::Failure(failure),
+            ReauthenticationError::NotFound => Self::NotFound,
+            ReauthenticationError::WrongPassword => Self::WrongPassword,
+            ReauthenticationError::FactorRequired => Self::FactorRequired,
+            ReauthenticationError::WrongCode => Self::WrongCode,
+            ReauthenticationError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ReauthenticationError::Failure(failure) => Self::Failure(failure),
         }
     }
 }
 
-/// Changes a password; requires the current one.
+/// Changes a password, after a re-authentication.
 pub struct PasswordChange {
-    pub(crate) directory: Arc<Directory>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) reauthentication: Arc<Reauthentication>,
     pub(crate) hasher: Arc<Hasher>,
-    pub(crate) postgres: Postgres,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) mail: Arc<Queue>,
     pub(crate) sessions: Arc<Sessions>,
@@ -85,36 +92,29 @@ impl PasswordChange {
     pub async fn change(
         &self,
         by: SessionOf,
-        password: &Secret,
+        proof: Proof<'_>,
         new: &Secret,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<(), PasswordChangeError> {
-        let user = self
-            .directory
-            .user(by.user_id)
-            .await?
-            .ok_or(PasswordChangeError::NotFound)?;
-        let verified = self.reauthentication.require_password(&user, password, now).await?;
+        let verified = self
+            .reauthentication
+            .verify_password(by, proof, Counted::WithSignIns, now)
+            .await?;
         // After the current password was verified, so that nobody else learns the result.
-        new_password::check(&self.hasher, new, known_of(&user), &self.settings.password)
+        new_password::check(&self.hasher, new, known_of(&verified.user), &self.settings.password)
             .await
             .map_err(Failure::from)?
             .map_err(PasswordChangeError::Password)?;
-        if new.expose() == password.expose() {
+        if prepared(new.expose()) == prepared(proof.password.expose()) {
             return Err(PasswordChangeError::Unchanged);
         }
         let hash = self.hasher.hash(new).await.map_err(Failure::from)?;
 
-        let tx = self.postgres.transaction("password_change").await?;
-        users::find_for_update(&tx, user.id).await?;
-        // The session may have been ended meanwhile, for example by a password reset, which must not be undone.
-        let open = sessions::find(&tx, by.session_id, now).await?;
-        if open.is_none_or(|session| session.user_id != user.id) {
+        let operation = "password_change";
+        let (tx, user) = self.reauthentication.hold(operation, verified, origin, now).await?;
+        if !users::change_password(&tx, user.id, &hash, now).await? {
             return Err(PasswordChangeError::NotFound);
-        }
-        if !users::change_password(&tx, user.id, verified, &hash, now).await? {
-            return Err(PasswordChangeError::WrongPassword);
         }
         let others = sessions::Scope::Others(by.session_id);
         let ended = sessions::end(&tx, user.id, others, "password_change", now).await?;

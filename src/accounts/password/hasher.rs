@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::accounts::password::rules;
+use crate::accounts::password::breached::Breached;
+use crate::accounts::password::rules::{self, Weakness};
 use crate::accounts::password::scheme::{Scheme, Verified};
 use crate::accounts::settings;
 use crate::metrics::Metrics;
@@ -71,9 +72,10 @@ enum Work {
         hash: String,
         scheme: Scheme,
     },
-    Guess {
+    Judge {
         password: Secret,
         words: Vec<String>,
+        breached: Option<Breached>,
     },
     #[cfg(test)]
     Panic,
@@ -82,7 +84,7 @@ enum Work {
 enum Done {
     Hashed(String),
     Verified(Verified),
-    Guessed(bool),
+    Judged(Option<Weakness>),
 }
 
 /// The answer to a job of another kind, which would be a defect of this file.
@@ -131,7 +133,7 @@ impl Hasher {
             .await?
         {
             Done::Hashed(hash) => Ok(hash),
-            Done::Verified(_) | Done::Guessed(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
+            Done::Verified(_) | Done::Judged(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
         }
     }
 
@@ -151,18 +153,29 @@ impl Hasher {
             .await?
         {
             Done::Verified(verified) => Ok(verified),
-            Done::Hashed(_) | Done::Guessed(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
+            Done::Hashed(_) | Done::Judged(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
         }
     }
 
-    /// Whether a password is easy to guess for somebody who knows the `words`.
+    /// Whether a new password is easy to guess for somebody who knows the `words`, or in the list of passwords from
+    /// breaches.
     ///
     /// # Errors
     /// [`HashError::Overloaded`] when the queue is full.
-    pub(crate) async fn is_guessable(&self, password: &Secret, words: Vec<String>) -> Result<bool, HashError> {
+    pub(crate) async fn weakness(
+        &self,
+        password: &Secret,
+        words: Vec<String>,
+        breached: Option<Breached>,
+    ) -> Result<Option<Weakness>, HashError> {
         let password = password.clone();
-        match self.submit(Work::Guess { password, words }).await? {
-            Done::Guessed(guessable) => Ok(guessable),
+        let judge = Work::Judge {
+            password,
+            words,
+            breached,
+        };
+        match self.submit(judge).await? {
+            Done::Judged(weakness) => Ok(weakness),
             Done::Hashed(_) | Done::Verified(_) => Err(HashError::Broken(WRONG_ANSWER.to_owned())),
         }
     }
@@ -293,9 +306,13 @@ impl Work {
                     verified.map(Done::Verified).map_err(HashError::Broken),
                 )
             }
-            Self::Guess { password, words } => {
-                let guessable = rules::is_guessable(password.expose(), &words);
-                ("zxcvbn", "guess", Ok(Done::Guessed(guessable)))
+            Self::Judge {
+                password,
+                words,
+                breached,
+            } => {
+                let weakness = rules::weakness(password.expose(), &words, breached.as_ref());
+                ("zxcvbn", "guess", Ok(Done::Judged(weakness)))
             }
             #[cfg(test)]
             Self::Panic => panic!("as a test"),
@@ -382,7 +399,10 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_guessed_at_off_the_runtime() {
         let (hasher, metrics) = hasher(&settings(1, 8));
-        let guess = async |password: &str| hasher.is_guessable(&Secret::new(password), Vec::new()).await.unwrap();
+        let guess = async |password: &str| {
+            let judged = hasher.weakness(&Secret::new(password), Vec::new(), None).await;
+            judged.unwrap() == Some(Weakness::Guessable)
+        };
         assert!(guess("sunshine1").await);
         assert!(!guess("correct horse battery staple").await);
         assert_eq!(metrics.password_hash_queue_wait.get_sample_count(), 2);

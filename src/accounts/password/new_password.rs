@@ -20,9 +20,6 @@ pub(crate) async fn check(
         Ok(words) => words,
         Err(weakness) => return Ok(Err(weakness)),
     };
-    Ok(if hasher.is_guessable(password, words).await? {
-        Err(Weakness::Guessable)
-    } else {
-        Ok(())
-    })
+    let weakness = hasher.weakness(password, words, settings.breached.clone()).await?;
+    Ok(weakness.map_or(Ok(()), Err))
 }

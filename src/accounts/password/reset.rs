@@ -40,6 +40,9 @@ pub enum ResetError {
     /// The new password is not accepted; the link still works.
     #[error("{0}")]
     Password(Weakness),
+    /// The new password is the current one; the link still works.
+    #[error("the new password is the current one")]
+    Unchanged,
     /// Too many attempts from this client IP.
     #[error("too many attempts")]
     RateLimited {
@@ -160,7 +163,7 @@ impl PasswordReset {
         } else {
             for _ in 0..2 {
                 self.mail
-                    .insert(tx, Recipient::stranger(email), message.clone(), Some(ttl), now)
+                    .insert(tx, Recipient::without_account(email), message.clone(), Some(ttl), now)
                     .await?;
             }
             tx.rollback_to().await
@@ -181,7 +184,7 @@ impl PasswordReset {
         let outcome = self.try_reset(token, password, origin, now).await;
         let result = match &outcome {
             Ok(result) => result,
-            Err(ResetError::Invalid | ResetError::Password(_)) => "refused",
+            Err(ResetError::Invalid | ResetError::Password(_) | ResetError::Unchanged) => "refused",
             Err(ResetError::RateLimited { .. }) => "rate_limited",
             Err(ResetError::Failure(_)) => "error",
         };
@@ -211,6 +214,11 @@ impl PasswordReset {
             .await
             .map_err(Failure::from)?
             .map_err(ResetError::Password)?;
+        // A reset that an operator required has to change something. Somebody with a stolen link learns by this whether
+        // they have guessed the password, a few times a minute; with the link they could set another one.
+        if self.repeated_requests.changes_nothing(&user, password, now).await? {
+            return Err(ResetError::Unchanged);
+        }
         let hash = self.hasher.hash(password).await.map_err(Failure::from)?;
 
         let tx = self.postgres.transaction("password_reset").await?;

@@ -17,7 +17,7 @@ use crate::store::users::User;
 
 /// The time in which a retry is accepted; clients retry within seconds.
 pub(crate) const WITHIN: Duration = Duration::from_secs(60);
-/// The most retries within that time, because each one is a guess at the password.
+/// The most attempts within that time, because each one is a guess at the password.
 const TRIES: u32 = 5;
 
 /// Recognizes a retry of a request whose response was lost.
@@ -34,9 +34,30 @@ impl RepeatedRequests {
         password: &Secret,
         now: OffsetDateTime,
     ) -> Result<bool, Failure> {
-        // A limit of its own: somebody with a used link must not use up the owner's sign-in attempts.
+        self.is_current("retry", user, password, now).await
+    }
+
+    /// Whether a reset would set the password that the account has. After too many attempts the answer is no, and the
+    /// reset is executed.
+    pub(crate) async fn changes_nothing(
+        &self,
+        user: &User,
+        password: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        self.is_current("reset_unchanged", user, password, now).await
+    }
+
+    async fn is_current(
+        &self,
+        policy: &'static str,
+        user: &User,
+        password: &Secret,
+        now: OffsetDateTime,
+    ) -> Result<bool, Failure> {
+        // A limit of its own: somebody with a link must not use up the owner's sign-in attempts.
         let key = user.id.to_string();
-        if !self.limiter.take("retry", &key, TRIES, WITHIN, now).await.allowed {
+        if !self.limiter.take(policy, &key, TRIES, WITHIN, now).await.allowed {
             return Ok(false);
         }
         let hash = user.password_hash.as_deref();

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::accounts::password::breached::Breached;
+use crate::accounts::password::prepare::prepared;
 use crate::accounts::password::scheme::Scheme;
 use crate::accounts::settings;
 use crate::store::users::User;
@@ -35,6 +37,8 @@ pub enum Weakness {
     Common,
     /// It is derived from the user's email address or name, or from the product's name.
     Similar,
+    /// It is in the list of passwords from breaches.
+    Breached,
     /// It is easy to guess: a sequence, a date, a keyboard row, a word with digits.
     Guessable,
 }
@@ -47,6 +51,7 @@ impl Weakness {
             Self::TooLong(_) => "password_too_long",
             Self::Common => "password_common",
             Self::Similar => "password_similar",
+            Self::Breached => "password_breached",
             Self::Guessable => "password_guessable",
         }
     }
@@ -59,6 +64,7 @@ impl std::fmt::Display for Weakness {
             Self::TooLong(max) => write!(f, "a password has at most {max} bytes"),
             Self::Common => f.write_str("this is one of the most used passwords"),
             Self::Similar => f.write_str("the password is too close to the address, the name or the product's name"),
+            Self::Breached => f.write_str("this password was found in a breach of another service"),
             Self::Guessable => f.write_str("this password is easy to guess; three or four unrelated words are not"),
         }
     }
@@ -70,7 +76,7 @@ const PRODUCT: [&str; 2] = ["sidegate", "side gate"];
 /// The members of a profile that contain names.
 const NAMES: [&str; 5] = ["name", "given_name", "family_name", "middle_name", "nickname"];
 
-/// Checks the rules that take microseconds. Returns the words that [`is_guessable`] needs.
+/// Checks the rules that take microseconds. Returns the words that [`weakness`] needs.
 ///
 /// # Errors
 /// The first rule that the password violates.
@@ -79,6 +85,7 @@ pub(crate) fn check_quickly(
     person: Person<'_>,
     settings: &settings::Password,
 ) -> Result<Vec<String>, Weakness> {
+    let password = &*prepared(password);
     if password.chars().count() < settings.min_length {
         return Err(Weakness::TooShort(settings.min_length));
     }
@@ -97,15 +104,45 @@ pub(crate) fn check_quickly(
     Ok(words)
 }
 
-/// Whether a password is easy to guess for somebody who knows the `words`. Takes milliseconds, and looks at 100
-/// characters at most.
-pub(crate) fn is_guessable(password: &str, words: &[String]) -> bool {
+/// The rules that take milliseconds: whether the password is easy to guess for somebody who knows the `words`, and
+/// whether it is in the list of passwords from breaches. zxcvbn looks at 100 characters at most.
+pub(crate) fn weakness(password: &str, words: &[String], breached: Option<&Breached>) -> Option<Weakness> {
+    let password = &*prepared(password);
     let inputs = words.iter().map(String::as_str).collect::<Vec<_>>();
-    zxcvbn::zxcvbn(password, &inputs).score() < zxcvbn::Score::Three
+    let is_guessable = |text: &str| zxcvbn::zxcvbn(text, &inputs).score() < zxcvbn::Score::Three;
+    if is_guessable(password) {
+        return Some(Weakness::Guessable);
+    }
+    // `marguerite-password-9` for marguerite@example.com: without her name, too little is left.
+    if without(password, words).is_some_and(|rest| is_guessable(&rest)) {
+        return Some(Weakness::Similar);
+    }
+    match breached?.contains(password) {
+        Ok(found) => found.then_some(Weakness::Breached),
+        Err(error) => {
+            tracing::error!(%error, "auth.password.breached cannot be read; the other rules decided about a password");
+            None
+        }
+    }
 }
 
-/// The email address, its local part, the name of its domain, the username, the user's names one by one and together,
-/// the product: in lower case, at least 4 characters, because shorter ones are part of many good passwords.
+/// What is left of a password without the known words, also backwards; `None` if it contains none of them.
+fn without(password: &str, words: &[String]) -> Option<String> {
+    let lower = password.to_lowercase();
+    let backwards = words.iter().map(|word| word.chars().rev().collect());
+    let mut all = words.iter().cloned().chain(backwards).collect::<Vec<String>>();
+    // The longest first: of an email address not only the local part is removed.
+    all.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let mut rest = lower.clone();
+    for word in &all {
+        rest = rest.replace(word.as_str(), "");
+    }
+    (rest != lower).then_some(rest)
+}
+
+/// The email address, its local part and the words of that, the name of its domain, the username and its words, the user's
+/// names one by one and together, the product: in lower case, at least 4 characters, because shorter ones are part of many
+/// good passwords.
 fn known_words(person: Person<'_>) -> Vec<String> {
     let (local, domain) = person.email.split_once('@').unwrap_or((person.email, ""));
     let domain_name = domain.split('.').next().unwrap_or_default();
@@ -116,6 +153,9 @@ fn known_words(person: Person<'_>) -> Vec<String> {
         domain_name,
         person.username.unwrap_or_default(),
     ];
+    let parts = [local, person.username.unwrap_or_default()]
+        .into_iter()
+        .flat_map(|name| name.split(|c: char| !c.is_alphanumeric()));
     let members = person.profile.into_iter().flatten();
     let names = members.filter(|(member, _)| NAMES.contains(&member.as_str()));
     let names = names.filter_map(|(_, name)| name.as_str()).collect::<Vec<_>>();
@@ -124,6 +164,7 @@ fn known_words(person: Person<'_>) -> Vec<String> {
     fixed
         .into_iter()
         .chain(PRODUCT)
+        .chain(parts)
         .chain(names.iter().copied())
         .map(str::to_owned)
         .chain(together)
@@ -163,11 +204,12 @@ mod tests {
             username: Some("whiterabbit"),
             profile: profile.as_object(),
         };
+        judged_for(person, settings, password)
+    }
+
+    fn judged_for(person: Person<'_>, settings: &settings::Password, password: &str) -> Result<(), Weakness> {
         let words = check_quickly(password, person, settings)?;
-        if is_guessable(password, &words) {
-            return Err(Weakness::Guessable);
-        }
-        Ok(())
+        weakness(password, &words, settings.breached.as_ref()).map_or(Ok(()), Err)
     }
 
     fn judged(password: &str) -> Result<(), Weakness> {
@@ -255,6 +297,57 @@ mod tests {
             judged("Daresbury#k4"),
             Err(Weakness::Similar),
             "not everything said of oneself is a name"
+        );
+    }
+
+    #[test]
+    fn a_known_word_with_something_common_around_it_is_refused() {
+        let person = Person {
+            email: "marguerite.dupont@example.com",
+            ..Person::default()
+        };
+        let judged = |password: &str| judged_for(person, &settings::Password::default(), password);
+        for similar in [
+            "marguerite-password-9",
+            "Marguerite.Dupont-2026-login",
+            "sidegate-2026-login",
+            "etireugram-password-9",
+            "welcome-dupont-12345",
+        ] {
+            assert!(
+                matches!(judged(similar), Err(Weakness::Similar | Weakness::Guessable)),
+                "{similar}: {:?}",
+                judged(similar)
+            );
+        }
+        for fine in [
+            "marguerite eats 9 green umbrellas",
+            "sidegate quarrel lantern 71 osprey",
+        ] {
+            assert_eq!(judged(fine), Ok(()), "{fine}");
+        }
+    }
+
+    #[test]
+    fn a_password_from_a_breach_is_refused_in_either_form_of_its_characters() {
+        use data_encoding::HEXUPPER;
+        use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+        let hash = digest(&SHA1_FOR_LEGACY_USE_ONLY, "quarr\u{e9}l-lantern-71-osprey".as_bytes());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("{}:7\n", HEXUPPER.encode(hash.as_ref()))).unwrap();
+        let settings = settings::Password {
+            breached: Some(Breached::open(file.path()).unwrap()),
+            ..settings::Password::default()
+        };
+        for found in ["quarr\u{e9}l-lantern-71-osprey", "quarre\u{301}l-lantern-71-osprey"] {
+            assert_eq!(judged_by(&settings, found), Err(Weakness::Breached), "{found:?}");
+        }
+        assert_eq!(judged_by(&settings, "quarrel-lantern-71-osprey"), Ok(()));
+        std::fs::remove_file(file.path()).unwrap();
+        assert_eq!(
+            judged_by(&settings, "quarr\u{e9}l-lantern-71-osprey"),
+            Ok(()),
+            "the others decide"
         );
     }
 

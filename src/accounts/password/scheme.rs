@@ -2,6 +2,7 @@
 
 use super::{argon2, bcrypt};
 use crate::accounts::password::argon2::{Cost, Stored};
+use crate::accounts::password::prepare::prepared;
 use crate::accounts::settings::{Password, PasswordHash};
 
 /// The hash function and parameters of new passwords.
@@ -49,20 +50,42 @@ impl Scheme {
         }
     }
 
+    /// Hashes a password in its [`prepared`] form.
     pub(crate) fn hash(self, password: &str) -> Result<String, String> {
+        let password = prepared(password);
         match self {
-            Self::Bcrypt { cost } => bcrypt::hash(password, cost),
-            Self::Argon2id(cost) => argon2::hash(password, cost),
+            Self::Bcrypt { cost } => bcrypt::hash(&password, cost),
+            Self::Argon2id(cost) => argon2::hash(&password, cost),
         }
     }
 
-    /// Verifies with a hash of any supported function; also returns its name, for metrics.
-    pub(crate) fn verify(self, password: &str, hash: &str) -> (&'static str, Result<Verified, String>) {
+    /// Verifies with a hash of any supported function; also returns its name, for metrics. What was typed is tried in
+    /// its [`prepared`] form, and then as it is: another system may have hashed that.
+    pub(crate) fn verify(self, typed: &str, hash: &str) -> (&'static str, Result<Verified, String>) {
+        let password = prepared(typed);
+        let (name, verified) = self.verify_bytes(&password, hash);
+        if password == typed || !matches!(verified, Ok(Verified { matches: false, .. })) {
+            return (name, verified);
+        }
+        let (_, verified) = self.verify_bytes(typed, hash);
+        // Replaced by the hash of the prepared form.
+        (
+            name,
+            verified.map(|verified| Verified {
+                outdated: true,
+                ..verified
+            }),
+        )
+    }
+
+    fn verify_bytes(self, password: &str, hash: &str) -> (&'static str, Result<Verified, String>) {
         if bcrypt::PREFIXES.into_iter().any(|prefix| hash.starts_with(prefix)) {
             let verified = bcrypt::cost_of(hash).and_then(|cost| {
+                // A password that is too long for the function of new hashes keeps its hash.
+                let replaceable = password.len() <= self.max_bytes();
                 Ok(Verified {
                     matches: bcrypt::verify(password, hash)?,
-                    outdated: self != Self::Bcrypt { cost },
+                    outdated: replaceable && (self != Self::Bcrypt { cost } || bcrypt::is_imported(hash)),
                 })
             });
             return ("bcrypt", verified);
@@ -88,9 +111,12 @@ impl Scheme {
     }
 }
 
-/// Whether an imported hash can be verified.
-pub(crate) fn is_known(hash: &str) -> bool {
-    bcrypt::cost_of(hash).is_ok() || Stored::read(hash).is_ok()
+/// The form in which an imported hash is stored; `None` if it cannot be verified.
+pub(crate) fn imported(hash: &str) -> Option<String> {
+    if bcrypt::cost_of(hash).is_ok() {
+        return Some(bcrypt::imported(hash));
+    }
+    Stored::read(hash).is_ok().then(|| hash.to_owned())
 }
 
 #[cfg(test)]
@@ -128,7 +154,7 @@ mod tests {
             );
             let (_, verified) = verifier.verify("correct horsf", &hash);
             assert!(!verified.unwrap().matches);
-            assert!(is_known(&hash));
+            assert!(imported(&hash).is_some());
         }
     }
 
@@ -142,9 +168,56 @@ mod tests {
             "{SSHA}abc",
             "pbkdf2_sha256$1$a$b",
         ] {
-            assert!(!is_known(wrong), "{wrong}");
+            assert_eq!(imported(wrong), None, "{wrong}");
             assert!(BCRYPT.verify("hunter2", wrong).1.is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_password_matches_however_its_characters_are_composed() {
+        let (composed, decomposed) = ("caf\u{e9} noir 71", "cafe\u{301} noir 71");
+        for scheme in [BCRYPT, ARGON2ID] {
+            for (set, typed) in [(composed, decomposed), (decomposed, composed)] {
+                let (_, verified) = scheme.verify(typed, &scheme.hash(set).unwrap());
+                let expected = Verified {
+                    matches: true,
+                    outdated: false,
+                };
+                assert_eq!(verified, Ok(expected), "{set:?} {typed:?}");
+            }
+            let (_, verified) = scheme.verify("cafe noir 71", &scheme.hash(composed).unwrap());
+            assert!(!verified.unwrap().matches, "another password");
+        }
+        // Another system hashed what a Mac sent: it is accepted as it was typed, and replaced.
+        let foreign = ::bcrypt::hash(decomposed, 4).unwrap();
+        let (_, verified) = BCRYPT.verify(decomposed, &foreign);
+        let expected = Verified {
+            matches: true,
+            outdated: true,
+        };
+        assert_eq!(verified, Ok(expected));
+    }
+
+    #[test]
+    fn an_imported_hash_of_a_long_password_verifies_as_its_system_did_and_only_argon2id_replaces_it() {
+        let long = "quarrel lantern osprey 71 tepid gravel walnut 19 marble thicket copper 57 and more";
+        let hash = imported(&::bcrypt::hash(long, 4).unwrap()).unwrap();
+        assert!(hash.starts_with("$2y$04$"), "{hash}");
+        let verified = |scheme: Scheme, typed: &str| {
+            let (_, verified) = scheme.verify(typed, &hash);
+            let Verified { matches, outdated } = verified.unwrap();
+            (matches, outdated)
+        };
+        assert_eq!(verified(BCRYPT, long), (true, false), "bcrypt has no hash of it");
+        assert_eq!(verified(ARGON2ID, long), (true, true));
+        assert!(!verified(BCRYPT, &long[..71]).0);
+        let short = imported(&::bcrypt::hash("correct horse", 4).unwrap()).unwrap();
+        let (_, verified) = BCRYPT.verify("correct horse", &short);
+        let expected = Verified {
+            matches: true,
+            outdated: true,
+        };
+        assert_eq!(verified, Ok(expected), "from then on it is one of ours");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub enum InvitationError {
     EmailTaken,
     /// A role is not valid.
     #[error(
-        "roles: each is a word of 1 to 128 characters without spaces, commas and control characters, at most 256 of them"
+        "roles: each is a word of 1 to 128 characters without spaces, commas, control and invisible characters, at most 256 of them"
     )]
     Roles,
     /// Registration is closed, so that an invitation could not be used.
@@ -103,7 +103,7 @@ impl Invitations {
             id: id::new(now),
             email,
             roles,
-            invited_by: by.user_id,
+            invited_by: by.user_id(),
             created_at: now,
             expires_at: now + ttl,
         };
@@ -142,7 +142,13 @@ impl Invitations {
         };
         let ttl = self.settings.registration.invitation.ttl;
         self.mail
-            .insert(&tx, Recipient::stranger(&invitation.email), message, Some(ttl), now)
+            .insert(
+                &tx,
+                Recipient::without_account(&invitation.email),
+                message,
+                Some(ttl),
+                now,
+            )
             .await?;
         tx.commit().await
     }
@@ -204,7 +210,7 @@ impl Invitations {
 /// An audit entry about an email address without an account.
 fn done(by: &Operator, event: Event) -> AuditRecord<'_> {
     AuditRecord {
-        actor_id: by.user_id,
-        ..AuditRecord::to(None, event, &by.origin)
+        actor_id: by.user_id(),
+        ..AuditRecord::to(None, event, by.origin())
     }
 }

@@ -203,7 +203,19 @@ impl Registrations {
             profile: wanted.profile,
             email_verified_at: invitation.as_ref().map(|_| now),
         };
-        self.insert_or_pretend(&user, invitation.as_ref(), origin, now).await
+        match (
+            self.insert_or_pretend(&user, invitation.as_ref(), wanted.invitation, origin, now)
+                .await,
+            wanted.invitation,
+        ) {
+            // A request with the same invitation was faster. If it was a retry of the same client, the account is there.
+            (Err(RegistrationError::InvitationInvalid), Some(token))
+                if self.is_registered_already(&email, token, wanted.password, now).await? =>
+            {
+                Ok(false)
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     /// `false` if the email address is taken, which only its owner and the audit log learn. In both cases one account
@@ -212,6 +224,7 @@ impl Registrations {
         &self,
         user: &NewUser<'_>,
         invitation: Option<&Invitation>,
+        token: Option<&Secret>,
         origin: &Origin,
         now: OffsetDateTime,
     ) -> Result<bool, RegistrationError> {
@@ -227,6 +240,13 @@ impl Registrations {
                 error.into()
             }
         })?;
+        // Of simultaneous requests with one invitation, the others waited here for the first, which has used it. Its
+        // owner must not get a notice that somebody else tried to register.
+        if let (None, Some(token)) = (&created, token)
+            && self.invitations.find(user.email, token, now).await?.is_none()
+        {
+            return Err(RegistrationError::InvitationInvalid);
+        }
         // There is an account in both cases: the new one, or the owner's.
         let owner = users::find_by_email(&tx, user.email).await?;
         let owner_id = owner.as_ref().map(|owner| owner.id);

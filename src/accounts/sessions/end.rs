@@ -214,6 +214,25 @@ impl Sessions {
         revocations::insert(tx, vec![self.user_outdated(user_id, version, now)], now).await
     }
 
+    /// Ends all sessions of many users, outdates their access tokens, and records the revocations; the caller publishes
+    /// them after the commit. Returns them with the number of sessions that ended.
+    pub(crate) async fn end_many(
+        &self,
+        tx: &Transaction,
+        user_ids: &[Uuid],
+        reason: &str,
+        now: OffsetDateTime,
+    ) -> Result<(Vec<Recorded>, usize), StoreError> {
+        let outdated = users::outdate_many(tx, user_ids).await?;
+        let ended = sessions::end_many(tx, user_ids, reason, now).await?;
+        let sessions = ended.iter().map(|id| self.session_ended(*id, now));
+        let users = outdated
+            .iter()
+            .map(|(user_id, version)| self.user_outdated(*user_id, *version, now));
+        let recorded = revocations::insert(tx, sessions.chain(users).collect(), now).await?;
+        Ok((recorded, ended.len()))
+    }
+
     /// Publishes revocations that were recorded and committed, and counts the `sessions` that ended.
     pub(crate) async fn publish(&self, recorded: &[Recorded], sessions: usize, reason: &str) {
         let sessions = u64::try_from(sessions).unwrap_or(u64::MAX);

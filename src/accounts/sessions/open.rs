@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::accounts::error::Failure;
 use crate::accounts::login::devices::Devices;
 use crate::accounts::sessions::access::AccessTokens;
+use crate::accounts::sessions::end::Sessions;
 use crate::accounts::sessions::fingerprint::fingerprint;
 use crate::accounts::sessions::pair::Pair;
 use crate::accounts::sessions::refresh_token;
@@ -20,6 +21,7 @@ use crate::secret::Secret;
 use crate::store::StoreError;
 use crate::store::audit::Event;
 use crate::store::postgres::Transaction;
+use crate::store::revocations::Recorded;
 use crate::store::sessions::{self, NewSession};
 use crate::store::users::User;
 
@@ -35,6 +37,8 @@ pub struct SignedIn {
 /// The parameters of a new session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Opening<'a> {
+    /// The session's id, which no other session has.
+    pub(crate) session_id: Uuid,
     /// The name of the device, chosen by the user.
     pub(crate) device_name: Option<&'a str>,
     /// The device's id, if it is known.
@@ -52,7 +56,11 @@ pub struct SessionOpener {
     pub(crate) devices: Arc<Devices>,
     pub(crate) mail: Arc<Queue>,
     pub(crate) settings: Arc<Settings>,
+    pub(crate) sessions: Arc<Sessions>,
 }
+
+/// The `end_reason` of a session that was ended because the account has too many.
+const END_REASON: &str = "session_limit";
 
 impl SessionOpener {
     /// Opens a session and commits. `user` is the row that the transaction has locked.
@@ -65,7 +73,7 @@ impl SessionOpener {
         now: OffsetDateTime,
     ) -> Result<SignedIn, Failure> {
         let settings = &self.settings.refresh_token;
-        let session_id = Uuid::new_v4();
+        let session_id = opening.session_id;
         let device = opening.device.unwrap_or_else(Uuid::new_v4);
         let refresh = refresh_token::make(&self.settings.secrets, session_id, 1);
         let expires_at = now + settings.session_max;
@@ -84,9 +92,10 @@ impl SessionOpener {
             token_expires_at: expires_at.min(now + settings.ttl),
             fingerprint: fingerprint(origin.address, user_agent.as_deref()),
         };
-        let is_new_device = sessions::open(&tx, &session, now).await?;
+        let opened = sessions::open(&tx, &session, self.settings.sessions.per_user, now).await?;
+        let ended = self.end_surplus(&tx, user, &opened.ended, origin, now).await?;
         // Not for the first sign-in, and not for a device with a device token, whatever its network.
-        if is_new_device && opening.device.is_none() && user.last_login_at.is_some() {
+        if opened.is_new_device && opening.device.is_none() && user.last_login_at.is_some() {
             self.note_new_device(&tx, user, &session, origin, now).await?;
         }
         let proof = Proof {
@@ -105,11 +114,36 @@ impl SessionOpener {
         }
         record.insert(&tx, &self.metrics, now).await?;
         tx.commit().await?;
+        if !ended.is_empty() {
+            self.sessions.publish(&ended, opened.ended.len(), END_REASON).await;
+        }
         self.access_tokens.count("password");
         Ok(SignedIn {
             pair,
             device_token: self.devices.token(user.id, device, now),
         })
+    }
+
+    /// Records the end of the sessions above `auth.sessions.per_user`, in the transaction that ended them.
+    async fn end_surplus(
+        &self,
+        tx: &Transaction,
+        user: &User,
+        ended: &[Uuid],
+        origin: &Origin,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        if ended.is_empty() {
+            return Ok(Vec::new());
+        }
+        for session_id in ended {
+            AuditRecord::by(user.id, Event::SessionRevoked, origin)
+                .session(*session_id)
+                .with("reason", END_REASON)
+                .insert(tx, &self.metrics, now)
+                .await?;
+        }
+        self.sessions.record_ended(tx, ended, now).await
     }
 
     /// Notifies the owner by email of a sign-in from a device that has no device token and does not look like a known

@@ -57,7 +57,7 @@ pub fn open(sealed: Option<&[u8]>, presented: &Secret) -> Option<Pair> {
     serde_json::from_slice(&plain).ok()
 }
 
-const PURPOSE: &str = "refresh_answer";
+const PURPOSE: &str = "refresh_response";
 
 #[cfg(test)]
 mod tests {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_opens_with_the_token_it_was_sealed_for_and_with_no_other() {
+    fn a_response_opens_with_the_token_it_was_sealed_for_and_with_no_other() {
         let sealed = seal(&pair(), &Secret::new("sgr_old"));
         assert_eq!(open(Some(&sealed), &Secret::new("sgr_old")), Some(pair()));
         assert_eq!(open(Some(&sealed), &Secret::new("sgr_other")), None);

@@ -154,7 +154,7 @@ impl Refresher {
     ) -> Result<Outcome, RefreshError> {
         let rules = Rules {
             grace: self.settings.refresh_token.reuse_grace,
-            lost_answer: self.settings.refresh_token.lost_answer,
+            lost_response: self.settings.refresh_token.lost_response,
         };
         for _ in 0..LOOKS {
             let found = refresh_tokens::find(&self.postgres, token.session_id, token.generation).await?;
@@ -166,7 +166,7 @@ impl Refresher {
                 Verdict::Revoked => return Err(RefreshError::Revoked),
                 Verdict::Reused => return Err(self.end_reused(&found, origin, now).await),
                 Verdict::Rotate => Event::TokenRefreshed,
-                Verdict::AnswerLost => Event::RefreshAnswerLost,
+                Verdict::ResponseLost => Event::RefreshResponseLost,
             };
             if let Some(pair) = self.replace(&found, token, presented, event, origin, now).await? {
                 return Ok(Outcome::Rotated(pair));
@@ -202,7 +202,7 @@ impl Refresher {
             .access_tokens
             .pair(&found.user, proof, &text.text, expires_at, now)
             .map_err(Failure::from)?;
-        let answer_sealed = pair::seal(&pair, presented);
+        let response_sealed = pair::seal(&pair, presented);
         let user_agent = origin.user_agent().or_else(|| chain.user_agent.clone());
         let address = origin.address.or(chain.address);
         let seen = fingerprint(address, user_agent.as_deref());
@@ -213,7 +213,7 @@ impl Refresher {
             presented: token.generation,
             token_hash: text.hash,
             expires_at,
-            answer_sealed: &answer_sealed,
+            response_sealed: &response_sealed,
             user_agent: user_agent.as_deref(),
             address,
             changed_fingerprint: changed.then_some(seen),

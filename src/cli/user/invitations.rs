@@ -11,7 +11,7 @@ pub(super) async fn invite(accounts: &Accounts, email: &str, roles: &[String]) -
     let invited = accounts
         .registration
         .invitations
-        .invite(email, roles, &Operator::default(), clock::now())
+        .invite(email, roles, &Operator::command_line(), clock::now())
         .await?;
     let mut answer = shown(&invited.invitation);
     // Where the token is sent by email, it must not end up in a terminal's history.
@@ -35,7 +35,7 @@ pub(super) async fn revoke(accounts: &Accounts, id: Uuid) -> Result<Answer, Fail
     let revoked = accounts
         .registration
         .invitations
-        .revoke(id, &Operator::default(), clock::now())
+        .revoke(id, &Operator::command_line(), clock::now())
         .await?;
     if revoked {
         Ok(Answer::Done(format!("the invitation {id} is withdrawn")))

@@ -49,6 +49,8 @@ pub struct Auth {
     pub access_token: AccessToken,
     /// Refresh tokens, which are exchanged for new access tokens.
     pub refresh_token: RefreshToken,
+    /// Sessions: one for each sign-in on a device.
+    pub sessions: Sessions,
     /// The keys that sign access tokens.
     pub signing: Signing,
     /// Who can create an account.
@@ -114,6 +116,14 @@ pub struct RefreshToken {
     pub lost_response: LostResponse,
 }
 
+/// Sessions: one for each sign-in on a device.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    /// The most open sessions of one account. A further sign-in ends the session that was not refreshed for the longest time.
+    pub per_user: u32,
+}
+
 /// How to treat a refresh token that is used again after `reuse_grace` while its successor was never used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -164,6 +174,10 @@ pub struct Password {
     pub parallelism: u8,
     /// The minimum length of a new password, in characters.
     pub min_length: u8,
+    /// A list of passwords from breaches, which are refused: a sorted file, or a folder of range files, in the format of Have I
+    /// Been Pwned. Default: only the 3,000 most used passwords are refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breached: Option<String>,
     /// The number of hashing threads. They run at low priority.
     pub workers: u8,
     /// How many sign-ins can wait for a thread; more are answered with 503.
@@ -228,6 +242,7 @@ impl Default for Auth {
             previous_secrets: Vec::new(),
             access_token: AccessToken::default(),
             refresh_token: RefreshToken::default(),
+            sessions: Sessions::default(),
             signing: Signing::default(),
             registration: Registration::default(),
             email: Email::default(),
@@ -269,6 +284,12 @@ impl Default for RefreshToken {
     }
 }
 
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { per_user: 100 }
+    }
+}
+
 impl Default for Signing {
     fn default() -> Self {
         Self {
@@ -287,6 +308,7 @@ impl Default for Password {
             iterations: 2,
             parallelism: 1,
             min_length: 8,
+            breached: None,
             workers: 2,
             queue: 64,
             wait: Duration::seconds(5),

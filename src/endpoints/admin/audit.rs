@@ -133,7 +133,7 @@ pub(super) struct Wanted {
     #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
     /// The `next_cursor` of the previous page.
-    #[param(value_type = String, required = false)]
+    #[param(value_type = String, min_length = 1, required = false)]
     cursor: Option<String>,
 }
 

@@ -20,7 +20,7 @@ pub(super) const MOST: u32 = 200;
 
 /// The query parameters, in a type with `deny_unknown_fields`: a misspelt filter must not list everything. Its fields are
 /// strings, which the functions of this file parse, so that an error can name the field.
-pub(super) struct Filter<T>(pub(super) T);
+pub(in crate::endpoints) struct Filter<T>(pub(in crate::endpoints) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
     type Rejection = Problem;
@@ -39,7 +39,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
 }
 
 /// Parses a filter. `expected` says what is accepted, after the word "expected".
-pub(super) fn value<T>(
+pub(in crate::endpoints) fn value<T>(
     field: &str,
     text: Option<&str>,
     expected: &str,
@@ -77,7 +77,10 @@ pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<OffsetDa
 }
 
 /// Parses the cursor of a page.
-pub(super) fn cursor<T>(text: Option<&str>, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
+pub(in crate::endpoints) fn cursor<T>(
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
     value("cursor", text, "the `next_cursor` of the previous page", parse)
 }
 
@@ -92,14 +95,14 @@ pub(super) fn plain<'a>(field: &str, text: Option<&'a str>) -> Result<Option<&'a
 }
 
 /// Parses the page size.
-pub(super) fn limit(text: Option<&str>) -> Result<u32, Problem> {
+pub(in crate::endpoints) fn limit(text: Option<&str>) -> Result<u32, Problem> {
     let Some(text) = text else { return Ok(USUAL) };
     let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
     number.ok_or_else(|| Problem::field("limit", "not_accepted", &format!("expected a number from 1 to {MOST}")))
 }
 
 /// Removes the one row that was read beyond the page, and returns the cursor of the next page if there was one.
-pub(super) fn next<T>(rows: &mut Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Option<String> {
+pub(in crate::endpoints) fn next<T>(rows: &mut Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Option<String> {
     let limit = limit as usize;
     if rows.len() <= limit {
         return None;
@@ -118,12 +121,12 @@ pub(super) fn read_id_cursor(text: &str) -> Option<Uuid> {
 }
 
 /// A cursor of a list that is ordered by time and id. The time has microseconds, as in PostgreSQL.
-pub(super) fn time_cursor(at: OffsetDateTime, id: Uuid) -> String {
+pub(in crate::endpoints) fn time_cursor(at: OffsetDateTime, id: Uuid) -> String {
     let micros = i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX);
     URL_SAFE_NO_PAD.encode([&micros.to_be_bytes()[..], id.as_bytes()].concat())
 }
 
-pub(super) fn read_time_cursor(text: &str) -> Option<(OffsetDateTime, Uuid)> {
+pub(in crate::endpoints) fn read_time_cursor(text: &str) -> Option<(OffsetDateTime, Uuid)> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (micros, id) = bytes.split_at_checked(8)?;
     let micros = i64::from_be_bytes(micros.try_into().ok()?);

@@ -84,6 +84,7 @@ pub(super) struct Wanted {
     /// The size of the page, 1 to 200. Default: 50.
     limit: Option<String>,
     /// The `next_cursor` of the previous page.
+    #[param(value_type = String, min_length = 1, required = false)]
     cursor: Option<String>,
 }
 

@@ -32,6 +32,8 @@ macro_rules! permissions {
 }
 
 permissions! {
+    /// Everything.
+    Admin = "sidegate:admin",
     /// Read accounts and invitations.
     UsersRead = "sidegate:users:read",
     /// Create, change, lock and delete accounts, and invite.
@@ -69,11 +71,7 @@ impl<P: Permission> FromRequestParts<Arc<Services>> for Permitted<P> {
             return Err(Problem::new(Code::PermissionDenied));
         }
         Ok(Self {
-            by: Operator {
-                user_id: Some(session.user_id),
-                permissions: Some(identified.permissions),
-                origin: caller.origin(),
-            },
+            by: Operator::with_permissions(session.user_id, identified.permissions, caller.origin()),
             now: caller.received_at,
             needs: PhantomData,
         })

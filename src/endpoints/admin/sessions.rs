@@ -1,4 +1,5 @@
-//! `GET, DELETE /auth/admin/users/{id}/sessions`, `DELETE /auth/admin/users/{id}/sessions/{session_id}`
+//! `GET, DELETE /auth/admin/users/{id}/sessions`, `DELETE /auth/admin/users/{id}/sessions/{session_id}`,
+//! `DELETE /auth/admin/sessions`
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use super::super::problem::Code;
 use super::super::{Problem, Services};
 use super::id::id;
-use super::permitted::{Permitted, SessionsRead, SessionsWrite};
+use super::permitted::{Admin, Permitted, SessionsRead, SessionsWrite};
 use crate::accounts::{Session, User};
 
 /// The active sessions of an account.
@@ -66,6 +67,18 @@ impl From<Session> for Shown {
 #[schema(as = AdminSessionsEnded, example = json!({"ended": 2}))]
 pub(super) struct Ended {
     ended: usize,
+}
+
+/// What was ended of the sessions of all accounts.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = AdminSessionsEndedForAll, example = json!({"accounts": 812, "sessions": 1204, "complete": true}))]
+pub(super) struct EndedForAll {
+    /// The number of accounts whose sessions were ended.
+    accounts: usize,
+    /// The number of sessions that were ended.
+    sessions: usize,
+    /// Whether these were all. If not, repeat the request.
+    complete: bool,
 }
 
 async fn find(services: &Services, text: &str) -> Result<User, Problem> {
@@ -166,4 +179,35 @@ pub(super) async fn end(
     } else {
         Err(Problem::new(Code::SessionNotFound))
     }
+}
+
+/// End the sessions of all accounts except your own
+///
+/// Everybody has to sign in again, and all access tokens of the accounts are revoked. One request ends the sessions of up to 10,000
+/// accounts. Needs `sidegate:admin`.
+#[utoipa::path(
+    delete,
+    path = "/sessions",
+    tag = "admin",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The sessions are ended.", body = EndedForAll),
+        (status = 403, description = "`permission_denied`"),
+    )
+)]
+pub(super) async fn end_everyone(
+    State(services): State<Arc<Services>>,
+    permitted: Permitted<Admin>,
+) -> Result<Json<EndedForAll>, Problem> {
+    let ended = services
+        .accounts
+        .operator
+        .everyone
+        .end(&permitted.by, permitted.now)
+        .await?;
+    Ok(Json(EndedForAll {
+        accounts: ended.accounts,
+        sessions: ended.sessions,
+        complete: ended.is_complete,
+    }))
 }

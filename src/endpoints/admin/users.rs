@@ -117,7 +117,7 @@ pub(super) struct Wanted {
     #[param(value_type = u32, minimum = 1, maximum = 200, default = 50, required = false)]
     limit: Option<String>,
     /// The `next_cursor` of the previous page.
-    #[param(value_type = String, required = false)]
+    #[param(value_type = String, min_length = 1, required = false)]
     cursor: Option<String>,
 }
 
@@ -150,6 +150,8 @@ pub(super) struct New {
     email: String,
     #[serde(default)]
     username: Option<String>,
+    /// The password. `auth.password` can require more than 8 characters, and bcrypt takes at most 72 bytes.
+    #[schema(min_length = 8, max_length = 1024)]
     password: String,
     #[serde(default)]
     roles: Vec<String>,

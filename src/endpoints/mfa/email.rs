@@ -10,8 +10,7 @@ use super::super::accepted::{Accepted, accepted};
 use super::super::body::Body;
 use super::super::signed_in::SignedIn;
 use super::super::{Caller, Problem, Services};
-use super::PasswordAgain;
-use crate::secret::Secret;
+use super::Reauthentication;
 
 /// Send a second-factor code by email
 ///
@@ -43,16 +42,17 @@ pub(in super::super) async fn mail_code(
 
 /// Enable emailed codes as a second factor
 ///
-/// Requires the current password and a verified email address.
+/// Requires the current password, a verified email address, and for an account with an authenticator app one of its codes or a
+/// recovery code.
 #[utoipa::path(
     put,
     path = "/mfa/email",
     tag = "mfa",
     security(("bearer" = [])),
-    request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
+    request_body(content = Reauthentication, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
     responses(
         (status = 204, description = "Enabled."),
-        (status = 403, description = "`bad_credentials`, `email_unverified`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`, `email_unverified`"),
         (status = 404, description = "`mail_not_configured`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -62,28 +62,30 @@ pub(in super::super) async fn enable_email(
     State(services): State<Arc<Services>>,
     caller: Caller,
     SignedIn(by): SignedIn,
-    Body(body): Body<PasswordAgain>,
+    Body(body): Body<Reauthentication>,
 ) -> Result<StatusCode, Problem> {
-    let password = Secret::new(body.password);
+    let proof = body.proof()?;
     services
         .accounts
         .mfa
         .email
-        .set(by, &password, true, &caller.origin(), caller.received_at)
+        .set(by, proof.as_proof(), true, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Disable emailed codes as a second factor
+///
+/// Requires the current password and the strongest second factor of the account.
 #[utoipa::path(
     delete,
     path = "/mfa/email",
     tag = "mfa",
     security(("bearer" = [])),
-    request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
+    request_body(content = Reauthentication, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
     responses(
         (status = 204, description = "Disabled."),
-        (status = 403, description = "`bad_credentials`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
     )
@@ -92,14 +94,14 @@ pub(in super::super) async fn disable_email(
     State(services): State<Arc<Services>>,
     caller: Caller,
     SignedIn(by): SignedIn,
-    Body(body): Body<PasswordAgain>,
+    Body(body): Body<Reauthentication>,
 ) -> Result<StatusCode, Problem> {
-    let password = Secret::new(body.password);
+    let proof = body.proof()?;
     services
         .accounts
         .mfa
         .email
-        .set(by, &password, false, &caller.origin(), caller.received_at)
+        .set(by, proof.as_proof(), false, &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::super::body::Body;
 use super::super::signed_in::SignedIn;
 use super::super::{Caller, Problem, Services};
-use super::{PasswordAgain, SecondFactor, Typed};
+use super::Reauthentication;
 use crate::secret::Secret;
 
 /// The current code of the authenticator app.
@@ -43,34 +43,18 @@ pub(in super::super) struct RecoveryCodes {
     recovery_codes: Vec<String>,
 }
 
-/// The current password and exactly one of the three factors.
-#[derive(Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct PasswordAndFactor {
-    password: String,
-    /// The current code of the authenticator app.
-    #[serde(default)]
-    totp: Option<String>,
-    /// A recovery code. It works once.
-    #[serde(default)]
-    recovery_code: Option<String>,
-    /// The code sent by email.
-    #[serde(default)]
-    email_code: Option<String>,
-}
-
 /// Start adding an authenticator app
 ///
-/// Requires the current password. Sign-ins do not require the new factor until it is confirmed.
+/// Requires the current password, and an emailed code if emailed codes are enabled. Sign-ins do not require the new factor until it is confirmed.
 #[utoipa::path(
     post,
     path = "/mfa/totp",
     tag = "mfa",
     security(("bearer" = [])),
-    request_body(content = PasswordAgain, example = json!({"password": "quarrel-lantern-71-osprey"})),
+    request_body(content = Reauthentication, example = json!({"password": "quarrel-lantern-71-osprey"})),
     responses(
         (status = 200, description = "The TOTP secret for the authenticator app.", body = EnrolmentAnswer),
-        (status = 403, description = "`bad_credentials`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`"),
         (status = 409, description = "`mfa_already_enabled`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -80,14 +64,14 @@ pub(in super::super) async fn enrol(
     State(services): State<Arc<Services>>,
     caller: Caller,
     SignedIn(by): SignedIn,
-    Body(body): Body<PasswordAgain>,
+    Body(body): Body<Reauthentication>,
 ) -> Result<Json<EnrolmentAnswer>, Problem> {
-    let password = Secret::new(body.password);
+    let proof = body.proof()?;
     let begun = services
         .accounts
         .mfa
         .authenticators
-        .enrol(by, &password, &caller.origin(), caller.received_at)
+        .enrol(by, proof.as_proof(), &caller.origin(), caller.received_at)
         .await?;
     Ok(Json(EnrolmentAnswer {
         secret: begun.secret.expose().to_owned(),
@@ -130,16 +114,16 @@ pub(in super::super) async fn confirm(
 
 /// Remove the authenticator app
 ///
-/// Requires the current password and a second factor.
+/// Requires the current password, and a code of the app or a recovery code.
 #[utoipa::path(
     delete,
     path = "/mfa/totp",
     tag = "mfa",
     security(("bearer" = [])),
-    request_body(content = PasswordAndFactor, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
+    request_body(content = Reauthentication, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
     responses(
         (status = 204, description = "Removed."),
-        (status = 403, description = "`bad_credentials`, `mfa_code_invalid`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
         (status = 503, description = "`overloaded`"),
@@ -149,47 +133,47 @@ pub(in super::super) async fn remove(
     State(services): State<Arc<Services>>,
     caller: Caller,
     SignedIn(by): SignedIn,
-    Body(body): Body<PasswordAndFactor>,
+    Body(body): Body<Reauthentication>,
 ) -> Result<StatusCode, Problem> {
-    let password = Secret::new(body.password);
-    let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
+    let proof = body.proof()?;
     services
         .accounts
         .mfa
         .authenticators
-        .remove(by, &password, typed.factor(), &caller.origin(), caller.received_at)
+        .remove(by, proof.as_proof(), &caller.origin(), caller.received_at)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Replace the recovery codes with ten new ones
 ///
-/// Requires a second factor.
+/// Requires the current password and the strongest second factor of the account.
 #[utoipa::path(
     post,
     path = "/mfa/recovery-codes",
     tag = "mfa",
     security(("bearer" = [])),
-    request_body(content = SecondFactor, example = json!({"totp": "492039"})),
+    request_body(content = Reauthentication, example = json!({"password": "quarrel-lantern-71-osprey", "totp": "492039"})),
     responses(
         (status = 200, description = "The new recovery codes.", body = RecoveryCodes),
-        (status = 403, description = "`mfa_code_invalid`"),
+        (status = 403, description = "`bad_credentials`, `second_factor_required`, `mfa_code_invalid`"),
         (status = 409, description = "`mfa_not_enabled`"),
         (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`overloaded`"),
     )
 )]
 pub(in super::super) async fn renew_recovery_codes(
     State(services): State<Arc<Services>>,
     caller: Caller,
     SignedIn(by): SignedIn,
-    Body(body): Body<SecondFactor>,
+    Body(body): Body<Reauthentication>,
 ) -> Result<Json<RecoveryCodes>, Problem> {
-    let typed = Typed::read(body.totp, body.recovery_code, body.email_code)?;
+    let proof = body.proof()?;
     let codes = services
         .accounts
         .mfa
         .authenticators
-        .renew_recovery_codes(by, typed.factor(), &caller.origin(), caller.received_at)
+        .renew_recovery_codes(by, proof.as_proof(), &caller.origin(), caller.received_at)
         .await?;
     Ok(Json(codes.into()))
 }

@@ -17,12 +17,34 @@ type CodesByStatus = BTreeMap<u16, BTreeSet<String>>;
 /// Adds id and refusals to the annotation of a handler.
 pub(super) fn complete(method: &str, path: &str, operation: &mut Value) {
     operation["operationId"] = name(method, path).into();
+    for content in operation["requestBody"]["content"]
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut)
+    {
+        optional_is_not_null(content);
+    }
     let mut codes = named_codes(operation);
     for (status, code) in common(operation) {
         codes.entry(status).or_default().insert(code);
     }
     for (status, codes) in codes {
         operation["responses"][status.to_string()] = refusal(status, &codes);
+    }
+}
+
+/// A body that may be absent is described as one that may be `null`, which is refused.
+fn optional_is_not_null(content: &mut Value) {
+    let Some(kinds) = content["schema"]["oneOf"].as_array() else {
+        return;
+    };
+    let is_null = |kind: &&Value| kind["type"] == "null";
+    if kinds.iter().any(|kind| is_null(&kind)) {
+        let others = kinds.iter().filter(|kind| !is_null(kind)).cloned().collect::<Vec<_>>();
+        content["schema"] = match others.as_slice() {
+            [only] => only.clone(),
+            _ => json!({ "oneOf": others }),
+        };
     }
 }
 
@@ -115,6 +137,7 @@ fn refusal(status: u16, codes: &BTreeSet<String>) -> Value {
     });
     let header = match status {
         401 => Some(("WWW-Authenticate", json!({ "type": "string" }))),
+        415 => Some(("Accept", json!({ "type": "string" }))),
         429 | 503 => Some(("Retry-After", json!({ "type": "integer", "minimum": 1 }))),
         _ => None,
     };

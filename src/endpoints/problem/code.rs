@@ -60,6 +60,7 @@ codes! {
     EmailTaken = CONFLICT "email_taken" "An account with this email address exists already.",
     UsernameTaken = CONFLICT "username_taken" "The username is taken.",
     PasswordWrong = FORBIDDEN "bad_credentials" "The password is wrong.",
+    SecondFactorRequired = FORBIDDEN "second_factor_required" "This also requires the strongest second factor of the account: a code of the authenticator app, or without an app an emailed code; or a recovery code.",
     // Email
     MailNotConfigured = NOT_FOUND "mail_not_configured" "This server is not configured to send email.",
     EmailCodeInvalid = BAD_REQUEST "email_code_invalid" "The code is wrong or no longer valid.",
@@ -83,7 +84,7 @@ codes! {
     RefreshRevoked = UNAUTHORIZED "refresh_revoked" "The session has ended; sign in again.",
     RefreshReused = UNAUTHORIZED "refresh_reused" "The refresh token was used before, and the session was ended; sign in again.",
     // Second factors
-    MfaTokenInvalid = UNAUTHORIZED "mfa_token_invalid" "The MFA token has expired or was tried too often; sign in again.",
+    MfaTokenInvalid = UNAUTHORIZED "mfa_token_invalid" "The MFA token has expired, was used or was tried too often; sign in again.",
     MfaCodeInvalid = UNAUTHORIZED "mfa_code_invalid" "The code is wrong or was used before.",
     MfaCodeRefused = FORBIDDEN "mfa_code_invalid" "The code is wrong or was used before.",
     MfaNotEnabled = CONFLICT "mfa_not_enabled" "This second factor is not enabled for the account.",

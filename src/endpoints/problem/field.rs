@@ -9,7 +9,10 @@ pub const FIELD_CODES: &[(&str, &str)] = &[
     ("duplicate", "The field is repeated."),
     ("wrong_type", "The value has the wrong JSON type."),
     ("not_accepted", "The value is not one of the accepted values."),
-    ("control_character", "The text contains a control character."),
+    (
+        "control_character",
+        "The text contains a control or invisible character.",
+    ),
     // Accounts
     ("email_invalid", "The value is not a valid email address."),
     ("email_unchanged", "The account has this email address already."),
@@ -22,7 +25,7 @@ pub const FIELD_CODES: &[(&str, &str)] = &[
     ("read_only", "Only an operator can change this member of the profile."),
     (
         "device_name_invalid",
-        "The name is too long or contains a control character.",
+        "The name is too long or contains a control or invisible character.",
     ),
     // Passwords
     ("password_too_short", "The password has too few characters."),
@@ -34,6 +37,10 @@ pub const FIELD_CODES: &[(&str, &str)] = &[
     (
         "password_similar",
         "The password is too similar to the email address, the username or the product's name.",
+    ),
+    (
+        "password_breached",
+        "The password was found in a breach of another service.",
     ),
     ("password_unchanged", "The new password is the current password."),
     ("password_guessable", "The password is easy to guess."),
@@ -105,6 +112,7 @@ mod tests {
             Weakness::TooLong(72),
             Weakness::Common,
             Weakness::Similar,
+            Weakness::Breached,
             Weakness::Guessable,
         ];
         for weakness in weaknesses {

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Method};
 use proptest::{
-    prelude::{Strategy, prop_assert, prop_assert_eq, prop_assume, proptest},
+    prelude::{Strategy, prop_assert, prop_assert_eq, proptest},
     sample::select,
 };
 
@@ -197,8 +197,8 @@ proptest! {
     }
 
     #[test]
-    fn a_target_without_a_protected_name_passes(target in target()) {
-        prop_assume!(!target.contains('b'));
+    fn a_target_without_a_protected_name_passes(parts in target()) {
+        let target = parts.replace('b', "c");
         let rules = testing::rules(vec![route("open", "/**"), route("locked", "/b/**")]);
         prop_assert!(found(&target, &rules).is_ok(), "refused for nothing");
     }

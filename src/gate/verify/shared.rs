@@ -2,13 +2,13 @@
 
 use moka::sync::Cache;
 
-use crate::gate::identity::{Identity, Words};
+use crate::gate::identity::{Identity, StringList};
 
 /// The most different lists that are stored; beyond that each caller has its own.
 const LISTS: u64 = 10_000;
 
 /// The stored lists.
-pub(super) struct Shared(Cache<Words, Words>);
+pub(super) struct Shared(Cache<StringList, StringList>);
 
 impl Shared {
     pub(super) fn new() -> Self {
@@ -32,8 +32,8 @@ mod tests {
     #[test]
     fn equal_lists_become_one_and_different_ones_stay_apart() {
         let shared = Shared::new();
-        let one: Words = Arc::new(["staff".into(), "wiki".into()]);
-        let (equal, other): (Words, Words) = (
+        let one: StringList = Arc::new(["staff".into(), "wiki".into()]);
+        let (equal, other): (StringList, StringList) = (
             Arc::new(["staff".into(), "wiki".into()]),
             Arc::new(["staff,wiki".into()]),
         );

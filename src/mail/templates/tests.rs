@@ -103,7 +103,7 @@ fn a_subject_never_holds_a_code_since_servers_log_it() {
 }
 
 #[test]
-fn markup_in_what_strangers_say_is_text_in_the_html_body() {
+fn markup_in_what_users_say_is_text_in_the_html_body() {
     let hostile = r#"<img src=x onerror=alert(1)>"'&"#;
     let messages = [
         Message::NewDevice {

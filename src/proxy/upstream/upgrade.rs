@@ -18,14 +18,17 @@ use std::{
 
 use async_trait::async_trait;
 use futures::task::AtomicWaker;
+use http::{Method, Version, header};
 use pingora::{
     Error, ErrorType, OrErr as _, Result,
     connectors::L4Connect,
+    http::RequestHeader,
     protocols::l4::{
         socket::SocketAddr,
         stream::Stream,
         virt::{VirtualSockOpt, VirtualSocket, VirtualSocketStream},
     },
+    proxy::Session,
     upstreams::peer::HttpPeer,
 };
 use tokio::{
@@ -84,6 +87,31 @@ impl Hold {
             }
         }
     }
+}
+
+/// Makes an ordinary request of one that asks for an upgrade but not for a WebSocket as RFC 6455 section 4.1 defines it.
+///
+/// `Upgrade` without `Connection: Upgrade` is meant for nobody on this connection (RFC 9110 section 7.8), and a request
+/// with a body would be upgraded in the middle of its body.
+pub(in crate::proxy) fn ignore_others(session: &mut Session) {
+    if session.req_header().headers.contains_key(header::UPGRADE)
+        && !(asks_for_websocket(session.req_header()) && session.is_body_empty())
+    {
+        session.req_header_mut().remove_header(&header::UPGRADE);
+    }
+}
+
+fn asks_for_websocket(request: &RequestHeader) -> bool {
+    let mut protocols = request.headers.get_all(header::UPGRADE).iter();
+    let (protocol, second) = (protocols.next(), protocols.next());
+    let websocket = protocol.is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let connection = request.headers.get_all(header::CONNECTION).iter();
+    let mut options = connection.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    request.version == Version::HTTP_11
+        && request.method == Method::GET
+        && websocket
+        && second.is_none()
+        && options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }
 
 /// Turns `peer` into one for an upgrade: a new connection whose reads can be delayed.
@@ -167,6 +195,33 @@ mod tests {
     use futures::task::noop_waker;
 
     use super::*;
+
+    #[test]
+    fn only_a_get_with_both_headers_asks_for_a_websocket() {
+        let asks = |method: &str, version, fields: &[(&'static str, &str)]| {
+            let mut request = RequestHeader::build(method, b"/", None).unwrap();
+            request.set_version(version);
+            for (name, value) in fields {
+                request.append_header(*name, *value).unwrap();
+            }
+            asks_for_websocket(&request)
+        };
+        let both = [("Connection", "keep-alive, upgrade"), ("Upgrade", "WebSocket")];
+        assert!(asks("GET", Version::HTTP_11, &both));
+        assert!(!asks("POST", Version::HTTP_11, &both));
+        assert!(!asks("GET", Version::HTTP_10, &both));
+        for fields in [
+            &[("Upgrade", "websocket")][..],
+            &[("Connection", "Upgrade")],
+            &[("Connection", "keep-alive"), ("Upgrade", "websocket")],
+            &[("Connection", "Upgrade"), ("Upgrade", "h2c")],
+            &[("Connection", "Upgrade"), ("Upgrade", "websocket, h2c")],
+            &[("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Upgrade", "h2c")],
+            &[("Connection", "Upgraded"), ("Upgrade", "websocket")],
+        ] {
+            assert!(!asks("GET", Version::HTTP_11, fields), "{fields:?}");
+        }
+    }
 
     #[test]
     fn a_read_waits_until_the_end_of_the_request_was_looked_at() {

@@ -292,7 +292,7 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
                 .accounts
                 .operator
                 .accounts
-                .set_password(&user, &Secret::new(new), &Operator::default(), NOW)
+                .set_password(&user, &Secret::new(new), &Operator::command_line(), NOW)
                 .await
                 .unwrap();
         };
@@ -314,7 +314,7 @@ async fn a_new_password_in_a_storm_of_logins_leaves_no_session_of_the_old_one() 
             .accounts
             .operator
             .standing
-            .unlock(&alice, &Operator::default(), NOW)
+            .unlock(&alice, &Operator::command_line(), NOW)
             .await
             .unwrap();
     }

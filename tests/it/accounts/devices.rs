@@ -40,7 +40,7 @@ async fn try_on(
 }
 
 #[tokio::test]
-async fn a_stranger_locks_strangers_out_and_not_the_owner_on_a_known_device() {
+async fn an_attacker_locks_unknown_devices_out_and_not_the_owner_on_a_known_one() {
     let services = Services::start().await;
     services.user("alice").await;
     let home = Origin::default();
@@ -52,13 +52,13 @@ async fn a_stranger_locks_strangers_out_and_not_the_owner_on_a_known_device() {
         assert!(try_on(&services, None, "wrong", &home, NOW).await.is_err());
     }
     assert_eq!(services.events("account_locked").await, 1);
-    let stranger = try_on(&services, None, PASSWORD, &home, NOW).await;
-    assert!(matches!(stranger, Err(LoginError::BadCredentials)), "locked");
+    let unknown = try_on(&services, None, PASSWORD, &home, NOW).await;
+    assert!(matches!(unknown, Err(LoginError::BadCredentials)), "locked");
 
     let owner = try_on(&services, Some(&known), PASSWORD, &home, NOW).await;
     assert!(owner.is_ok(), "{owner:?}");
-    let stranger = try_on(&services, None, PASSWORD, &home, NOW).await;
-    assert!(stranger.is_err(), "the owner's sign-in does not let the stranger go on");
+    let unknown = try_on(&services, None, PASSWORD, &home, NOW).await;
+    assert!(unknown.is_err(), "the owner's sign-in does not let the unknown go on");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn an_operators_lock_holds_on_a_known_device_too() {
         .accounts
         .operator
         .standing
-        .lock(&alice, until, &Operator::default(), NOW)
+        .lock(&alice, until, &Operator::command_line(), NOW)
         .await
         .unwrap();
     let refused = try_on(&services, Some(&known), PASSWORD, &home, NOW).await;
@@ -125,7 +125,7 @@ async fn an_operators_lock_holds_on_a_known_device_too() {
         .accounts
         .operator
         .standing
-        .unlock(&alice, &Operator::default(), NOW)
+        .unlock(&alice, &Operator::command_line(), NOW)
         .await
         .unwrap();
     assert!(try_on(&services, Some(&known), PASSWORD, &home, NOW).await.is_ok());

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use prometheus::core::Collector;
 use sidegate::accounts::settings::{
     AccessToken, AuditRefreshes, Email, Limits, Lockout, LoginLimit, Mfa, Password, PasswordReset, RefreshToken,
-    Registration, Signing,
+    Registration, Sessions, Signing,
 };
 use sidegate::accounts::{
     Accounts, Attempt, Hasher, Limiter, Login, LoginError, NewAccount, Operator, Origin, Pair, Parts, RefreshError,
@@ -127,7 +127,7 @@ impl Services {
         self.accounts
             .operator
             .accounts
-            .create(wanted, &Operator::default(), NOW)
+            .create(wanted, &Operator::command_line(), NOW)
             .await
             .unwrap()
     }
@@ -215,6 +215,7 @@ pub(crate) fn settings() -> Settings {
         secrets: Secrets::new(&Key32::new([7; 32]), []).expect("one secret has one id"),
         access_token: AccessToken::default(),
         refresh_token: RefreshToken::default(),
+        sessions: Sessions::default(),
         audit_refreshes: AuditRefreshes::All,
         signing: Signing {
             algorithm: Algorithm::Es256,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sidegate::accounts::settings::Verification;
 use sidegate::accounts::{
-    Attempt, Challenge, Factor, Login, LoginError, Method, MfaError, Operator, OperatorError, Origin, Pair, SessionOf,
-    SignedIn, User,
+    Attempt, Challenge, Factor, Login, LoginError, Method, MfaError, Operator, OperatorError, Origin, Pair, Proof,
+    SessionOf, SignedIn, User,
 };
 use sidegate::secret::Secret;
 use time::OffsetDateTime;
@@ -44,7 +44,7 @@ async fn enrolled(services: &Services, name: &str) -> Alice {
     let begun = accounts
         .mfa
         .authenticators
-        .enrol(session, &password, &origin, NOW)
+        .enrol(session, proof(&password, None), &origin, NOW)
         .await
         .unwrap();
     let phone = Authenticator::typed(begun.secret.expose());
@@ -61,6 +61,11 @@ async fn enrolled(services: &Services, name: &str) -> Alice {
         phone,
         drawer,
     }
+}
+
+/// The password alone, or with a second factor.
+fn proof<'a>(password: &'a Secret, factor: Option<Factor<'a>>) -> Proof<'a> {
+    Proof { password, factor }
 }
 
 fn session_of(user: &User, pair: &Pair) -> SessionOf {
@@ -122,6 +127,7 @@ async fn a_code_is_good_once_and_only_forwards() {
 
     let code = alice.code(later);
     assert!(answer(&services, &asked, Factor::Totp(&code), later).await.is_ok());
+    let asked = challenge(&services, "alice", later).await;
     let again = answer(&services, &asked, Factor::Totp(&code), later).await;
     assert!(matches!(again, Err(MfaError::WrongCode)), "the same code: {again:?}");
     let before = alice.code(later - STEP);
@@ -190,13 +196,13 @@ async fn a_new_password_a_lock_and_a_deletion_each_end_a_sign_in_halfway() {
             "password" => accounts
                 .operator
                 .accounts
-                .set_password(&alice.user, &new, &Operator::default(), later)
+                .set_password(&alice.user, &new, &Operator::command_line(), later)
                 .await
                 .unwrap(),
             "lock" => accounts
                 .operator
                 .standing
-                .lock(&alice.user, None, &Operator::default(), later)
+                .lock(&alice.user, None, &Operator::command_line(), later)
                 .await
                 .unwrap(),
             _ => {
@@ -204,7 +210,12 @@ async fn a_new_password_a_lock_and_a_deletion_each_end_a_sign_in_halfway() {
                 let origin = Origin::default();
                 accounts
                     .profiles
-                    .delete(alice.user.id, &password, &origin, later)
+                    .delete(
+                        alice.session,
+                        proof(&password, Some(Factor::RecoveryCode(&alice.drawer[0]))),
+                        &origin,
+                        later,
+                    )
                     .await
                     .unwrap();
             }
@@ -261,13 +272,14 @@ async fn a_recovery_code_works_once_in_whatever_way_it_is_typed() {
     let services = Services::start().await;
     let alice = alice(&services).await;
     let asked = challenge(&services, "alice", NOW).await;
+    let second = challenge(&services, "alice", NOW).await;
     let shouted = Secret::new(alice.drawer[0].expose().to_uppercase().replace('-', " "));
     assert!(
         answer(&services, &asked, Factor::RecoveryCode(&shouted), NOW)
             .await
             .is_ok()
     );
-    let again = answer(&services, &asked, Factor::RecoveryCode(&alice.drawer[0]), NOW).await;
+    let again = answer(&services, &second, Factor::RecoveryCode(&alice.drawer[0]), NOW).await;
     assert!(matches!(again, Err(MfaError::WrongCode)));
     let status = services.accounts.factors.status_of(alice.user.id).await.unwrap();
     assert_eq!(status.recovery_codes_left, 9);
@@ -279,17 +291,27 @@ async fn new_recovery_codes_end_the_old_ones() {
     let services = Services::start().await;
     let alice = alice(&services).await;
     let (accounts, origin) = (&services.accounts, Origin::default());
-    let wrong = Secret::new("0000-0000-0000-0000");
+    let (wrong, password) = (Secret::new("0000-0000-0000-0000"), Secret::new(PASSWORD));
     let refused = accounts
         .mfa
         .authenticators
-        .renew_recovery_codes(alice.session, Factor::RecoveryCode(&wrong), &origin, NOW)
+        .renew_recovery_codes(
+            alice.session,
+            proof(&password, Some(Factor::RecoveryCode(&wrong))),
+            &origin,
+            NOW,
+        )
         .await;
     assert!(matches!(refused, Err(MfaError::WrongCode)));
     let renewed = accounts
         .mfa
         .authenticators
-        .renew_recovery_codes(alice.session, Factor::RecoveryCode(&alice.drawer[0]), &origin, NOW)
+        .renew_recovery_codes(
+            alice.session,
+            proof(&password, Some(Factor::RecoveryCode(&alice.drawer[0]))),
+            &origin,
+            NOW,
+        )
         .await
         .unwrap();
     let asked = challenge(&services, "alice", NOW).await;
@@ -309,19 +331,19 @@ async fn an_authenticator_is_removed_with_the_password_and_a_code_and_not_with_e
     let without_password = accounts
         .mfa
         .authenticators
-        .remove(alice.session, &wrong, code, &origin, NOW)
+        .remove(alice.session, proof(&wrong, Some(code)), &origin, NOW)
         .await;
     assert!(matches!(without_password, Err(MfaError::WrongPassword)));
     let without_code = accounts
         .mfa
         .authenticators
-        .remove(alice.session, &right, Factor::Totp(&wrong), &origin, NOW)
+        .remove(alice.session, proof(&right, Some(Factor::Totp(&wrong))), &origin, NOW)
         .await;
     assert!(matches!(without_code, Err(MfaError::WrongCode)));
     accounts
         .mfa
         .authenticators
-        .remove(alice.session, &right, code, &origin, NOW)
+        .remove(alice.session, proof(&right, Some(code)), &origin, NOW)
         .await
         .unwrap();
     services.login("alice").await;
@@ -343,7 +365,7 @@ async fn a_confirmed_authenticator_is_not_replaced_and_an_unconfirmed_one_is() {
         accounts
             .mfa
             .authenticators
-            .enrol(session, &password, &origin, NOW)
+            .enrol(session, proof(&password, None), &origin, NOW)
             .await
     };
     let lost = Authenticator::typed(begin().await.unwrap().secret.expose());
@@ -370,12 +392,16 @@ async fn an_emailed_code_completes_a_sign_in_of_a_user_who_enabled_it() {
     let session = session_of(&user, &services.login("alice").await);
     let (accounts, origin) = (&services.accounts, Origin::default());
     let (right, wrong) = (Secret::new(PASSWORD), Secret::new("wrong"));
-    let refused = accounts.mfa.email.set(session, &wrong, true, &origin, NOW).await;
+    let refused = accounts
+        .mfa
+        .email
+        .set(session, proof(&wrong, None), true, &origin, NOW)
+        .await;
     assert!(matches!(refused, Err(MfaError::WrongPassword)));
     accounts
         .mfa
         .email
-        .set(session, &right, true, &origin, NOW)
+        .set(session, proof(&right, None), true, &origin, NOW)
         .await
         .unwrap();
 
@@ -393,15 +419,28 @@ async fn an_emailed_code_completes_a_sign_in_of_a_user_who_enabled_it() {
     let code = Secret::new(messages[0]["code"].as_str().unwrap());
     assert_eq!(messages[0]["to"]["email"], "alice@example.com");
     assert!(answer(&services, &asked, Factor::EmailCode(&code), NOW).await.is_ok());
+    let asked = challenge(&services, "alice", NOW).await;
     let again = answer(&services, &asked, Factor::EmailCode(&code), NOW).await;
     assert!(matches!(again, Err(MfaError::WrongCode)));
 
+    let off = async |factor| {
+        let proof = proof(&right, factor);
+        accounts.mfa.email.set(session, proof, false, &origin, NOW).await
+    };
+    assert!(matches!(off(None).await, Err(MfaError::FactorRequired)));
+    // Later, so that its message is the last one.
     accounts
         .mfa
         .email
-        .set(session, &right, false, &origin, NOW)
+        .send_code(session, &origin, NOW + STEP)
         .await
         .unwrap();
+    let messages = mailbox::messages(&services.database.raw, [7; 32], "mfa_code").await;
+    let codes = messages
+        .iter()
+        .map(|message| Secret::new(message["code"].as_str().unwrap()));
+    let newest = codes.last().unwrap();
+    off(Some(Factor::EmailCode(&newest))).await.unwrap();
     services.login("alice").await;
     let off = accounts
         .mfa
@@ -419,7 +458,11 @@ async fn no_code_is_sent_to_an_email_address_that_is_not_verified() {
     let unverify = "UPDATE users SET email_verified_at = NULL";
     services.database.raw.execute(unverify, &[]).await.unwrap();
     let (accounts, origin, password) = (&services.accounts, Origin::default(), Secret::new(PASSWORD));
-    let refused = accounts.mfa.email.set(session, &password, true, &origin, NOW).await;
+    let refused = accounts
+        .mfa
+        .email
+        .set(session, proof(&password, None), true, &origin, NOW)
+        .await;
     assert!(matches!(refused, Err(MfaError::EmailUnverified)));
 }
 
@@ -432,7 +475,7 @@ async fn an_account_with_two_factors_cannot_sign_in_with_one_when_no_code_can_be
     accounts
         .mfa
         .email
-        .set(session, &password, true, &origin, NOW)
+        .set(session, proof(&password, None), true, &origin, NOW)
         .await
         .unwrap();
     let unverify = "UPDATE users SET email_verified_at = NULL";
@@ -502,7 +545,7 @@ async fn a_session_that_ended_is_not_raised() {
     accounts
         .operator
         .sessions
-        .revoke_all(&alice.user, &Operator::default(), NOW)
+        .revoke_all(&alice.user, &Operator::command_line(), NOW)
         .await
         .unwrap();
     let code = Factor::RecoveryCode(&alice.drawer[0]);
@@ -533,7 +576,7 @@ async fn an_operator_removes_every_factor_and_the_owner_is_notified_by_email() -
             .accounts
             .mfa
             .reset
-            .reset(&alice.user, &Operator::default(), NOW)
+            .reset(&alice.user, &Operator::command_line(), NOW)
             .await?
     );
     assert!(
@@ -541,7 +584,7 @@ async fn an_operator_removes_every_factor_and_the_owner_is_notified_by_email() -
             .accounts
             .mfa
             .reset
-            .reset(&alice.user, &Operator::default(), NOW)
+            .reset(&alice.user, &Operator::command_line(), NOW)
             .await?,
         "nothing is left"
     );

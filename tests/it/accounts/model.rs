@@ -228,7 +228,7 @@ impl Life<'_> {
                 accounts
                     .operator
                     .accounts
-                    .set_password(&user, &Secret::new(self.password), &Operator::default(), now)
+                    .set_password(&user, &Secret::new(self.password), &Operator::command_line(), now)
                     .await
                     .map_err(|error| error.to_string())?;
                 self.sessions.iter_mut().for_each(|session| session.over = true);
@@ -238,7 +238,7 @@ impl Life<'_> {
                 accounts
                     .operator
                     .sessions
-                    .revoke_all(&user, &Operator::default(), now)
+                    .revoke_all(&user, &Operator::command_line(), now)
                     .await
                     .map_err(|error| error.to_string())?;
                 self.sessions.iter_mut().for_each(|session| session.over = true);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::Map;
 use sidegate::accounts::settings::RegistrationMode;
-use sidegate::accounts::{Operator, Origin, Registration, RegistrationError, ResetError};
+use sidegate::accounts::{Operator, Origin, Proof, Registration, RegistrationError, ResetError};
 use sidegate::secret::Secret;
 use time::OffsetDateTime;
 
-use super::fixture::{PASSWORD, Services};
+use super::fixture::{PASSWORD, Services, of};
 use crate::store::fixture::NOW;
 use crate::support::messages_in;
 
@@ -58,11 +58,15 @@ async fn a_link_of_an_account_that_was_deleted_is_none() {
     let services = Services::start().await;
     let alice = services.user("alice").await;
     let token = link(&services, "alice@example.com", NOW).await;
-    let password = Secret::new(PASSWORD);
+    let pair = services.login("alice").await;
+    let proof = Proof {
+        password: &Secret::new(PASSWORD),
+        factor: None,
+    };
     services
         .accounts
         .profiles
-        .delete(alice.id, &password, &Origin::default(), NOW)
+        .delete(of(&alice, &pair), proof, &Origin::default(), NOW)
         .await
         .unwrap();
     let reset = reset(&services, &token, NOW).await;
@@ -76,7 +80,7 @@ async fn a_password_set_by_an_operator_invalidates_earlier_reset_links() {
     let token = link(&services, "alice@example.com", NOW).await;
     let of_bob = link(&services, "bob@example.com", NOW).await;
     let password = Secret::new("brisk-anvil-40-meadow");
-    let by = Operator::default();
+    let by = Operator::command_line();
     services
         .accounts
         .operator
@@ -148,7 +152,7 @@ async fn a_reset_fulfils_the_password_change_that_an_operator_required() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_invitations_made_at_once_for_one_address_the_last_is_open() {
     let services = Services::with(|settings| settings.registration.mode = RegistrationMode::Invitation).await;
-    let (operator, invitations) = (Operator::default(), &services.accounts.registration.invitations);
+    let (operator, invitations) = (Operator::command_line(), &services.accounts.registration.invitations);
     let invite = || invitations.invite("carol@example.com", &[], &operator, NOW);
     let invited = futures::future::join_all((0..6).map(|_| invite())).await;
     let failed = invited
@@ -167,7 +171,7 @@ async fn an_invitation_works_for_a_week() {
         .accounts
         .registration
         .invitations
-        .invite("carol@example.com", &roles, &Operator::default(), NOW)
+        .invite("carol@example.com", &roles, &Operator::command_line(), NOW)
         .await
         .unwrap();
     let register = async |now| {

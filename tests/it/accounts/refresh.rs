@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use sidegate::accounts::sessions::refresh_token;
-use sidegate::accounts::settings::{AuditRefreshes, LostAnswer};
+use sidegate::accounts::settings::{AuditRefreshes, LostResponse};
 use sidegate::accounts::{Origin, RefreshError};
 use sidegate::keys::Secrets;
 use sidegate::secret::{Key32, Secret};
@@ -57,7 +57,7 @@ async fn a_used_token_whose_successor_was_used_ends_the_session_for_both() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_made_good_once_and_what_was_lost_is_worth_nothing() {
+async fn a_lost_response_is_made_good_once_and_what_was_lost_is_worth_nothing() {
     let services = Services::start().await;
     services.user("alice").await;
     let first = services.login("alice").await;
@@ -74,7 +74,7 @@ async fn a_lost_answer_is_made_good_once_and_what_was_lost_is_worth_nothing() {
     assert_eq!(
         (
             services.live(&first).await,
-            services.events("refresh_answer_lost").await
+            services.events("refresh_response_lost").await
         ),
         (1, 1)
     );
@@ -116,8 +116,8 @@ async fn without_grace_a_second_use_is_reuse() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_may_be_configured_to_end_the_session() {
-    let services = Services::with(|settings| settings.refresh_token.lost_answer = LostAnswer::Revoke).await;
+async fn a_lost_response_may_be_configured_to_end_the_session() {
+    let services = Services::with(|settings| settings.refresh_token.lost_response = LostResponse::Revoke).await;
     services.user("alice").await;
     let first = services.login("alice").await;
     services.refresh(&first.refresh_token, NOW).await.unwrap();

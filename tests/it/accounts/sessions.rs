@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidegate::accounts::{Grant, LoginError, Operator, Origin, ProfileError, RefreshError, Scope};
+use sidegate::accounts::{Grant, LoginError, Operator, Origin, ProfileError, Proof, RefreshError, Scope};
 use sidegate::secret::Secret;
 use sidegate::store::revocations::Subject;
 use uuid::Uuid;
@@ -149,7 +149,15 @@ async fn deleting_an_account_needs_its_password_and_ends_everything() {
         services
             .accounts
             .profiles
-            .delete(alice.id, &Secret::new(password), &Origin::default(), NOW)
+            .delete(
+                of(&alice, &pair),
+                Proof {
+                    password: &Secret::new(password),
+                    factor: None,
+                },
+                &Origin::default(),
+                NOW,
+            )
             .await
     };
     assert!(matches!(delete("wrong").await, Err(ProfileError::WrongPassword)));
@@ -174,7 +182,7 @@ async fn an_operators_lock_ends_sessions_and_holds_until_it_is_lifted() {
         .accounts
         .operator
         .standing
-        .lock(&alice, None, &Operator::default(), NOW)
+        .lock(&alice, None, &Operator::command_line(), NOW)
         .await
         .unwrap();
     assert_eq!(services.live(&pair).await, 0);
@@ -184,7 +192,7 @@ async fn an_operators_lock_ends_sessions_and_holds_until_it_is_lifted() {
         .accounts
         .operator
         .standing
-        .unlock(&alice, &Operator::default(), NOW)
+        .unlock(&alice, &Operator::command_line(), NOW)
         .await
         .unwrap();
     assert!(services.try_login("alice", PASSWORD, years_later).await.is_ok());
@@ -203,7 +211,7 @@ async fn a_grant_reaches_the_next_token_and_outdates_those_before() {
         .accounts
         .operator
         .rights
-        .grant(&alice, &grant, &Operator::default(), NOW)
+        .grant(&alice, &grant, &Operator::command_line(), NOW)
         .await
         .unwrap();
     assert_eq!(

@@ -1,13 +1,15 @@
 //! Tokens of the instance's own issuer, signed by its own key with claims that it would not write.
 
+use std::time::Duration;
+
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sidegate::keys::{Algorithm, KeyUse, Secrets, SigningKey, provider};
 use sidegate::secret::Key32;
 
 use crate::support::config::SECRET;
-use crate::support::{Sidecar, TestSidecar, claims, now};
+use crate::support::{Sidecar, TestSidecar, claims, now, wait_until};
 
 const CLIENTS: &str = r#"auth: { clients: [{ id: billing, secret: "ce884a091e9081d0b6485e3ea1cbbcfa" }] }"#;
 const BILLING: &str = "billing:ce884a091e9081d0b6485e3ea1cbbcfa";
@@ -73,4 +75,38 @@ async fn a_token_of_the_issuer_itself_ends_at_exp_for_the_gate_and_for_introspec
     ] {
         assert_eq!(judged(&sidecar, &with(other.clone())).await, refused(code), "{other}");
     }
+}
+
+#[tokio::test]
+async fn an_imported_rsa_key_signs_and_the_running_instance_keeps_it() {
+    let mut sidecar = TestSidecar::new().start().await;
+    let alice = sidecar.user("alice").await;
+    sidecar.reconfigure("auth: { signing: { algorithm: RS256 } }");
+    sidecar.restart().await;
+    let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/src/keys/testdata/rsa_3072.pem");
+    for arguments in [&["keys", "import", pem][..], &["keys", "rotate", "--now"]] {
+        let output = sidecar.command(arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    wait_until("it signs with RS256", Duration::from_secs(20), async || {
+        let token = sidecar.login(&alice.email).await.access_token;
+        let answer = sidecar.get("/x").bearer(&token).send().await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        header(&token)["alg"] == "RS256"
+    })
+    .await;
+    let published = sidecar.get("/.well-known/jwks.json").send().await.json();
+    let algorithms: Vec<_> = published["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|key| &key["alg"])
+        .collect();
+    assert!(algorithms.contains(&&json!("RS256")), "{published}");
+    assert_eq!(sidecar.get("/x").bearer(&alice.access_token).send().await.status(), 200);
+}
+
+fn header(token: &str) -> Value {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    serde_json::from_slice(&header).unwrap()
 }

@@ -14,6 +14,10 @@ async fn a_request_of_http_1_0_is_answered_and_the_connection_closed() {
     connection.send(b"GET / HTTP/1.0\r\n\r\n").await;
     let seen = connection.answer(false).await.unwrap().upstream_saw();
     assert_eq!(seen.request_line, "GET / HTTP/1.1");
+    // HTTP/1.1 requires one.
+    let server = sidecar.upstream().address().to_string();
+    assert_eq!(seen.header("Host"), Some(server.as_str()));
+    assert_eq!(seen.header("X-Forwarded-Host"), None);
     assert!(connection.is_closed_within(TIMEOUT).await);
 }
 

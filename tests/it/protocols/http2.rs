@@ -81,13 +81,15 @@ async fn a_path_with_a_second_reading_is_refused_over_http_2_too() {
 /// Frames by hand, for what a library does not send.
 struct Raw {
     connection: Connection,
+    unread: Vec<u8>,
 }
 
 impl Raw {
     async fn open(sidecar: &Sidecar) -> Self {
         let mut connection = sidecar.connect().await;
         connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-        let mut raw = Self { connection };
+        let unread = Vec::new();
+        let mut raw = Self { connection, unread };
         raw.frame(4, 0, 0, &[]).await;
         raw
     }
@@ -112,6 +114,59 @@ impl Raw {
             }
         }
         self.frame(1, flags, stream, &block).await;
+    }
+
+    /// The code of a refusal, the status of a response without a body, or how the stream ended otherwise.
+    async fn outcome(&mut self, stream: u32) -> String {
+        let mut body = Vec::new();
+        loop {
+            let Some((kind, flags, of, payload)) = self.next_frame().await else {
+                return "closed".to_owned();
+            };
+            let number = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
+            let ends = flags & END_STREAM != 0;
+            match kind {
+                0 if of == stream => {
+                    body.extend(&payload);
+                    if ends {
+                        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+                        return problem["code"].as_str().unwrap_or("no refusal").to_owned();
+                    }
+                }
+                // The status comes first, and is one of the static table (RFC 7541 appendix A).
+                1 if of == stream && ends => {
+                    let statuses = ["200", "204", "206", "304", "400", "404", "500"];
+                    let index = usize::from(payload[0] & 0x7f).checked_sub(8);
+                    return index
+                        .and_then(|index| statuses.get(index))
+                        .unwrap_or(&"other")
+                        .to_string();
+                }
+                3 if of == stream => return format!("stream error {}", number(0)),
+                7 => return format!("connection error {}", number(4)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Type, flags, stream and payload of the next frame.
+    async fn next_frame(&mut self) -> Option<(u8, u8, u32, Vec<u8>)> {
+        let head = self.exactly(9).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let stream = u32::from_be_bytes(head[5..9].try_into().unwrap());
+        let payload = self.exactly(length as usize).await?;
+        Some((head[3], head[4], stream, payload))
+    }
+
+    async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+        while self.unread.len() < length {
+            let more = self.connection.bytes().await;
+            if more.is_empty() {
+                return None;
+            }
+            self.unread.extend(more);
+        }
+        Some(self.unread.drain(..length).collect())
     }
 }
 
@@ -140,25 +195,76 @@ async fn a_header_block_of_http_2_that_never_ends_is_cut_off() {
 #[tokio::test]
 async fn a_request_of_http_2_cannot_carry_framing_or_a_second_host() {
     let sidecar = TestSidecar::new().route("/**", "public").start().await;
-    for extra in [
-        ("transfer-encoding", "chunked"),
-        ("connection", "x-forwarded-user"),
-        ("upgrade", "websocket"),
-        ("host", "b"),
-        ("content-length", "5"),
-        ("x", "a\r\nx-forwarded-user: root"),
+    // 1 is PROTOCOL_ERROR: what the HTTP/2 library refuses itself.
+    for (name, value, outcome) in [
+        ("transfer-encoding", "chunked", "stream error 1"),
+        ("connection", "x-forwarded-user", "stream error 1"),
+        ("upgrade", "websocket", "stream error 1"),
+        ("host", "b", "400"),
+        ("content-length", "5", "stream error 1"),
+        ("x", "a\r\nx-forwarded-user: root", "stream error 1"),
+        ("transfer_encoding", "chunked", "framing_invalid"),
+        ("transfer.encoding", "chunked", "framing_invalid"),
+        ("content_length", "0", "framing_invalid"),
+        ("x", " a", "header_invalid"),
+        ("x", "a\t", "header_invalid"),
+        (":path", "/other", "stream error 1"),
     ] {
         let mut raw = Raw::open(&sidecar).await;
-        let fields = [&GET[..], &[extra]].concat();
+        let fields = [&GET[..], &[(name, value)]].concat();
         raw.request(1, END_STREAM | END_HEADERS, &fields).await;
-        // The response is a refusal, a reset or the end; what counts is that nothing was forwarded.
-        raw.frame(6, 0, 0, &[0; 8]).await;
-        raw.connection.bytes().await;
-        raw.frame(7, 0, 0, &[0; 8]).await;
-        while !raw.connection.bytes().await.is_empty() {}
+        assert_eq!(raw.outcome(1).await, outcome, "{name}: {value:?}");
     }
-    let framed = sidecar.upstream().seen();
-    assert!(framed.is_empty(), "{framed:?}");
+    assert_eq!(sidecar.upstream().seen(), []);
+    for (name, value) in [("content-length", "0"), ("x", "a b"), ("content-lengths", "5")] {
+        let mut raw = Raw::open(&sidecar).await;
+        let fields = [&GET[..], &[(name, value)]].concat();
+        raw.request(1, END_STREAM | END_HEADERS, &fields).await;
+        assert_eq!(raw.outcome(1).await, "no refusal", "{name}: {value:?}");
+    }
+}
+
+/// The HTTP/2 library removes a fragment before anybody sees it, so that what is authorized is what is forwarded.
+#[tokio::test]
+async fn a_fragment_of_an_http_2_path_reaches_nobody() {
+    let sidecar = TestSidecar::new()
+        .route("/open/**", "public")
+        .route("/**", "authenticated")
+        .start()
+        .await;
+    for (path, outcome) in [
+        ("/open/x#/../../admin", "no refusal"),
+        ("/admin#/open/x", "credentials_missing"),
+    ] {
+        let mut raw = Raw::open(&sidecar).await;
+        let fields = [GET[0], GET[1], GET[2], (":path", path)];
+        raw.request(1, END_STREAM | END_HEADERS, &fields).await;
+        assert_eq!(raw.outcome(1).await, outcome, "{path}");
+    }
+    let targets: Vec<_> = sidecar
+        .upstream()
+        .seen()
+        .iter()
+        .map(|seen| seen.target().to_owned())
+        .collect();
+    assert_eq!(targets, ["/open/x"]);
+}
+
+#[tokio::test]
+async fn trailers_of_an_http_2_request_reach_nobody_whatever_they_contain() {
+    let sidecar = TestSidecar::new().route("/**", "public").start().await;
+    for trailer in [(":path", "/other"), (":status", "200"), ("x-forwarded-user", "root")] {
+        let mut raw = Raw::open(&sidecar).await;
+        let fields = [(":method", "POST"), GET[1], GET[2], GET[3]];
+        raw.request(1, END_HEADERS, &fields).await;
+        raw.frame(0, 0, 1, b"body").await;
+        raw.request(1, END_STREAM | END_HEADERS, &[trailer]).await;
+        raw.outcome(1).await;
+    }
+    for seen in sidecar.upstream().seen() {
+        assert_eq!((seen.target(), seen.body.as_str()), ("/x", "body"), "{seen:?}");
+        assert!(!format!("{seen:?}").contains("root"), "{seen:?}");
+    }
 }
 
 /// CVE-2023-44487: streams are opened and reset as fast as they can be written. CVE-2025-8671: the same, but frames

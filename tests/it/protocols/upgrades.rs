@@ -46,6 +46,30 @@ async fn what_follows_an_upgrade_that_the_upstream_declines_is_no_request() {
 }
 
 #[tokio::test]
+async fn an_upgrade_that_is_not_meant_for_this_connection_is_none() {
+    let sidecar = TestSidecar::new().route("/**", "public").start().await;
+    let handshake = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    for request in [
+        "GET /x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n",
+        "GET /x HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nUpgrade: websocket\r\n",
+        "GET /x HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+        "POST /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+        "GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n",
+        "GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 5\r\n",
+    ] {
+        let body = if request.contains("Content-Length") {
+            "hello"
+        } else {
+            ""
+        };
+        let whole = format!("{request}{handshake}{body}");
+        let answer = sidecar.raw(whole.as_bytes()).await.unwrap();
+        let seen = answer.upstream_saw();
+        assert_eq!((answer.status(), seen.header("Upgrade")), (200, None), "{request}");
+    }
+}
+
+#[tokio::test]
 async fn other_upgrades_are_not_passed_on() {
     let sidecar = TestSidecar::new().route("/**", "public").start().await;
     for upgrade in ["h2c", "TLS/1.0", "foo", "websocket, h2c"] {

@@ -25,7 +25,7 @@ async fn limited_sidecar() -> Sidecar {
     TestSidecar::new()
         .with_faults()
         .config(SLOW)
-        .config("rate_limits: { few: { key: address, limit: 30/1m, on_store_error: allow } }")
+        .config("rate_limits: { few: { key: ip, limit: 30/1m, on_store_error: allow } }")
         .route_yaml("{ id: all, match: { path: /** }, upstream: app, access: public, rate_limits: [few] }")
         .start()
         .await

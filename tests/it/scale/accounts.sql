@@ -51,7 +51,7 @@ FROM generate_series(1, :sessions) AS n,
      LATERAL (SELECT now() - interval '61 days' + interval '60 days' * (n::float8 / :sessions) AS created_at) AS at;
 
 -- The live token and the one before it; one in a hundred still has the answer for a retry.
-INSERT INTO refresh_tokens (session_id, generation, replaces, created_at, expires_at, used_at, token_hash, answer_sealed)
+INSERT INTO refresh_tokens (session_id, generation, replaces, created_at, expires_at, used_at, token_hash, response_sealed)
 SELECT session.id, token.generation, nullif(token.generation - 1, 0), session.refreshed_at, session.refreshed_at + interval '30 days',
        CASE WHEN token.generation < session.generation THEN session.refreshed_at END,
        sha256((session.id || ':' || token.generation)::bytea),

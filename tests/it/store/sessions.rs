@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidegate::store::StoreError;
-use sidegate::store::cleanup::{self, Answers, Before};
+use sidegate::store::cleanup::{self, Before, Responses};
 use sidegate::store::postgres::Postgres;
 use sidegate::store::refresh_tokens::{self, Chain};
 use sidegate::store::sessions::{self, EXPIRED, NewSession, Scope, Successor};
@@ -31,7 +31,7 @@ pub(super) async fn open(postgres: &Postgres, user_id: Uuid, session_id: Uuid, f
         fingerprint: [fingerprint; 32],
     };
     let tx = postgres.transaction("login").await.unwrap();
-    let is_new = sessions::open(&tx, &session, NOW).await.unwrap();
+    let is_new = sessions::open(&tx, &session, 100, NOW).await.unwrap().is_new_device;
     tx.commit().await.unwrap();
     is_new
 }
@@ -50,7 +50,7 @@ pub(super) async fn refresh(
         presented,
         token_hash: [hash; 32],
         expires_at: now + 30 * DAY,
-        answer_sealed: b"sealed",
+        response_sealed: b"sealed",
         user_agent: Some("curl"),
         address: Some("192.0.2.1".parse().unwrap()),
         changed_fingerprint: None,
@@ -65,7 +65,7 @@ async fn chain(postgres: &Postgres, session_id: Uuid, generation: i32) -> Chain 
 
 async fn generations(database: &Database, session_id: Uuid) -> Vec<(i32, bool)> {
     let rows =
-        "SELECT generation, answer_sealed IS NOT NULL FROM refresh_tokens WHERE session_id = $1 ORDER BY generation";
+        "SELECT generation, response_sealed IS NOT NULL FROM refresh_tokens WHERE session_id = $1 ORDER BY generation";
     let rows = database.raw.query(rows, &[&session_id]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
@@ -139,7 +139,7 @@ async fn a_refresh_keeps_the_live_token_and_the_one_it_replaced_and_no_other() {
     assert_eq!((chain.generation, chain.replaced_generation), (4, Some(2)));
     assert_eq!(chain.live.unwrap().token_hash, [4; 32]);
     assert_eq!(chain.replaced.unwrap().token_hash, [2; 32]);
-    assert_eq!(chain.answer_sealed.as_deref(), Some(&b"sealed"[..]));
+    assert_eq!(chain.response_sealed.as_deref(), Some(&b"sealed"[..]));
 }
 
 #[tokio::test]
@@ -149,8 +149,8 @@ async fn an_answer_is_read_only_for_the_token_that_was_replaced() {
     let session = Uuid::new_v4();
     open(&database.postgres, ada.id, session, 1).await;
     refresh(&database.postgres, session, (1, 1), NOW).await.unwrap();
-    assert!(chain(&database.postgres, session, 1).await.answer_sealed.is_some());
-    assert!(chain(&database.postgres, session, 2).await.answer_sealed.is_none());
+    assert!(chain(&database.postgres, session, 1).await.response_sealed.is_some());
+    assert!(chain(&database.postgres, session, 2).await.response_sealed.is_none());
 }
 
 #[tokio::test]
@@ -293,7 +293,7 @@ async fn a_device_is_new_to_an_account_once() {
         presented: 1,
         token_hash: [2; 32],
         expires_at: NOW + 30 * DAY,
-        answer_sealed: b"",
+        response_sealed: b"",
         user_agent: None,
         address: None,
         changed_fingerprint: Some([3; 32]),
@@ -335,19 +335,19 @@ async fn a_session_that_is_not_refreshed_ends_and_is_deleted_after_its_retention
 }
 
 #[tokio::test]
-async fn an_answer_is_forgotten_after_its_grace() {
+async fn a_response_is_forgotten_after_its_grace() {
     let database = Database::migrated().await;
     let ada = database.user("ada@example.com").await;
     let session = Uuid::new_v4();
     open(&database.postgres, ada.id, session, 1).await;
     refresh(&database.postgres, session, (1, 1), NOW).await.unwrap();
     let forget = async |issued_before| {
-        let answers = Answers {
+        let responses = Responses {
             issued_before,
             ttl: 30 * DAY,
             within: Duration::from_secs(7200),
         };
-        cleanup::forget_answers(&database.postgres, answers).await.unwrap()
+        cleanup::forget_responses(&database.postgres, responses).await.unwrap()
     };
     assert_eq!(forget(NOW).await, 0);
     assert_eq!(forget(NOW + Duration::from_secs(1)).await, 1);

@@ -31,6 +31,8 @@ pub enum Behaviour {
     Raw(Vec<u8>),
     /// Sends an endless response, a byte now and then.
     Dribble,
+    /// Sends an interim response now and then, and no final one.
+    Hesitate(Duration),
     /// Sends 100 Continue if the client expects it, before it reads the body, and then echoes.
     Continue,
     /// Sends one event, and the second on demand.
@@ -192,6 +194,10 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }
+            Behaviour::Hesitate(every) => loop {
+                stream.write_all(b"HTTP/1.1 102 Processing\r\n\r\n").await?;
+                tokio::time::sleep(every).await;
+            },
             Behaviour::Events(next) => {
                 let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
                 stream.write_all(head).await?;

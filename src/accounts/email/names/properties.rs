@@ -44,6 +44,7 @@ proptest! {
             prop_assert_eq!(Identifier::read(&text), Identifier::Email(address.clone()));
             prop_assert!(address.len() <= ADDRESS_MAX && address.matches('@').count() == 1);
             prop_assert!(!address.chars().any(|c| c.is_control() || c.is_whitespace()));
+            prop_assert!(address.parse::<lettre::Address>().is_ok(), "{} cannot be sent to", address);
         }
     }
 

@@ -73,14 +73,14 @@ impl Candidate {
         let email = names::email(&written.email).map_err(|error| refuse("email", error.to_string()))?;
         let username = written.username.as_deref().map(names::username).transpose();
         let username = username.map_err(|error| refuse("username", error.to_string()))?;
-        if written
-            .password_hash
-            .as_deref()
-            .is_some_and(|hash| !password::is_known(hash))
-        {
-            let expected = "this is no bcrypt ($2a$, $2b$, $2y$), argon2id or argon2i hash";
-            return Err(refuse("password_hash", expected.to_owned()));
-        }
+        let password_hash = match written.password_hash.as_deref() {
+            Some(hash) => {
+                let expected = "this is no bcrypt ($2a$, $2b$, $2y$), argon2id or argon2i hash";
+                let imported = password::imported(hash);
+                Some(imported.ok_or_else(|| refuse("password_hash", expected.to_owned()))?)
+            }
+            None => None,
+        };
         for (field, words) in [("roles", &written.roles), ("permissions", &written.permissions)] {
             if !words.iter().all(|word| right::is_name(word)) {
                 let expected = format!("each has 1 to {} characters, without spaces and commas", right::LONGEST);
@@ -99,7 +99,7 @@ impl Candidate {
             id: written.id.unwrap_or_else(|| id::new(now)),
             email,
             username,
-            password_hash: written.password_hash,
+            password_hash,
             roles: distinct(written.roles),
             permissions: distinct(written.permissions),
             profile: written.profile,

@@ -6,8 +6,8 @@
 //! ```text
 //! the token was …                       verdict
 //! not used                              rotate: it is used now, and has a successor
-//! used, successor unused, within grace  the same answer again, byte for byte
-//! used, successor unused, after grace   the answer was lost: another successor in place of the unused one; once
+//! used, successor unused, within grace  the same response again, byte for byte
+//! used, successor unused, after grace   the response was lost: another successor in place of the unused one; once
 //! used, successor used or replaced      somebody else has it: the session ends
 //! ```
 //!
@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 
 use crate::accounts::sessions::pair::{self, Pair};
 use crate::accounts::sessions::refresh_token::Genuine;
-use crate::accounts::settings::LostAnswer;
+use crate::accounts::settings::LostResponse;
 use crate::secret::Secret;
 use crate::store::refresh_tokens::{Chain, Live};
 use crate::store::sessions::EXPIRED;
@@ -31,7 +31,7 @@ pub(super) struct Rules {
     /// `auth.refresh_token.reuse_grace`.
     pub(super) grace: Duration,
     /// `auth.refresh_token.lost_response`.
-    pub(super) lost_answer: LostAnswer,
+    pub(super) lost_response: LostResponse,
 }
 
 /// The decision.
@@ -42,7 +42,7 @@ pub(super) enum Verdict {
     /// Return the same response again.
     Again(Pair),
     /// The response was lost: return another successor in place of the unused one.
-    AnswerLost,
+    ResponseLost,
     /// The tag is valid, and PostgreSQL does not have it: the database was restored from a backup.
     Unknown,
     /// It has expired.
@@ -92,7 +92,7 @@ fn used(chain: &Chain, live: &Live, text: &Secret, rules: Rules, now: OffsetDate
     }
     // Counted from the newest response, so that a client whose second response was lost too can retry again.
     if now - live.created_at < rules.grace
-        && let Some(pair) = pair::open(chain.answer_sealed.as_deref(), text)
+        && let Some(pair) = pair::open(chain.response_sealed.as_deref(), text)
     {
         return Verdict::Again(pair);
     }
@@ -101,8 +101,8 @@ fn used(chain: &Chain, live: &Live, text: &Secret, rules: Rules, now: OffsetDate
         .is_some_and(|replaced| chain.generation - replaced > 1);
     // A row that cleanup removed had expired.
     let expired = chain.replaced.is_none_or(|replaced| replaced.expires_at <= now) || chain.session_expires_at <= now;
-    match rules.lost_answer {
-        LostAnswer::Accept if !is_second && !expired => Verdict::AnswerLost,
+    match rules.lost_response {
+        LostResponse::Accept if !is_second && !expired => Verdict::ResponseLost,
         _ => Verdict::Reused,
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-11-23 20:00 UTC);
     const RULES: Rules = Rules {
         grace: Duration::from_secs(30),
-        lost_answer: LostAnswer::Accept,
+        lost_response: LostResponse::Accept,
     };
 
     /// A session after five refreshes: 6 is live and replaced 5.
@@ -144,11 +144,11 @@ mod tests {
                 token_hash: [5; 32],
                 expires_at: NOW + hour,
             }),
-            answer_sealed: Some(pair::seal(&answer(), &Secret::new("sgr_5"))),
+            response_sealed: Some(pair::seal(&response(), &Secret::new("sgr_5"))),
         }
     }
 
-    fn answer() -> Pair {
+    fn response() -> Pair {
         Pair {
             access_token: "a.b.c".into(),
             token_type: "Bearer".into(),
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn within_the_grace_a_used_token_gets_the_same_answer() {
-        assert_eq!(judged(&chain(), 5, 0), Verdict::Again(answer()));
-        assert_eq!(judged(&chain(), 5, 29), Verdict::Again(answer()));
+    fn within_the_grace_a_used_token_gets_the_same_response() {
+        assert_eq!(judged(&chain(), 5, 0), Verdict::Again(response()));
+        assert_eq!(judged(&chain(), 5, 29), Verdict::Again(response()));
     }
 
     #[test]
-    fn after_it_an_answer_is_given_once_more() {
-        assert_eq!(judged(&chain(), 5, 30), Verdict::AnswerLost);
+    fn after_it_another_successor_is_issued_once() {
+        assert_eq!(judged(&chain(), 5, 30), Verdict::ResponseLost);
 
         // 6 was lost; 7 is live in its place and replaced 5, too.
         let second = Chain {
@@ -210,7 +210,7 @@ mod tests {
         let second = Chain { live, ..second };
         assert_eq!(
             judged(&second, 5, 29),
-            Verdict::Again(answer()),
+            Verdict::Again(response()),
             "and may be asked for twice"
         );
         assert_eq!(judged(&second, 5, 30), Verdict::Reused, "but there is no third");
@@ -278,11 +278,11 @@ mod tests {
             ..RULES
         };
         let revoking = Rules {
-            lost_answer: LostAnswer::Revoke,
+            lost_response: LostResponse::Revoke,
             ..RULES
         };
         assert_eq!(by(strict, &chain(), 5, 0), Verdict::Reused);
         assert_eq!(by(revoking, &chain(), 5, 30), Verdict::Reused);
-        assert_eq!(by(revoking, &chain(), 5, 29), Verdict::Again(answer()));
+        assert_eq!(by(revoking, &chain(), 5, 29), Verdict::Again(response()));
     }
 }

@@ -1,5 +1,7 @@
 //! Checks the `auth` section and converts it to the settings of the accounts services.
 
+use std::path::Path;
+
 use super::super::super::findings::Findings;
 use super::super::super::interpolate::Environment;
 use super::super::super::path::KeyPath;
@@ -8,8 +10,8 @@ use super::super::super::text::duration::Duration;
 use super::super::super::text::size::Size;
 use super::super::issuers::check_audience;
 use super::email::Verification;
-use super::{Auth, LostResponse, PasswordHash, SigningAlgorithm, clients, secrets};
-use crate::accounts::password::Cost;
+use super::{Auth, LostResponse, Password, PasswordHash, SigningAlgorithm, clients, secrets};
+use crate::accounts::password::{Breached, Cost};
 use crate::accounts::settings;
 use crate::keys::{Algorithm, Secrets};
 use crate::mail::settings::Mail;
@@ -61,11 +63,12 @@ impl Auth {
             Some(settled) => Some(settled?),
             None => None,
         };
+        let breached = self.password.breached(&at.key("password"), findings);
         let issuer = issuer?;
-        Some(settings::Settings {
-            clients,
-            ..self.settings(issuer, public_url.unwrap_or(issuer), secrets?, mail)
-        })
+        let mut settings = self.settings(issuer, public_url.unwrap_or(issuer), secrets?, mail);
+        settings.password.breached = breached;
+        settings.clients = clients;
+        Some(settings)
     }
 
     fn settings(&self, issuer: &Url, found_at: &Url, secrets: Secrets, mail: Option<Mail>) -> settings::Settings {
@@ -83,10 +86,13 @@ impl Auth {
                 ttl: self.refresh_token.ttl.0,
                 session_max: self.refresh_token.session_max.0,
                 reuse_grace: self.refresh_token.reuse_grace.0,
-                lost_answer: match self.refresh_token.lost_response {
-                    LostResponse::Accept => settings::LostAnswer::Accept,
-                    LostResponse::Revoke => settings::LostAnswer::Revoke,
+                lost_response: match self.refresh_token.lost_response {
+                    LostResponse::Accept => settings::LostResponse::Accept,
+                    LostResponse::Revoke => settings::LostResponse::Revoke,
                 },
+            },
+            sessions: settings::Sessions {
+                per_user: self.sessions.per_user,
             },
             audit_refreshes: self.audit.refreshes(),
             signing: settings::Signing {
@@ -112,6 +118,7 @@ impl Auth {
                     parallelism: self.password.parallelism.into(),
                 },
                 min_length: self.password.min_length.into(),
+                breached: None,
                 workers: self.password.workers.into(),
                 queue: self.password.queue.into(),
                 wait: self.password.wait.0,
@@ -204,6 +211,8 @@ impl Auth {
                 token.session_max,
             );
         }
+        let per_user = at.key("sessions").key("per_user");
+        findings.range(&per_user, self.sessions.per_user.into(), 1..=10_000);
         // For this long, a thief of the old token is given the same response as its owner.
         findings.range_of(
             &refresh.key("reuse_grace"),
@@ -281,5 +290,15 @@ impl Auth {
         if password.hash == PasswordHash::Argon2id && weak {
             findings.warn(&memory, "is low: stolen hashes would be cheap to guess; for tests only");
         }
+    }
+}
+
+impl Password {
+    /// The list of `breached`, whose format is checked now: a list that is never found in would refuse nothing.
+    fn breached(&self, at: &KeyPath, findings: &mut Findings) -> Option<Breached> {
+        let path = self.breached.as_ref()?;
+        Breached::open(Path::new(path))
+            .map_err(|expected| findings.expected(&at.key("breached"), expected, format_args!("{path:?}")))
+            .ok()
     }
 }

@@ -14,14 +14,14 @@ const PASSWORD: &str = "quarrel-lantern-71-osprey";
 const NEW: &str = "tepid-gravel-19-walnut";
 
 /// A client that calls only documented operations.
-struct Stranger<'a> {
+struct Newcomer<'a> {
     playground: &'a Playground,
     document: Value,
     /// The operations that were called, so that the test can check that there were some.
     called: HashSet<String>,
 }
 
-impl<'a> Stranger<'a> {
+impl<'a> Newcomer<'a> {
     async fn arrive(playground: &'a Playground) -> Self {
         let document = Request::new(playground.listen.number(), "GET", "/auth/openapi.json");
         Self {
@@ -124,10 +124,10 @@ impl<'a> Stranger<'a> {
 }
 
 #[tokio::test]
-async fn a_stranger_does_everything_with_the_description_the_mail_and_an_authenticator() {
+async fn a_newcomer_does_everything_with_the_description_the_mail_and_an_authenticator() {
     let dir = place();
     let playground = Playground::start(dir.path(), &[]);
-    let mut robin = Stranger::arrive(&playground).await;
+    let mut robin = Newcomer::arrive(&playground).await;
 
     let body = json!({ "email": EMAIL, "password": PASSWORD });
     robin.done("POST /auth/register", None, body.clone()).await;

@@ -1,7 +1,9 @@
 # The image of `sidegate serve`. Not built by CI, which has no container engine.
 #
 #   docker build -t sidegate .
-#   docker run -p 8080:8080 -v ./sidegate.yaml:/etc/sidegate/sidegate.yaml:ro sidegate
+#   docker run --rm sidegate secrets new > sidegate.secret     # once: it encrypts the signing keys, so keep it
+#   docker run -p 8080:8080 -e SIDEGATE_SECRET="$(cat sidegate.secret)" \
+#       -v ./sidegate.yaml:/etc/sidegate/sidegate.yaml:ro sidegate
 
 FROM rust:1.95-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends cmake && rm -rf /var/lib/apt/lists/*

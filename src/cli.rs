@@ -14,6 +14,7 @@ pub mod db;
 pub mod dev;
 mod exit;
 pub mod healthcheck;
+pub mod id;
 pub mod keys;
 pub mod migrate;
 pub mod operate;
@@ -71,7 +72,7 @@ pub enum Command {
     Session(session::Args),
     /// List, rotate, retire and import the keys that sign access tokens.
     Keys(keys::Args),
-    /// Re-encrypt the database after `auth.secret` was replaced.
+    /// Make a secret, and re-encrypt the database after `auth.secret` was replaced.
     Secrets {
         /// The installation.
         #[command(flatten)]
@@ -107,6 +108,8 @@ impl Cli {
                 let retention = tools.boot.retention.expect("an issuer has one");
                 db::run(&args, &tools.postgres, retention, clock::now(), &mut std::io::stdout()).await
             }),
+            // It needs no installation: an operator makes a secret before there is one.
+            Command::Secrets { args, .. } if args.makes_one() => print(&secrets::new()),
             Command::Secrets { target, args } => operate::with_tools(&target, async |tools| {
                 let settings = &tools.accounts.settings;
                 secrets::run(

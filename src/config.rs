@@ -3,8 +3,8 @@
 //! No other module knows YAML or the environment. The stages:
 //!
 //! ```text
-//! text ──tree──► tree ──interpolate──► tree ──read──► File ──settle──► Boot      needs a restart
-//!                                                                  └─► Snapshot  swapped on reload
+//! source ──tree──► tree ──interpolate──► tree ──read──► File ──settle──► Boot      needs a restart
+//!                                                                    └─► Snapshot  swapped on reload
 //! ```
 //!
 //! Each stage records what it finds and goes on, so that an operator sees all mistakes at once. A configuration with a
@@ -18,12 +18,15 @@ mod internet;
 mod interpolate;
 mod locate;
 mod not_yet;
+mod overlay;
 mod path;
 mod read;
 mod schema;
 mod settle;
+mod source;
 pub mod text;
 mod tree;
+mod weakness;
 
 use std::path::Path;
 
@@ -32,6 +35,7 @@ pub use self::errors::{Errors, Problem};
 pub use self::file::File;
 use self::findings::Findings;
 use self::interpolate::Environment;
+pub use self::overlay::Overlay;
 pub use self::path::{KeyPath, Segment};
 pub use self::schema::{schema, schema_text};
 use crate::proxy::snapshot::Snapshot;
@@ -57,8 +61,7 @@ pub struct Loaded {
 /// Every mistake in it.
 pub fn load(path: &Path) -> Result<Loaded, Errors> {
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| Errors::whole_file(&name, format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|_| Errors::whole_file(&name, "is not UTF-8 text"))?;
+    let text = source::read(path, &name)?;
     parse(&name, &text, &|variable| std::env::var(variable).ok())
 }
 
@@ -67,11 +70,12 @@ pub fn load(path: &Path) -> Result<Loaded, Errors> {
 /// # Errors
 /// Every mistake in it.
 pub fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Loaded, Errors> {
+    let sha256 = sha256(text);
+    let text = source::text(name, text)?;
     let mut findings = Findings::default();
     let mut tree = tree::read(name, text, &mut findings)?;
     let replaced = interpolate::apply(&mut tree, environment, &mut findings);
     let file: Option<File> = read::read(tree.clone(), &replaced, &mut findings);
-    let sha256 = sha256(text);
     let settled = file.as_ref().and_then(|file| {
         settle::settle(
             &settle::Input {
@@ -85,12 +89,13 @@ pub fn parse(name: &str, text: &str, environment: Environment<'_>) -> Result<Loa
     });
     match (settled, file) {
         (Some((boot, snapshot)), Some(file)) if findings.problems.is_empty() => {
-            let warnings = placed(name, text, findings.warnings).to_lines();
+            let mut warnings = placed(name, text, findings.warnings);
+            warnings.more = findings.more_warnings;
             Ok(Loaded {
                 boot,
                 snapshot,
                 sha256,
-                warnings,
+                warnings: warnings.to_lines(),
                 file,
             })
         }

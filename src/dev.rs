@@ -18,12 +18,14 @@ mod echo;
 mod error;
 mod installed;
 mod owner;
+mod pages;
 pub mod playground;
 mod postgres;
 mod redis;
 mod run;
 mod server;
 mod signals;
+mod tiny_server;
 
 use std::path::{Path, PathBuf};
 

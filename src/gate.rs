@@ -61,6 +61,14 @@ pub async fn admit(
     policy::authorize(metered, request, now)
 }
 
+/// The route of a request, without a decision: browsers send a CORS preflight without credentials.
+///
+/// # Errors
+/// `RouteNotFound`, or why its path is malformed.
+pub fn route_of(request: &Request<'_>, rules: &Rules) -> Result<Arc<Route>, Denial> {
+    route::find(request, rules).map(|routed| routed.route)
+}
+
 /// What the steps need in addition to the request and the configuration.
 #[derive(Debug)]
 pub struct Gate {

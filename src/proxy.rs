@@ -6,6 +6,7 @@ mod auth;
 mod capacity;
 mod connection;
 mod context;
+mod cors;
 mod ending;
 mod failure;
 mod forward;
@@ -319,6 +320,9 @@ impl ProxyHttp for Proxy {
         if let Some(permit) = &ctx.permit {
             respond::limits(answer, permit.limits())?;
         }
+        if let Some(cors) = cors::rules(ctx) {
+            cors::apply(answer, &session.req_header().headers, cors)?;
+        }
         if let Some(ids) = &ctx.ids {
             answer.insert_header("X-Request-Id", ids.request_id.clone())?;
         }
@@ -406,7 +410,15 @@ impl Proxy {
                 }
             },
         };
-        if let Some(auth) = self.auth.as_ref().filter(|auth| auth.owns(target.path())) {
+        let auth = self.auth.as_ref().filter(|auth| auth.owns(target.path()));
+        ctx.is_own = auth.is_some() || target.path() == JWKS_PATH;
+        if ctx.is_own
+            && let Some(cors) = ctx.snapshot.cors.clone()
+            && let Some(announced) = cors::announced(session.req_header())
+        {
+            return cors::preflight(session, ctx, &cors, &announced).await;
+        }
+        if let Some(auth) = auth {
             if let Some(malformed) = target.beyond(Unusual::default()) {
                 return Ok(Err(malformed.into()));
             }
@@ -417,13 +429,14 @@ impl Proxy {
             }
             return Ok(served.map(|()| true));
         }
-        if target.path() == JWKS_PATH {
+        if ctx.is_own {
             return well_known::jwks(session, ctx, &self.gate.asserter).await;
         }
         let begun = Instant::now();
         let header = session.req_header();
-        let request = Request {
-            method: &header.method,
+        let announced = cors::announced(header);
+        let mut request = Request {
+            method: announced.as_ref().unwrap_or(&header.method),
             host: &head.host,
             target,
             headers: &header.headers,
@@ -432,6 +445,14 @@ impl Proxy {
                 .as_ref()
                 .map_or(IpAddr::from([127, 0, 0, 1]), |origin| origin.address),
         };
+        if let Some(announced) = &announced
+            && let Ok(route) = gate::route_of(&request, &ctx.snapshot.rules)
+            && let Some(cors) = route.cors.clone()
+        {
+            ctx.trace.route = Some(route);
+            return cors::preflight(session, ctx, &cors, announced).await;
+        }
+        request.method = &header.method;
         let decision = gate::admit(&request, &self.gate, &ctx.snapshot.rules, ctx.now, &mut ctx.trace).await;
         ctx.gate_took = Some(begun.elapsed());
         let permit = match decision {

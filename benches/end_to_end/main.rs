@@ -449,7 +449,7 @@ fn logins() {
 auth:
   issuer: "https://issuer.bench.test"
   audience: [bench]
-  secret: "c2lkZWdhdGUgdGVzdHM6IG5vIHNlY3JldCBhdCBhbGw="
+  secret: "oWUlFXRfLm2xQfRi3ZKPxvM8F2EOxTKBXfUXz1Ie+YE="
   password: {{ queue: 256, wait: 60s }}
   login_limit: {{ per_ip: 1000000, per_account: 1000000 }}
 "#

@@ -10,7 +10,7 @@ use sidegate::keys::{Algorithm, SigningKey};
 const ISSUER: &str = "https://bench.test";
 /// The issuer of HS256 tokens, which are cheap enough to make a million of.
 const HMAC_ISSUER: &str = "https://hmac.bench.test";
-const HMAC_SECRET: &str = "a secret of the benches, and of nothing and nobody else";
+const HMAC_SECRET: &str = "4cee73707d5447861751da834256a167c6397f74ed521629";
 
 /// The issuer that signs the tokens.
 pub(crate) struct Signers {

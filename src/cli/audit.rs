@@ -6,18 +6,19 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use super::id::id;
 use super::operate::{Target, with_tools};
 use super::operator::{Failed, instant};
 use super::output::{self, Format};
 use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 use crate::app::Tools;
 use crate::clock;
-use crate::visible::escaped;
 
 /// The number of entries per query.
 const PAGE: u32 = 500;
@@ -66,16 +67,16 @@ struct Which {
     #[arg(long)]
     actor: Option<String>,
     /// Only this event; docs/audit.md lists them.
-    #[arg(long, value_parser = event)]
+    #[arg(long, hide_possible_values = true, value_parser = one_of(Event::ALL, Event::as_str))]
     event: Option<Event>,
-    /// Only this outcome: `success` or `failure`.
-    #[arg(long, value_parser = outcome)]
+    /// Only this outcome.
+    #[arg(long, value_parser = one_of(&Outcome::ALL, Outcome::as_str))]
     outcome: Option<Outcome>,
     /// Only requests from this client IP.
     #[arg(long)]
     client_ip: Option<IpAddr>,
-    /// Only this session.
-    #[arg(long)]
+    /// Only this session, by its id.
+    #[arg(long, value_name = "ID", value_parser = id)]
     session: Option<Uuid>,
     /// Only entries from this time on: `2026-01-31T08:00:00Z`, or how long ago: `90s`, `15m`, `24h`, `7d`.
     #[arg(long, value_parser = moment)]
@@ -100,12 +101,15 @@ impl Moment {
     }
 }
 
-fn event(word: &str) -> Result<Event, String> {
-    Event::parse(word).ok_or_else(|| "expected an event name listed in docs/audit.md".to_owned())
-}
-
-fn outcome(word: &str) -> Result<Outcome, String> {
-    Outcome::parse(word).ok_or_else(|| "expected success or failure".to_owned())
+/// Reads one of a closed set of values by its name; the error and the completions of shells list the names.
+fn one_of<T: Copy + Send + Sync + 'static>(
+    accepted: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(accepted.iter().map(|value| name(*value))).map(move |word| {
+        let found = accepted.iter().copied().find(|value| name(*value) == word);
+        found.expect("clap accepts the listed names only")
+    })
 }
 
 fn moment(text: &str) -> Result<Moment, String> {
@@ -133,7 +137,7 @@ pub fn run(args: &Args) -> ExitCode {
 async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
     let now = clock::now();
     let which = &args.which;
-    let id = async |name: &Option<String>| match name {
+    let account = async |name: &Option<String>| match name {
         // The id also finds the entries of an account that was removed from the database.
         Some(name) => match name.parse::<Uuid>() {
             Ok(id) => Ok::<_, Failed>(Some(id)),
@@ -142,8 +146,8 @@ async fn work(tools: &Tools, args: &Args) -> Result<(), Failed> {
         None => Ok(None),
     };
     let filter = AuditFilter {
-        user_id: id(&which.user).await?,
-        actor_id: id(&which.actor).await?,
+        user_id: account(&which.user).await?,
+        actor_id: account(&which.actor).await?,
         session_id: which.session,
         address: which.client_ip,
         event: which.event,
@@ -219,14 +223,9 @@ impl Shown {
 fn print(entries: &[AuditEntry], format: Format, with_head: bool) -> bool {
     let mut text = Vec::new();
     let rows = entries.iter().map(row).collect::<Vec<_>>();
-    if format == Format::Json {
-        for row in &rows {
-            text.extend_from_slice(escaped(&row.to_string()).as_bytes());
-            text.push(b'\n');
-        }
-    } else if with_head || !rows.is_empty() {
-        output::rows(&mut text, Format::Table, COLUMNS, &rows).expect("a Vec takes any bytes");
-        if !with_head {
+    if with_head || !rows.is_empty() {
+        output::rows(&mut text, format, COLUMNS, &rows).expect("a Vec takes any bytes");
+        if !with_head && format == Format::Table {
             let head = text.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             text.drain(..head);
         }

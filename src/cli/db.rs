@@ -14,7 +14,7 @@ use crate::store::{Postgres, StoreError, insight};
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Print a table or JSON
+    /// Print a table, or JSON with one object per line
     #[arg(long, value_enum, default_value_t, global = true)]
     output: Format,
 }

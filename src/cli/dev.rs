@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use super::exit::{bad_config, failed};
 use crate::accounts::{Accounts, NewAccount, Operator, OperatorError};
 use crate::app::{self, Stop};
 use crate::clock;
-use crate::config;
-use crate::dev::playground::{CONFIG, DEMO_EMAIL, Options, Playground};
+use crate::config::{self, Errors, Overlay};
+use crate::dev::playground::{DEMO_EMAIL, Options, Playground};
 use crate::dev::{self, DevError, Signals};
 use crate::secret::Secret;
 
@@ -38,6 +38,11 @@ pub struct Args {
     #[arg(long, default_value = ".sidegate")]
     dir: PathBuf,
 
+    /// Lay this configuration file over the built-in one: maps are merged, and lists whose elements have an id, such as
+    /// routes; other lists are replaced
+    #[arg(long, short, value_name = "FILE", conflicts_with = "run")]
+    config: Option<PathBuf>,
+
     /// Only start a fresh PostgreSQL and Redis, run COMMAND with their URLs in `SIDEGATE_TEST_DATABASE_URL` and
     /// `SIDEGATE_TEST_REDIS_URL`, remove them, and exit with COMMAND's exit code
     #[arg(long, requires = "command")]
@@ -59,22 +64,56 @@ pub fn run(args: Args) -> ExitCode {
         upstream: args.upstream,
         dir: args.dir,
     };
-    play(options).unwrap_or_else(|error| failed(&error))
+    let overlay = match args.config.as_deref().map(overlay).transpose() {
+        Ok(overlay) => overlay,
+        Err(errors) => return bad_config(&errors),
+    };
+    let overrides = args.config.as_deref().zip(overlay.as_ref());
+    play(options, overrides).unwrap_or_else(|error| failed(&error))
 }
 
-fn play(options: Options) -> Result<ExitCode, DevError> {
+/// The keys that `sidegate dev` has to know, because it prints and uses their values.
+const FIXED: [(&str, &str); 6] = [
+    ("server.listen", "is set by `sidegate dev`: use --listen"),
+    ("server.admin", "is set by `sidegate dev`: use --admin"),
+    (
+        "store.postgres.url",
+        "is set by `sidegate dev`, which runs its own PostgreSQL",
+    ),
+    ("store.redis.url", "is set by `sidegate dev`, which runs its own Redis"),
+    (
+        "auth.secret",
+        "is set by `sidegate dev`, which keeps it in its directory",
+    ),
+    ("upstreams.app.servers", "is set by `sidegate dev`: use --upstream"),
+];
+
+fn overlay(file: &Path) -> Result<Overlay, Errors> {
+    let overlay = Overlay::load(file)?;
+    overlay.refuse(&FIXED)?;
+    Ok(overlay)
+}
+
+fn play(options: Options, overrides: Option<(&Path, &Overlay)>) -> Result<ExitCode, DevError> {
     end_on_signals().map_err(|cause| DevError::Io {
         what: "catch signals".to_owned(),
         cause,
     })?;
     let playground = Playground::start(options)?;
+    let base = playground.config();
+    let text = overrides.map_or_else(|| base.clone(), |(_, overlay)| overlay.over(&base));
     let name = "the configuration of `sidegate dev`";
-    let loaded = match config::parse(name, CONFIG, &|variable| playground.variable(variable)) {
+    let loaded = match config::parse(name, &text, &|variable| playground.variable(variable)) {
         Ok(loaded) => loaded,
-        Err(errors) => return Ok(bad_config(&errors)),
+        Err(errors) => {
+            let located = overrides.map(|(_, overlay)| overlay.locate(&base, &errors));
+            return Ok(bad_config(&located.unwrap_or(errors)));
+        }
     };
-    playground.write_config()?;
-    let announcement = playground.announcement();
+    playground.write_config(&text)?;
+    let mail = loaded.file.auth.as_ref().and_then(|auth| auth.mail.as_ref());
+    let mail = mail.and_then(|mail| mail.directory.as_deref());
+    let announcement = playground.announcement(mail, overrides.map(|(file, _)| file));
     let (password, is_new) = (playground.demo_password().clone(), playground.demo_password_is_new());
     let served = app::serve(
         loaded,

@@ -37,7 +37,7 @@ enum Action {
     },
     /// List the migrations, and which of them have run
     Status {
-        /// Print a table or JSON
+        /// Print a table, or JSON with one object per line
         #[arg(long, value_enum, default_value_t)]
         output: Format,
     },

@@ -18,7 +18,7 @@ pub struct Common {
     /// The installation to work on.
     #[command(flatten)]
     pub target: Target,
-    /// Print a table or JSON.
+    /// Print a table, or JSON with one object per line.
     #[arg(long, value_enum, default_value_t, global = true)]
     pub output: Format,
 }
@@ -33,6 +33,9 @@ pub(super) fn run(common: &Common, work: impl AsyncFnOnce(&Tools) -> Result<Answ
         warn_if_unpublished(&tools);
         answered.map(|answer| {
             print(&answer.render(common.output));
+            if let (Answer::Secret { note, .. }, Format::Table) = (&answer, common.output) {
+                let _ = writeln!(std::io::stderr(), "{note}");
+            }
         })
     })
 }
@@ -100,11 +103,14 @@ pub(super) enum Answer {
     Rows(&'static [&'static str], Vec<Value>),
     /// A single object with all of its fields.
     One(Value),
+    /// A value that is used by another command, `TOKEN=$(sidegate token mint alice)`: alone on standard output, with a note on
+    /// standard error. As JSON it is an object.
+    Secret { value: Secret, note: String, object: Value },
 }
 
 impl Answer {
     pub(super) fn render(&self, format: Format) -> String {
-        let json = |value: &Value| format!("{value:#}\n");
+        let json = |value: &Value| format!("{value}\n");
         match (self, format) {
             (Self::Done(sentence), Format::Table) => format!("{sentence}\n"),
             (Self::Done(sentence), Format::Json) => json(&serde_json::json!({ "message": sentence })),
@@ -113,7 +119,8 @@ impl Answer {
                 output::rows(&mut text, format, columns, rows).expect("a Vec takes any bytes");
                 String::from_utf8_lossy(&text).into_owned()
             }
-            (Self::One(value), Format::Json) => json(value),
+            (Self::One(value) | Self::Secret { object: value, .. }, Format::Json) => json(value),
+            (Self::Secret { value, .. }, Format::Table) => format!("{}\n", value.expose()),
             (Self::One(value), Format::Table) => {
                 let members = || value.as_object().into_iter().flatten();
                 let width = members().map(|(name, _)| name.len()).max().unwrap_or_default();

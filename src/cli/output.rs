@@ -1,4 +1,5 @@
-//! How a command prints rows: as a table for people, or as JSON for programs.
+//! How commands print: a table for people, or JSON Lines for programs (one object per line, also for a single object, so that
+//! every command is read the same way and an endless list can be read while it is printed).
 
 use std::io::{self, Write};
 
@@ -13,17 +14,19 @@ pub enum Format {
     /// A table for people.
     #[default]
     Table,
-    /// JSON for programs.
+    /// JSON for programs: one object per line.
     Json,
 }
 
-/// Prints rows: as an array of JSON objects, or as a table of the fields named in `columns`, in that order.
+/// Prints rows: as JSON, one object per line and none for an empty list, or as a table of the fields named in `columns`, in that order.
 ///
 /// # Errors
 /// When `out` is closed.
 pub fn rows<T: Serialize>(out: &mut impl Write, format: Format, columns: &[&str], rows: &[T]) -> io::Result<()> {
     if format == Format::Json {
-        return writeln!(out, "{}", escaped(&serde_json::to_string_pretty(rows)?));
+        return rows
+            .iter()
+            .try_for_each(|row| writeln!(out, "{}", escaped(&serde_json::to_string(row)?)));
     }
     let mut lines = vec![
         columns
@@ -78,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_aligned_and_json_is_json() {
+    fn a_table_is_aligned_and_json_has_one_object_per_line() {
         let given = [
             json!({"name": "a", "rows": 10}),
             json!({"name": "longer", "rows": null}),
@@ -89,8 +92,12 @@ mod tests {
             String::from_utf8(table).unwrap(),
             "NAME    ROWS\na       10\nlonger  -\n"
         );
-        let mut text = Vec::new();
-        rows(&mut text, Format::Json, &["name"], &given).unwrap();
-        assert_eq!(serde_json::from_slice::<Value>(&text).unwrap(), json!(given));
+        let json = |rows: &[Value]| {
+            let mut text = Vec::new();
+            super::rows(&mut text, Format::Json, &["name"], rows).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        let lines = "{\"name\":\"a\",\"rows\":10}\n{\"name\":\"longer\",\"rows\":null}\n";
+        assert_eq!((json(&given).as_str(), json(&[]).as_str()), (lines, ""));
     }
 }

@@ -1,12 +1,15 @@
-//! `sidegate secrets`: re-encrypts the database after `auth.secret` was replaced.
+//! `sidegate secrets`: makes a secret, and re-encrypts the database after `auth.secret` was replaced.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
 use crate::keys::Secrets;
+use crate::keys::random;
 use crate::keys::reseal::{self, ResealError, Resealed};
 use crate::store::sealed::SealedColumn;
 use crate::store::{Postgres, StoreError};
@@ -24,8 +27,22 @@ pub struct Args {
 /// The subcommands of `sidegate secrets`.
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// Print a new secret for the configuration: 32 random bytes in base64
+    New,
     /// Re-encrypt with `auth.secret` what the database has encrypted with one of `auth.previous_secrets`
     Reseal,
+}
+
+impl Args {
+    /// Whether the command makes a secret, which needs no configuration.
+    pub const fn makes_one(&self) -> bool {
+        matches!(self.action, Action::New)
+    }
+}
+
+/// A new secret on a line of its own, as `openssl rand -base64 32` prints it.
+pub fn new() -> String {
+    format!("{}\n", STANDARD.encode(random::bytes::<32>()))
 }
 
 /// Why a subcommand failed.
@@ -58,6 +75,7 @@ pub async fn run(
     out: &mut impl Write,
 ) -> Result<(), Failed> {
     match args.action {
+        Action::New => out.write_all(new().as_bytes()).map_err(Failed::from),
         Action::Reseal => reseal_all(postgres, secrets, refresh_ttl, now, out).await,
     }
 }

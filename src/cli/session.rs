@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::id::id;
 use super::operator::{Answer, Common, Failed, instant, run as operate};
 use crate::accounts::Operator;
 use crate::app::Tools;
@@ -30,7 +31,8 @@ pub enum Command {
     },
     /// End one session.
     Revoke {
-        /// The session id.
+        /// The session id; `sidegate session list` shows it.
+        #[arg(value_parser = id)]
         id: Uuid,
     },
     /// End the sessions of all accounts, so that everybody has to sign in again.

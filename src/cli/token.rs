@@ -24,7 +24,7 @@ pub struct Args {
 /// The subcommands of `sidegate token`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Issue an access token for an account, for a test or an emergency. The audit log records it.
+    /// Issue an access token for an account, for a test or an emergency, and print it. The audit log records it.
     Mint {
         /// The account: its id, email address or username.
         user: String,
@@ -44,9 +44,14 @@ async fn work(tools: &Tools, command: Command) -> Result<Answer, Failed> {
         Command::Mint { user } => {
             let user = tools.accounts.operator.accounts.lookup(&user).await?;
             let access = tools.accounts.operator.accounts.mint(&user, clock::now()).await?;
-            Ok(Answer::One(
-                json!({ "access_token": access.token.expose(), "expires_in": access.expires_in }),
-            ))
+            Ok(Answer::Secret {
+                note: format!(
+                    "an access token of {}, valid for {} seconds",
+                    user.email, access.expires_in
+                ),
+                object: json!({ "access_token": access.token.expose(), "expires_in": access.expires_in }),
+                value: access.token,
+            })
         }
         Command::Inspect => {
             let mut text = String::new();

@@ -2,12 +2,14 @@
 
 mod import;
 mod invitations;
+mod restore;
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::id::id;
 use super::operator::{Answer, Common, Failed, PasswordSource, instant, run as operate};
 use super::output::Format;
 use crate::accounts::{Accounts, Deleted, Grant, NewAccount, Operator, Page, User};
@@ -78,8 +80,8 @@ pub enum Command {
     },
     /// Restore a deleted account.
     Restore {
-        /// The account's id; `sidegate user list --deleted` shows it.
-        id: Uuid,
+        /// The account: its id, email address or username. `sidegate user list --deleted` shows them.
+        user: String,
     },
     /// Require a password change at the next sign-in, and end all sessions.
     ForceReset {
@@ -122,7 +124,7 @@ pub enum Command {
     /// List the open invitations.
     Invitations {
         /// Continue after this id, the last one of the previous page.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = id)]
         after: Option<Uuid>,
         /// Print at most this many.
         #[arg(long, default_value_t = 100)]
@@ -130,7 +132,8 @@ pub enum Command {
     },
     /// Withdraw an invitation.
     Uninvite {
-        /// The invitation's id.
+        /// The invitation's id; `sidegate user invitations` shows it.
+        #[arg(value_parser = id)]
         id: Uuid,
     },
     /// End all sessions of an account.
@@ -147,7 +150,7 @@ pub struct List {
     #[arg(long, value_name = "TEXT")]
     starts_with: Option<String>,
     /// Continue after this id, the last one of the previous page.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id)]
     after: Option<Uuid>,
     /// Include deleted accounts.
     #[arg(long)]
@@ -240,9 +243,7 @@ async fn work(tools: &Tools, command: Command, format: Format) -> Result<Answer,
                 user.email, user.id
             )))
         }
-        Command::Restore { id } => Ok(Answer::One(shown(
-            &accounts.operator.standing.restore(id, &by, clock::now()).await?,
-        ))),
+        Command::Restore { user } => Ok(Answer::One(shown(&restore::restore(accounts, &user).await?))),
         Command::ForceReset { user } => {
             let user = accounts.operator.accounts.lookup(&user).await?;
             accounts

@@ -37,13 +37,25 @@ impl Errors {
         }
     }
 
-    /// A problem with the file as a whole: it cannot be opened, it is not UTF-8.
+    /// A problem with the file as a whole: it cannot be opened, it is too large.
     pub(super) fn whole_file(file: &str, message: impl Into<String>) -> Self {
         Self::new(
             file,
             vec![Problem {
                 path: KeyPath::root(),
                 position: None,
+                message: message.into(),
+            }],
+        )
+    }
+
+    /// A problem with the text at `position`, whatever its key.
+    pub(super) fn at(file: &str, position: (usize, usize), message: impl Into<String>) -> Self {
+        Self::new(
+            file,
+            vec![Problem {
+                path: KeyPath::root(),
+                position: Some(position),
                 message: message.into(),
             }],
         )
@@ -56,9 +68,14 @@ impl Errors {
 }
 
 impl Errors {
-    /// One line per problem.
+    /// One line per problem, and one more if there are more than these.
     pub(super) fn to_lines(&self) -> Vec<String> {
-        self.problems.iter().map(|problem| problem.line(&self.file)).collect()
+        let mut lines: Vec<_> = self.problems.iter().map(|problem| problem.line(&self.file)).collect();
+        if self.more {
+            let count = self.problems.len();
+            lines.push(format!("{}: and more; these are the first {count}", self.file));
+        }
+        lines
     }
 }
 
@@ -78,16 +95,7 @@ impl Problem {
 
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.to_lines().join("\n"))?;
-        if self.more {
-            write!(
-                f,
-                "\n{}: and more; these are the first {}",
-                self.file,
-                self.problems.len()
-            )?;
-        }
-        Ok(())
+        f.write_str(&self.to_lines().join("\n"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration file, section by section. Each section's file has its keys, their defaults, and their checks.
 
 pub mod auth;
+pub mod cors;
 pub mod identity_headers;
 pub mod issuers;
 mod methods;

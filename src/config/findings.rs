@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use super::path::{KeyPath, Segment};
 
-/// The most problems that are reported: with more it is probably the wrong file, and the first ones would scroll away.
+/// The most problems, and the most warnings, that are reported: with more it is probably the wrong file, and the first ones would scroll away.
 pub(super) const MOST_PROBLEMS: usize = 100;
 
 /// Problems and warnings so far, with paths in the file as it was written.
@@ -16,6 +16,8 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<(KeyPath, String)>,
     /// Whether there were more problems than are kept.
     pub(super) more: bool,
+    /// Whether there were more warnings than are kept.
+    pub(super) more_warnings: bool,
     /// Keys that are missing because they are misspelt beside: one mistake must not cause two lines.
     misspelt: BTreeSet<KeyPath>,
     /// List elements that were removed because they are malformed: list → positions in the file. Later elements have moved up.
@@ -48,6 +50,11 @@ impl Findings {
 
     /// Records a warning about something that is valid but probably not intended.
     pub(super) fn warn(&mut self, path: &KeyPath, message: impl Into<String>) {
+        // Each costs a parse, to find its line: ten thousand would take minutes.
+        if self.warnings.len() >= MOST_PROBLEMS {
+            self.more_warnings = true;
+            return;
+        }
         let path = self.as_written(path);
         self.warnings.push((path, message.into()));
     }

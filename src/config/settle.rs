@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_yaml::Value;
 
 use super::boot::{Boot, Retention};
+use super::file::cors::Star;
 use super::file::identity_headers::IdentityHeaders;
 use super::file::policies::settle::policy;
 use super::file::routes::settle::{Named, Surroundings, table};
@@ -63,6 +64,9 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
         );
     }
 
+    let cors = file.server.cors.as_ref();
+    let cors = cors.and_then(|cors| cors.settle(Star::Refused, &root.key("server").key("cors"), findings));
+
     let auth = file.auth.as_ref().and_then(|auth| {
         auth.settle(
             file.server.public_url.as_ref(),
@@ -103,6 +107,7 @@ pub(super) fn settle(input: &Input<'_>, findings: &mut Findings) -> Option<(Boot
             .as_ref()
             .and_then(|auth| auth.login_url.as_deref())
             .map(Into::into),
+        cors,
         access_log: AccessLog {
             sample: file.observability.access_log.sample,
         },

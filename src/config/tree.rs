@@ -8,31 +8,39 @@ use serde_yaml::{Mapping, Value};
 
 use super::errors::{Errors, Problem};
 use super::findings::Findings;
+use super::locate;
 use super::path::KeyPath;
 
 /// Parses `text`. A syntax error ends it, because nothing after it can be trusted; other problems go to `findings`.
 pub(super) fn read(file: &str, text: &str, findings: &mut Findings) -> Result<Value, Errors> {
-    if text
-        .lines()
-        .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
-    {
-        return Err(Errors::whole_file(
-            file,
-            "is empty: expected at least `version`, `upstreams` and `routes`",
-        ));
-    }
+    read_with(Empty::Refused, file, text, findings)
+}
+
+/// Like [`read`], for a file that is laid over another: there a key without a value removes the one below.
+pub(super) fn read_overlay(file: &str, text: &str, findings: &mut Findings) -> Result<Value, Errors> {
+    read_with(Empty::Kept, file, text, findings)
+}
+
+/// What happens to a key without a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Refused,
+    Kept,
+}
+
+fn read_with(empty: Empty, file: &str, text: &str, findings: &mut Findings) -> Result<Value, Errors> {
     let reader = Reader {
         path: KeyPath::root(),
+        empty,
         findings,
     };
     let root = reader
         .deserialize(serde_yaml::Deserializer::from_str(text))
         .map_err(|error| syntax(file, &error))?;
     if !root.is_mapping() {
-        return Err(Errors::whole_file(
-            file,
-            "expected a map of sections (`server:`, `routes:`, …)",
-        ));
+        let position = locate::position(text, &KeyPath::root()).unwrap_or((1, 1));
+        let message = "expected a map of sections (`server:`, `routes:`, …)";
+        return Err(Errors::at(file, position, message));
     }
     Ok(root)
 }
@@ -54,6 +62,7 @@ fn syntax(file: &str, error: &serde_yaml::Error) -> Errors {
 
 struct Reader<'a> {
     path: KeyPath,
+    empty: Empty,
     findings: &'a mut Findings,
 }
 
@@ -106,6 +115,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
             let path = self.path.index(list.len());
             let Some(value) = elements.next_element_seed(Reader {
                 path,
+                empty: self.empty,
                 findings: &mut *self.findings,
             })?
             else {
@@ -127,9 +137,10 @@ impl<'de> Visitor<'de> for Reader<'_> {
             let path = self.path.key(&key);
             let value = entries.next_value_seed(Reader {
                 path: path.clone(),
+                empty: self.empty,
                 findings: &mut *self.findings,
             })?;
-            if value.is_null() {
+            if value.is_null() && self.empty == Empty::Refused {
                 // `auth:` with everything under it commented out would silently turn an issuer into a verifier.
                 self.findings
                     .add(&path, "has no value: leave the key out to get its default");
@@ -187,9 +198,12 @@ mod tests {
 
     #[test]
     fn what_is_no_map_of_sections_is_refused() {
-        assert!(problems("").concat().contains("is empty"));
-        assert!(problems("# only a comment\n").concat().contains("is empty"));
-        assert!(problems("- a\n").concat().contains("expected a map of sections"));
+        assert!(
+            problems("# a\n\n- a\n")
+                .concat()
+                .starts_with("f:3:1: expected a map of sections")
+        );
+        assert!(problems("a").concat().starts_with("f:1:1: expected a map of sections"));
         assert!(problems("1: a\n").concat().contains("expected a string as key"));
         assert!(problems("a: !env X\n").concat().contains("a tag"));
         assert!(

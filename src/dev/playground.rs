@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::{DevError, Durability, Echo, Services, start_echo};
+use super::{DevError, Durability, Echo, Services, pages, start_echo};
 use crate::secret::Secret;
 
 /// The configuration of `sidegate dev`; [`Playground::variable`] looks up its variables.
@@ -43,6 +43,7 @@ pub struct Playground {
     services: Services,
     upstream: String,
     echo: Option<Echo>,
+    pages: SocketAddr,
     secret: Secret,
     password: Secret,
     password_is_new: bool,
@@ -69,11 +70,13 @@ impl Playground {
             (None, Some(echo)) => format!("http://{}", echo.address()),
             (upstream, _) => upstream.clone().unwrap_or_default(),
         };
+        let pages = pages::start(options.listen).map_err(|error| DevError::io("start the pages beside", dir, error))?;
         Ok(Self {
             options,
             services,
             upstream,
             echo,
+            pages,
             secret,
             password,
             password_is_new,
@@ -90,17 +93,24 @@ impl Playground {
             "SIDEGATE_DEV_SECRET" => Some(self.secret.expose().to_owned()),
             "SIDEGATE_DEV_MAIL" => Some(self.mail().display().to_string()),
             "SIDEGATE_DEV_UPSTREAM" => Some(self.upstream.clone()),
+            "SIDEGATE_DEV_PAGES" => Some(format!("http://{}", self.pages)),
+            // The home page of another application stays its own.
+            "SIDEGATE_DEV_HOME" => Some(if self.echo.is_some() { "/" } else { "/dev" }.to_owned()),
             other => std::env::var(other).ok(),
         }
     }
 
-    /// Writes the configuration with its variables replaced, for commands such as `sidegate user`.
+    /// The built-in configuration, with its variables replaced.
+    pub fn config(&self) -> String {
+        filled_in(CONFIG, &|name| self.variable(name))
+    }
+
+    /// Writes the configuration that runs, for commands such as `sidegate user`.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn write_config(&self) -> Result<(), DevError> {
-        let text = filled_in(CONFIG, &|name| self.variable(name));
-        write_whole(&self.config_file(), &text)
+    pub fn write_config(&self, text: &str) -> Result<(), DevError> {
+        write_whole(&self.config_file(), text)
     }
 
     fn config_file(&self) -> PathBuf {
@@ -122,8 +132,21 @@ impl Playground {
         self.password_is_new
     }
 
-    /// The text that is printed when everything runs: what runs where, and what to try.
-    pub fn announcement(&self) -> String {
+    /// The text that is printed when everything runs: what runs where, and what to try. `mail` is the directory of messages;
+    /// `overrides` is the file that was laid over the configuration.
+    pub fn announcement(&self, mail: Option<&str>, overrides: Option<&Path>) -> String {
+        let mail = mail.map_or_else(
+            || "as the configuration says".to_owned(),
+            |mail| format!("{mail}, a file for each message"),
+        );
+        // A file that was laid over the configuration can forward it.
+        let removed = if overrides.is_none() {
+            "; your token was removed"
+        } else {
+            ""
+        };
+        let overrides = overrides.map(|file| format!("\n  overrides   {}", file.display()));
+        let overrides = overrides.unwrap_or_default();
         let Options { listen, admin, .. } = &self.options;
         let upstream = &self.upstream;
         let application = if self.echo.is_some() {
@@ -143,9 +166,11 @@ impl Playground {
         let elsewhere = elsewhere.unwrap_or_default();
         let password = self.password.expose();
         let reached = if self.echo.is_some() {
-            "200, and the echo application shows the request it received: X-Forwarded-User and\n      other headers name the demo user; your token was removed"
+            format!(
+                "200, and the echo application shows the request it received: X-Forwarded-User and\n      other headers name the demo user{removed}"
+            )
         } else {
-            "your application's response; it received X-Forwarded-User and other headers"
+            "your application's response; it received X-Forwarded-User and other headers".to_owned()
         };
         format!(
             r#"
@@ -156,9 +181,9 @@ Sidegate is running. Ctrl-C stops everything below.
   PostgreSQL  {database}
   Redis       {redis}
   data        {data}{elsewhere}
-  email       {mail}, a file for each message
+  email       {mail}
   demo user   {DEMO_EMAIL}, password {password}
-  operators   sidegate audit --follow --config {config}, and user, session, keys, token
+  operators   sidegate audit --follow --config {config}, and user, session, keys, token{overrides}
 
 Three things to try in another terminal:
 
@@ -175,7 +200,6 @@ Three things to try in another terminal:
       {reached}
 "#,
             redis = self.services.redis_url().expose(),
-            mail = self.mail().display(),
             config = self.config_file().display(),
         )
     }

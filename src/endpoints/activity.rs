@@ -118,7 +118,7 @@ pub(super) async fn list(
     let limit = filter::limit(wanted.limit.as_deref())?;
     let which = AuditFilter {
         user_id: Some(session.user_id),
-        before: filter::value("cursor", wanted.cursor.as_deref(), filter::read_time_cursor)?,
+        before: filter::cursor(wanted.cursor.as_deref(), filter::read_time_cursor)?,
         ..AuditFilter::default()
     };
     let mut found = services.accounts.overview.audit(&which, limit + 1).await?;

@@ -108,7 +108,14 @@ pub(super) fn wrong_field(path: &str, message: &str) -> Problem {
     } else if message.starts_with("duplicate field") {
         Problem::field(&joined, "duplicate", &"expected once, got it twice")
     } else if message.starts_with("unknown variant") {
-        Problem::field(path, "not_accepted", &"not one of the accepted values")
+        // The list behind the last "expected" is serde's; what is before it can be the value.
+        let accepted = message.rsplit_once(", expected ").map_or("", |(_, list)| list);
+        let accepted: Vec<_> = accepted.split('`').skip(1).step_by(2).collect();
+        Problem::field(
+            path,
+            "not_accepted",
+            &format!("expected one of {}", accepted.join(", ")),
+        )
     } else {
         Problem::field(path, "wrong_type", &"has the wrong JSON type")
     }

@@ -22,6 +22,8 @@ pub enum Denial {
     CredentialsAmbiguous,
     /// The browser sent the cookie with a cross-site request (request forgery).
     CrossSite,
+    /// A CORS preflight from an origin that is not listed.
+    OriginNotAllowed,
     /// The token was not verified.
     Token(TokenFault),
     /// The token, its session, or all tokens of its user were revoked.
@@ -158,6 +160,7 @@ impl Denial {
             Self::CredentialsMalformed => "credentials_malformed",
             Self::CredentialsAmbiguous => "credentials_ambiguous",
             Self::CrossSite => "cross_site",
+            Self::OriginNotAllowed => "origin_not_allowed",
             Self::Token(fault) => fault.code(),
             Self::Revoked => "revoked",
             Self::TokenOutdated => "token_outdated",
@@ -203,7 +206,7 @@ impl Denial {
             | Self::KeyRevoked
             | Self::StepUpRequired { .. } => StatusCode::UNAUTHORIZED,
             Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::PolicyDenied | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::PolicyDenied | Self::CrossSite | Self::OriginNotAllowed => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::UpstreamUnreachable | Self::UpstreamBroken => StatusCode::BAD_GATEWAY,
@@ -221,6 +224,7 @@ impl Denial {
             Self::CredentialsMalformed => "The Authorization header is not a valid bearer token.",
             Self::CredentialsAmbiguous => "The request has more than one credential.",
             Self::CrossSite => "The session cookie is not accepted for a cross-site request.",
+            Self::OriginNotAllowed => "Pages of this origin may not make this request.",
             Self::Token(fault) => fault.title(),
             Self::Revoked => "The session has ended; sign in again.",
             Self::TokenOutdated => "The account's permissions changed; refresh the access token.",
@@ -303,6 +307,7 @@ impl Denial {
             Self::CredentialsMalformed,
             Self::CredentialsAmbiguous,
             Self::CrossSite,
+            Self::OriginNotAllowed,
             Self::Revoked,
             Self::TokenOutdated,
             Self::KeyRevoked,
@@ -509,6 +514,7 @@ mod tests {
             Denial::AssertionUnavailable => 21,
             Denial::KeyRevoked => 22,
             Denial::ConnectionsExhausted => 23,
+            Denial::OriginNotAllowed => 24,
         }
     }
 
@@ -518,7 +524,7 @@ mod tests {
         let codes: HashSet<_> = all.iter().map(Denial::code).collect();
         assert_eq!(codes.len(), all.len(), "two denials share a code");
         let kinds: HashSet<_> = all.iter().map(kind).collect();
-        assert_eq!(kinds.len(), 24, "Denial::all() misses a variant");
+        assert_eq!(kinds.len(), 25, "Denial::all() misses a variant");
     }
 
     #[test]

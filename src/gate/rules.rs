@@ -4,6 +4,7 @@
 //! is valid. The steps use the rules, never the other way round.
 
 pub mod assertion;
+pub mod cors;
 pub mod header_pattern;
 pub mod identity_headers;
 pub mod issuer;

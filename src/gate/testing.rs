@@ -42,6 +42,7 @@ pub(crate) fn route(id: &str, host: &str, path: &str, methods: &[Method]) -> Rou
         forward_authorization: false,
         unauthenticated: Unauthenticated::Refuse,
         body_bytes: DEFAULT_BODY_BYTES,
+        cors: None,
     }
 }
 

@@ -13,7 +13,10 @@ use pingora::{Error, Result, http::ResponseHeader, proxy::Session};
 use tokio::runtime::Handle;
 use tower::ServiceExt as _;
 
-use super::context::{AnsweredBy, Context, Ids};
+use super::{
+    context::{AnsweredBy, Context, Ids},
+    cors,
+};
 use crate::{
     content_length,
     endpoints::{self, Caller, Problem, RefusalCode},
@@ -164,6 +167,9 @@ async fn write(session: &mut Session, ctx: &mut Context, answer: Response<Body>)
     header.insert_header("X-Content-Type-Options", "nosniff")?;
     if let Some(ids) = &ctx.ids {
         header.insert_header("X-Request-Id", ids.request_id.clone())?;
+    }
+    if let Some(cors) = cors::rules(ctx) {
+        cors::apply(&mut header, &session.req_header().headers, cors)?;
     }
     let bodyless = parts.status == http::StatusCode::NO_CONTENT || parts.status == http::StatusCode::NOT_MODIFIED;
     if !bodyless {

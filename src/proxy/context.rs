@@ -40,6 +40,8 @@ pub struct Context {
     /// The signed assertion for the application.
     pub(super) assertion: Option<(HeaderName, HeaderValue)>,
     pub(super) host: Box<str>,
+    /// Whether the path belongs to Sidegate's own endpoints, and not to a route.
+    pub(super) is_own: bool,
     pub(super) answered_by: AnsweredBy,
     pub(super) gate_took: Option<std::time::Duration>,
     pub(super) upstream: Option<Choice>,
@@ -187,6 +189,7 @@ impl Context {
             forward_target: None,
             assertion: None,
             host: Box::default(),
+            is_own: false,
             answered_by: AnsweredBy::Gateway,
             gate_took: None,
             upstream: None,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
-use super::{context::Context, login_redirect};
+use super::{context::Context, cors, login_redirect};
 use crate::gate::{
     denial::{Denial, LimitState, Malformed},
     rules::route::Unauthenticated,
@@ -74,6 +74,10 @@ pub(super) async fn deny(session: &mut Session, ctx: &mut Context, denial: Denia
     }
     if let Some(request_id) = request_id {
         answer.insert_header("X-Request-Id", request_id)?;
+    }
+    if let Some(cors) = cors::rules(ctx) {
+        // Otherwise a page could not read why it was refused.
+        cors::apply(&mut answer, &session.req_header().headers, cors)?;
     }
     ctx.denial = Some(denial);
     let head_only = session.req_header().method == http::Method::HEAD;

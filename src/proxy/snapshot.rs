@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use ipnet::IpNet;
 
 use super::upstream::settings::Upstream;
-use crate::gate::rules::Rules;
+use crate::gate::rules::{Rules, cors::Cors};
 
 /// The rules of one version of the configuration.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub limits: RequestLimits,
     /// The login page, for routes with `unauthenticated: login`.
     pub login_url: Option<Box<str>>,
+    /// The other origins whose pages may call Sidegate's own endpoints.
+    pub cors: Option<Arc<Cors>>,
     /// The settings of the access log.
     pub access_log: AccessLog,
 }

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{Method, header};
 use pingora::{Result, http::ResponseHeader, proxy::Session};
 
-use super::context::{AnsweredBy, Context};
+use super::{
+    context::{AnsweredBy, Context},
+    cors,
+};
 use crate::gate::{
     assertion::Asserter,
     denial::{Denial, Malformed},
@@ -41,6 +44,9 @@ pub(super) async fn jwks(
     answer.insert_header("X-Content-Type-Options", "nosniff")?;
     if let Some(ids) = &ctx.ids {
         answer.insert_header("X-Request-Id", ids.request_id.clone())?;
+    }
+    if let Some(cors) = cors::rules(ctx) {
+        cors::apply(&mut answer, &session.req_header().headers, cors)?;
     }
     session.write_response_header(Box::new(answer), head_only).await?;
     if !head_only {

@@ -161,6 +161,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Both outcomes.
+    pub const ALL: [Self; 2] = [Self::Success, Self::Failure];
+
     /// The name in the table.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -171,9 +174,7 @@ impl Outcome {
 
     /// The outcome with this name, for filters.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Success, Self::Failure]
-            .into_iter()
-            .find(|outcome| outcome.as_str() == word)
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == word)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The API under `/auth/admin`, and its effects on tokens, cached copies and other instances.
 
 mod audit;
+mod filters;
 mod invitations;
 mod presence;
 mod rights;

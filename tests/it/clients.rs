@@ -8,12 +8,12 @@ use crate::support::{Answer, Request, Sidecar, TestSidecar, wait_until};
 const CLIENTS: &str = r#"
 auth:
   clients:
-    - { id: billing, secret: "a+secret/with=signs-of-base64-in-it" }
-    - { id: wiki, secret: "another-secret-of-32-characters-x" }
+    - { id: billing, secret: "q7+Zk2/Vw9=tXb4RmYpLd0GhNzJc8aEf+" }
+    - { id: wiki, secret: "Tz5kWq8NvR2xJm7LcH4dBg9PsY6fXe3u-K" }
 "#;
 /// The credentials of `billing`, form-encoded (RFC 6749 section 2.3.1) and as most clients send them.
-const ENCODED: &str = "Basic YmlsbGluZzphJTJCc2VjcmV0JTJGd2l0aCUzRHNpZ25zLW9mLWJhc2U2NC1pbi1pdA==";
-const PLAIN: &str = "Basic YmlsbGluZzphK3NlY3JldC93aXRoPXNpZ25zLW9mLWJhc2U2NC1pbi1pdA==";
+const ENCODED: &str = "Basic YmlsbGluZzpxNyUyQlprMiUyRlZ3OSUzRHRYYjRSbVlwTGQwR2hOekpjOGFFZiUyQg==";
+const PLAIN: &str = "Basic YmlsbGluZzpxNytaazIvVnc5PXRYYjRSbVlwTGQwR2hOekpjOGFFZis=";
 
 fn form(sidecar: &Sidecar, path: &str, body: &str) -> Request {
     sidecar
@@ -122,12 +122,12 @@ async fn a_client_authenticates_in_the_header_or_in_the_body_and_not_in_both() {
             200
         );
     }
-    let in_body = "client_id=wiki&client_secret=another-secret-of-32-characters-x&token=x";
+    let in_body = "client_id=wiki&client_secret=Tz5kWq8NvR2xJm7LcH4dBg9PsY6fXe3u-K&token=x";
     assert_eq!(ask(in_body).send().await.status(), 200);
     let both = ask(in_body).header("Authorization", PLAIN).send().await;
     assert_eq!((both.status(), both.code().as_str()), (400, "invalid_request"));
     assert_eq!(both.json()["error"], "invalid_request");
-    let crossed = ask("client_id=billing&client_secret=another-secret-of-32-characters-x&token=x")
+    let crossed = ask("client_id=billing&client_secret=Tz5kWq8NvR2xJm7LcH4dBg9PsY6fXe3u-K&token=x")
         .send()
         .await;
     assert_eq!(crossed.status(), 401);

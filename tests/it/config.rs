@@ -1,6 +1,8 @@
 //! The configuration for an operator: each mistake with the line that is printed, and the shipped files.
 
+mod sources;
 mod trust;
+mod weak_secrets;
 
 use std::collections::HashMap;
 
@@ -15,7 +17,7 @@ store:
   redis: { url: redis://:hunter2@cache/0 }
 auth:
   audience: [app]
-  secret: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+  secret: "YalZtgycijVuo0I+2XITQxfESp04awqXAw5x4nEATRk="
 upstreams:
   app: { servers: [http://app:8000] }
 policies:
@@ -39,6 +41,13 @@ fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Vec<Stri
     let environment = |name: &str| variables.get(name).map(|value| (*value).to_owned());
     config::parse("f", text, &environment).map_err(|errors| errors.to_string().lines().map(str::to_owned).collect())
 }
+
+/// The variables that the shipped files need: they contain no secret.
+const SHIPPED: &[(&str, &str)] = &[
+    ("SIDEGATE_SECRET", "YalZtgycijVuo0I+2XITQxfESp04awqXAw5x4nEATRk="),
+    ("SIDEGATE_DEV_SECRET", "YalZtgycijVuo0I+2XITQxfESp04awqXAw5x4nEATRk="),
+    ("BILLING_SECRET", "ce884a091e9081d0b6485e3ea1cbbcfa"),
+];
 
 /// The lines printed for `GOOD` with `from` replaced by `to`, without `f:line:column: `.
 fn printed(from: &str, to: &str) -> Vec<String> {
@@ -122,6 +131,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "server: {",
         "server: { shutdown: { drain_delay: 30s },",
         "server.shutdown.drain_delay: expected less than grace_period (20s), got 30s: nothing would have time to finish",
+    ),
+    (
+        "server: {",
+        "server: { listen: '0.0.0.0:0',",
+        "server.listen: expected a port from 1 to 65535, got 0.0.0.0:0",
+    ),
+    (
+        "server: {",
+        "server: { admin: '[::1]:0',",
+        "server.admin: expected a port from 1 to 65535, got [::1]:0",
     ),
     (
         "server: {",
@@ -466,17 +485,17 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "version: 1",
-        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, jwks_url: https://a.test/j, hs256_secret: 0123456789abcdef0123456789abcdef }]",
+        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, jwks_url: https://a.test/j, hs256_secret: d38a5aacbfca14fa8df38088458a2132 }]",
         "issuers[0]: expected one of `jwks_url`, `jwks` and `hs256_secret`, and only one",
     ),
     (
         "version: 1",
-        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, hs256_secret: 0123456789abcdef0123456789abcde }]",
+        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, hs256_secret: d38a5aacbfca14fa8df38088458a213 }]",
         "issuers[0].hs256_secret: an HS256 secret of 31 bytes is refused: expected 32 or more (RFC 7518 section 3.2)",
     ),
     (
         "version: 1",
-        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, hs256_secret: 0123456789abcdef0123456789abcdef, algorithms: [ES256] }]",
+        "version: 1\nissuers: [{ issuer: https://a.test, audience: x, hs256_secret: d38a5aacbfca14fa8df38088458a2132, algorithms: [ES256] }]",
         "issuers[0].algorithms: applies to public keys only: with `hs256_secret` the algorithm is HS256",
     ),
     (
@@ -493,6 +512,66 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "version: 1",
         "version: 1\nissuers: [{ issuer: https://a.test, audience: x, jwks_url: https://a.test/j, claims: { role: groups } }]",
         "issuers[0].claims.role: expected one of roles, scope, permissions, email, preferred_username, sid (did you mean `roles`?)",
+    ),
+    (
+        "server: {",
+        "server: { cors: {},",
+        "server.cors.origins: is required: the origins of the pages, such as https://app.example.com",
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['*'] },",
+        "server.cors.origins: expected exact origins, got \"*\": any page could sign in from the browsers of its visitors",
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://a.test', 'null'] },",
+        "server.cors.origins[1]: `null` is the origin of every sandboxed page and local file: expected an exact origin",
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://*.a.test'] },",
+        r#"server.cors.origins[0]: expected an origin as browsers send it, such as https://app.example.com: scheme, host in lower case, and a port that is not the default, got "https://*.a.test""#,
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://a.test:443'] },",
+        r#"server.cors.origins[0]: expected an origin as browsers send it, such as https://app.example.com: scheme, host in lower case, and a port that is not the default, got "https://a.test:443""#,
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://a.test/'] },",
+        r#"server.cors.origins[0]: expected an origin as browsers send it, such as https://app.example.com: scheme, host in lower case, and a port that is not the default, got "https://a.test/""#,
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://A.test'] },",
+        r#"server.cors.origins[0]: expected an origin as browsers send it, such as https://app.example.com: scheme, host in lower case, and a port that is not the default, got "https://A.test""#,
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://a.test', 'https://a.test'] },",
+        "server.cors.origins[1]: https://a.test is listed twice",
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://a.test'], headers: ['*'] },",
+        r#"server.cors.headers[0]: expected the name of a header such as X-Trace, got "*""#,
+    ),
+    (
+        "server: {",
+        "server: { cors: { origins: ['https://a.test'], max_age: 2d },",
+        "server.cors.max_age: expected 0s to 1d, got 2d",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    cors: { origins: ['*'], credentials: true }\n",
+        "routes[0].cors.origins: expected exact origins with `credentials`, got \"*\": any page could act as its visitors",
+    ),
+    (
+        "    access: staff\n",
+        "    access: staff\n    cors: { origins: ['*', 'https://a.test'] }\n",
+        "routes[0].cors.origins: expected \"*\" alone, or exact origins",
     ),
     (
         "version: 1",
@@ -614,7 +693,7 @@ fn variables_fill_strings_and_numbers_and_never_show_in_messages() {
 
 #[test]
 fn no_message_holds_a_secret() {
-    let secret = "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"";
+    let secret = "\"YalZtgycijVuo0I+2XITQxfESp04awqXAw5x4nEATRk=\"";
     for wrong in [
         "hunter2",
         "\"aHVudGVyMg==\"",
@@ -642,8 +721,8 @@ fn no_message_holds_a_secret() {
 
 #[test]
 fn previous_secrets_are_read_like_the_secret_and_are_others() {
-    let secret = "\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"";
-    let other = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=";
+    let secret = "\"YalZtgycijVuo0I+2XITQxfESp04awqXAw5x4nEATRk=\"";
+    let other = "mfIzhA6piq9Hw29i+3AHabO/jif8GTl+MhfEtGsiA5Q=";
     let with = |previous: &str| GOOD.replace(secret, &format!("{secret}\n  previous_secrets: {previous}"));
     assert!(parse_with(&with(&format!("[{other}]")), &[]).is_ok());
     assert!(parse_with(&with("[{ env: OLD }]"), &[("OLD", other)]).is_ok());
@@ -701,7 +780,7 @@ fn a_secret_comes_from_a_variable_or_a_file() {
 fn a_printed_configuration_holds_the_defaults_and_no_secret() {
     let yaml = parse(GOOD).unwrap().file.to_yaml();
     assert!(yaml.contains("ttl: 10m") && yaml.contains("[redacted]"), "{yaml}");
-    assert!(!yaml.contains("hunter2") && !yaml.contains("AAECAwQ"), "{yaml}");
+    assert!(!yaml.contains("hunter2") && !yaml.contains("YalZtg"), "{yaml}");
 }
 
 #[test]
@@ -746,7 +825,7 @@ fn every_configuration_we_ship_is_good_and_fits_the_schema() {
     for file in ["sidegate.yaml", "dev.yaml", "sidecar.yaml"] {
         let path = format!("{}/config/{file}", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(&path).unwrap();
-        if let Err(lines) = parse(&text) {
+        if let Err(lines) = parse_with(&text, SHIPPED) {
             panic!("{file}: {}", lines.join("\n"));
         }
         let value: serde_json::Value = serde_yaml::from_str(&text).unwrap();
@@ -811,7 +890,7 @@ fn sidegate_yaml_shows_every_key_with_its_default() {
     assert_eq!(missing, Vec::<String>::new());
 
     // What is not marked as an example is the default: leaving it out changes nothing.
-    let shown = parse(text).unwrap().file;
+    let shown = parse_with(text, SHIPPED).unwrap().file;
     let bare = parse(GOOD).unwrap().file;
     let both = |file: &config::File| {
         let auth = file.auth.clone().unwrap();

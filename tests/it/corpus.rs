@@ -8,7 +8,7 @@ use self::case::Case;
 use crate::support::{Sidecar, TestIssuer, TestSidecar};
 
 /// The installation that the cases of the corpus refer to. `tests/corpus/README.md` shows it as a table.
-const ROUTES: [&str; 14] = [
+const ROUTES: [&str; 15] = [
     "{ id: open, match: { path: /open/** }, upstream: app, access: public }",
     "{ id: maybe, match: { path: /maybe/** }, upstream: app, access: optional }",
     "{ id: api, match: { path: /api/** }, upstream: app, access: authenticated }",
@@ -24,6 +24,8 @@ const ROUTES: [&str; 14] = [
     "{ id: reads, match: { path: /mixed/**, methods: [GET, HEAD] }, upstream: app, access: public }",
     "{ id: writes, match: { path: /mixed/** }, upstream: app, access: authenticated }",
     "{ id: secret-host, match: { host: secret.example.test }, upstream: app, access: authenticated }",
+    "{ id: pages, match: { path: /pages/** }, upstream: app, access: authenticated, \
+     cors: { origins: ['https://app.example.test'], credentials: true } }",
     "{ id: other-hosts, match: { host: '*.example.test' }, upstream: app, access: public }",
 ];
 

@@ -1,5 +1,8 @@
 //! The private services of `sidegate dev`, started out of the installed programs.
 
+mod links;
+mod overrides;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -10,7 +10,7 @@ const CONFIG: &str = r#"
 version: 1
 store: { redis: { url: "redis://127.0.0.1:9" } }
 issuers:
-  - { issuer: "https://issuer.test", audience: [billing], hs256_secret: 0123456789abcdef0123456789abcdef }
+  - { issuer: "https://issuer.test", audience: [billing], hs256_secret: d38a5aacbfca14fa8df38088458a2132 }
 upstreams: { billing: { servers: ["http://127.0.0.1:9"] } }
 rate_limits: { slow: { key: user, limit: 10/1m } }
 policies:

@@ -4,6 +4,7 @@
 mod answers;
 mod assertion;
 mod balance;
+mod cors;
 mod credentials;
 mod draining;
 mod forged_headers;

@@ -3,7 +3,7 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Sidecar, TestSidecar};
+use crate::support::{Answer, PASSWORD, Sidecar, TestSidecar, json_lines};
 
 const CAROL: &str = "carol@example.com";
 
@@ -28,6 +28,13 @@ fn operate(sidecar: &Sidecar, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// The open invitations.
+fn list(sidecar: &Sidecar) -> Vec<Value> {
+    let output = sidecar.command(&["user", "invitations", "--output", "json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    json_lines(&output.stdout)
+}
+
 /// Creates an invitation and reads its message.
 async fn invite(sidecar: &Sidecar, email: &str, role: &str) -> String {
     let invited = operate(sidecar, &["user", "invite", email, "--role", role]);
@@ -50,11 +57,7 @@ async fn me(sidecar: &Sidecar, email: &str) -> Value {
 async fn an_invitation_creates_an_account_with_its_roles_and_a_verified_email_address() {
     let sidecar = by_invitation().await;
     let token = invite(&sidecar, "Carol@Example.com", "staff").await;
-    assert_eq!(
-        operate(&sidecar, &["user", "invitations"])[0]["email"],
-        CAROL,
-        "the canonical form"
-    );
+    assert_eq!(list(&sidecar)[0]["email"], CAROL, "the canonical form");
     assert_eq!(
         refused(&register(&sidecar, CAROL, None).await),
         is(403, "invitation_required")
@@ -67,7 +70,7 @@ async fn an_invitation_creates_an_account_with_its_roles_and_a_verified_email_ad
     let me = me(&sidecar, CAROL).await;
     assert_eq!((&me["roles"], &me["email_verified"]), (&json!(["staff"]), &json!(true)));
     assert_eq!(sidecar.count_messages(CAROL, "email_verification").await, 0);
-    assert_eq!(operate(&sidecar, &["user", "invitations"]), json!([]));
+    assert_eq!(list(&sidecar), [Value::Null; 0]);
     let later = "UPDATE invitations SET used_at = used_at - interval '61 s'";
     sidecar.database().await.execute(later, &[]).await.unwrap();
     let again = register(&sidecar, CAROL, Some(&token)).await;
@@ -84,8 +87,8 @@ async fn a_withdrawn_or_replaced_invitation_does_not_work() {
     let replaced = register(&sidecar, CAROL, Some(&first)).await;
     assert_eq!(refused(&replaced), is(403, "invitation_invalid"));
 
-    let open = operate(&sidecar, &["user", "invitations"]);
-    assert_eq!(open.as_array().unwrap().len(), 1);
+    let open = list(&sidecar);
+    assert_eq!(open.len(), 1);
     let id = open[0]["id"].as_str().unwrap();
     operate(&sidecar, &["user", "uninvite", id]);
     let revoked = register(&sidecar, CAROL, Some(&second)).await;

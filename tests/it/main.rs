@@ -18,6 +18,7 @@ mod api;
 mod architecture;
 mod auth;
 mod clients;
+mod command_line;
 mod config;
 mod corpus;
 mod crowds;

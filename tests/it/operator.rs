@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::store::fixture::NOW;
 use crate::support::config::{self, Places};
-use crate::support::{Database, TestSidecar, wait_until};
+use crate::support::{Database, TestSidecar, json_lines, wait_until};
 
 /// An operator's shell: a configuration file and a database.
 struct Shell {
@@ -72,9 +72,8 @@ impl Shell {
 
     /// The signing keys in a state.
     fn keys_in(&self, state: &str) -> Vec<Value> {
-        let mut keys = self.json(&["keys", "list"], "");
-        let keys = std::mem::take(keys.as_array_mut().unwrap());
-        keys.into_iter().filter(|key| key["state"] == state).collect()
+        let keys = self.rows(&["keys", "list"]).into_iter();
+        keys.filter(|key| key["state"] == state).collect()
     }
 
     fn run(&self, arguments: &[&str], input: &str) -> Output {
@@ -97,6 +96,13 @@ impl Shell {
         let output = self.run(arguments, input);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The objects of a list, one per line.
+    fn rows(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.run(arguments, "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        json_lines(&output.stdout)
     }
 
     fn failure(&self, arguments: &[&str], input: &str) -> String {
@@ -128,8 +134,7 @@ async fn an_operator_creates_finds_and_empowers_a_user() {
     );
     assert!(created.get("password_hash").is_none());
 
-    let listed = shell.json(&["user", "list"], "");
-    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(shell.rows(&["user", "list"]).len(), 1);
     let granted = shell.json(
         &[
             "user",
@@ -146,7 +151,7 @@ async fn an_operator_creates_finds_and_empowers_a_user() {
         (&granted["roles"], &granted["permissions"]),
         (&serde_json::json!(["staff"]), &serde_json::json!(["sidegate:admin"]))
     );
-    assert_eq!(shell.json(&["session", "list", "alice"], ""), serde_json::json!([]));
+    assert_eq!(shell.rows(&["session", "list", "alice"]), [Value::Null; 0]);
 }
 
 #[tokio::test]
@@ -167,10 +172,8 @@ async fn a_command_that_cannot_says_why_in_one_sentence() {
 async fn keys_are_rotated_and_imported() {
     let shell = Shell::new().await;
     shell.json(&["keys", "rotate"], "");
-    let keys = shell.json(&["keys", "list"], "");
+    let keys = shell.rows(&["keys", "list"]);
     let mut states = keys
-        .as_array()
-        .unwrap()
         .iter()
         .map(|key| key["state"].as_str().unwrap())
         .collect::<Vec<_>>();
@@ -263,10 +266,7 @@ async fn an_account_is_locked_deleted_and_brought_back_by_command() {
 
     shell.json(&["user", "lock", "alice@example.com"], "");
     assert!(shown("locked_until").is_string());
-    assert_eq!(
-        shell.json(&["user", "list", "--locked"], "").as_array().unwrap().len(),
-        1
-    );
+    assert_eq!(shell.rows(&["user", "list", "--locked"]).len(), 1);
     shell.json(&["user", "unlock", "alice@example.com"], "");
     assert_eq!(shown("locked_until"), Value::Null);
 
@@ -289,9 +289,9 @@ async fn an_account_is_locked_deleted_and_brought_back_by_command() {
             .failure(&["user", "delete", "alice@example.com"], "")
             .contains("no account")
     );
-    assert_eq!(shell.json(&["user", "list"], ""), serde_json::json!([]));
-    assert_eq!(shell.json(&["user", "list", "--deleted"], "")[0]["id"], id);
-    assert_eq!(shell.json(&["user", "list", "--with-deleted"], "")[0]["id"], id);
+    assert_eq!(shell.rows(&["user", "list"]), [Value::Null; 0]);
+    assert_eq!(shell.rows(&["user", "list", "--deleted"])[0]["id"], id);
+    assert_eq!(shell.rows(&["user", "list", "--with-deleted"])[0]["id"], id);
     assert_eq!(shell.json(&["user", "restore", id], "")["deleted_at"], Value::Null);
     assert_eq!(
         shell.failure(&["user", "restore", id], ""),
@@ -345,7 +345,7 @@ async fn sessions_are_listed_and_ended_by_command() {
     let sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
     let command = |arguments: &[&str]| sidecar.command(&[arguments, &["--output", "json"]].concat());
-    let listed: Value = serde_json::from_slice(&command(&["session", "list", "alice"]).stdout).unwrap();
+    let listed = json_lines(&command(&["session", "list", "alice"]).stdout);
     let id = listed[0]["id"].as_str().unwrap();
     assert!(command(&["session", "revoke", id]).status.success());
     assert_eq!(command(&["session", "revoke", id]).status.code(), Some(1), "it is over");
@@ -373,13 +373,8 @@ async fn a_key_is_retired_by_command() {
         shell.json(&["user", "create", "alice@example.com", "--password-stdin"], GOOD);
         shell.json(&["token", "mint", "alice@example.com"], "")
     };
-    let keys = shell.json(&["keys", "list"], "");
-    let active = keys
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|key| key["state"] == "active")
-        .unwrap();
+    let keys = shell.rows(&["keys", "list"]);
+    let active = keys.iter().find(|key| key["state"] == "active").unwrap();
     shell.json(&["keys", "retire", active["kid"].as_str().unwrap()], "");
     let seen = shell.json(&["token", "inspect"], minted["access_token"].as_str().unwrap());
     assert_eq!(seen["signature"], "unknown key", "its tokens are refused");

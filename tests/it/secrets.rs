@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::support::config::SECRET;
 use crate::support::{Answer, Authenticator, PASSWORD, Sidecar, TestSidecar, User};
 
-const NEW_SECRET: &str = "YW5vdGhlciBzZWNyZXQgb2YgdGhlIHRlc3RzOiBuZXc=";
-const STRANGER: &str = "YSBzZWNyZXQgdGhhdCBub2JvZHkgZXZlciB1c2VkISE=";
+const NEW_SECRET: &str = "5Z5IMZHk8m8ieTQk8G6Lyztn8n92sYNtma0gXkXFfnk=";
+const STRANGER: &str = "+KivFYXvhkCfapPMBUupbh/ZM7AbcML9pgfgQO+uzM8=";
 
 fn secrets(current: &str, previous: &[&str]) -> String {
     format!("auth: {{ secret: {current:?}, previous_secrets: {previous:?} }}")

@@ -63,6 +63,12 @@ static BACKSTAGE: LazyLock<Runtime> = LazyLock::new(|| {
         .unwrap()
 });
 
+/// The objects that a command prints with `--output json`, one per line.
+pub fn json_lines(printed: &[u8]) -> Vec<serde_json::Value> {
+    let text = std::str::from_utf8(printed).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// The value of a variable that `sidegate dev --run` sets.
 fn service_url(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, Sidecar, TestSidecar};
+use crate::support::{PASSWORD, Sidecar, TestSidecar, json_lines};
 
 const UNKNOWN_ID: &str = "0193a5d2-1111-7000-8000-000000000001";
 
@@ -115,8 +115,7 @@ async fn an_import_names_what_it_refuses_and_running_it_again_imports_nothing_tw
     assert_eq!(summary, expected);
     assert_eq!(String::from_utf8_lossy(&output.stderr), refused);
     let listed = sidecar.command(&["user", "list", "--output", "json"]);
-    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
-    assert_eq!(listed.as_array().unwrap().len(), 1, "nothing was changed");
+    assert_eq!(json_lines(&listed.stdout).len(), 1, "nothing was changed");
 
     let (output, summary) = import(&sidecar, &people, &[]);
     assert_eq!(output.status.code(), Some(1));

@@ -23,6 +23,7 @@ use crate::gate::assertion::{self, Bound};
 use crate::gate::explain::{Explanation, explain};
 use crate::gate::policy::Outcome;
 use crate::gate::rules::assertion::JWKS_PATH;
+use crate::gate::rules::cors::Origins;
 use crate::gate::rules::policy::Effect;
 use crate::gate::rules::route::{Access, Match, Route};
 use crate::gate::target::{Target, without_prefix};
@@ -47,7 +48,7 @@ pub struct Args {
     /// Read this configuration file.
     #[arg(long, short, env = "SIDEGATE_CONFIG", default_value = "sidegate.yaml")]
     config: PathBuf,
-    /// Print a table or JSON.
+    /// Print a table, or JSON with one object per line.
     #[arg(long, value_enum, default_value_t)]
     output: Format,
 }
@@ -196,6 +197,9 @@ fn report(explained: &Explanation, asserted: Option<(HeaderName, Value)>) -> Val
         report.insert("upstream".into(), (*route.upstream).into());
         report.insert("matched".into(), patterns(matched));
         report.insert("access".into(), access(route).into());
+        if let Some(cors) = &route.cors {
+            report.insert("cors".into(), origins(&cors.origins));
+        }
     }
     let decision = explained.denial.as_ref().map_or("allowed", |denial| denial.code());
     report.insert("decision".into(), decision.into());
@@ -250,6 +254,17 @@ fn patterns(matched: &Match) -> Value {
     })
 }
 
+/// The origins whose pages may call the route.
+fn origins(origins: &Origins) -> Value {
+    match origins {
+        Origins::Any => "any origin".into(),
+        Origins::Listed(listed) => listed
+            .iter()
+            .map(|origin| String::from_utf8_lossy(origin.as_bytes()))
+            .collect(),
+    }
+}
+
 fn access(route: &Route) -> String {
     match &route.access {
         Access::Public => "public".to_owned(),
@@ -279,7 +294,7 @@ fn rule(outcome: Outcome, route: &Route) -> Value {
 
 fn finish(args: &Args, report: &Value, passes: bool) -> ExitCode {
     let text = match args.output {
-        Format::Json => serde_json::to_string_pretty(report).expect("a value is JSON") + "\n",
+        Format::Json => format!("{report}\n"),
         Format::Table => table(report),
     };
     print(&text);
@@ -294,6 +309,7 @@ fn table(report: &Value) -> String {
         "upstream",
         "matched",
         "access",
+        "cors",
         "rule",
         "decision",
         "status",

@@ -39,7 +39,7 @@ pub struct Auth {
     /// The claim `aud` of issued tokens.
     #[schemars(extend("x-required" = true))]
     pub audience: Vec<String>,
-    /// 32 bytes in base64. Encrypts signing keys, TOTP secrets and queued email in the database: without it they are lost.
+    /// 32 random bytes in base64, as `sidegate secrets new` prints them. Encrypts signing keys, TOTP secrets and queued email in the database: without it they are lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,

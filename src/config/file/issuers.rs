@@ -13,6 +13,7 @@ use super::super::text::address::Url;
 use super::super::text::duration::Duration;
 use super::super::text::one_or_many::OneOrMany;
 use super::super::text::secret::SecretSource;
+use super::super::weakness;
 use crate::accounts::REVOCATION_LEEWAY;
 use crate::gate::rules::issuer::{ClaimNames, IssuerRules, KeySource, RequiredClaim};
 use crate::keys;
@@ -32,7 +33,7 @@ pub struct Issuer {
     /// Its public keys. Either this, `jwks_url` or `hs256_secret`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Jwks>,
-    /// Its HS256 secret, at least 32 bytes: anybody who knows it can sign tokens. Either this, `jwks_url` or `jwks`.
+    /// Its HS256 secret, at least 32 random bytes: anybody who knows it can sign tokens. Either this, `jwks_url` or `jwks`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hs256_secret: Option<SecretSource>,
     /// The accepted values of `aud`; a token needs one of them.
@@ -245,6 +246,8 @@ impl Issuer {
                 let at = at.key("hs256_secret");
                 let secret = source.fetch(&at, environment, findings)?;
                 match VerifyingKey::from_secret(&secret) {
+                    // Anybody who guesses it can sign tokens for every account.
+                    Ok(_) if weakness::report_text(secret.expose(), &at, findings) => None,
                     Ok(_) => Some(KeySource::Secret(secret)),
                     Err(error) => {
                         findings.add(&at, error.to_string());

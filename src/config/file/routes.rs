@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::text::name::Name;
 use super::super::text::one_or_many::OneOrMany;
 use super::super::text::size::Size;
+use super::cors::Cors;
 use super::identity_headers::IdentityHeaders;
 use super::revocation::RouteRevocation;
 
@@ -51,6 +52,9 @@ pub struct Route {
     pub body_bytes: Option<Size>,
     /// Whether the `Authorization` header is forwarded to the application.
     pub forward_authorization: bool,
+    /// Other origins whose pages may call this route in a browser. Default: the application decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
 }
 
 /// The requests that a route matches. At least one key is required.

@@ -9,6 +9,7 @@ use super::super::path::KeyPath;
 use super::super::text::address::{ListenAddress, Network, Url};
 use super::super::text::duration::Duration;
 use super::super::text::size::Size;
+use super::cors::Cors;
 
 /// Listeners, request limits, timeouts for slow clients, shutdown.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -23,6 +24,9 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// The networks of proxies whose `X-Forwarded-*` headers are trusted. Default: none.
     pub trusted_proxies: Vec<Network>,
+    /// Other origins whose pages may call Sidegate's own endpoints in a browser. Routes have a `cors` of their own. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
     /// Whether `trusted_proxies` can contain most of the internet. Then every client chooses the IP it seems to have.
     pub trust_everyone: bool,
     /// Limits and timeouts of client requests.
@@ -70,6 +74,7 @@ impl Default for Server {
             admin: ListenAddress(([127, 0, 0, 1], 9901).into()),
             public_url: None,
             trusted_proxies: Vec::new(),
+            cors: None,
             trust_everyone: false,
             limits: Limits::default(),
             shutdown: Shutdown::default(),
@@ -102,7 +107,13 @@ impl Default for Shutdown {
 
 impl Server {
     pub(in super::super) fn check(&self, at: &KeyPath, findings: &mut Findings) {
-        if self.listen.0 == self.admin.0 && self.listen.0.port() != 0 {
+        for (key, address) in [("listen", self.listen), ("admin", self.admin)] {
+            // With port 0 the system chooses a port, which no client, probe or scraper would know.
+            if address.0.port() == 0 {
+                findings.expected(&at.key(key), "a port from 1 to 65535", address);
+            }
+        }
+        if self.listen.0 == self.admin.0 {
             findings.add(
                 &at.key("admin"),
                 "is the same address as server.listen: metrics would be public",

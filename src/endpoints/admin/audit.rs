@@ -17,6 +17,8 @@ use super::filter::{self, Filter};
 use super::permitted::{AuditRead, Permitted};
 use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 
+const IP: &str = "an IP address such as 192.0.2.7 or 2001:db8::7";
+
 /// A page of audit entries.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = AuditPage, example = json!({"events": [{
@@ -92,7 +94,7 @@ enum Outcomes {}
 
 impl PartialSchema for Outcomes {
     fn schema() -> RefOr<Schema> {
-        filter::words([Outcome::Success, Outcome::Failure].map(Outcome::as_str)).into()
+        filter::words(Outcome::ALL.map(Outcome::as_str)).into()
     }
 }
 
@@ -155,18 +157,17 @@ pub(super) async fn list(
     _: Permitted<AuditRead>,
     Filter(wanted): Filter<Wanted>,
 ) -> Result<Json<Page>, Problem> {
-    let id = |text: &str| text.parse::<Uuid>().ok();
     let limit = filter::limit(wanted.limit.as_deref())?;
     let which = AuditFilter {
-        user_id: filter::value("user", wanted.user.as_deref(), id)?,
-        actor_id: filter::value("actor", wanted.actor.as_deref(), id)?,
-        session_id: filter::value("session", wanted.session.as_deref(), id)?,
-        address: filter::value("client_ip", wanted.client_ip.as_deref(), |text| text.parse().ok())?,
-        event: filter::value("event", wanted.event.as_deref(), Event::parse)?,
-        outcome: filter::value("outcome", wanted.outcome.as_deref(), Outcome::parse)?,
+        user_id: filter::id("user", wanted.user.as_deref(), "an account")?,
+        actor_id: filter::id("actor", wanted.actor.as_deref(), "an account")?,
+        session_id: filter::id("session", wanted.session.as_deref(), "a session")?,
+        address: filter::value("client_ip", wanted.client_ip.as_deref(), IP, |text| text.parse().ok())?,
+        event: filter::word("event", wanted.event.as_deref(), Event::ALL, Event::as_str)?,
+        outcome: filter::word("outcome", wanted.outcome.as_deref(), &Outcome::ALL, Outcome::as_str)?,
         since: filter::instant("since", wanted.since.as_deref())?,
         until: filter::instant("until", wanted.until.as_deref())?,
-        before: filter::value("cursor", wanted.cursor.as_deref(), filter::read_time_cursor)?,
+        before: filter::cursor(wanted.cursor.as_deref(), filter::read_time_cursor)?,
     };
     let mut found = services.accounts.overview.audit(&which, limit + 1).await?;
     let next_cursor = filter::next(&mut found, limit, |entry| filter::time_cursor(entry.at, entry.id));

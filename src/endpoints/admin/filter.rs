@@ -38,19 +38,50 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Filter<T> {
     }
 }
 
-/// Parses a filter.
+/// Parses a filter. `expected` says what is accepted, after the word "expected".
 pub(in crate::endpoints) fn value<T>(
     field: &str,
     text: Option<&str>,
+    expected: &str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Option<T>, Problem> {
-    text.map(|text| parse(text).ok_or_else(|| Problem::field(field, "not_accepted", &"this value is not accepted")))
-        .transpose()
+    let wrong = || Problem::field(field, "not_accepted", &format!("expected {expected}"));
+    text.map(|text| parse(text).ok_or_else(wrong)).transpose()
+}
+
+/// Parses a filter that is one of a closed set of words, which the error lists.
+pub(super) fn word<T: Copy>(
+    field: &str,
+    text: Option<&str>,
+    accepted: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Result<Option<T>, Problem> {
+    let names = || accepted.iter().map(|value| name(*value)).collect::<Vec<_>>().join(", ");
+    let Some(text) = text else { return Ok(None) };
+    let found = accepted.iter().copied().find(|value| name(*value) == text);
+    let wrong = || Problem::field(field, "not_accepted", &format!("expected one of {}", names()));
+    found.map(Some).ok_or_else(wrong)
+}
+
+/// Parses the id of `what`.
+pub(super) fn id(field: &str, text: Option<&str>, what: &str) -> Result<Option<Uuid>, Problem> {
+    let expected = format!("the id of {what}, a UUID");
+    value(field, text, &expected, |text| text.parse().ok())
 }
 
 /// Parses a time (RFC 3339).
 pub(super) fn instant(field: &str, text: Option<&str>) -> Result<Option<OffsetDateTime>, Problem> {
-    value(field, text, |text| OffsetDateTime::parse(text, &Rfc3339).ok())
+    // In a query a plus sign stands for a space: this is what most users of a time with an offset run into.
+    let expected = "a time such as 2026-01-31T08:00:00Z (RFC 3339); the plus sign of an offset is written %2B";
+    value(field, text, expected, |text| OffsetDateTime::parse(text, &Rfc3339).ok())
+}
+
+/// Parses the cursor of a page.
+pub(in crate::endpoints) fn cursor<T>(
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    value("cursor", text, "the `next_cursor` of the previous page", parse)
 }
 
 /// A text to search for or to compare with. NUL is refused, because PostgreSQL has no such character and answers with an

@@ -120,7 +120,7 @@ pub(super) async fn list(
     Filter(wanted): Filter<Wanted>,
 ) -> Result<Json<Invitations>, Problem> {
     let limit = filter::limit(wanted.limit.as_deref())?;
-    let after = filter::value("cursor", wanted.cursor.as_deref(), filter::read_id_cursor)?;
+    let after = filter::cursor(wanted.cursor.as_deref(), filter::read_id_cursor)?;
     let mut found = services
         .accounts
         .registration

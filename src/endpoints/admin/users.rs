@@ -126,13 +126,21 @@ enum DeletedValues {}
 
 impl PartialSchema for DeletedValues {
     fn schema() -> RefOr<Schema> {
-        filter::words(["exclude", "include", "only"])
+        filter::words([Deleted::Exclude, Deleted::Include, Deleted::Only].map(deleted_word))
             .default(Some("exclude".into()))
             .into()
     }
 }
 
 impl ToSchema for DeletedValues {}
+
+const fn deleted_word(deleted: Deleted) -> &'static str {
+    match deleted {
+        Deleted::Exclude => "exclude",
+        Deleted::Include => "include",
+        Deleted::Only => "only",
+    }
+}
 
 /// An account to create.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -205,17 +213,14 @@ pub(super) async fn list(
     Filter(wanted): Filter<Wanted>,
 ) -> Result<Json<Users>, Problem> {
     let limit = filter::limit(wanted.limit.as_deref())?;
-    let deleted = filter::value("deleted", wanted.deleted.as_deref(), |word| match word {
-        "exclude" => Some(Deleted::Exclude),
-        "include" => Some(Deleted::Include),
-        "only" => Some(Deleted::Only),
-        _ => None,
-    })?;
+    let all = [Deleted::Exclude, Deleted::Include, Deleted::Only];
+    let deleted = filter::word("deleted", wanted.deleted.as_deref(), &all, deleted_word)?;
+    let truth = |word: &str| word.parse().ok();
     let page = Page {
-        after: filter::value("cursor", wanted.cursor.as_deref(), filter::read_id_cursor)?,
+        after: filter::cursor(wanted.cursor.as_deref(), filter::read_id_cursor)?,
         starts_with: filter::plain("search", wanted.search.as_deref())?,
         deleted: deleted.unwrap_or_default(),
-        locked: filter::value("locked", wanted.locked.as_deref(), |word| word.parse().ok())?,
+        locked: filter::value("locked", wanted.locked.as_deref(), "true or false", truth)?,
         role: filter::plain("role", wanted.role.as_deref())?,
         limit: limit + 1,
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::{identity_headers::Plan, policy::Policy, rate_limit::RateLimit, spelling::Unusual};
+use super::{cors::Cors, identity_headers::Plan, policy::Policy, rate_limit::RateLimit, spelling::Unusual};
 
 /// A rule that matches requests.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Route {
     pub unauthenticated: Unauthenticated,
     /// The maximum size of a request body, in bytes.
     pub body_bytes: u64,
+    /// The other origins whose pages may call it; `None`: the application decides.
+    pub cors: Option<Arc<Cors>>,
 }
 
 /// The requests that a route matches.

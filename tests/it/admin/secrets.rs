@@ -7,7 +7,7 @@ use crate::support::{Answer, Authenticator, PASSWORD, Sidecar, TestSidecar, User
 
 const NEW: &str = "lantern-osprey-44-quarrel";
 const WRONG: &str = "wrong-password-1";
-const CLIENT: &str = "a-client-secret-of-32-characters";
+const CLIENT: &str = "ce884a091e9081d0b6485e3ea1cbbcfa";
 
 /// The secrets that the log must not contain.
 struct Secrets(Vec<String>);

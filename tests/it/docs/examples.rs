@@ -10,7 +10,7 @@ use crate::support::config::merge;
 const VARIABLES: &[(&str, &str)] = &[
     ("DATABASE_URL", "postgres://sidegate@db.example.com/sidegate"),
     ("REDIS_URL", "rediss://redis.example.com/0"),
-    ("SIDEGATE_SECRET", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ("SIDEGATE_SECRET", "YalZtgycijVuo0I+2XITQxfESp04awqXAw5x4nEATRk="),
     ("SMTP_PASSWORD", "quarrel-lantern-71-osprey"),
 ];
 

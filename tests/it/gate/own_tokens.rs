@@ -11,8 +11,8 @@ use sidegate::secret::Key32;
 use crate::support::config::SECRET;
 use crate::support::{Sidecar, TestSidecar, claims, now, wait_until};
 
-const CLIENTS: &str = r#"auth: { clients: [{ id: billing, secret: "a-secret-of-32-characters-for-it" }] }"#;
-const BILLING: &str = "billing:a-secret-of-32-characters-for-it";
+const CLIENTS: &str = r#"auth: { clients: [{ id: billing, secret: "ce884a091e9081d0b6485e3ea1cbbcfa" }] }"#;
+const BILLING: &str = "billing:ce884a091e9081d0b6485e3ea1cbbcfa";
 
 /// The key that signs the sidecar's tokens.
 async fn signing_key(sidecar: &Sidecar) -> SigningKey {

@@ -44,7 +44,7 @@ server: {{ public_url: {public_url} }}
 store: {{ postgres: {{ url: postgres://u@db/x }}, redis: {{ url: redis://cache/0 }} }}
 auth:
   audience: [app]
-  secret: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+  secret: "YalZtgycijVuo0I+2XITQxfESp04awqXAw5x4nEATRk="
   mail: {{ from: a@b.test, transport: log }}
 upstreams: {{ app: {{ servers: [http://app:8000] }} }}
 routes: [{{ id: app, match: {{ path: /** }}, upstream: app, access: authenticated }}]

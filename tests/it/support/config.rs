@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use serde_yaml::Value;
 
-/// The secret of the tests: thirty-two bytes that need no protection.
-pub const SECRET: &str = "c2lkZWdhdGUgdGVzdHM6IG5vIHNlY3JldCBhdCBhbGw=";
+/// The secret of the tests: 32 random bytes, because a value that can be guessed is refused.
+pub const SECRET: &str = "rSkaqgPrt6SGbx2w9cUw3cj0G+CcO+EgBf4Wx4NVpyA=";
 
 /// The `iss` of tokens in tests, the same for all instances that share stores.
 pub const ISSUER: &str = "http://sidegate.test";

@@ -74,7 +74,7 @@ async fn inline_keys_need_no_url() {
 
 #[tokio::test]
 async fn a_shared_secret_is_taken_for_hs256_and_for_nothing_else() {
-    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const SECRET: &str = "d38a5aacbfca14fa8df38088458a2132";
     let ours = key();
     let entry = format!("{{ issuer: \"{ISSUER}\", audience: [test], hs256_secret: {{ env: SHARED }} }}");
     let verifier = verifier(&[entry]).env("SHARED", SECRET).start().await;

@@ -7,6 +7,7 @@ use super::super::super::findings::Findings;
 use super::super::super::interpolate::Environment;
 use super::super::super::path::KeyPath;
 use super::super::super::text::secret::SecretSource;
+use super::super::super::weakness;
 use crate::accounts::settings;
 
 /// The minimum length of a client secret, in characters: an attacker with many IP addresses could guess a shorter one.
@@ -19,7 +20,7 @@ pub struct Client {
     /// The client id.
     #[schemars(extend("x-required" = true))]
     pub id: String,
-    /// The client secret, at least 32 characters.
+    /// The client secret, at least 32 random characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("x-required" = true))]
     pub secret: Option<SecretSource>,
@@ -52,6 +53,7 @@ pub(super) fn settle(
             let expected = format!("at least {SECRET_MIN} characters, such as `openssl rand -base64 32` makes");
             findings.expected(&at_secret, expected, format_args!("{length}"));
         }
+        weakness::report_text(secret.expose(), &at_secret, findings);
         settled.push(settings::Client {
             id: client.id.clone(),
             secret,

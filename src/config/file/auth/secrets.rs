@@ -1,4 +1,4 @@
-//! `auth.secret` and `auth.previous_secrets`: 32 bytes each, in base64.
+//! `auth.secret` and `auth.previous_secrets`: 32 random bytes each, in base64.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
@@ -8,6 +8,7 @@ use super::super::super::findings::Findings;
 use super::super::super::interpolate::Environment;
 use super::super::super::path::KeyPath;
 use super::super::super::text::secret::SecretSource;
+use super::super::super::weakness;
 use crate::keys::Secrets;
 use crate::secret::{Key32, Secret};
 
@@ -71,8 +72,6 @@ fn key(secret: &Secret, at: &KeyPath, findings: &mut Findings) -> Option<Key32> 
         findings.expected(at, EXPECTED, format_args!("{} bytes", bytes.len()));
         return None;
     };
-    if key.iter().all(|byte| *byte == key[0]) {
-        findings.warn(at, "is the example value: make your own with `openssl rand -base64 32`");
-    }
-    Some(Key32::new(key))
+    // Everything that this key encrypts and authenticates is open to those who can guess it, previous keys included.
+    (!weakness::report_key(&key, &text, at, findings)).then(|| Key32::new(key))
 }

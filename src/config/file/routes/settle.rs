@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::super::findings::{Findings, did_you_mean};
 use super::super::super::path::KeyPath;
 use super::super::super::text::name::Name;
+use super::super::cors::Star;
 use super::super::identity_headers::IdentityHeaders;
 use super::super::policies::settle::BUILT_IN;
 use super::super::revocation::OnStale;
@@ -19,6 +20,9 @@ use crate::gate::rules::route::{self, Access};
 use crate::gate::rules::spelling::Unusual;
 use crate::gate::rules::table::Table;
 use crate::proxy::upstream::settings::Upstream;
+
+/// The most routes: a request finds its route in the same time among all of them, and a reload builds the table again.
+const MOST_ROUTES: usize = 10_000;
 
 /// Valid items by name, and all names that were written: a reference to an item that has a mistake is not a second mistake.
 #[derive(Debug)]
@@ -74,6 +78,10 @@ pub(in super::super::super) fn table(
     at: &KeyPath,
     findings: &mut Findings,
 ) -> Table {
+    if routes.len() > MOST_ROUTES {
+        findings.expected(at, format_args!("at most {MOST_ROUTES} routes"), routes.len());
+        return Table::default();
+    }
     if routes.is_empty() {
         findings.add(at, "expected at least one route: without a route every request is 404");
     }
@@ -128,6 +136,10 @@ fn route(
     if let (Some(prefix), Some(matches)) = (&written.strip_prefix, &matches) {
         strip_prefix(prefix, matches, &at.key("strip_prefix"), findings);
     }
+    let cors = match &written.cors {
+        Some(cors) => Some(cors.settle(Star::Accepted, &at.key("cors"), findings)?),
+        None => None,
+    };
     let none = IdentityHeaders::default();
     let identity = written
         .identity_headers
@@ -154,6 +166,7 @@ fn route(
             Unauthenticated::Login => route::Unauthenticated::Login,
         },
         body_bytes: written.body_bytes.map_or(around.body_bytes, |size| size.0),
+        cors,
     })
 }
 

@@ -16,8 +16,7 @@ WITH ended AS (
     RETURNING id
 ), tokens AS (
     DELETE FROM refresh_tokens
-    USING ended
-    WHERE session_id = ended.id
+    WHERE session_id = ANY (ARRAY(SELECT id FROM ended))
 )
 SELECT id AS session_id
 FROM ended

@@ -6,16 +6,14 @@
 --   ->  token_version  int4
 -- budget: 15000 buffers, 100 ms
 
-WITH held AS (
+UPDATE users
+SET token_version = token_version + 1,
+    updated_at    = now()
+WHERE id = ANY (ARRAY(
     SELECT id
     FROM users
     WHERE id = ANY ($1)
     ORDER BY id
     FOR NO KEY UPDATE
-)
-UPDATE users
-SET token_version = token_version + 1,
-    updated_at    = now()
-FROM held
-WHERE users.id = held.id
-RETURNING users.id AS user_id, token_version
+))
+RETURNING id AS user_id, token_version

@@ -227,7 +227,7 @@ impl PasswordLogin {
             return Ok(Err(Wrong::Locked));
         }
         if !user.has_same_password_as(seen) {
-            return Ok(Err(Wrong::Password));
+            return Ok(Err(Wrong::PasswordChanged));
         }
 
         // Of concurrent sign-ins with an outdated hash, the first replaces it.

@@ -18,6 +18,8 @@ use crate::store::users::{self, FailedLogin, User};
 pub(crate) enum Wrong {
     Unknown,
     Password,
+    /// The password was right when it was verified, and was changed before the session was opened.
+    PasswordChanged,
     Locked,
 }
 
@@ -26,6 +28,7 @@ impl Wrong {
         match self {
             Self::Unknown => "unknown_account",
             Self::Password => "wrong_password",
+            Self::PasswordChanged => "password_changed",
             Self::Locked => "locked",
         }
     }
@@ -51,7 +54,10 @@ impl Failures {
         now: OffsetDateTime,
     ) -> Result<(), StoreError> {
         let user_id = user.map(|user| user.id);
-        let counted = user_id.filter(|_| device.is_none());
+        // Nobody has guessed who had the right password a moment ago: sign-ins at the time of a reset must not lock the
+        // account for its owner.
+        let is_guess = !matches!(wrong, Wrong::PasswordChanged);
+        let counted = user_id.filter(|_| device.is_none() && is_guess);
         let tx = self.postgres.transaction("login_failed").await?;
         let failures = self.count(&tx, counted, now).await?;
         AuditRecord::to(user_id, Event::LoginFailed, origin)

@@ -137,7 +137,8 @@ fn without(password: &str, words: &[String]) -> Option<String> {
     for word in &all {
         rest = rest.replace(word.as_str(), "");
     }
-    (rest != lower).then_some(rest)
+    // `-password-9` is no harder to guess than `password9`, and zxcvbn counts each separator as a secret of its own.
+    (rest != lower).then(|| rest.replace(['-', '_', '.', ' '], ""))
 }
 
 /// The email address, its local part and the words of that, the name of its domain, the username and its words, the user's

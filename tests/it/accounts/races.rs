@@ -39,7 +39,7 @@ async fn failures(services: &Services, reason: &str) -> i64 {
 #[tokio::test]
 async fn a_sign_in_fails_if_the_account_changed_during_hashing_and_the_audit_log_says_why() {
     for (change, reason) in [
-        (OTHER_PASSWORD, "wrong_password"),
+        (OTHER_PASSWORD, "password_changed"),
         (DELETED, "unknown_account"),
         (LOCKED, "locked"),
     ] {
@@ -53,6 +53,12 @@ async fn a_sign_in_fails_if_the_account_changed_during_hashing_and_the_audit_log
         );
         assert_eq!(failures(&services, reason).await, 1, "{change}");
         assert_eq!(services.events("login_succeeded").await, 0, "{change}");
+        let counted = "SELECT failed_login_count::bigint FROM users WHERE username = $1";
+        assert_eq!(
+            services.count(counted, "alice").await,
+            0,
+            "{change}: nobody has guessed"
+        );
     }
 }
 

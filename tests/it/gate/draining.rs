@@ -10,7 +10,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn while_draining_every_response_asks_the_client_to_leave() {
-    let shutdown = "server: { shutdown: { drain_delay: 20s } }";
+    let shutdown = "server: { shutdown: { drain_delay: 20s, grace_period: 30s } }";
     let sidecar = TestSidecar::new()
         .route("/open/**", "public")
         .config(shutdown)

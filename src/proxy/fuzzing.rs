@@ -11,6 +11,7 @@ pub fn head(raw: &[u8]) -> Option<Box<[u8]>> {
     let limits = RequestLimits {
         header_bytes: 32 * 1024,
         headers: 100,
+        connections: 100,
         request_header: Duration::from_secs(10),
         idle: Duration::from_secs(60),
     };

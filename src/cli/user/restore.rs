@@ -16,7 +16,7 @@ pub(super) async fn restore(accounts: &Accounts, name: &str) -> Result<User, Fai
         Err(_) => find(accounts, name).await?,
     };
     let standing = &accounts.operator.standing;
-    Ok(standing.restore(id, &Operator::default(), clock::now()).await?)
+    Ok(standing.restore(id, &Operator::command_line(), clock::now()).await?)
 }
 
 /// A name can have been used by several accounts, one after the other: then the operator has to choose.

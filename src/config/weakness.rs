@@ -18,7 +18,7 @@ const TEXT_VARIETY: usize = 8;
 /// digits, 32 of them, are estimated at more than 10^25.
 const GUESSES_LOG10: f64 = 18.0;
 
-/// Words in sample secrets, in lower case. All have six letters or more: random base64 contains one of them less than once in a
+/// Words in sample secrets, in lower case. All have six characters or more: random base64 contains one of them less than once in a
 /// million secrets.
 const SAMPLE_WORDS: &[&str] = &[
     "changeit",

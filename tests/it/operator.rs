@@ -384,7 +384,6 @@ async fn a_key_is_retired_by_command() {
 #[tokio::test]
 async fn a_key_whose_id_begins_with_a_hyphen_is_looked_up() {
     let shell = Shell::new().await;
-    shell.json(&["keys", "list"], "");
     assert_eq!(
         shell.failure(&["keys", "retire", "-fA3x"], ""),
         "sidegate: there is no key -fA3x\n"

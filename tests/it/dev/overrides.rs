@@ -33,7 +33,7 @@ fn overrides_are_laid_over_the_built_in_configuration() {
         playground.commands()[2]
     ));
     assert!(
-        seen.contains("authorization: Bearer ey"),
+        seen.contains("Authorization: Bearer ey"),
         "the route `app` forwards the token: {seen}"
     );
     let open = shell(&format!("curl -s {url}/docs/x"));
@@ -87,7 +87,7 @@ fn a_mistake_in_the_overrides_has_its_place_there() {
         (
             "auth:\n  secret: x\nupstreams: { app: { servers: [http://a] } }\n",
             "overrides.yaml:2:3: auth.secret: is set by `sidegate dev`, which keeps it in its directory\n\
-             overrides.yaml:3:20: upstreams.app.servers: is set by `sidegate dev`: use --upstream\n",
+             overrides.yaml:3:21: upstreams.app.servers: is set by `sidegate dev`: use --upstream\n",
         ),
         (
             "- a\n",
@@ -127,7 +127,7 @@ fn a_mistake_that_only_the_merged_configuration_shows_has_its_place_in_the_overr
     assert_eq!(
         said,
         format!(
-            "{name}:1:24: auth.access_token.ttl: expected a duration such as 250ms, 10s, 5m, 12h or 30d, got 10\n\
+            "{name}:1:25: auth.access_token.ttl: expected a duration such as 250ms, 10s, 5m, 12h or 30d, got 10\n\
              {name}:3:16: routes[0].acess: unknown key (did you mean `access`?)\n"
         )
     );

@@ -81,6 +81,8 @@ async fn a_token_of_the_issuer_itself_ends_at_exp_for_the_gate_and_for_introspec
 async fn an_imported_rsa_key_signs_and_the_running_instance_keeps_it() {
     let mut sidecar = TestSidecar::new().start().await;
     let alice = sidecar.user("alice").await;
+    // Signs in often: the most sessions of an account are limited, and Alice's is needed.
+    let bob = sidecar.user("bob").await;
     sidecar.reconfigure("auth: { signing: { algorithm: RS256 } }");
     sidecar.restart().await;
     let pem = concat!(env!("CARGO_MANIFEST_DIR"), "/src/keys/testdata/rsa_3072.pem");
@@ -89,7 +91,7 @@ async fn an_imported_rsa_key_signs_and_the_running_instance_keeps_it() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     wait_until("it signs with RS256", Duration::from_secs(20), async || {
-        let token = sidecar.login(&alice.email).await.access_token;
+        let token = sidecar.login(&bob.email).await.access_token;
         let answer = sidecar.get("/x").bearer(&token).send().await;
         assert_eq!(answer.status(), 200, "{}", answer.text());
         header(&token)["alg"] == "RS256"

@@ -202,7 +202,7 @@ async fn a_request_of_http_2_cannot_carry_framing_or_a_second_host() {
         ("upgrade", "websocket", "stream error 1"),
         ("host", "b", "400"),
         ("content-length", "5", "stream error 1"),
-        ("x", "a\r\nx-forwarded-user: root", "stream error 1"),
+        ("x", "a\r\nx-forwarded-user: root", "connection error 1"),
         ("transfer_encoding", "chunked", "framing_invalid"),
         ("transfer.encoding", "chunked", "framing_invalid"),
         ("content_length", "0", "framing_invalid"),

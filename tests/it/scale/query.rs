@@ -29,7 +29,15 @@ pub(super) struct Query {
     pub(super) budget: Option<Budget>,
 }
 
-/// Every query that has a plan, in the order of the names.
+impl Query {
+    fn writes(&self) -> bool {
+        let statements = self.text.lines().filter(|line| !line.starts_with("--"));
+        let mut words = statements.flat_map(str::split_whitespace);
+        words.any(|word| ["INSERT", "UPDATE", "DELETE"].contains(&word.trim_start_matches('(')))
+    }
+}
+
+/// Every query that has a plan, in the order of the names; those that write come last.
 pub(super) fn all() -> Vec<Query> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/queries");
     let mut queries: Vec<Query> = std::fs::read_dir(folder)
@@ -45,7 +53,8 @@ pub(super) fn all() -> Vec<Query> {
         })
         .filter(|query| !UNPLANNED.contains(&&*query.name))
         .collect();
-    queries.sort_by(|a, b| a.name.cmp(&b.name));
+    // Those that write come last: their changes are rolled back, but leave dead rows, which the others would read.
+    queries.sort_by(|a, b| (a.writes(), &a.name).cmp(&(b.writes(), &b.name)));
     queries
 }
 

@@ -82,6 +82,8 @@ async fn tokens_of_a_leaked_key_that_was_rotated_out_are_refused_long_before_the
     let alice = issuer.user("alice").await;
     assert_eq!(presented(&verifier, &alice.access_token).await, passed());
     let leaked = kid_of(&alice.access_token);
+    // Signs in often: the most sessions of an account are limited, and Alice's is needed.
+    let bob = issuer.user("bob").await;
     run(&issuer, &["keys", "rotate", "--now"]);
     assert_eq!(
         presented(&verifier, &alice.access_token).await,
@@ -89,7 +91,7 @@ async fn tokens_of_a_leaked_key_that_was_rotated_out_are_refused_long_before_the
         "it still verifies"
     );
     wait_until("the issuer signs with the next key", TIMEOUT, async || {
-        kid_of(&issuer.login(&alice.email).await.access_token) != leaked
+        kid_of(&issuer.login(&bob.email).await.access_token) != leaked
     })
     .await;
     let next = issuer.login(&alice.email).await;
@@ -148,6 +150,8 @@ async fn a_rotation_of_the_issuers_keys_under_load_refuses_nobody() {
     let issuer = Arc::new(TestSidecar::new().start().await);
     let verifier = Arc::new(verifier_of(&issuer).await);
     let before = issuer.user("alice").await;
+    // Signs in often: the most sessions of an account are limited, and Alice's is needed.
+    let bob = issuer.user("bob").await;
     let newest = Arc::new(std::sync::Mutex::new(before.access_token.clone()));
     let (stop, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let load: Vec<_> = (0..4)
@@ -171,7 +175,7 @@ async fn a_rotation_of_the_issuers_keys_under_load_refuses_nobody() {
     let output = issuer.command(&["keys", "rotate"]);
     assert!(output.status.success(), "{output:?}");
     wait_until("the issuer signs with the next key", TIMEOUT, async || {
-        let user = issuer.login("alice@example.com").await;
+        let user = issuer.login(&bob.email).await;
         newest.lock().unwrap().clone_from(&user.access_token);
         kid(&user.access_token) != kid(&before.access_token)
     })

@@ -141,7 +141,7 @@ metrics! {
     password_hash_rejected: IntCounterVec = "password_hash_rejected_total", "Hashing jobs refused because of overload.", ["reason"];
     password_rehash: IntCounter = "password_rehash_total", "Hashes replaced at sign-in because their parameters were outdated.";
     // Stores
-    store_up: IntGaugeVec = "store_up", "1 if the last call reached the store: postgres (the primary), postgres_replica, redis.", ["store"];
+    store_up: IntGaugeVec = "store_up", "1 if the last call reached the store: `postgres` (the primary), `postgres_replica`, `redis`.", ["store"];
     store_circuit_open: IntGaugeVec = "store_circuit_open", "1 while calls to the store fail at once, because it did not answer.", ["store"];
     store_operation_duration: HistogramVec = "store_operation_duration_seconds", "Duration of a store operation.", ["store", "operation"], STORE;
     store_operation_errors: IntCounterVec = "store_operation_errors_total", "Failed store operations.", ["store", "operation", "reason"];

@@ -91,7 +91,7 @@ fn of_key(key: &[u8; 32]) -> Option<Weakness> {
 fn of_text(text: &str) -> Option<Weakness> {
     let folded: String = text
         .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .map(|c| c.to_ascii_lowercase())
         .collect();
     if SAMPLE_WORDS.iter().any(|word| folded.contains(word)) {

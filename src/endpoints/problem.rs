@@ -29,8 +29,8 @@ pub struct Problem {
     title: &'static str,
     errors: Vec<FieldError>,
     oauth_error: Option<&'static str>,
-    retry_after_seconds: Option<u64>,
-    challenge: Option<String>,
+    retry_after_seconds: Option<u32>,
+    challenge: Option<Box<str>>,
     accepts: Option<&'static str>,
 }
 
@@ -165,7 +165,7 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self {
-            retry_after_seconds: Some(seconds),
+            retry_after_seconds: Some(shortened(seconds)),
             ..self
         }
     }
@@ -174,7 +174,7 @@ impl Problem {
     #[must_use]
     pub(super) fn challenge(self, challenge: &str) -> Self {
         Self {
-            challenge: Some(challenge.to_owned()),
+            challenge: Some(challenge.into()),
             ..self
         }
     }
@@ -254,12 +254,17 @@ fn uri(code: &str) -> String {
     format!("urn:sidegate:problem:{code}")
 }
 
+/// A time to wait in 32 bits, which are a century: a refusal is passed from function to function, and is kept small.
+fn shortened(seconds: u64) -> u32 {
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
 impl From<Denial> for Problem {
     /// Keeps the gate's codes, so that a client handles `token_expired` the same way for the API and for proxied requests.
     fn from(denial: Denial) -> Self {
         Self {
-            challenge: denial.challenge(),
-            retry_after_seconds: denial.retry_after().map(whole_seconds),
+            challenge: denial.challenge().map(String::into_boxed_str),
+            retry_after_seconds: denial.retry_after().map(whole_seconds).map(shortened),
             ..Self::from_parts(denial.status(), denial.code(), denial.title())
         }
     }

@@ -179,7 +179,7 @@ fn has_dot_segment(raw: &str) -> bool {
     let path = raw.as_bytes();
     memchr::memchr2_iter(b'/', b'%', path).any(|at| {
         let rest = &path[at..];
-        let segment = rest.strip_prefix(b"/").or_else(|| without_escape(rest, b"%2F"));
+        let segment = rest.strip_prefix(b"/").or_else(|| without_escape(rest, *b"%2F"));
         let dotted = segment.and_then(|segment| segment.strip_prefix(b"."));
         dotted.is_some_and(|rest| ends_name(rest) || rest.strip_prefix(b".").is_some_and(ends_name))
     })
@@ -187,15 +187,15 @@ fn has_dot_segment(raw: &str) -> bool {
 
 fn ends_name(rest: &[u8]) -> bool {
     matches!(rest, [] | [b'/' | b';', ..])
-        || [b"%2F", b"%3B"]
+        || [*b"%2F", *b"%3B"]
             .into_iter()
             .any(|escape| without_escape(rest, escape).is_some())
 }
 
 /// The rest behind an escape, whose digits can be in either case.
-fn without_escape<'a>(rest: &'a [u8], escape: &[u8; 3]) -> Option<&'a [u8]> {
+fn without_escape(rest: &[u8], escape: [u8; 3]) -> Option<&[u8]> {
     let (found, rest) = rest.split_first_chunk::<3>()?;
-    found.eq_ignore_ascii_case(escape).then_some(rest)
+    found.eq_ignore_ascii_case(&escape).then_some(rest)
 }
 
 /// The raw target without `prefix`, cut at a slash; `None` if the raw bytes do not start with it, because it is

@@ -32,7 +32,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether `alg` in a token or a key names this algorithm. RFC 9864 renames EdDSA with this curve to `Ed25519`;
+    /// Whether `alg` in a token or a key names this algorithm. RFC 9864 renames `EdDSA` with this curve to `Ed25519`;
     /// issuers use either name.
     pub fn is_named(self, alg: &str) -> bool {
         alg == self.name() || (self == Self::EdDsa && alg == "Ed25519")

@@ -77,6 +77,8 @@ async fn a_stale_view_accepts_nothing_unless_the_route_says_so() {
     assert_eq!(outcomes(&revocations).await, [UNKNOWN, UNKNOWN, Ok(())], "too old");
 }
 
+const REVOKED: Result<(), Denial> = Err(Denial::Revoked);
+
 #[tokio::test]
 async fn a_known_revocation_refuses_however_old_the_view_is() {
     let revocations = revocations();
@@ -84,7 +86,6 @@ async fn a_known_revocation_refuses_however_old_the_view_is() {
         subject: Subject::Session("s1".to_owned()),
         expires_at: NOW + Duration::from_secs(600),
     });
-    const REVOKED: Result<(), Denial> = Err(Denial::Revoked);
     assert_eq!(outcomes(&revocations).await, [REVOKED, REVOKED, REVOKED]);
     revocations.view.complete(Instant::now());
     assert_eq!(outcomes(&revocations).await, [REVOKED, REVOKED, REVOKED]);

@@ -131,8 +131,11 @@ fn what_is_left_without_a_prefix_is_judged_too() {
     }
 }
 
+/// What a server makes of a target.
+type Reads = fn(&str) -> String;
+
 /// How servers find a path in a target; `docs/paths.md` has the sources.
-const SERVERS: [(&str, fn(&str) -> String); 9] = [
+const SERVERS: [(&str, Reads); 9] = [
     ("Tomcat", |path| merged(&decoded(&cut(path)))),
     ("Jetty", |path| decoded(&cut(path))),
     ("Undertow", |path| {

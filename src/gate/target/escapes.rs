@@ -44,20 +44,17 @@ fn decode(path: &str, how: Decoded) -> String {
     while let Some((&byte, tail)) = rest.split_first() {
         let digits = tail.get(..2).filter(|_| byte == b'%');
         let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) => {
-                if keeps(how, decoded) {
-                    out.extend(format!("%{decoded:02X}").into_bytes());
-                } else {
-                    out.push(decoded);
-                }
-                rest = &tail[2..];
-            }
-            None => {
-                out.push(byte);
-                rest = tail;
-            }
+        let Some(decoded) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) else {
+            out.push(byte);
+            rest = tail;
+            continue;
+        };
+        if keeps(how, decoded) {
+            out.extend(format!("%{decoded:02X}").into_bytes());
+        } else {
+            out.push(decoded);
         }
+        rest = &tail[2..];
     }
     // All escapes together were UTF-8 when the target was read; without some of the ASCII ones they still are.
     String::from_utf8(out).unwrap_or_default()

@@ -194,7 +194,11 @@ fn text<'a>(answer: &'a ResponseHeader, name: &header::HeaderName) -> Option<&'a
 
 /// Only the kind of the error: Pingora's message has the bytes that it could not parse, and so the other server's
 /// cookies, or whatever it wants to have in our log.
-#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
+#[expect(
+    clippy::needless_pass_by_value,
+    clippy::boxed_local,
+    reason = "map_err hands the error over, in its box"
+)]
 fn broken(error: Box<pingora::Error>) -> FetchError {
     FetchError::Exchange(error.etype().as_str())
 }

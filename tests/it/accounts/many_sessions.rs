@@ -72,12 +72,13 @@ async fn the_end_of_everyones_sessions_outdates_all_tokens_except_the_operators_
         let refused = services.refresh(&pair.refresh_token, NOW).await;
         assert!(matches!(refused, Err(RefreshError::Revoked)), "{refused:?}");
     }
-    let users = services.published.lock().unwrap();
-    let outdated = users
-        .iter()
-        .filter(|entry| matches!(entry.subject, Subject::User { version: 2, .. }));
-    assert_eq!(outdated.count(), 2);
-    drop(users);
+    {
+        let users = services.published.lock().unwrap();
+        let outdated = users
+            .iter()
+            .filter(|entry| matches!(entry.subject, Subject::User { version: 2, .. }));
+        assert_eq!(outdated.count(), 2);
+    }
     assert_eq!(services.events("sessions_revoked").await, 1);
     assert!(services.refresh(&own.refresh_token, NOW).await.is_ok());
     services.login("alice").await;

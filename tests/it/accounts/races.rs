@@ -46,7 +46,7 @@ async fn a_sign_in_fails_if_the_account_changed_during_hashing_and_the_audit_log
         let services = Services::start().await;
         services.user("alice").await;
         let login = services.try_login("alice", PASSWORD, NOW);
-        let refused = meanwhile(&services, change, login).await;
+        let refused = Box::pin(meanwhile(&services, change, login)).await;
         assert!(
             matches!(refused, Err(LoginError::BadCredentials)),
             "{change}: {refused:?}"
@@ -67,7 +67,7 @@ async fn a_sign_in_succeeds_if_another_one_replaced_the_hash_of_the_same_passwor
     let services = Services::start().await;
     services.user("alice").await;
     let login = services.try_login("alice", PASSWORD, NOW);
-    assert!(meanwhile(&services, &rehashed(), login).await.is_ok());
+    assert!(Box::pin(meanwhile(&services, &rehashed(), login)).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,14 +148,14 @@ async fn outcomes(change: &str) -> [(&'static str, Option<String>); 6] {
                 }
             }
         };
-        outcomes.push((operation, meanwhile(&services, change, request).await));
+        outcomes.push((operation, Box::pin(meanwhile(&services, change, request)).await));
     }
     outcomes.try_into().expect("six operations")
 }
 
 #[tokio::test]
 async fn no_credential_changes_if_the_password_was_changed_meanwhile() {
-    for (operation, outcome) in outcomes(OTHER_PASSWORD).await {
+    for (operation, outcome) in Box::pin(outcomes(OTHER_PASSWORD)).await {
         assert_eq!(outcome.as_deref(), Some("WrongPassword"), "{operation}");
     }
 }
@@ -163,7 +163,7 @@ async fn no_credential_changes_if_the_password_was_changed_meanwhile() {
 #[tokio::test]
 async fn no_credential_changes_if_the_session_or_the_account_has_ended_meanwhile() {
     for change in [SIGNED_OUT, DELETED] {
-        for (operation, outcome) in outcomes(change).await {
+        for (operation, outcome) in Box::pin(outcomes(change)).await {
             assert_eq!(outcome.as_deref(), Some("NotFound"), "{operation}: {change}");
         }
     }
@@ -171,7 +171,7 @@ async fn no_credential_changes_if_the_session_or_the_account_has_ended_meanwhile
 
 #[tokio::test]
 async fn credentials_change_if_only_the_hash_of_the_password_was_replaced_meanwhile() {
-    for (operation, outcome) in outcomes(&rehashed()).await {
+    for (operation, outcome) in Box::pin(outcomes(&rehashed())).await {
         assert_eq!(outcome, None, "{operation}");
     }
 }

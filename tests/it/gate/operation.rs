@@ -156,7 +156,7 @@ async fn open_connections_are_counted_and_new_ones_to_the_application_are_timed(
     wait_until("a request finds a connection", TIMEOUT, async || {
         sidecar.get("/two").send().await;
         let before = std::mem::replace(&mut connects, timed().await);
-        connects - before < f64::EPSILON
+        (connects - before).abs() < f64::EPSILON
     })
     .await;
 

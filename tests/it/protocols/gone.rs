@@ -91,8 +91,8 @@ async fn a_body_that_stops_is_the_clients_timeout_and_a_slow_response_the_applic
 async fn bytes_of_a_chunk_extension_are_no_progress() {
     let sidecar = hurried().await;
     let mut connection = sidecar.connect().await;
-    let begin = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;";
-    connection.send(begin).await;
+    let unfinished = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;";
+    connection.send(unfinished).await;
     let begun = Instant::now();
     while !connection.is_closed_within(Duration::from_millis(50)).await {
         assert!(begun.elapsed() < TIMEOUT, "still open");

@@ -158,7 +158,7 @@ impl Servers {
         let port = self.listen("Puma", 2, false);
         let mut command = Command::new("puma");
         command.args(["-q", "-t", "4:4", "-b", &format!("tcp://127.0.0.1:{port}")]);
-        self.run(command.arg(program("rack.ru")).current_dir(self.dir.path().to_owned()));
+        self.run(command.arg(program("rack.ru")).current_dir(self.dir.path()));
     }
 
     fn php(&mut self) {
@@ -215,7 +215,10 @@ impl Servers {
             .stdout(log(&format!("{name}.out")))
             .stderr(log(&format!("{name}.err")));
         let process = command.spawn().unwrap_or_else(|error| {
-            panic!("{program:?} does not start ({error}): `scripts/install-packages.sh paths` installs it")
+            panic!(
+                "{} does not start ({error}): `scripts/install-packages.sh paths` installs it",
+                program.display()
+            )
         });
         self.processes.push(process);
     }

@@ -17,6 +17,10 @@ const ROUTES: [(&str, &str); 4] = [
 ];
 
 /// What the routes allow, and whether they are below a prefix that is stripped.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of a route, as in its configuration"
+)]
 #[derive(Debug, Clone, Copy)]
 pub struct Allowed {
     encoded_slash: bool,

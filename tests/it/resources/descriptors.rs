@@ -108,9 +108,12 @@ async fn a_lack_of_file_descriptors_is_counted_and_logged_and_ends_when_there_ar
             .is_some_and(|answer| answer.status() == 200)
     })
     .await;
-    let lines = sidecar.logs().matches(LINE).count();
+    let lines = u32::try_from(sidecar.logs().matches(LINE).count()).unwrap();
     let exhausted = sidecar.metric(EXHAUSTED, &[]).await;
     assert!(exhausted > 0.5, "{exhausted}");
-    assert!(lines as f64 <= exhausted + 0.5, "{lines} lines in {exhausted} seconds");
+    assert!(
+        f64::from(lines) <= exhausted + 0.5,
+        "{lines} lines in {exhausted} seconds"
+    );
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }

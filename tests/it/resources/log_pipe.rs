@@ -6,7 +6,7 @@ use super::TIMEOUT;
 use crate::support::{TestSidecar, wait_until};
 
 /// The pipe and the queue hold less than this many lines with such a path.
-const REQUESTS: usize = 900;
+const REQUESTS: u16 = 900;
 
 async fn dropped(sidecar: &crate::support::Sidecar) -> f64 {
     sidecar.metric("sidegate_log_lines_dropped_total", &[]).await
@@ -21,7 +21,7 @@ async fn requests_are_answered_while_nobody_reads_the_log_and_lost_lines_are_cou
     }
     assert_eq!(sidecar.admin("GET", "/livez").send().await.status(), 200);
     let lost = dropped(&sidecar).await;
-    assert!(lost > 0.0 && lost < REQUESTS as f64, "{lost}");
+    assert!(lost > 0.0 && lost < f64::from(REQUESTS), "{lost}");
 
     sidecar.read_log();
     wait_until("the log says what is missing", TIMEOUT, async || {

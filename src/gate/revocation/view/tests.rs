@@ -140,7 +140,7 @@ fn a_view_is_as_old_as_the_newest_time_up_to_which_it_is_complete() {
     assert_eq!(view.age(later), Duration::MAX, "it was never complete");
     view.complete(now);
     assert_eq!(view.age(later), Duration::from_millis(1500));
-    view.complete(now - Duration::from_secs(1));
+    view.complete(now.checked_sub(Duration::from_secs(1)).unwrap());
     assert_eq!(view.age(later), Duration::from_millis(1500), "an older statement");
     view.complete(later);
     assert_eq!(view.age(later), Duration::ZERO);

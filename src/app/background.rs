@@ -63,7 +63,7 @@ pub(super) fn spawn(io: &Runtime, shared: &Arc<Shared>, gate: &Arc<Gate>) {
         let (shared, gate) = (Arc::clone(&sampled), Arc::clone(&gate));
         async move {
             let view = Arc::clone(&shared.view);
-            blocking(move || view.forget_expired(now)).await;
+            blocking(move || view.forget_expired(clock::steady(now))).await;
             shared.revocation_parts().measure();
             let entries = i64::try_from(gate.verifier.entries()).unwrap_or(i64::MAX);
             shared.metrics.cache_entries.with_label_values(&["token"]).set(entries);

@@ -27,7 +27,7 @@ cp Cargo.lock fuzz/Cargo.lock
 # Sanitizers need a nightly compiler, and this code has no `unsafe` for them to watch. Coverage does not.
 options=(--sanitizer none --target-dir target/fuzz)
 echo "==> Building"
-cargo fuzz build "${options[@]}" --quiet 2>&1 | grep -v '^$' || true
+cargo fuzz build "${options[@]}"
 for target in "${targets[@]}"; do
     echo "==> Fuzzing $target for $seconds s"
     log=$(mktemp)

@@ -17,8 +17,10 @@ type CodesByStatus = BTreeMap<u16, BTreeSet<String>>;
 /// Adds id and refusals to the annotation of a handler.
 pub(super) fn complete(method: &str, path: &str, operation: &mut Value) {
     operation["operationId"] = name(method, path).into();
-    for content in operation["requestBody"]["content"]
-        .as_object_mut()
+    // Not by index, which would add an empty body to operations without one.
+    let contents = operation.pointer_mut("/requestBody/content");
+    for content in contents
+        .and_then(Value::as_object_mut)
         .into_iter()
         .flat_map(Map::values_mut)
     {

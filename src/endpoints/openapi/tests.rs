@@ -73,6 +73,9 @@ fn every_operation_has_a_name_a_tag_a_summary_and_examples() {
             .any(|known| known["name"] == *tag);
         assert!(known, "{name} has the unknown tag {tag}");
         assert!(operation["summary"].is_string(), "{name} has no summary");
+        if let Some(body) = operation.get("requestBody") {
+            assert!(body["content"].is_object(), "{name} has a body of no type");
+        }
         for (media, body) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
             assert!(has_example(body, &document), "{name}: the {media} body has no example");
         }

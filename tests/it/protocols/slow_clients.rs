@@ -13,7 +13,7 @@ async fn impatient() -> Sidecar {
 }
 
 /// Sends a byte of a header now and then until the other side closes the connection. Returns the time since `begun`.
-async fn dribble(mut connection: Connection, begun: Instant) -> Duration {
+async fn send_byte_by_byte(mut connection: Connection, begun: Instant) -> Duration {
     while !connection.is_closed_within(Duration::from_millis(100)).await {
         assert!(begun.elapsed() < TIMEOUT, "still open");
         connection.send(b"a").await;
@@ -22,27 +22,27 @@ async fn dribble(mut connection: Connection, begun: Instant) -> Duration {
 }
 
 #[tokio::test]
-async fn a_header_block_that_dribbles_in_is_cut_off() {
+async fn a_header_block_that_arrives_byte_by_byte_is_cut_off() {
     let sidecar = impatient().await;
     for start in [&b""[..], b"P", b"PRI", START] {
         // Before the connection exists: the other side's clock starts when it accepts it.
         let begun = Instant::now();
         let mut connection = sidecar.connect().await;
         connection.send(start).await;
-        let held = dribble(connection, begun).await;
+        let held = send_byte_by_byte(connection, begun).await;
         assert!(held >= Duration::from_millis(900), "{held:?} {start:?}");
     }
     assert_eq!(sidecar.upstream().seen(), []);
 }
 
 #[tokio::test]
-async fn a_later_header_block_that_dribbles_in_is_cut_off_too() {
+async fn a_later_header_block_that_arrives_byte_by_byte_is_cut_off_too() {
     let sidecar = impatient().await;
     let mut connection = sidecar.connect().await;
     connection.send(&sidecar.get("/x").to_bytes()).await;
     assert_eq!(connection.answer(false).await.unwrap().status(), 200);
     connection.send(START).await;
-    dribble(connection, Instant::now()).await;
+    send_byte_by_byte(connection, Instant::now()).await;
     assert_eq!(sidecar.upstream().seen().len(), 1);
 }
 

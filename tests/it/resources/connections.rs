@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::TIMEOUT;
+use super::{TIMEOUT, served};
 use crate::support::{Connection, Sidecar, TestSidecar, wait_until};
 
 const LIMITED: &str = "server: { limits: { connections: 20 } }";
@@ -43,14 +43,7 @@ async fn connections_beyond_the_limit_are_closed_and_the_others_are_served() {
     last.send(&sidecar.get("/x").to_bytes()).await;
     assert_eq!(last.answer(false).await.unwrap().status(), 200);
     drop(held);
-    wait_until("there is room again", TIMEOUT, async || {
-        sidecar
-            .get("/x")
-            .try_send()
-            .await
-            .is_some_and(|answer| answer.status() == 200)
-    })
-    .await;
+    served(&sidecar, "there is room again").await;
 }
 
 #[tokio::test]
@@ -85,12 +78,5 @@ async fn a_limit_can_be_changed_by_a_reload() {
     .await;
     assert!(sidecar.get("/x").try_send().await.is_none());
     sidecar.reconfigure("server: { limits: { connections: 100 } }");
-    wait_until("the new limit applies", TIMEOUT, async || {
-        sidecar
-            .get("/x")
-            .try_send()
-            .await
-            .is_some_and(|answer| answer.status() == 200)
-    })
-    .await;
+    served(&sidecar, "the new limit applies").await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::TIMEOUT;
+use super::{TIMEOUT, served};
 use crate::support::{Behaviour, Connection, TestSidecar, wait_until};
 
 const EXHAUSTED: &str = "sidegate_file_descriptors_exhausted_total";
@@ -34,14 +34,7 @@ async fn with_few_file_descriptors_clients_are_refused_and_the_admin_listener_an
 
     drop(flood);
     let begun = Instant::now();
-    wait_until("clients are served again", TIMEOUT, async || {
-        sidecar
-            .get("/x")
-            .try_send()
-            .await
-            .is_some_and(|answer| answer.status() == 200)
-    })
-    .await;
+    served(&sidecar, "clients are served again").await;
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
@@ -100,14 +93,7 @@ async fn a_lack_of_file_descriptors_is_counted_and_logged_and_ends_when_there_ar
     wait_until("it is logged", TIMEOUT, async || sidecar.logs().contains(LINE)).await;
     sidecar.limit_descriptors(enough);
     let begun = Instant::now();
-    wait_until("requests are answered again", TIMEOUT, async || {
-        sidecar
-            .get("/x")
-            .try_send()
-            .await
-            .is_some_and(|answer| answer.status() == 200)
-    })
-    .await;
+    served(&sidecar, "requests are answered again").await;
     let lines = u32::try_from(sidecar.logs().matches(LINE).count()).unwrap();
     let exhausted = sidecar.metric(EXHAUSTED, &[]).await;
     assert!(exhausted > 0.5, "{exhausted}");

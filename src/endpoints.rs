@@ -13,6 +13,7 @@ mod client;
 mod device_cookie;
 mod discovery;
 mod email;
+mod filter;
 mod form;
 mod introspect;
 mod jwks;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::admin::filter::{self, Filter};
+use super::filter::{self, Filter};
 use super::signed_in::SignedIn;
 use super::{Problem, Services};
 use crate::accounts::{AuditEntry, AuditFilter};

@@ -4,7 +4,6 @@
 //! `Operator` that the services require, so that a handler without a permission check cannot do anything.
 
 mod audit;
-pub(super) mod filter;
 mod id;
 mod invitations;
 mod permitted;

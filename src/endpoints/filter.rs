@@ -10,8 +10,8 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use uuid::Uuid;
 
-use super::super::Problem;
-use super::super::body::wrong_field;
+use super::Problem;
+use super::body::wrong_field;
 
 /// The page size without `limit`.
 const USUAL: u32 = 50;

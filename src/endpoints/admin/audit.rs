@@ -12,8 +12,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
+use super::super::filter::{self, Filter};
 use super::super::{Problem, Services};
-use super::filter::{self, Filter};
 use super::permitted::{AuditRead, Permitted};
 use crate::accounts::{AuditEntry, AuditFilter, Event, Outcome};
 

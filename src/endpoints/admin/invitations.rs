@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::body::Body;
+use super::super::filter::{self, Filter};
 use super::super::problem::Code;
 use super::super::{Problem, Services};
-use super::filter::{self, Filter};
 use super::id::id;
 use super::permitted::{Permitted, UsersRead, UsersWrite};
 use crate::accounts::{Invitation, InvitationError};

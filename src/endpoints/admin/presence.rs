@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::super::filter::{self, Filter};
 use super::super::{Problem, Services};
-use super::filter::{self, Filter};
 use super::permitted::{Permitted, PresenceRead};
 use crate::accounts::{self, ONLINE_WITHIN};
 

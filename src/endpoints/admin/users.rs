@@ -13,10 +13,10 @@ use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::super::body::Body;
+use super::super::filter::{self, Filter};
 use super::super::me::present;
 use super::super::problem::Code;
 use super::super::{Problem, Services};
-use super::filter::{self, Filter};
 use super::id::id;
 use super::permitted::{Permitted, UsersRead, UsersWrite};
 use crate::accounts::{Deleted, Edit, NewAccount, Page, User};

@@ -215,7 +215,9 @@ impl Accounts {
     }
 }
 
-/// Seconds for `Retry-After`: rounded up, and at least one, because zero would cause immediate retries.
-pub(crate) fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0 || duration.is_zero())
+/// Seconds for `Retry-After`: rounded up, and at least one, because zero would cause immediate retries. 32 bits are a
+/// century.
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
+    let seconds = duration.as_secs() + u64::from(duration.subsec_nanos() > 0 || duration.is_zero());
+    u32::try_from(seconds).unwrap_or(u32::MAX)
 }

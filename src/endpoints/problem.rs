@@ -163,9 +163,9 @@ impl Problem {
 
     /// Adds a `Retry-After`.
     #[must_use]
-    pub fn retry_after(self, seconds: u64) -> Self {
+    pub fn retry_after(self, seconds: u32) -> Self {
         Self {
-            retry_after_seconds: Some(shortened(seconds)),
+            retry_after_seconds: Some(seconds),
             ..self
         }
     }
@@ -254,17 +254,12 @@ fn uri(code: &str) -> String {
     format!("urn:sidegate:problem:{code}")
 }
 
-/// A time to wait in 32 bits, which are a century: a refusal is passed from function to function, and is kept small.
-fn shortened(seconds: u64) -> u32 {
-    u32::try_from(seconds).unwrap_or(u32::MAX)
-}
-
 impl From<Denial> for Problem {
     /// Keeps the gate's codes, so that a client handles `token_expired` the same way for the API and for proxied requests.
     fn from(denial: Denial) -> Self {
         Self {
             challenge: denial.challenge().map(String::into_boxed_str),
-            retry_after_seconds: denial.retry_after().map(whole_seconds).map(shortened),
+            retry_after_seconds: denial.retry_after().map(whole_seconds),
             ..Self::from_parts(denial.status(), denial.code(), denial.title())
         }
     }

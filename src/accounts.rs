@@ -62,6 +62,7 @@ pub use password::change::PasswordChangeError;
 pub use password::reset::ResetError;
 pub use profile::{Change, ProfileError, SELF_DESCRIBED};
 pub use reauthentication::Proof;
+pub use reauthentication::error::ReauthenticationError;
 pub use registration::import::{Candidate, Imported, Refusal};
 pub use registration::invitations::{InvitationError, Invited};
 pub use registration::register::{Registration, RegistrationError};

@@ -57,15 +57,9 @@ pub enum ProfileError {
     /// The account does not exist any more.
     #[error("there is no such account")]
     NotFound,
-    /// The password is wrong.
-    #[error("wrong password")]
-    WrongPassword,
-    /// The account has a second factor, and none was submitted, or a weaker one.
-    #[error("the strongest second factor of the account is required")]
-    FactorRequired,
-    /// The code of the second factor is wrong, or was used before.
-    #[error("wrong code")]
-    WrongCode,
+    /// The re-authentication failed.
+    #[error(transparent)]
+    Reauthentication(#[from] ReauthenticationError),
     /// The username is not valid.
     #[error(transparent)]
     Username(NameError),
@@ -81,12 +75,6 @@ pub enum ProfileError {
     /// The member is copied to a claim that applications decide by, so only an operator can set it.
     #[error("`{0}` is set by an operator")]
     ReadOnly(String),
-    /// Too many wrong passwords.
-    #[error("too many attempts")]
-    RateLimited {
-        /// The time until another attempt is allowed.
-        retry_after: std::time::Duration,
-    },
     /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -95,19 +83,6 @@ pub enum ProfileError {
 impl From<StoreError> for ProfileError {
     fn from(error: StoreError) -> Self {
         Self::Failure(error.into())
-    }
-}
-
-impl From<ReauthenticationError> for ProfileError {
-    fn from(error: ReauthenticationError) -> Self {
-        match error {
-            ReauthenticationError::NotFound => Self::NotFound,
-            ReauthenticationError::WrongPassword => Self::WrongPassword,
-            ReauthenticationError::FactorRequired => Self::FactorRequired,
-            ReauthenticationError::WrongCode => Self::WrongCode,
-            ReauthenticationError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ReauthenticationError::Failure(failure) => Self::Failure(failure),
-        }
     }
 }
 

@@ -223,13 +223,10 @@ impl From<EmailChangeError> for Problem {
     fn from(error: EmailChangeError) -> Self {
         match error {
             EmailChangeError::NoMail => Self::new(Code::MailNotConfigured),
-            EmailChangeError::NotFound => Denial::Revoked.into(),
             EmailChangeError::Email(_) => Self::field("new_email", "email_invalid", &error),
             EmailChangeError::Unchanged => Self::field("new_email", "email_unchanged", &error),
             EmailChangeError::DomainNotAllowed => Self::field("new_email", "domain_not_allowed", &error),
-            EmailChangeError::WrongPassword => Self::new(Code::PasswordWrong),
-            EmailChangeError::FactorRequired => Self::new(Code::SecondFactorRequired),
-            EmailChangeError::WrongCode => Self::new(Code::MfaCodeRefused),
+            EmailChangeError::Reauthentication(error) => error.into(),
             EmailChangeError::RateLimited { retry_after } => Self::rate_limited(retry_after),
             EmailChangeError::Failure(failure) => failure.into(),
         }

@@ -141,15 +141,12 @@ pub(super) async fn delete(
 pub(super) fn profile_problem(error: ProfileError) -> Problem {
     match error {
         ProfileError::NotFound => Denial::Revoked.into(),
-        ProfileError::WrongPassword => Problem::new(Code::PasswordWrong),
-        ProfileError::FactorRequired => Problem::new(Code::SecondFactorRequired),
-        ProfileError::WrongCode => Problem::new(Code::MfaCodeRefused),
+        ProfileError::Reauthentication(error) => error.into(),
         ProfileError::Username(_) => Problem::field("username", "username_invalid", &error),
         ProfileError::UsernameTaken => username_taken(),
         ProfileError::TooLarge => Problem::field("profile", "profile_too_large", &error),
         ProfileError::ControlCharacter => Problem::field("profile", "control_character", &error),
         ProfileError::ReadOnly(ref name) => Problem::field(&format!("profile.{name}"), "read_only", &error),
-        ProfileError::RateLimited { retry_after } => Problem::rate_limited(retry_after),
         ProfileError::Failure(failure) => failure.into(),
     }
 }

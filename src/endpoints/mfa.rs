@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::Problem;
 use super::problem::Code;
-use crate::accounts::{Factor, Method, MfaError, Proof};
+use crate::accounts::{Factor, Method, MfaError, Proof, ReauthenticationError};
 use crate::gate::denial::Denial;
 use crate::secret::Secret;
 
@@ -120,6 +120,12 @@ impl Typed {
             Method::RecoveryCode => Factor::RecoveryCode(&self.text),
             Method::EmailCode => Factor::EmailCode(&self.text),
         }
+    }
+}
+
+impl From<ReauthenticationError> for Problem {
+    fn from(error: ReauthenticationError) -> Self {
+        MfaError::from(error).into()
     }
 }
 

@@ -157,12 +157,9 @@ impl From<PasswordChangeError> for Problem {
     fn from(error: PasswordChangeError) -> Self {
         match error {
             PasswordChangeError::NotFound => Denial::Revoked.into(),
-            PasswordChangeError::WrongPassword => Self::new(Code::PasswordWrong),
-            PasswordChangeError::FactorRequired => Self::new(Code::SecondFactorRequired),
-            PasswordChangeError::WrongCode => Self::new(Code::MfaCodeRefused),
+            PasswordChangeError::Reauthentication(error) => error.into(),
             PasswordChangeError::Password(weakness) => Self::field("new_password", weakness.code(), &weakness),
             PasswordChangeError::Unchanged => Self::field("new_password", "password_unchanged", &error),
-            PasswordChangeError::RateLimited { retry_after } => Self::rate_limited(retry_after),
             PasswordChangeError::Failure(failure) => failure.into(),
         }
     }

@@ -39,9 +39,6 @@ pub enum EmailChangeError {
     /// `auth.mail` is not configured.
     #[error("email is not configured (auth.mail)")]
     NoMail,
-    /// The account does not exist any more.
-    #[error("there is no such account")]
-    NotFound,
     /// The new email address is not valid.
     #[error(transparent)]
     Email(NameError),
@@ -51,15 +48,9 @@ pub enum EmailChangeError {
     /// The domain is not in `auth.registration.domains`.
     #[error("email addresses of this domain are not allowed (auth.registration.domains)")]
     DomainNotAllowed,
-    /// The password is wrong.
-    #[error("wrong password")]
-    WrongPassword,
-    /// The account has a second factor, and none was submitted, or a weaker one.
-    #[error("the strongest second factor of the account is required")]
-    FactorRequired,
-    /// The code of the second factor is wrong, or was used before.
-    #[error("wrong code")]
-    WrongCode,
+    /// The re-authentication failed.
+    #[error(transparent)]
+    Reauthentication(#[from] ReauthenticationError),
     /// Too many attempts.
     #[error("too many attempts")]
     RateLimited {
@@ -74,19 +65,6 @@ pub enum EmailChangeError {
 impl From<StoreError> for EmailChangeError {
     fn from(error: StoreError) -> Self {
         Self::Failure(error.into())
-    }
-}
-
-impl From<ReauthenticationError> for EmailChangeError {
-    fn from(error: ReauthenticationError) -> Self {
-        match error {
-            ReauthenticationError::NotFound => Self::NotFound,
-            ReauthenticationError::WrongPassword => Self::WrongPassword,
-            ReauthenticationError::FactorRequired => Self::FactorRequired,
-            ReauthenticationError::WrongCode => Self::WrongCode,
-            ReauthenticationError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ReauthenticationError::Failure(failure) => Self::Failure(failure),
-        }
     }
 }
 

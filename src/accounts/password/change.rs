@@ -1,7 +1,6 @@
 //! Changes the password of a signed-in user, after a re-authentication.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use time::OffsetDateTime;
 
@@ -28,27 +27,15 @@ pub enum PasswordChangeError {
     /// The account or the session has ended.
     #[error("there is no such session")]
     NotFound,
-    /// The current password is wrong.
-    #[error("wrong password")]
-    WrongPassword,
-    /// The account has a second factor, and none was submitted, or a weaker one.
-    #[error("the strongest second factor of the account is required")]
-    FactorRequired,
-    /// The code of the second factor is wrong, or was used before.
-    #[error("wrong code")]
-    WrongCode,
+    /// The re-authentication failed.
+    #[error(transparent)]
+    Reauthentication(#[from] ReauthenticationError),
     /// The new password is not accepted.
     #[error("{0}")]
     Password(Weakness),
     /// The new password is the current one.
     #[error("the new password is the current one")]
     Unchanged,
-    /// Too many wrong passwords.
-    #[error("too many attempts")]
-    RateLimited {
-        /// The time until another attempt is allowed.
-        retry_after: Duration,
-    },
     /// A failure that is not the caller's fault.
     #[error(transparent)]
     Failure(#[from] Failure),
@@ -57,19 +44,6 @@ pub enum PasswordChangeError {
 impl From<StoreError> for PasswordChangeError {
     fn from(error: StoreError) -> Self {
         Self::Failure(error.into())
-    }
-}
-
-impl From<ReauthenticationError> for PasswordChangeError {
-    fn from(error: ReauthenticationError) -> Self {
-        match error {
-            ReauthenticationError::NotFound => Self::NotFound,
-            ReauthenticationError::WrongPassword => Self::WrongPassword,
-            ReauthenticationError::FactorRequired => Self::FactorRequired,
-            ReauthenticationError::WrongCode => Self::WrongCode,
-            ReauthenticationError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            ReauthenticationError::Failure(failure) => Self::Failure(failure),
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sidegate::accounts::{Factor, Origin, Proof, SessionOf, User};
 use sidegate::secret::Secret;
 
-use super::fixture::{PASSWORD, Services, of};
+use super::fixture::{PASSWORD, Services, of, reason};
 use crate::store::fixture::NOW;
 use crate::support::{Authenticator, mailbox};
 
@@ -80,7 +80,7 @@ async fn attempt(services: &Services, by: SessionOf, operation: &str, factor: Op
         password: &password,
         factor,
     };
-    let said = |error: &dyn std::fmt::Debug| Some(format!("{error:?}"));
+    let said = |error: &dyn std::fmt::Debug| Some(reason(error));
     match operation {
         "remove_authenticator" => {
             let removed = accounts.mfa.authenticators.remove(by, proof, &origin, now).await;
@@ -204,7 +204,7 @@ async fn a_stronger_factor_is_added_with_the_one_there_is() {
             .authenticators
             .enrol(alice.by, proof, &origin, NOW + LATER)
             .await;
-        begun.err().map(|error| format!("{error:?}"))
+        begun.err().map(|error| reason(&error))
     };
     assert_eq!(enrol(None).await.as_deref(), Some("FactorRequired"));
     let code = emailed_code(&services, &alice).await;

@@ -267,3 +267,12 @@ async fn redis(metrics: &Arc<Metrics>) -> Redis {
     };
     Redis::connect(&settings, metrics).unwrap()
 }
+
+/// The name of an error, or of the failed re-authentication that it hands on.
+pub(super) fn reason(error: &dyn std::fmt::Debug) -> String {
+    let text = format!("{error:?}");
+    let handed_on = text
+        .strip_prefix("Reauthentication(")
+        .and_then(|text| text.strip_suffix(')'));
+    handed_on.map_or_else(|| text.clone(), str::to_owned)
+}

@@ -2,11 +2,12 @@
 //! lock of the user's row.
 
 use sidegate::accounts::{
-    EmailChangeError, LoginError, MfaError, Operator, Origin, PasswordChangeError, ProfileError, Proof, Scope,
+    EmailChangeError, LoginError, MfaError, Operator, Origin, PasswordChangeError, ProfileError, Proof,
+    ReauthenticationError, Scope,
 };
 use sidegate::secret::Secret;
 
-use super::fixture::{PASSWORD, Services, of};
+use super::fixture::{PASSWORD, Services, of, reason};
 use super::meanwhile::{meanwhile, wait_until_blocked};
 use crate::store::fixture::NOW;
 
@@ -95,7 +96,7 @@ async fn concurrent_first_sign_ins_with_an_outdated_hash_all_succeed_and_replace
 
 /// The outcome of each change of a credential: `None` if it was made.
 async fn outcomes(change: &str) -> [(&'static str, Option<String>); 6] {
-    let said = |error: &dyn std::fmt::Debug| Some(format!("{error:?}"));
+    let said = |error: &dyn std::fmt::Debug| Some(reason(error));
     let mut outcomes = Vec::new();
     for operation in [
         "enrol",
@@ -190,15 +191,33 @@ async fn a_session_of_another_account_changes_no_credential() {
         factor: None,
     };
     let changed = accounts.password.change.change(by, proof, &new, &origin, NOW).await;
-    assert!(matches!(changed, Err(PasswordChangeError::NotFound)), "{changed:?}");
+    assert!(
+        matches!(
+            changed,
+            Err(PasswordChangeError::Reauthentication(ReauthenticationError::NotFound))
+        ),
+        "{changed:?}"
+    );
     let moved = accounts
         .email
         .change
         .request(by, "alice@example.org", proof, &origin, NOW)
         .await;
-    assert!(matches!(moved, Err(EmailChangeError::NotFound)), "{moved:?}");
+    assert!(
+        matches!(
+            moved,
+            Err(EmailChangeError::Reauthentication(ReauthenticationError::NotFound))
+        ),
+        "{moved:?}"
+    );
     let deleted = accounts.profiles.delete(by, proof, &origin, NOW).await;
-    assert!(matches!(deleted, Err(ProfileError::NotFound)), "{deleted:?}");
+    assert!(
+        matches!(
+            deleted,
+            Err(ProfileError::Reauthentication(ReauthenticationError::NotFound))
+        ),
+        "{deleted:?}"
+    );
 }
 
 /// The user's row is locked first and then the session's. In the reverse order, an end of a session and a sign-out

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sidegate::accounts::{Grant, LoginError, Operator, Origin, ProfileError, Proof, RefreshError, Scope};
+use sidegate::accounts::{
+    Grant, LoginError, Operator, Origin, ProfileError, Proof, ReauthenticationError, RefreshError, Scope,
+};
 use sidegate::secret::Secret;
 use sidegate::store::revocations::Subject;
 use uuid::Uuid;
@@ -160,7 +162,10 @@ async fn deleting_an_account_needs_its_password_and_ends_everything() {
             )
             .await
     };
-    assert!(matches!(delete("wrong").await, Err(ProfileError::WrongPassword)));
+    assert!(matches!(
+        delete("wrong").await,
+        Err(ProfileError::Reauthentication(ReauthenticationError::WrongPassword))
+    ));
     delete(PASSWORD).await.unwrap();
     assert!(matches!(
         services.refresh(&pair.refresh_token, NOW).await,
